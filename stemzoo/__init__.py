@@ -1,0 +1,35 @@
+"""Keras models and pretrained weights for atomic-resolution STEM images."""
+
+import importlib
+
+__version__ = "0.1.0"
+
+# Where each public name lives; it is imported when first used (PEP 562), so that
+# `import stemzoo` is quick and needs no TensorFlow.
+_NAMES = {
+    "DefectFCN": "stemzoo.models",
+    "Detections": "stemzoo.inference",
+    "FCNRecipe": "stemzoo.training",
+    "Image": "stemzoo.io",
+    "detect": "stemzoo.inference",
+    "find_weights": "stemzoo.registry",
+    "list_weights": "stemzoo.registry",
+    "load": "stemzoo.hub",
+    "read_image": "stemzoo.io",
+    "save": "stemzoo.hub",
+    "simulate": "stemzoo.simulate",
+    "train_fcn": "stemzoo.training",
+}
+
+__all__ = sorted([*_NAMES, "__version__"])
+
+
+def __getattr__(name):
+    if name not in _NAMES:
+        raise AttributeError(f"module 'stemzoo' has no attribute {name!r}")
+    module = importlib.import_module(_NAMES[name])
+    return module if module.__name__ == f"stemzoo.{name}" else getattr(module, name)
+
+
+def __dir__():
+    return __all__

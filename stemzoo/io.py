@@ -1,0 +1,250 @@
+"""Read microscope images; write images, tables and text."""
+
+import logging
+import operator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from stemzoo import readers
+from stemzoo.frames import Refusal
+from stemzoo.pixel_size import square_sampling
+from stemzoo.writers import atomic_path, read_csv, write_csv, write_png, write_text, write_tiff
+
+__all__ = [
+    "Image",
+    "atomic_path",
+    "check_image",
+    "read_csv",
+    "read_image",
+    "write_csv",
+    "write_png",
+    "write_text",
+    "write_tiff",
+]
+
+MIN_SIDE = 64
+
+_LOG = logging.getLogger(__name__)
+
+# What each suffix is read with.
+READERS: Mapping[str, Callable] = {
+    **dict.fromkeys((".tif", ".tiff"), readers.read_tiff),
+    ".png": readers.read_png,
+    **dict.fromkeys((".jpg", ".jpeg"), readers.read_jpeg),
+    ".npy": readers.read_npy,
+    ".npz": readers.read_npz,
+    **dict.fromkeys(
+        (".dm3", ".dm4", ".emd", ".ser", ".mrc", ".hspy"), readers.read_microscope_file
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """One image and what its file says about it.
+
+    Attributes
+    ----------
+    data : ndarray of shape (M, N)
+        Grey levels in the file's data type; a sum of frames is int64 or float64.
+    sampling : float or None
+        Pixel size [Å/px]; None if the file holds none that is plausible at atomic resolution.
+    sampling_source : str or None
+        Where the pixel size was found: "OME-XML", "ImageJ", "GMS TIFF tags",
+        "TIFF resolution tag", or the format, such as "DM3".
+    path : Path or None
+        The file.
+    metadata : mapping
+        A few more entries, such as "frames", the number of frames in the file.
+    """
+
+    data: np.ndarray
+    sampling: float | None = None
+    sampling_source: str | None = None
+    path: Path | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+def read_image(path, *, frame: int | None = None, sum_frames: bool = False) -> Image:
+    """Read one grey image.
+
+    A grey palette is taken for a display setting: the stored levels are returned. The levels of an
+    unsigned TIFF whose zero is white are inverted. An RGB image must have equal channels.
+
+    Parameters
+    ----------
+    path : str or Path
+        .tif, .tiff, .png, .jpg, .jpeg, .npy or .npz; with RosettaSciIO installed
+        (`pip install 'stemzoo[formats]'`) also .dm3, .dm4, .emd, .ser, .mrc and .hspy.
+    frame : int, optional
+        Which frame of a stack to read, from 0.
+    sum_frames : bool, optional
+        Add all frames of a stack.
+
+    Returns
+    -------
+    Image
+        Data of shape (M, N) with the pixel size, where the file holds a plausible one.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    PermissionError
+        If the file may not be read.
+    ValueError
+        If the file is empty, damaged, of an unknown kind, coloured, not an image, a stack of which
+        no frame is chosen, or has pixels that are not square.
+
+    Examples
+    --------
+    >>> image = read_image("wse2.tif")  # doctest: +SKIP
+    >>> image.data.shape, image.sampling  # doctest: +SKIP
+    ((1024, 1024), 0.2074)
+    """
+    path = Path(path)
+    if frame is not None and sum_frames:
+        raise ValueError(
+            f"{path}: expected frame or sum_frames. Received: frame={frame} and sum_frames=True. "
+            "Give only one of them."
+        )
+    frame = None if frame is None else operator.index(frame)
+    reader = _find_reader(path)
+
+    def choose(count, labels=()):
+        return _choose_frames(count, labels, frame, sum_frames)
+
+    # The error of the decoder is not chained: its traceback would keep the file open.
+    failure = None
+    with _silence():
+        try:
+            contents = reader(path, choose)
+        except Refusal as refusal:
+            failure = f"{path}: {refusal}."
+        # Decoders raise errors of every kind on damaged bytes.
+        except Exception as error:
+            failure = _describe_damage(path, error)
+            _LOG.debug("decoder failed", exc_info=error)
+    if failure:
+        raise ValueError(failure)
+    sampling = square_sampling(contents.x, contents.y, path)
+    source = contents.source if sampling is not None else None
+    return Image(contents.data, sampling, source, path, contents.metadata)
+
+
+def _find_reader(path: Path):
+    if path.is_dir():
+        raise ValueError(f"{path}: expected an image file. Received: a folder. Name a file in it.")
+    if not path.exists():
+        where = "" if path.parent.is_dir() else f" (there is no folder {path.parent} either)"
+        raise FileNotFoundError(
+            f"{path}: expected an image file. Received: no such file{where}. Check the path."
+        )
+    if path.suffix.lower() not in READERS:
+        raise ValueError(
+            f"{path}: expected a file ending in {', '.join(READERS)}. Received: "
+            f"{path.suffix or 'no suffix'}. Save the image as TIFF."
+        )
+    if not path.is_file() or path.stat().st_size == 0:
+        kind = "an empty file (0 bytes)" if path.is_file() else "something else than a file"
+        raise ValueError(
+            f"{path}: expected an image file. Received: {kind}. Copy or export it once more."
+        )
+    # A file that may not be read raises PermissionError here, outside the decoders.
+    path.open("rb").close()
+    return READERS[path.suffix.lower()]
+
+
+def _choose_frames(count, labels, frame, sum_frames):
+    """Return the indices of the wanted frames; `labels` name frames that cannot be added."""
+    listed = ", ".join(f"{k}: {label}" for k, label in enumerate(labels[:10]))
+    named = f" ({listed}{', ...' if len(labels) > 10 else ''})" if labels else ""
+    if sum_frames and labels:
+        raise Refusal(
+            "frames of one kind to sum", f"{count} different images{named}", "Choose one by frame"
+        )
+    if sum_frames:
+        return list(range(count))
+    if frame is None and count != 1:
+        raise Refusal(
+            "one image",
+            f"{count} frames{named}",
+            f"Choose frame=0 to {count - 1}" + ("" if labels else ", or sum_frames=True"),
+        )
+    if frame is not None and not 0 <= frame < count:
+        raise Refusal(f"a frame from 0 to {count - 1}", f"frame={frame}", "Choose one of these")
+    return [frame or 0]
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the warnings and log lines of the decoders from the terminal."""
+    loggers = [logging.getLogger(name) for name in ("tifffile", "rsciio")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def _describe_damage(path: Path, error: Exception) -> str:
+    with path.open("rb") as file:
+        start = file.read(8)
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+    return (
+        f"{path}: expected a complete {path.suffix.lower()} file. Received: "
+        f"{path.stat().st_size} bytes beginning with {start!r} ({reason}). "
+        "Copy or export it once more, or save the image as TIFF with Fiji."
+    )
+
+
+def check_image(data: np.ndarray, name) -> None:
+    """Check that an image can be analysed.
+
+    Parameters
+    ----------
+    data : ndarray
+        The image.
+    name : str or Path
+        Its name, for the message.
+
+    Raises
+    ------
+    ValueError
+        If it is not 2-D, smaller than 64 pixels on a side, constant, or holds NaN or Inf.
+
+    Examples
+    --------
+    >>> check_image(np.eye(64), "identity")
+    """
+    data = np.asarray(data)
+    if data.ndim != 2:
+        raise ValueError(
+            f"{name}: expected a 2-D image. Received: shape {data.shape}. Choose one frame."
+        )
+    if min(data.shape) < MIN_SIDE:
+        raise ValueError(
+            f"{name}: expected at least {MIN_SIDE} px on each side. Received: "
+            f"{data.shape[0]} x {data.shape[1]} px. Use a larger image."
+        )
+    bad = data.size - np.count_nonzero(np.isfinite(data))
+    if bad:
+        raise ValueError(
+            f"{name}: expected finite values. Received: {bad} of {data.size} pixels NaN or Inf. "
+            "Crop the image, or fill them (for example with numpy.nan_to_num)."
+        )
+    if data.min() == data.max():
+        raise ValueError(
+            f"{name}: expected an image with contrast. Received: {data.min()} in every pixel. "
+            "Look at how the file was exported."
+        )

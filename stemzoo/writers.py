@@ -1,0 +1,305 @@
+"""Write images, tables and text, each in one step; read tables back."""
+
+import csv
+import os
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from stemzoo.pixel_size import imagej_fields
+
+# Written or interpreted by ImageJ and read_image themselves.
+_RESERVED = {"ImageJ", "images", "channels", "slices", "frames", "unit", "yunit", "software"}
+
+
+@contextmanager
+def atomic_path(path) -> Iterator[Path]:
+    """Yield a temporary path that is moved to `path` on success and deleted on failure.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write; an existing one is replaced.
+
+    Yields
+    ------
+    Path
+        A new name with the same suffix in the same folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder does not exist.
+    IsADirectoryError
+        If `path` is a folder.
+    PermissionError
+        If the folder may not be written to.
+
+    Examples
+    --------
+    >>> with atomic_path("result.json") as temporary:  # doctest: +SKIP
+    ...     temporary.write_text("{}")
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"{path}: expected the name of a file to write. Received: a folder. Add a file name."
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"{path}: expected a file in an existing folder. Received: no folder {path.parent}. "
+            "Create it first."
+        )
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(
+            f"{path}: expected a folder to write to. Received: a read-only one. Choose another."
+        )
+    temporary = path.with_name(f".{uuid.uuid4().hex}{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path, text: str) -> None:
+    r"""Write UTF-8 text with "\n" line ends, in one step."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_tiff(
+    path,
+    data: np.ndarray,
+    *,
+    sampling: float | None = None,
+    metadata: Mapping[str, object] | None = None,
+) -> None:
+    """Write an image as an ImageJ TIFF, from which Fiji and `read_image` take the pixel size.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write.
+    data : ndarray of shape (M, N)
+        uint8, uint16 and float32 are stored as they are, bool as uint8, and every other type,
+        float64 and int32 among them, as float32.
+    sampling : float, optional
+        Pixel size [Å/px]; stored in nm.
+    metadata : mapping, optional
+        Entries of the ImageJ description, one line each; `read_image` returns them as text.
+
+    Raises
+    ------
+    ValueError
+        If the data are not a real 2-D image, do not fit into float32, or if the pixel size or an
+        entry of the metadata cannot be stored.
+
+    Examples
+    --------
+    >>> write_tiff("clean.tif", np.eye(64), sampling=0.2)  # doctest: +SKIP
+    """
+    import tifffile
+
+    stored = _storable(path, np.asarray(data))
+    if sampling is not None and not 0 < sampling < np.inf:
+        raise ValueError(
+            f"{path}: expected a positive sampling [Å/px]. Received: {sampling}. "
+            "Give the pixel size, or None."
+        )
+    lines = ["ImageJ=1.54f", "images=1", *_metadata_lines(path, metadata or {})]
+    resolution = None
+    if sampling is not None:
+        lines.append("unit=nm")
+        resolution = (10 / sampling, 10 / sampling)
+    with atomic_path(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            stored,
+            photometric="minisblack",
+            description="\n".join((*lines, "")).encode(),
+            metadata=None,
+            resolution=resolution,
+            resolutionunit="none",
+            software="stemzoo",
+        )
+
+
+def _storable(path, data):
+    if data.ndim != 2 or data.size == 0 or data.dtype.kind not in "buif":
+        raise ValueError(
+            f"{path}: expected a real 2-D image to write. Received: shape {data.shape}, "
+            f"dtype {data.dtype}. Write one frame at a time."
+        )
+    native = data.dtype.newbyteorder("=")
+    if native in (np.uint8, np.uint16, np.float32):
+        return data.astype(native, copy=False)
+    if data.dtype == bool:
+        return data.astype(np.uint8)
+    with np.errstate(over="ignore"):
+        stored = data.astype(np.float32)
+    if np.count_nonzero(np.isinf(stored)) > np.count_nonzero(np.isinf(data)):
+        raise ValueError(
+            f"{path}: expected values within the range of float32. Received: up to "
+            f"{np.nanmax(np.abs(data)):.3g}. Rescale the image first."
+        )
+    return stored
+
+
+def _metadata_lines(path, metadata):
+    entries = {str(key): str(value) for key, value in metadata.items()}
+    lines = [f"{key}={value}" for key, value in entries.items()]
+    text = "\n".join(("ImageJ=", *lines))
+    if imagej_fields(text) != {"ImageJ": "", **entries} or _RESERVED & {*entries} or "\0" in text:
+        raise ValueError(
+            f"{path}: expected metadata of one line per entry, with keys without '=' and other "
+            f"than {', '.join(sorted(_RESERVED))}. Received: {metadata!r}. Rename or shorten."
+        )
+    return lines
+
+
+def write_png(path, data: np.ndarray) -> None:
+    """Write a PNG image.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write.
+    data : ndarray of shape (M, N) or (M, N, 3)
+        Grey levels or RGB; uint8.
+
+    Raises
+    ------
+    ValueError
+        If the data are of another shape or type.
+
+    Examples
+    --------
+    >>> write_png("preview.png", np.zeros((64, 64, 3), np.uint8))  # doctest: +SKIP
+    """
+    from imagecodecs import png_encode
+
+    data = np.asarray(data)
+    grey_or_rgb = data.ndim == 2 or data.shape[2:] == (3,)
+    if data.dtype != np.uint8 or data.size == 0 or not grey_or_rgb:
+        raise ValueError(
+            f"{path}: expected uint8 of shape (M, N) or (M, N, 3). Received: {data.dtype} of "
+            f"shape {data.shape}. Rescale to 0..255 and convert first."
+        )
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(png_encode(np.ascontiguousarray(data)))
+
+
+def write_csv(
+    path, columns: Sequence[str], rows: Iterable[Sequence], *, header: Sequence[str] = ()
+) -> None:
+    """Write a table, with lines of explanation above it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write.
+    columns : sequence of str
+        The names of the columns.
+    rows : iterable of sequences
+        One cell for each column; None becomes an empty cell.
+    header : sequence of str, optional
+        Lines written above the names, each after "# ".
+
+    Raises
+    ------
+    ValueError
+        If column names repeat or are missing, or a row has another length.
+
+    Examples
+    --------
+    >>> write_csv("hits.csv", ["row", "column"], [(1.5, 2.0)], header=["in px"])  # doctest: +SKIP
+    """
+    columns = list(columns)
+    _check_columns(path, columns)
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        for line in header:
+            file.writelines(f"# {part}\n" for part in str(line).splitlines() or [""])
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(columns)
+        for number, row in enumerate(rows):
+            _check_row(path, columns, row, number)
+            table.writerow(row)
+
+
+def read_csv(path) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Read a table as `write_csv` writes it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    header : list of str
+        The lines above the names, without "# ".
+    columns : dict of str to ndarray
+        By name, in the order of the file: float if every cell is a number or empty (NaN) and not
+        all are empty; otherwise str.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not a table.
+
+    Examples
+    --------
+    >>> header, columns = read_csv("hits.csv")  # doctest: +SKIP
+    """
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            header, line = [], file.readline()
+            while line.startswith("#"):
+                header.append(line[1:].removeprefix(" ").rstrip("\r\n"))
+                line = file.readline()
+            table = [row for row in csv.reader(chain([line], file), strict=True) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(
+            f"{path}: expected a UTF-8 table of comma-separated values. Received: {error}. "
+            "Save it as CSV (UTF-8)."
+        ) from error
+    names = table[0] if table else []
+    _check_columns(path, names)
+    for number, row in enumerate(table[1:]):
+        _check_row(path, names, row, number)
+    cells = zip(*table[1:], strict=True) if len(table) > 1 else [()] * len(names)
+    return header, {name: _column(column) for name, column in zip(names, cells, strict=True)}
+
+
+def _check_columns(path, columns):
+    bad = not columns or len(set(columns)) < len(columns) or columns[0].startswith("#")
+    if bad or not all(columns):
+        raise ValueError(
+            f"{path}: expected different column names, the first not beginning with '#'. "
+            f"Received: {columns}. Give each column its own name."
+        )
+
+
+def _check_row(path, columns, row, number):
+    if len(row) != len(columns):
+        raise ValueError(
+            f"{path}: expected {len(columns)} cells in each row. Received: {len(row)} in row "
+            f"{number} of the table. Correct that row."
+        )
+
+
+def _column(cells) -> np.ndarray:
+    # float() takes "1389_2" for a number.
+    if any(cells) and not any("_" in cell for cell in cells):
+        try:
+            return np.array([float(cell) if cell else np.nan for cell in cells])
+        except ValueError:
+            pass
+    return np.array(cells, dtype=str)

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from stemzoo.frames import MAX_EXPANSION, MAX_PIXELS, Refusal, add_frames, check_array, check_size
+
+
+def test_a_single_frame_is_not_copied_and_keeps_its_type():
+    frame = np.ones((4, 5), np.float32)
+    assert np.shares_memory(add_frames([frame]), frame)
+    assert add_frames([frame]).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [("u1", "i8"), ("i4", "i8"), ("u8", "f8"), ("f2", "f8"), ("f4", "f8"), ("?", "i8")],
+)
+def test_a_sum_is_taken_in_64_bits(dtype, expected):
+    total = add_frames([np.ones((4, 5), dtype)] * 3)
+    assert total.dtype == expected
+    assert (total == 3).all()
+
+
+def test_a_sum_leaves_its_frames_alone():
+    frames = [np.ones((4, 5)), np.ones((4, 5))]
+    add_frames(frames)
+    assert (frames[0] == 1).all()
+
+
+def test_constant_alpha_is_dropped_and_varying_alpha_refused():
+    picture = np.ones((4, 5, 4), np.uint8)
+    picture[..., 3] = 9
+    assert add_frames([picture]).shape == (4, 5)
+    picture[0, 0, 3] = 8
+    with pytest.raises(Refusal, match="4 channels"):
+        add_frames([picture])
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (0, 5), (5, 0), (2, 2, 5, 5)])
+def test_shapes_of_no_image_are_refused(shape):
+    with pytest.raises(Refusal, match="Received: shape"):
+        check_array(shape, np.dtype(float))
+
+
+@pytest.mark.parametrize("dtype", ["c8", "O", "U3", "V4", "M8[s]"])
+def test_types_of_no_image_are_refused(dtype):
+    with pytest.raises(Refusal, match="Received: dtype"):
+        check_array((5, 5), np.dtype(dtype))
+
+
+def test_sizes_are_limited_by_number_and_by_the_file(tmp_path):
+    path = tmp_path / "a.tif"
+    path.write_bytes(bytes(10))
+    check_size(path, 10 * MAX_EXPANSION, np.dtype("u1"))
+    for pixels in (0, -1, 10 * MAX_EXPANSION + 1, MAX_PIXELS + 1):
+        with pytest.raises(Refusal, match=f"declares {pixels} pixels"):
+            check_size(path, pixels, np.dtype("u1"))

@@ -1,0 +1,219 @@
+import os
+
+import numpy as np
+import pytest
+
+from stemzoo.io import (
+    atomic_path,
+    read_csv,
+    read_image,
+    write_csv,
+    write_png,
+    write_text,
+    write_tiff,
+)
+
+
+def image(dtype=np.float32, shape=(70, 80)):
+    return np.random.default_rng(0).uniform(0, 200, shape).astype(dtype)
+
+
+def test_atomic_path_keeps_the_suffix_and_moves_on_success(tmp_path):
+    with atomic_path(tmp_path / "a.json") as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".json"
+        temporary.write_text("new")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
+def test_atomic_path_leaves_the_old_file_and_no_rest_on_failure(tmp_path, failure):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def write():
+        with atomic_path(target) as temporary:
+            temporary.write_text("half")
+            raise failure
+
+    with pytest.raises(failure):
+        write()
+    assert target.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_atomic_path_gives_ordinary_permissions(tmp_path):
+    write_text(tmp_path / "a.txt", "x")
+    (tmp_path / "b.txt").write_text("x")
+    assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "b.txt").stat().st_mode
+
+
+def test_atomic_path_names_what_is_wrong_with_the_target(tmp_path, monkeypatch):
+    with pytest.raises(IsADirectoryError, match="Received: a folder"):
+        write_text(tmp_path, "x")
+    with pytest.raises(FileNotFoundError, match="Create it first"):
+        write_text(tmp_path / "none" / "a.txt", "x")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(PermissionError, match="read-only"):
+        write_text(tmp_path / "a.txt", "x")
+
+
+def test_text_is_utf8_with_unix_line_ends(tmp_path):
+    write_text(tmp_path / "a.txt", "0.2 Å/px\n")
+    assert (tmp_path / "a.txt").read_bytes() == "0.2 Å/px\n".encode()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, ">u2", ">f4"])
+@pytest.mark.parametrize("shape", [(70, 80), (3, 80), (80, 3), (80, 4), (70, 1), (1, 1)])
+def test_tiff_returns_the_same_pixels(tmp_path, dtype, shape):
+    data = image(dtype, shape)
+    write_tiff(tmp_path / "a.tif", data)
+    read = read_image(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read.data, data)
+    assert read.data.dtype == data.dtype.newbyteorder("=")
+    assert (read.sampling, read.sampling_source) == (None, None)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int32, np.uint32, np.int64])
+def test_tiff_stores_other_types_as_float32(tmp_path, dtype):
+    write_tiff(tmp_path / "a.tif", image(dtype))
+    read = read_image(tmp_path / "a.tif")
+    assert read.data.dtype == np.float32
+    np.testing.assert_array_equal(read.data, image(dtype).astype(np.float32))
+
+
+@pytest.mark.parametrize("sampling", [0.0123456789, 0.095, 0.2074, 1.0, 4.9])
+def test_tiff_returns_the_pixel_size_as_fiji_would(tmp_path, sampling):
+    import tifffile
+
+    write_tiff(tmp_path / "a.tif", image(), sampling=sampling)
+    read = read_image(tmp_path / "a.tif")
+    assert read.sampling == pytest.approx(sampling, rel=1e-7)
+    assert read.sampling_source == "ImageJ"
+    # Fiji divides 1 by the resolution and takes the unit from the description.
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.is_imagej
+        assert file.imagej_metadata["unit"] == "nm"
+        pixels, lengths = file.pages[0].tags["XResolution"].value
+        assert 10 * lengths / pixels == pytest.approx(sampling, rel=1e-7)
+        assert file.pages[0].tags["ResolutionUnit"].value == 1
+
+
+def test_tiff_returns_the_metadata(tmp_path):
+    entries = {"weights": "wse2-day-a", "note": "a = b, 0.2 Å", "threshold": 0.5}
+    write_tiff(tmp_path / "a.tif", image(), metadata=entries)
+    read = read_image(tmp_path / "a.tif").metadata
+    assert {key: read[key] for key in entries} == {key: str(v) for key, v in entries.items()}
+
+
+@pytest.mark.parametrize("entries", [{"unit": "m"}, {"a=b": 1}, {"a": "x\ny"}, {"a": "\0"}])
+def test_tiff_refuses_metadata_it_cannot_return(tmp_path, entries):
+    with pytest.raises(ValueError, match="one line per entry"):
+        write_tiff(tmp_path / "a.tif", image(), metadata=entries)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [np.zeros(5), np.zeros((2, 70, 80)), np.zeros((0, 5)), np.zeros((5, 5), complex),
+     np.full((5, 5), 1e300)],
+)  # fmt: skip
+def test_tiff_refuses_what_it_cannot_store(tmp_path, data):
+    with pytest.raises(ValueError, match=r"a\.tif: expected .* Received: "):
+        write_tiff(tmp_path / "a.tif", data)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("sampling", [0, -1, np.nan, np.inf])
+def test_tiff_refuses_an_impossible_sampling(tmp_path, sampling):
+    with pytest.raises(ValueError, match="positive sampling"):
+        write_tiff(tmp_path / "a.tif", image(), sampling=sampling)
+
+
+def test_tiff_keeps_infinities_and_nan(tmp_path):
+    data = image(np.float64)
+    data[0, :3] = np.nan, np.inf, -np.inf
+    write_tiff(tmp_path / "a.tif", data)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").data, data.astype(np.float32))
+
+
+def test_png_returns_the_same_pixels(tmp_path):
+    from imagecodecs import imread
+
+    grey, colour = image(np.uint8), image(np.uint8, (70, 80, 3))
+    write_png(tmp_path / "g.png", grey[:, ::2])
+    write_png(tmp_path / "c.png", colour)
+    np.testing.assert_array_equal(read_image(tmp_path / "g.png").data, grey[:, ::2])
+    np.testing.assert_array_equal(imread(tmp_path / "c.png"), colour)
+
+
+@pytest.mark.parametrize("shape", [(70, 80, 4), (70,), (0, 80), (2, 70, 80, 3)])
+def test_png_refuses_other_shapes(tmp_path, shape):
+    with pytest.raises(ValueError, match="expected uint8 of shape"):
+        write_png(tmp_path / "a.png", np.zeros(shape, np.uint8))
+
+
+def test_png_refuses_other_types(tmp_path):
+    with pytest.raises(ValueError, match="Received: float32"):
+        write_png(tmp_path / "a.png", image())
+
+
+def test_csv_comes_back_with_header_and_types(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [(1, np.float32(0.5), "se, vacancy", None), (2, np.nan, 'a "b"\nc', 3.5)]
+    write_csv(path, ["n", "row_px", "kind", "height"], rows, header=["stemzoo", "", "two\nlines"])
+    header, columns = read_csv(path)
+    assert header == ["stemzoo", "", "two", "lines"]
+    assert list(columns) == ["n", "row_px", "kind", "height"]
+    np.testing.assert_array_equal(columns["n"], [1.0, 2.0])
+    np.testing.assert_array_equal(columns["row_px"], [0.5, np.nan])
+    np.testing.assert_array_equal(columns["height"], [np.nan, 3.5])
+    assert columns["kind"].tolist() == ["se, vacancy", 'a "b"\nc']
+    assert path.read_text().startswith(
+        "# stemzoo\n# \n# two\n# lines\nn,row_px,kind,height\n1,0.5,"
+    )
+
+
+def test_csv_numbers_come_back_exactly(tmp_path):
+    values = np.random.default_rng(1).normal(size=50)
+    write_csv(tmp_path / "a.csv", ["x"], values[:, None])
+    np.testing.assert_array_equal(read_csv(tmp_path / "a.csv")[1]["x"], values)
+
+
+def test_csv_without_rows_keeps_its_columns(tmp_path):
+    write_csv(tmp_path / "a.csv", ["x", "y"], [])
+    header, columns = read_csv(tmp_path / "a.csv")
+    assert header == []
+    assert {name: len(column) for name, column in columns.items()} == {"x": 0, "y": 0}
+
+
+def test_csv_does_not_take_names_with_underscores_for_numbers(tmp_path):
+    write_csv(tmp_path / "a.csv", ["frame"], [("1389_1",), ("1389_2",)])
+    assert read_csv(tmp_path / "a.csv")[1]["frame"].tolist() == ["1389_1", "1389_2"]
+
+
+@pytest.mark.parametrize("columns", [[], ["x", "x"], ["#x"], ["x", ""]])
+def test_csv_refuses_ambiguous_columns(tmp_path, columns):
+    with pytest.raises(ValueError, match="expected different column names"):
+        write_csv(tmp_path / "a.csv", columns, [])
+
+
+def test_csv_refuses_rows_of_another_length_and_leaves_nothing(tmp_path):
+    with pytest.raises(ValueError, match="expected 2 cells .* Received: 1 in row 1"):
+        write_csv(tmp_path / "a.csv", ["x", "y"], [(1, 2), (3,)])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"# only a header\n", b"x,y\n1\n", b"x,x\n1,2\n", b"\xff\xfe", b'x\n"open\n']
+)
+def test_csv_that_is_no_table_is_a_value_error(tmp_path, content):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.csv: expected .* Received: "):
+        read_csv(tmp_path / "a.csv")
+
+
+def test_csv_from_excel_is_read(tmp_path):
+    (tmp_path / "a.csv").write_bytes("\ufeff# Å\r\nx,y\r\n1,a\r\n".encode())
+    header, columns = read_csv(tmp_path / "a.csv")
+    assert header == ["Å"]
+    assert columns["x"] == [1.0]
