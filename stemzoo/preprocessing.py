@@ -1,0 +1,164 @@
+"""What every image goes through before a network sees it, in training and in use."""
+
+import numpy as np
+from scipy import ndimage
+
+# Contract of the package: intensities further from the mean than this saturate.
+N_SIGMA = 3.5
+
+
+def saturate(image: np.ndarray, n_sigma: float = N_SIGMA) -> np.ndarray:
+    """Clip intensities that lie further from the mean than `n_sigma` standard deviations.
+
+    Parameters
+    ----------
+    image : ndarray of shape (..., M, N)
+        One image, or a group that shares mean and standard deviation.
+    n_sigma : float
+        Number of standard deviations.
+
+    Returns
+    -------
+    ndarray of float32
+        Same shape.
+    """
+    values = np.asarray(image, dtype=np.float32)
+    mean = values.mean(dtype=np.float64)
+    reach = n_sigma * values.std(dtype=np.float64)
+    return np.clip(values, np.float32(mean - reach), np.float32(mean + reach))
+
+
+def rescale(image: np.ndarray, n_sigma: float = N_SIGMA) -> np.ndarray:
+    """Saturate, then map mean ± n_sigma standard deviations linearly to [-1, 1].
+
+    The ends of the scale come from mean and standard deviation, not from the extreme pixels, so
+    that one hot pixel does not change the contrast of the rest.
+
+    Parameters
+    ----------
+    image : ndarray of shape (..., M, N)
+        One image, or a group that shares mean and standard deviation.
+    n_sigma : float
+        Number of standard deviations.
+
+    Returns
+    -------
+    ndarray of float32
+        Same shape; zeros for a constant image.
+
+    Examples
+    --------
+    >>> float(np.abs(rescale(np.arange(100.0).reshape(10, 10))).max()) <= 1
+    True
+    """
+    values = np.asarray(image, dtype=np.float32)
+    mean = values.mean(dtype=np.float64)
+    reach = n_sigma * values.std(dtype=np.float64)
+    if not reach > 0:
+        return np.zeros_like(values)
+    scaled = (values - np.float32(mean)) * np.float32(1 / reach)
+    return np.clip(scaled, -1.0, 1.0, out=scaled)
+
+
+def resample(image: np.ndarray, sampling: float, target: float) -> np.ndarray:
+    """Change the pixel size of an image.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        Image; pixel (r, c) shows the point (r, c) · sampling.
+    sampling, target : float
+        Pixel size before and after [Å/px].
+
+    Returns
+    -------
+    ndarray of float32
+        Pixel (r, c) shows the point (r, c) · target. A Gaussian first takes away what the coarser
+        grid cannot hold; values in between are cubic splines.
+
+    Examples
+    --------
+    >>> resample(np.ones((100, 50)), 0.1, 0.2).shape
+    (50, 25)
+    """
+    values = np.asarray(image, dtype=np.float32)
+    factor = target / sampling
+    # Spare the interpolation where no pixel would move by more than a tenth of a pixel.
+    if abs(factor - 1) * max(values.shape) < 0.1:
+        return values
+    if factor > 1:
+        values = ndimage.gaussian_filter(values, 0.5 * np.sqrt(factor**2 - 1), mode="nearest")
+    shape = [max(int(np.floor((n - 1) / factor + 1e-6)) + 1, 1) for n in values.shape]
+    return ndimage.affine_transform(
+        values, [factor, factor], output_shape=shape, order=3, mode="nearest"
+    )
+
+
+def dihedral(image: np.ndarray, index: int) -> np.ndarray:
+    """Rotate or flip an image: one of the 8 symmetries of the square.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N, ...)
+        Image; a square one keeps its shape.
+    index : int
+        0 to 7; k turns by 90° (index % 4), flipped left to right first from 4 on.
+
+    Returns
+    -------
+    ndarray
+        A view.
+    """
+    flipped = image[:, ::-1] if index >= 4 else image
+    return np.rot90(flipped, index % 4)
+
+
+def dihedral_inverse(image: np.ndarray, index: int) -> np.ndarray:
+    """Undo `dihedral` with the same index.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N, ...)
+        What `dihedral` returned.
+    index : int
+        0 to 7.
+
+    Returns
+    -------
+    ndarray
+        A view.
+    """
+    turned = np.rot90(image, -(index % 4))
+    return turned[:, ::-1] if index >= 4 else turned
+
+
+def random_patch(arrays, size: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Cut the same random square out of several arrays, and rotate or flip it at random.
+
+    Parameters
+    ----------
+    arrays : sequence of ndarray of shape (M, N)
+        An image and, for instance, its mask.
+    size : int
+        Edge of the square [px].
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    tuple of ndarray of shape (size, size)
+
+    Raises
+    ------
+    ValueError
+        If an array is smaller than the square.
+    """
+    rows, columns = arrays[0].shape[:2]
+    if min(rows, columns) < size:
+        raise ValueError(
+            f"Patches of {size} px need larger images; choose a smaller patch. Received: an image "
+            f"of {rows} x {columns} px"
+        )
+    top, left = rng.integers(rows - size + 1), rng.integers(columns - size + 1)
+    index = int(rng.integers(8))
+    return tuple(dihedral(a[top : top + size, left : left + size], index) for a in arrays)

@@ -1,0 +1,40 @@
+"""Simulated STEM images: crystals, incoherent imaging, acquisition and sessions."""
+
+from stemzoo.simulate.atoms import Atoms, read_xyz, write_xyz
+from stemzoo.simulate.crystal import Specimen, make_specimen
+from stemzoo.simulate.dataset import (
+    LabelledImage,
+    session_classes,
+    simulate_frame,
+    simulate_session,
+    to_sampling,
+)
+from stemzoo.simulate.imaging import incoherent_image
+from stemzoo.simulate.materials import MATERIALS, Material, find_material
+from stemzoo.simulate.optics import Microscope, probe_intensity
+from stemzoo.simulate.scattering import adf_cross_section, electron_wavelength
+from stemzoo.simulate.sessions import SESSIONS, AcquisitionSession, find_session
+
+__all__ = [
+    "AcquisitionSession",
+    "Atoms",
+    "LabelledImage",
+    "MATERIALS",
+    "Material",
+    "Microscope",
+    "SESSIONS",
+    "Specimen",
+    "adf_cross_section",
+    "electron_wavelength",
+    "find_material",
+    "find_session",
+    "incoherent_image",
+    "make_specimen",
+    "probe_intensity",
+    "read_xyz",
+    "session_classes",
+    "simulate_frame",
+    "simulate_session",
+    "to_sampling",
+    "write_xyz",
+]

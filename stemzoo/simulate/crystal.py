@@ -1,0 +1,253 @@
+"""Crystals with point defects, cut to the field of view."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stemzoo.simulate.atoms import Atoms
+from stemzoo.simulate.defects import Defect, find_defect
+from stemzoo.simulate.imaging import MARGIN
+from stemzoo.simulate.materials import Material, atomic_number, find_material
+
+
+@dataclass(frozen=True, eq=False)
+class Specimen:
+    """Atoms with a list of their point defects.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        All atoms in the field and a margin around it.
+    defects : tuple of str
+        Names, one a defect.
+    positions : ndarray of shape (K, 2)
+        x and y of each defect [Å].
+    """
+
+    atoms: Atoms
+    defects: tuple[str, ...]
+    positions: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """Projected atom columns: `atom_column` says which column each atom belongs to."""
+
+    positions: np.ndarray
+    atom_column: np.ndarray
+    symbols: np.ndarray
+
+
+def _lattice_points(material: Material, extent, transform: np.ndarray, margin: float):
+    """Cell origins whose cells may reach the field, as (i, j) integers."""
+    low, high = -margin, np.array([extent[1], extent[0]]) + margin
+    corners = np.array([[x, y] for x in (low, high[0]) for y in (low, high[1])])
+    cells = corners @ np.linalg.inv(transform).T / np.array(material.cell[:2])
+    first, last = np.floor(cells.min(0)) - 1, np.ceil(cells.max(0)) + 1
+    grid = np.meshgrid(*(np.arange(a, b + 1) for a, b in zip(first, last, strict=True)))
+    return np.stack(grid, axis=-1).reshape(-1, 2)
+
+
+def _columns(material: Material, extent, transform, origin, thickness, margin) -> _Columns:
+    cell = np.array(material.cell[:2])
+    places: dict[tuple[float, float], list[str]] = {}
+    for site in material.sites:
+        places.setdefault(site.position[:2], []).append(site.symbol)
+    cells = _lattice_points(material, extent, transform, margin)
+    positions, owners, symbols, count = [], [], [], 0
+    for place, content in places.items():
+        points = ((cells + place + np.asarray(origin) % 1) * cell) @ transform.T
+        inside = (points > -margin).all(1) & (points < np.array(extent)[::-1] + margin).all(1)
+        points = points[inside]
+        stack = content * (1 if material.layered else thickness)
+        positions.append(points)
+        owners.append(np.repeat(np.arange(count, count + len(points)), len(stack)))
+        symbols.append(np.tile(np.array(stack), len(points)))
+        count += len(points)
+    return _Columns(np.concatenate(positions), np.concatenate(owners), np.concatenate(symbols))
+
+
+def _transform(rotation: float, strain) -> np.ndarray:
+    """Strain, then rotate."""
+    turn = np.deg2rad(rotation)
+    exx, eyy, exy = strain
+    stretch = np.array([[1 + exx, exy], [exy, 1 + eyy]])
+    return np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ stretch
+
+
+def _hosts(columns: _Columns, defect: Defect) -> np.ndarray:
+    """Columns that hold enough atoms of the element that the defect replaces."""
+    holds = np.bincount(
+        columns.atom_column[columns.symbols == defect.element], minlength=len(columns.positions)
+    )
+    return np.flatnonzero(holds >= defect.count)
+
+
+def _drawn(columns, material: Material, defects: Mapping[str, float], extent, margin: float, rng):
+    """Choose columns and places of adatoms at random; a column hosts one defect at most."""
+    table = {find_defect(material, name): p for name, p in defects.items()}
+    free = np.ones(len(columns.positions), dtype=bool)
+    chosen, adatoms = [], []
+    for defect, probability in table.items():
+        if defect.element is not None:
+            hosts = _hosts(columns, defect)
+            hit = hosts[(rng.random(hosts.size) < probability) & free[hosts]]
+            free[hit] = False
+            chosen += [(defect, column) for column in hit]
+    n_cells = (extent[0] + 2 * margin) * (extent[1] + 2 * margin) / np.prod(material.cell[:2])
+    for defect, probability in table.items():
+        if defect.element is None:
+            span = np.array(extent)[::-1] + 2 * margin
+            places = rng.random((rng.poisson(probability * n_cells), 2)) * span - margin
+            adatoms += [(defect, place) for place in places]
+    return _sites(columns, chosen), adatoms
+
+
+def _listed(columns, material: Material, defects: Sequence[tuple[str, float, float]]):
+    """Choose the host column nearest to each listed position; adatoms stay where they are."""
+    chosen, adatoms = [], []
+    for name, x, y in defects:
+        defect = find_defect(material, name)
+        if defect.element is None:
+            adatoms.append((defect, np.array([x, y])))
+            continue
+        hosts = _hosts(columns, defect)
+        distance = np.hypot(*(columns.positions[hosts] - (x, y)).T)
+        if not hosts.size or distance.min() > 2.0:
+            raise ValueError(
+                f"No column for {defect.name!r} within 2 Å of the listed position. Received: "
+                f"x = {x}, y = {y}"
+            )
+        chosen.append((defect, hosts[distance.argmin()]))
+    sites = _sites(columns, chosen)
+    if len(sites) < len(chosen):
+        raise ValueError(
+            "A column hosts one defect at most; move or drop one of the listed defects. Received: "
+            f"{len(chosen)} defects on {len(sites)} free sites"
+        )
+    return sites, adatoms
+
+
+def _sites(columns, chosen) -> list[tuple[Defect, tuple[int, ...]]]:
+    """Columns that each defect takes; one that meets an earlier defect is left out."""
+    taken: set[int] = set()
+    sites = []
+    for defect, column in chosen:
+        hosts = (int(column),)
+        if defect.with_neighbour:
+            distance = np.hypot(*(columns.positions - columns.positions[column]).T)
+            distance[column] = np.inf
+            hosts = (int(column), int(distance.argmin()))
+        if taken.isdisjoint(hosts):
+            taken.update(hosts)
+            sites.append((defect, hosts))
+    return sites
+
+
+def _apply(columns: _Columns, sites, rng):
+    """Remove and replace atoms; return symbols and xy of all atoms, and xy of the defects."""
+    keep = np.ones(columns.symbols.size, dtype=bool)
+    order = np.argsort(columns.atom_column, kind="stable")
+    start = np.searchsorted(columns.atom_column[order], np.arange(len(columns.positions) + 1))
+    new_symbols, new_positions, places = [], [], []
+    for defect, hosts in sites:
+        atoms = order[start[hosts[0]] : start[hosts[0] + 1]]
+        atoms = atoms[columns.symbols[atoms] == defect.element]
+        keep[rng.permutation(atoms)[: defect.count]] = False
+        for neighbour in hosts[1:]:
+            keep[columns.atom_column == neighbour] = False
+        place = columns.positions[list(hosts)].mean(axis=0)
+        if defect.replacement:
+            copies = 1 if defect.with_neighbour else defect.count
+            new_symbols += [defect.replacement] * copies
+            new_positions += [place] * copies
+        places.append(place)
+    symbols = np.concatenate([columns.symbols[keep], np.array(new_symbols, dtype="U2")])
+    xy = columns.positions[columns.atom_column[keep]]
+    return symbols, np.concatenate([xy, np.reshape(new_positions, (-1, 2))]), places
+
+
+def make_specimen(
+    material: Material | str,
+    extent: tuple[float, float],
+    *,
+    rng: np.random.Generator,
+    rotation: float = 0.0,
+    strain: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    origin: tuple[float, float] = (0.0, 0.0),
+    thickness: int = 1,
+    displacement: float = 0.01,
+    defects: Mapping[str, float] | Sequence[tuple[str, float, float]] = (),
+    margin: float = MARGIN,
+    reach: float = 0.0,
+) -> Specimen:
+    """Fill a field of view with a crystal and its point defects.
+
+    Parameters
+    ----------
+    material : Material or str
+        An entry of `MATERIALS` or its name.
+    extent : tuple of float
+        Size of the field (y, x) [Å].
+    rng : numpy.random.Generator
+        Source of randomness.
+    rotation : float
+        From x towards y [degrees].
+    strain : tuple of float
+        ε_xx, ε_yy and ε_xy of the lattice before rotation.
+    origin : tuple of float
+        Position of a cell corner, in cells (x, y); whole cells make no difference.
+    thickness : int
+        Number of cells along the beam; monolayers ignore it.
+    displacement : float
+        Standard deviation of a random displacement of each atom along x and y [Å]. The default
+        keeps sampling stripes out of the power spectrum (Khan et al. 2023, Methods).
+    defects : mapping of str to float, or sequence of (str, float, float)
+        Names (see `find_defect`) with a probability per column that could host them (for
+        adatoms: per cell), or a list of names with their x and y [Å]. A column hosts one defect
+        at most; of drawn ones the earlier name has precedence.
+    margin : float
+        The crystal reaches this far beyond the field [Å].
+    reach : float
+        Defects up to this far beyond the field are listed too [Å].
+
+    Returns
+    -------
+    Specimen
+        Defects farther out than `reach` are not listed.
+
+    Raises
+    ------
+    KeyError
+        For an unknown material.
+    ValueError
+        For an impossible defect or thickness, or two listed defects on one column.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> specimen = make_specimen("wse2", (50, 50), rng=rng, defects={"se_vacancy": 0.03})
+    >>> set(specimen.defects)
+    {'se_vacancy'}
+    """
+    material = find_material(material) if isinstance(material, str) else material
+    if thickness < 1:
+        raise ValueError(f"thickness is a number of cells, at least 1. Received: {thickness}")
+    columns = _columns(material, extent, _transform(rotation, strain), origin, thickness, margin)
+    if isinstance(defects, Mapping):
+        sites, adatoms = _drawn(columns, material, defects, extent, margin, rng)
+    else:
+        sites, adatoms = _listed(columns, material, defects)
+    symbols, xy, places = _apply(columns, sites, rng)
+    symbols = np.append(symbols, np.array([defect.replacement for defect, _ in adatoms], "U2"))
+    xy = np.concatenate([xy, np.reshape([place for _, place in adatoms], (-1, 2))])
+    xy = xy + rng.normal(0, displacement, xy.shape)
+    kinds, index = np.unique(symbols, return_inverse=True)
+    numbers = np.array([atomic_number(symbol) for symbol in kinds])[index]
+    atoms = Atoms(numbers, np.column_stack([xy, np.zeros(len(xy))]))
+    names = [defect.name for defect, _ in [*sites, *adatoms]]
+    places = np.reshape([*places, *(place for _, place in adatoms)], (-1, 2))
+    inside = (places >= -reach).all(1) & (places <= np.array(extent)[::-1] + reach).all(1)
+    names = tuple(name for name, is_inside in zip(names, inside, strict=True) if is_inside)
+    return Specimen(atoms, names, places[inside])

@@ -1,0 +1,149 @@
+"""The table of materials: one unit cell an entry."""
+
+import difflib
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Site:
+    """An atom of the unit cell.
+
+    Parameters
+    ----------
+    symbol : str
+        Chemical symbol.
+    position : tuple of float
+        Fractional coordinates along the (orthogonal) cell edges x, y and z.
+    """
+
+    symbol: str
+    position: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Material:
+    """A crystal, as an orthogonal cell with the beam along z.
+
+    Parameters
+    ----------
+    name : str
+        Key in `MATERIALS`.
+    formula : str
+        For people.
+    cell : tuple of float
+        Cell edges along x, y, z [Å].
+    sites : tuple of Site
+        Atoms of the cell.
+    spacing : float
+        Spacing of the lattice planes behind the innermost reflections of an image [Å].
+    symmetry : int
+        Number of these innermost reflections: 6 (hexagonal) or 4 (square).
+    lattice_constant : float
+        In-plane lattice constant a [Å].
+    layered : bool
+        False when the cell repeats along the beam (a thickness in cells applies).
+    """
+
+    name: str
+    formula: str
+    cell: tuple[float, float, float]
+    sites: tuple[Site, ...]
+    spacing: float
+    symmetry: int
+    lattice_constant: float
+    layered: bool = True
+
+
+def _dichalcogenide(name: str, metal: str, chalcogen: str, a: float, height: float) -> Material:
+    """1H-MX2 on its orthogonal cell a x a sqrt(3); `height` is the X-X distance [Å]."""
+    third = 1 / 3
+    columns = ((0.0, 0.0), (0.5, 0.5))
+    sites = []
+    for x, y in columns:
+        sites.append(Site(metal, (x, y, 0.5)))
+        for z in (0.0, 1.0):
+            sites.append(Site(chalcogen, (x, (y + 2 * third) % 1, z)))
+    return Material(
+        name=name,
+        formula=f"{metal}{chalcogen}2",
+        cell=(a, a * 3**0.5, height),
+        sites=tuple(sites),
+        spacing=a * 3**0.5 / 2,
+        symmetry=6,
+        lattice_constant=a,
+    )
+
+
+def _graphene(a: float = 2.46) -> Material:
+    ys = (0.0, 1 / 3, 1 / 2, 5 / 6)
+    xs = (0.0, 0.0, 1 / 2, 1 / 2)
+    sites = tuple(Site("C", (x, y, 0.0)) for x, y in zip(xs, ys, strict=True))
+    return Material("graphene", "C", (a, a * 3**0.5, 1.0), sites, a * 3**0.5 / 2, 6, a)
+
+
+def _strontium_titanate(a: float = 3.905) -> Material:
+    sites = (
+        Site("Sr", (0.0, 0.0, 0.0)),
+        Site("Ti", (0.5, 0.5, 0.5)),
+        Site("O", (0.5, 0.5, 0.0)),
+        Site("O", (0.5, 0.0, 0.5)),
+        Site("O", (0.0, 0.5, 0.5)),
+    )
+    return Material("srtio3", "SrTiO3 [001]", (a, a, a), sites, a, 4, a, layered=False)
+
+
+# In-plane constants of WSe2, MoS2, WS2, MoSe2: Schutte, de Boer, Jellinek,
+# J. Solid State Chem. 70, 207 (1987); graphene and SrTiO3: textbook room-temperature values.
+MATERIALS = MappingProxyType(
+    {
+        m.name: m
+        for m in (
+            _dichalcogenide("wse2", "W", "Se", 3.282, 3.36),
+            _dichalcogenide("mos2", "Mo", "S", 3.161, 3.17),
+            _dichalcogenide("ws2", "W", "S", 3.153, 3.14),
+            _dichalcogenide("mose2", "Mo", "Se", 3.288, 3.34),
+            _graphene(),
+            _strontium_titanate(),
+        )
+    }
+)
+
+
+def atomic_number(symbol: str) -> int:
+    """Atomic number of a chemical symbol; ValueError if there is no such element."""
+    from periodictable import elements
+
+    try:
+        return elements.symbol(symbol).number
+    except ValueError:
+        raise ValueError(f"Expected the symbol of an element. Received: {symbol!r}") from None
+
+
+def find_material(name: str) -> Material:
+    """Return an entry of the table by name, whatever its case.
+
+    Parameters
+    ----------
+    name : str
+        For instance ``"wse2"``.
+
+    Returns
+    -------
+    Material
+
+    Raises
+    ------
+    KeyError
+        For an unknown name; the message offers the nearest ones.
+
+    Examples
+    --------
+    >>> find_material("WSe2").lattice_constant
+    3.282
+    """
+    key = name.lower()
+    if key not in MATERIALS:
+        near = difflib.get_close_matches(key, MATERIALS, n=3) or sorted(MATERIALS)
+        raise KeyError(f"Unknown material; expected one of {', '.join(near)}. Received: {name!r}")
+    return MATERIALS[key]
