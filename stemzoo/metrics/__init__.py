@@ -1,0 +1,1 @@
+"""How good images and detections are, in numbers."""

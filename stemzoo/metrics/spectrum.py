@@ -1,0 +1,316 @@
+"""Measures of the power spectrum of an image.
+
+All spectra are those of the image with mean 0 and standard deviation 1 under a Hann window w,
+abs(FT(w x))² / sum(w²): white noise has a mean power of 1 whatever the size of the image, and
+neither brightness nor contrast matters.
+"""
+
+import math
+
+import numpy as np
+from scipy import ndimage, optimize
+
+from stemzoo.lattice import Lattice, find_lattice, log_background, windowed_power
+from stemzoo.simulate.materials import Material
+
+_FALSE_ALARM = 0.01
+_MAX_GAP = 4
+_FLOOR = 1e-12
+
+
+def log_power_spectrum(image: np.ndarray) -> np.ndarray:
+    """Return log10 of the power spectrum, zero frequency at ``[M // 2, N // 2]``.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+
+    Returns
+    -------
+    ndarray of shape (M, N)
+        0 is the level of white noise; cut off at -12.
+
+    Raises
+    ------
+    ValueError
+        If the image is not two-dimensional, not finite, or constant.
+
+    Examples
+    --------
+    >>> log_power_spectrum(np.eye(8)).shape
+    (8, 8)
+    """
+    return np.log10(np.maximum(_power(image), _FLOOR))
+
+
+def radial_power_spectrum(
+    image: np.ndarray, sampling: float, *, bins: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Average the power spectrum over rings, up to the Nyquist frequency.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+    sampling : float
+        Pixel size [Å/px].
+    bins : int, optional
+        Number of rings, of equal width; half the shorter side by default, and at most.
+
+    Returns
+    -------
+    frequency : ndarray of shape (bins,)
+        Middle of each ring [1/Å].
+    log_power : ndarray of shape (bins,)
+        log10 of the mean power in each ring (zero frequency left out).
+
+    Raises
+    ------
+    ValueError
+        If the image, the sampling or the number of bins is not usable.
+
+    Examples
+    --------
+    >>> frequency, power = radial_power_spectrum(np.eye(64), 0.1, bins=5)
+    >>> frequency
+    array([0.5, 1.5, 2.5, 3.5, 4.5])
+    """
+    power = _power(image)
+    _check_sampling(sampling)
+    most = min(power.shape) // 2
+    bins = most if bins is None else bins
+    if not 1 <= bins <= most:
+        raise ValueError(f"Expected 1 to {most} bins for this image. Received: bins={bins}")
+    frequency = np.hypot(*_frequencies(power.shape))
+    ring = np.floor(frequency * 2 * bins).astype(int)
+    use = (ring < bins) & (frequency > 0)
+    count = np.bincount(ring[use], minlength=bins)
+    mean = np.bincount(ring[use], power[use], minlength=bins) / count
+    middle = (np.arange(bins) + 0.5) / (2 * bins * sampling)
+    return middle, np.log10(np.maximum(mean, _FLOOR))
+
+
+def power_spectrum_bands(image: np.ndarray, lattice: Lattice) -> dict[str, float]:
+    """Return how the power divides between haze, lattice and the rest.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+    lattice : Lattice
+        The lattice of this image.
+
+    Returns
+    -------
+    dict of str to float
+        Fractions that add up to 1: ``"low"``, below half the innermost ring (contamination);
+        ``"bragg"``, within 2 bins (or 4 % of the ring, if more) of the other lattice points;
+        ``"rest"`` (noise, distortion, defects).
+
+    Raises
+    ------
+    ValueError
+        If the image is not two-dimensional, not finite, or constant.
+
+    Examples
+    --------
+    >>> power_spectrum_bands(image, find_lattice(image, material))  # doctest: +SKIP
+    {'low': 0.11, 'bragg': 0.62, 'rest': 0.27}
+    """
+    power = _power(image)
+    rows, columns = _frequencies(power.shape)
+    indices = np.stack(np.broadcast_arrays(rows, columns), axis=-1) @ lattice.vectors.T
+    miss = (indices - np.rint(indices)) @ lattice.reciprocal
+    ring = _ring(lattice)
+    low = np.hypot(rows, columns) < ring / 2
+    radius = max(2.0, 0.04 * ring * min(power.shape))
+    bragg = np.hypot(miss[..., 0] * power.shape[0], miss[..., 1] * power.shape[1]) <= radius
+    parts = {"low": low, "bragg": bragg & ~low, "rest": ~bragg & ~low}
+    total = power.sum()
+    return {name: float(power[part].sum() / total) for name, part in parts.items()}
+
+
+def information_limit(
+    image: np.ndarray,
+    sampling: float,
+    *,
+    material: Material | None = None,
+    lattice: Lattice | None = None,
+) -> float:
+    """Return the spacing of the finest reflections that stand out of the power spectrum.
+
+    Reflections of one length make a shell. A shell counts as seen if two independent ones of it
+    (not a pair of opposites) stand out of their surroundings.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+    sampling : float
+        Pixel size [Å/px].
+    material : Material, optional
+        The crystal, whose lattice is looked for.
+    lattice : Lattice, optional
+        The lattice of this image, if it is known already.
+
+    Returns
+    -------
+    float
+        Spacing [Å] of the outermost shell seen. It can take the spacings of the crystal's shells
+        only: for WSe2 2.84, 1.64, 1.42, 1.07, 0.95, 0.82, 0.79, 0.71, 0.65, 0.62 Å and so on.
+
+    Raises
+    ------
+    ValueError
+        If there is no lattice, or no shell is seen; if neither material nor lattice is given.
+
+    Notes
+    -----
+    A spot is the highest of 3 x 3 bins around the lattice point; r is its power over that of its
+    surroundings (`stemzoo.lattice.log_background`). In noise r exceeds a value with probability
+    p = 9 (1 + r/60)^-60 at most (an F distribution; 9 bins to choose from), and the second highest
+    of a shell of m independent spots with probability m(m-1)/2 p². A shell is seen when that is
+    below 0.01 / (number of shells up to the Nyquist frequency): one image in a hundred gets a limit
+    that is too fine by chance. Two spots are asked for as a single one may be line noise or a scan
+    artefact; for the same reason the search ends after four shells in a row that are not seen
+    (some reflections of a crystal are weak, so that one unseen shell is not the end).
+
+    A larger field of view makes spots sharper against the noise and the limit finer: compare
+    images of one size. Clipped intensities add harmonics, which look like information.
+
+    Examples
+    --------
+    >>> information_limit(image, 0.0953, material=find_material("wse2"))  # doctest: +SKIP
+    0.947
+    """
+    lattice = _lattice(image, sampling, material, lattice)
+    norm, ratio = _spots(image, lattice, ndimage.maximum_filter)
+    shells = [n for n in np.unique(norm) if np.count_nonzero(norm == n) > 1]
+    finest, unseen = 0, 0
+    for n in shells:
+        r = np.sort(ratio[norm == n])
+        chance = math.comb(len(r), 2) * (9 * (1 + r[-2] / 60) ** -60.0) ** 2
+        finest, unseen = (n, 0) if chance < _FALSE_ALARM / len(shells) else (finest, unseen + 1)
+        if unseen == _MAX_GAP:
+            break
+    if finest == 0:
+        raise ValueError(
+            "Expected a shell of reflections with two spots above the background; use a larger or "
+            f"less noisy region. Received: none among the innermost of {len(shells)} shells"
+        )
+    return float(sampling / (_ring(lattice) * np.sqrt(finest)))
+
+
+def spectral_cutoff(
+    image: np.ndarray,
+    sampling: float,
+    *,
+    material: Material | None = None,
+    lattice: Lattice | None = None,
+) -> float:
+    """Return the spacing at which the envelope of the reflections sinks to the noise.
+
+    The continuous companion of `information_limit`.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+    sampling : float
+        Pixel size [Å/px].
+    material : Material, optional
+        The crystal, whose lattice is looked for.
+    lattice : Lattice, optional
+        The lattice of this image, if it is known already.
+
+    Returns
+    -------
+    float
+        Spacing [Å], not less than the Nyquist limit of two pixels.
+
+    Raises
+    ------
+    ValueError
+        If there is no lattice, or it is lost in noise; if neither material nor lattice is given.
+
+    Notes
+    -----
+    The mean power of 3 x 3 bins on each lattice point, over that of its surroundings, is modelled
+    as 1 + exp(a - b g²), a Debye-Waller factor, and a and b are fitted by maximum likelihood
+    (exponentially distributed power) to all lattice points up to the Nyquist frequency. Reflections
+    to which all columns of the cell add up have an a of their own. The cutoff is where
+    their exponential is 1: as much lattice as noise.
+
+    Examples
+    --------
+    >>> spectral_cutoff(image, 0.0953, material=find_material("wse2"))  # doctest: +SKIP
+    0.91
+    """
+    lattice = _lattice(image, sampling, material, lattice)
+    norm, ratio = _spots(image, lattice, ndimage.uniform_filter)
+    in_phase = norm % (lattice.symmetry // 2) == 0
+
+    def cost(x):
+        excess = np.exp(np.clip(np.where(in_phase, x[0], x[1]) - np.exp(x[2]) * norm, -50, 50))
+        return np.sum(np.log1p(excess) + ratio / (1 + excess))
+
+    start = math.log(max(ratio.max(), 3.0))
+    fit = optimize.minimize(cost, (start, start, math.log(start / 8)), method="Nelder-Mead")
+    limit = fit.x[0] / np.exp(fit.x[2])
+    if limit < 1:
+        raise ValueError(
+            "Expected an innermost ring above the noise; use a larger or less noisy region. "
+            f"Received: lattice and noise equal at {np.sqrt(max(limit, 0)):.2f} of its radius"
+        )
+    return float(sampling / min(np.sqrt(limit) * _ring(lattice), 0.5))
+
+
+def _power(image):
+    image = np.asarray(image)
+    if image.ndim != 2:
+        raise ValueError(f"Expected one image of shape (M, N). Received: shape {image.shape}")
+    image = image.astype(np.float64)
+    if not np.isfinite(image).all() or np.ptp(image) == 0:
+        raise ValueError(
+            "Expected finite pixels that are not all equal. "
+            f"Received: minimum {image.min()}, maximum {image.max()}"
+        )
+    return windowed_power(image)
+
+
+def _frequencies(shape):
+    """Row (M, 1) and column (1, N) frequencies of a centred spectrum [1/px]."""
+    rows, columns = (np.fft.fftshift(np.fft.fftfreq(n)) for n in shape)
+    return rows[:, None], columns[None]
+
+
+def _ring(lattice):
+    """Radius of the innermost ring [1/px]."""
+    area = abs(np.linalg.det(lattice.reciprocal))
+    return np.sqrt(area / (np.sqrt(0.75) if lattice.symmetry == 6 else 1.0))
+
+
+def _check_sampling(sampling):
+    if not (np.isfinite(sampling) and sampling > 0):
+        raise ValueError(f"Expected a sampling above 0 Å/px. Received: sampling={sampling}")
+
+
+def _lattice(image, sampling, material, lattice):
+    _check_sampling(sampling)
+    if lattice is None and material is None:
+        raise ValueError("Expected a material or a lattice. Received: neither")
+    return lattice or find_lattice(image, material, sampling=sampling)
+
+
+def _spots(image, lattice, smooth):
+    """Squared length (in rings) and power over background of one of each pair of spots."""
+    power = _power(image)
+    log_power = np.log(np.maximum(power, _FLOOR))
+    ratio = np.exp(log_power - log_background(log_power))
+    ratio = smooth(ratio, 3, mode="wrap")
+    reach = int(1 / _ring(lattice)) + 1
+    h, k = (i.ravel() for i in np.mgrid[-reach : reach + 1, 0 : reach + 1])
+    half = (k > 0) | (h > 0)
+    h, k = h[half], k[half]
+    points = np.stack([h, k], axis=1) @ lattice.reciprocal
+    inside = (abs(points) < 0.5 - 1.5 / np.array(power.shape)).all(axis=1)
+    h, k, points = h[inside], k[inside], points[inside]
+    rows, columns = np.rint(points * power.shape).astype(int).T
+    at = rows + power.shape[0] // 2, columns + power.shape[1] // 2
+    return h**2 + k**2 + (h * k if lattice.symmetry == 6 else 0), ratio[at]
