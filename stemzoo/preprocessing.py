@@ -162,3 +162,34 @@ def random_patch(arrays, size: int, rng: np.random.Generator) -> tuple[np.ndarra
     top, left = rng.integers(rows - size + 1), rng.integers(columns - size + 1)
     index = int(rng.integers(8))
     return tuple(dihedral(a[top : top + size, left : left + size], index) for a in arrays)
+
+
+def rescale_group(images, n_sigma: float = N_SIGMA) -> list[np.ndarray]:
+    """Saturate and scale images that belong together by one mean and standard deviation.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (M, N)
+        For instance all frames of a session; shapes may differ.
+    n_sigma : float
+        Number of standard deviations.
+
+    Returns
+    -------
+    list of ndarray of float32
+        In [-1, 1]; see `rescale`.
+
+    Raises
+    ------
+    ValueError
+        If the group is empty.
+    """
+    if not len(images):
+        raise ValueError("Expected at least one image. Received: none")
+    sizes = [np.asarray(image).reshape(-1) for image in images]
+    together = rescale(np.concatenate(sizes), n_sigma)
+    ends = np.cumsum([part.size for part in sizes])[:-1]
+    return [
+        part.reshape(np.shape(image))
+        for part, image in zip(np.split(together, ends), images, strict=True)
+    ]

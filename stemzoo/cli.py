@@ -1,0 +1,271 @@
+"""The command line: one function a verb, each a thin door to one library function."""
+
+import json
+import os
+import sys
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Keras models and pretrained weights for atomic-resolution STEM images.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+train_app = typer.Typer(help="Train a model.", no_args_is_help=True)
+app.add_typer(train_app, name="train")
+
+
+def _complain(error: BaseException | str) -> None:
+    """Print one line; KeyError would quote its message."""
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    typer.echo("stemzoo: " + " ".join(str(text).split()), err=True)
+
+
+def _show_warning(message, category, *_, **__):
+    if issubclass(category, UserWarning):
+        _complain(f"warning: {message}")
+
+
+@contextmanager
+def _quiet_start():
+    """Keep TensorFlow's start-up messages, which it writes straight to file 2, off the terminal."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _start_keras() -> None:
+    with _quiet_start():
+        import keras
+
+        keras.random.SeedGenerator(0)  # the first variable starts the device, with more messages
+
+
+def _load(weights: str):
+    from stemzoo.hub import load
+
+    _start_keras()
+    return load(weights)
+
+
+def _version(value: bool):
+    if value:
+        from stemzoo import __version__
+
+        typer.echo(f"stemzoo {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+):
+    pass
+
+
+@app.command("list")
+def list_(
+    material: Annotated[str | None, typer.Option(help="Only this material.")] = None,
+    task: Annotated[str | None, typer.Option(help="Only this task.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+):
+    """List the weights of the zoo."""
+    from stemzoo.registry import list_weights
+
+    entries = list_weights(material=material, task=task)
+    if as_json:
+        keys = ("name", "task", "material", "session", "licence", "repo_id", "revision", "summary")
+        typer.echo(json.dumps([{k: getattr(e, k) for k in keys} for e in entries], indent=1))
+        return
+    rows = [("NAME", "TASK", "MATERIAL", "SESSION", "SUMMARY")]
+    rows += [(e.name, e.task, e.material, e.session, e.summary) for e in entries]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        typer.echo("  ".join([*cells, row[4]]).rstrip())
+
+
+@app.command()
+def detect(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
+    weights: Annotated[str, typer.Option(help="Name of the zoo, or a model folder.")] = "fcn-wse2",
+    pixel_size: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PM",
+            help="Pixel size [pm]; else from the file's metadata, else measured from the lattice.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("detections"),
+    threshold: Annotated[float, typer.Option(help="Lowest score to report, 0 to 1.")] = 0.5,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Average over 8 rotations and flips (slower).")
+    ] = False,
+    frame: Annotated[int | None, typer.Option(help="Frame of a stack to take, from 0.")] = None,
+    sum_frames: Annotated[
+        bool, typer.Option("--sum-frames", help="Sum the frames of a stack.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object an image instead of a line.")
+    ] = False,
+):
+    """Find single-atom defects in images: a table and an overlay for each."""
+    from stemzoo.batch import detect_file
+
+    model = _load(weights)
+    out.mkdir(parents=True, exist_ok=True)
+    failed = False
+    written: dict[Path, Path] = {}
+    for path in images:
+        try:
+            report = detect_file(
+                path,
+                model,
+                out,
+                sampling=None if pixel_size is None else pixel_size / 100,
+                threshold=threshold,
+                tta=tta,
+                frame=frame,
+                sum_frames=sum_frames,
+                taken=written,
+                inputs=images,
+            )
+        except (ValueError, OSError) as error:
+            _complain(error)
+            failed = True
+            continue
+        typer.echo(json.dumps(report) if as_json else _line(report))
+    if failed:
+        raise typer.Exit(2)
+
+
+def _line(report: dict) -> str:
+    found = ", ".join(f"{count} {name}" for name, count in report["counts"].items())
+    return (
+        f"{report['image']}: {found} | pixel {report['pixel_size_pm']:.2f} pm "
+        f"({report['pixel_size_source']}) | {report['csv']}, {report['overlay']}"
+    )
+
+
+@app.command()
+def simulate(
+    material: Annotated[str | None, typer.Option(help="Material, for instance wse2.")] = None,
+    session: Annotated[
+        str | None, typer.Option(help="Microscope session, for instance wse2-dayB.")
+    ] = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="Number of frames.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for the frames.")] = Path("simulated"),
+    size: Annotated[int, typer.Option(min=64, help="Edge of a frame [px].")] = 1024,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same frames.")] = 0,
+):
+    """Simulate labelled frames: TIFF, table of defects and class mask for each."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from stemzoo.batch import write_frame
+    from stemzoo.simulate.dataset import simulate_session
+    from stemzoo.simulate.sessions import choose_session
+
+    chosen = choose_session(session, material)
+    out.mkdir(parents=True, exist_ok=True)
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(f"simulating {chosen.name}", total=n)
+        for i, frame in enumerate(simulate_session(chosen, n, (size, size), seed=seed)):
+            write_frame(frame, out, f"{chosen.name}_{seed}_{i:04d}", seed=seed, index=i)
+            progress.advance(task)
+    typer.echo(f"{n} frames of {chosen.name} in {out}")
+
+
+@train_app.command("fcn")
+def train_fcn(
+    out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
+    session: Annotated[
+        list[str] | None, typer.Option(help="Session to simulate; may be given more than once.")
+    ] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option(help="Folder written by 'stemzoo simulate'.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=1, help="Simulated frames a session.")] = 200,
+    size: Annotated[
+        int, typer.Option(min=64, help="Edge of simulated frames at 0.2074 Å/px [px].")
+    ] = 512,
+    epochs: Annotated[int, typer.Option(min=1)] = 60,
+    steps: Annotated[int, typer.Option(min=1, help="Steps an epoch.")] = 50,
+    batch: Annotated[int, typer.Option(min=1, help="Patches a step.")] = 16,
+    patch: Annotated[int, typer.Option(min=16, help="Edge of a patch [px].")] = 128,
+    filters: Annotated[int, typer.Option(min=1)] = 16,
+    depth: Annotated[int, typer.Option(min=1)] = 3,
+    learning_rate: Annotated[float, typer.Option()] = 2e-3,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+):
+    """Train a defect detector on labelled frames, simulated now or read from folders."""
+    from stemzoo.batch import training_set
+
+    _start_keras()
+    from stemzoo import training
+    from stemzoo.hub import save
+    from stemzoo.progress import TrainingProgress
+
+    labelled = training_set(session or (), data or (), frames=frames, size=size, seed=seed)
+    recipe = training.FCNRecipe(
+        epochs=epochs,
+        steps_per_epoch=steps,
+        batch_size=batch,
+        patch=patch,
+        learning_rate=learning_rate,
+        filters=filters,
+        depth=depth,
+        seed=seed,
+    )
+    model = training.train_fcn(
+        labelled.images,
+        labelled.masks,
+        recipe,
+        classes=labelled.classes,
+        sampling=labelled.sampling,
+        material=labelled.material,
+        out=out,
+        callbacks=[TrainingProgress(typer.echo)],
+    )
+    save(model, out)
+    typer.echo(f"model folder {out}: try 'stemzoo detect IMAGE --weights {out}'")
+
+
+def main() -> None:
+    """Run the command line; errors are one line and exit code 2, never a stack trace."""
+    warnings.showwarning = _show_warning
+    try:
+        app()
+    except KeyboardInterrupt:
+        _complain("stopped")
+        sys.exit(130)
+    except (ValueError, KeyError, OSError) as error:
+        _complain(error)
+        sys.exit(2)
+    except Exception as error:
+        if os.environ.get("STEMZOO_DEBUG"):
+            raise
+        _complain(
+            f"unexpected {type(error).__name__}: {error}. Set STEMZOO_DEBUG=1 to see where, and "
+            "please report it."
+        )
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,6 @@
+"""The networks of the zoo."""
+
+from stemzoo.models.cyclegan import CycleGANSTEM
+from stemzoo.models.fcn import DefectFCN
+
+__all__ = ["CycleGANSTEM", "DefectFCN"]

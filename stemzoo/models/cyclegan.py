@@ -1,0 +1,277 @@
+"""CycleGANSTEM: simulations that look like one microscope's images of one day, and back."""
+
+import keras
+import tensorflow as tf
+
+from stemzoo.models.layers import LogPowerSpectrum
+from stemzoo.models.unet import patch_discriminator, unet_generator
+
+DISCRIMINATORS = (
+    "discriminator_exp",
+    "discriminator_sim",
+    "discriminator_exp_fft",
+    "discriminator_sim_fft",
+)
+
+
+@keras.saving.register_keras_serializable(package="stemzoo")
+class CycleGANSTEM(keras.Model):
+    """CycleGAN between experimental and simulated images, with Fourier-space discriminators.
+
+    Six networks: the generators `exp_to_sim` (the paper's G) and `sim_to_exp` (F), and for each
+    domain a discriminator of images and one of log power spectra.
+
+    Parameters
+    ----------
+    filters, depth : int
+        Size of the generators, see `unet_generator`.
+    discriminator_filters : int
+        Size of the discriminators.
+    patch_size : int
+        Edge of the patches that it is trained on, and of the tiles of `translate` [px].
+    lambda_cycle, lambda_identity : float
+        Weights of the cycle and identity losses.
+    fft_discriminators : bool
+        Whether to use the Fourier-space discriminators.
+    bottleneck_norm : bool
+        See `unet_generator`.
+    dropout : float
+        See `unet_generator`.
+    sampling : float
+        Pixel size of the images [Å/px].
+    material, session : str, optional
+        What it is trained on.
+    name : str
+        Name of the model.
+
+    Raises
+    ------
+    ValueError
+        If a size is out of range or the patch does not fit the depth.
+
+    References
+    ----------
+    A. Khan, C.-H. Lee, P. Y. Huang, B. K. Clark, npj Comput. Mater. 9, 85 (2023);
+    J.-Y. Zhu, T. Park, P. Isola, A. A. Efros, Unpaired Image-to-Image Translation using
+    Cycle-Consistent Adversarial Networks, ICCV 2017.
+
+    Examples
+    --------
+    >>> model = CycleGANSTEM(filters=4, depth=2, discriminator_filters=4, patch_size=32)
+    >>> model.sim_to_exp.output_shape
+    (None, None, None, 1)
+    """
+
+    def __init__(
+        self,
+        *,
+        filters: int = 16,
+        depth: int = 5,
+        discriminator_filters: int = 16,
+        patch_size: int = 128,
+        lambda_cycle: float = 10.0,
+        lambda_identity: float = 5.0,
+        fft_discriminators: bool = True,
+        bottleneck_norm: bool = False,
+        dropout: float = 0.0,
+        sampling: float = 0.2074,
+        material: str | None = None,
+        session: str | None = None,
+        name: str = "cyclegan_stem",
+        **kwargs,
+    ):
+        super().__init__(name=name, **kwargs)
+        if min(filters, depth, discriminator_filters) < 1 or not sampling > 0:
+            raise ValueError(
+                "CycleGANSTEM expects filters, depth and discriminator_filters of at least 1 and "
+                f"sampling > 0. Received: {filters}, {depth}, {discriminator_filters}, {sampling}"
+            )
+        if patch_size < 32 or patch_size % 2**depth:
+            raise ValueError(
+                f"patch_size is at least 32 and a multiple of 2^depth = {2**depth}. Received: "
+                f"{patch_size}"
+            )
+        self._config = {
+            "filters": filters,
+            "depth": depth,
+            "discriminator_filters": discriminator_filters,
+            "patch_size": patch_size,
+            "lambda_cycle": lambda_cycle,
+            "lambda_identity": lambda_identity,
+            "fft_discriminators": fft_discriminators,
+            "bottleneck_norm": bottleneck_norm,
+            "dropout": dropout,
+            "sampling": sampling,
+            "material": material,
+            "session": session,
+        }
+        self.patch_size, self.sampling, self.material = patch_size, sampling, material
+        self.session = session
+        self.lambda_cycle, self.lambda_identity = lambda_cycle, lambda_identity
+        for generator in ("exp_to_sim", "sim_to_exp"):
+            network = unet_generator(
+                filters, depth, bottleneck_norm=bottleneck_norm, dropout=dropout, name=generator
+            )
+            setattr(self, generator, network)
+        self.discriminator_names = DISCRIMINATORS if fft_discriminators else DISCRIMINATORS[:2]
+        for discriminator in self.discriminator_names:
+            network = patch_discriminator(discriminator_filters, name=discriminator)
+            setattr(self, discriminator, network)
+        self.log_power_spectrum = LogPowerSpectrum(name="log_power_spectrum")
+        self._trackers: dict[str, keras.metrics.Mean] = {}
+        self.built = True
+
+    @classmethod
+    def paper(cls, **changes) -> "CycleGANSTEM":
+        """Build the paper's sizes: 54.4 million parameters a generator, 256² patches."""
+        sizes = {
+            "filters": 64,
+            "depth": 8,
+            "discriminator_filters": 64,
+            "patch_size": 256,
+            "bottleneck_norm": True,
+            "dropout": 0.5,
+        }
+        return cls(**{**sizes, **changes})
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {**self._config, "name": self.name}
+
+    @property
+    def generators(self) -> tuple[keras.Model, keras.Model]:
+        """The two generators, G and F."""
+        return self.exp_to_sim, self.sim_to_exp
+
+    @property
+    def discriminators(self) -> tuple[keras.Model, ...]:
+        """The discriminators in use."""
+        return tuple(getattr(self, name) for name in self.discriminator_names)
+
+    def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
+        """Set the optimizers of the generators and of the discriminators.
+
+        Parameters
+        ----------
+        generator_optimizer, discriminator_optimizer : keras.optimizers.Optimizer, optional
+            Adam with a learning rate of 2e-4 and β1 = 0.5 where not given.
+        **kwargs
+            For `keras.Model.compile`, such as ``run_eagerly``.
+        """
+        super().compile(**kwargs)
+        self.generator_optimizer = generator_optimizer or keras.optimizers.Adam(2e-4, beta_1=0.5)
+        self.discriminator_optimizer = discriminator_optimizer or keras.optimizers.Adam(
+            2e-4, beta_1=0.5
+        )
+        self.generator_optimizer.build(self._variables_of(self.generators))
+        self.discriminator_optimizer.build(self._variables_of(self.discriminators))
+        self._trackers = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """Names of the losses in the logs."""
+        adversarial = [f"adversarial_{name.removeprefix('discriminator_')}"
+                       for name in self.discriminator_names]
+        pairs = [f"{name}_{kind}" for name in self.discriminator_names for kind in ("real", "fake")]
+        return (*adversarial, "cycle", "identity", "generators", *pairs, "discriminators")
+
+    @property
+    def metrics(self):
+        """Means of the losses over an epoch."""
+        return list(self._trackers.values())
+
+    @staticmethod
+    def _variables_of(networks) -> list:
+        return [v for network in networks for v in network.trainable_variables]
+
+    def call(self, images, training=False):
+        """Translate simulations to experimental images."""
+        return self.sim_to_exp(images, training=training)
+
+    def losses_of(self, experimental, simulated, training: bool) -> dict:
+        """Compute every loss, each generated image and each score once.
+
+        Parameters
+        ----------
+        experimental, simulated : tensor of shape (batch, M, N, 1)
+            Images of the two domains in [-1, 1].
+        training : bool
+            Whether dropout is on.
+
+        Returns
+        -------
+        dict of str to scalar tensor
+            The keys are `loss_names`.
+
+        References
+        ----------
+        Equations (1) to (7) of A. Khan et al., npj Comput. Mater. 9, 85 (2023), with the least
+        squares of X. Mao et al., Least Squares Generative Adversarial Networks, ICCV 2017.
+        """
+        ops = keras.ops
+        count = ops.shape(experimental)[0]
+        both = ops.concatenate([experimental, simulated])
+        # Instance normalisation acts on each image by itself, so images can share a call.
+        to_sim = self.exp_to_sim(both, training=training)
+        to_exp = self.sim_to_exp(both, training=training)
+        fake_sim, same_sim = to_sim[:count], to_sim[count:]
+        same_exp, fake_exp = to_exp[:count], to_exp[count:]
+        cycled_exp = self.sim_to_exp(fake_sim, training=training)
+        cycled_sim = self.exp_to_sim(fake_exp, training=training)
+        losses = {
+            "cycle": _l1(experimental, cycled_exp) + _l1(simulated, cycled_sim),
+            "identity": _l1(experimental, same_exp) + _l1(simulated, same_sim),
+        }
+        domains = {"exp": (experimental, fake_exp), "sim": (simulated, fake_sim)}
+        for name in self.discriminator_names:
+            short = name.removeprefix("discriminator_")
+            real, fake = domains[short.removesuffix("_fft")]
+            pair = ops.concatenate([real, fake])
+            if short.endswith("_fft"):
+                pair = self.log_power_spectrum(pair)
+            scores = getattr(self, name)(pair, training=training)
+            of_real, of_fake = scores[:count], scores[count:]
+            losses[f"adversarial_{short}"] = ops.mean(ops.square(of_fake - 1.0))
+            losses[f"{name}_real"] = ops.mean(ops.square(of_real - 1.0))
+            losses[f"{name}_fake"] = ops.mean(ops.square(of_fake))
+        losses["generators"] = (
+            sum(value for key, value in losses.items() if key.startswith("adversarial"))
+            + self.lambda_cycle * losses["cycle"]
+            + self.lambda_identity * losses["identity"]
+        )
+        losses["discriminators"] = 0.5 * sum(
+            value for key, value in losses.items() if key.endswith(("_real", "_fake"))
+        )
+        return losses
+
+    def train_step(self, data):
+        """Update all six networks from one batch of both domains."""
+        experimental, simulated, _ = keras.utils.unpack_x_y_sample_weight(data)
+        generators = self._variables_of(self.generators)
+        discriminators = self._variables_of(self.discriminators)
+        with tf.GradientTape(persistent=True) as tape:
+            losses = self.losses_of(experimental, simulated, training=True)
+        # The loss of the discriminators reaches the generators' weights too, but only the
+        # discriminators' gradients are taken of it, and the reverse.
+        gradients = (
+            tape.gradient(losses["generators"], generators),
+            tape.gradient(losses["discriminators"], discriminators),
+        )
+        del tape
+        self.generator_optimizer.apply(gradients[0], generators)
+        self.discriminator_optimizer.apply(gradients[1], discriminators)
+        return self._track(losses)
+
+    def test_step(self, data):
+        """Compute the losses of one batch."""
+        experimental, simulated, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return self._track(self.losses_of(experimental, simulated, training=False))
+
+    def _track(self, losses: dict) -> dict:
+        for name, tracker in self._trackers.items():
+            tracker.update_state(losses[name])
+        return {name: tracker.result() for name, tracker in self._trackers.items()}
+
+
+def _l1(a, b):
+    return keras.ops.mean(keras.ops.abs(a - b))

@@ -1,0 +1,122 @@
+"""DefectFCN: a fully convolutional network that labels every pixel."""
+
+from collections.abc import Sequence
+
+import keras
+
+from stemzoo.models.layers import residual_block
+
+
+@keras.saving.register_keras_serializable(package="stemzoo")
+class DefectFCN(keras.Model):
+    """ResUNet that gives each pixel a probability for each class of defect.
+
+    Parameters
+    ----------
+    classes : sequence of str or int
+        Names of the defect classes, or their number; background is added as channel 0.
+    filters : int
+        Channels at full resolution; they double at each level.
+    depth : int
+        Number of times the resolution is halved. Images must be multiples of 2^depth pixels
+        (`stemzoo.detect` pads them).
+    dropout : float
+        Rate of dropout inside the residual blocks.
+    sampling : float
+        Pixel size of the images that it is trained on [Å/px].
+    material : str, optional
+        Entry of `stemzoo.simulate.MATERIALS` whose defects it finds.
+    name : str
+        Name of the model.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range.
+
+    References
+    ----------
+    Z. Zhang, Q. Liu, Y. Wang, Road Extraction by Deep Residual U-Net, IEEE GRSL 15, 749 (2018);
+    for defects in STEM: A. Khan et al., npj Comput. Mater. 9, 85 (2023).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> model = DefectFCN(["se_vacancy"], filters=4, depth=2)
+    >>> model(np.zeros((1, 32, 32, 1), "float32")).shape
+    TensorShape([1, 32, 32, 2])
+    """
+
+    def __init__(
+        self,
+        classes: Sequence[str] | int = ("vacancy",),
+        *,
+        filters: int = 16,
+        depth: int = 3,
+        dropout: float = 0.1,
+        sampling: float = 0.2074,
+        material: str | None = None,
+        name: str = "defect_fcn",
+    ):
+        if isinstance(classes, int):
+            classes = [f"class_{i + 1}" for i in range(classes)]
+        if isinstance(classes, str):
+            raise ValueError(f"classes is a sequence of names or a number. Received: {classes!r}")
+        if not classes or min(filters, depth) < 1 or not 0 <= dropout < 1 or not sampling > 0:
+            raise ValueError(
+                "DefectFCN expects at least one class, filters >= 1, depth >= 1, 0 <= dropout < 1 "
+                f"and sampling > 0. Received: classes={classes}, filters={filters}, "
+                f"depth={depth}, dropout={dropout}, sampling={sampling}"
+            )
+        inputs = keras.Input((None, None, 1), name="image")
+        outputs = _res_unet(inputs, len(classes) + 1, filters, depth, dropout)
+        super().__init__(inputs, outputs, name=name)
+        self.classes = tuple(classes)
+        self.filters = filters
+        self.depth = depth
+        self.dropout = dropout
+        self.sampling = sampling
+        self.material = material
+
+    @property
+    def stride(self) -> int:
+        """Images must be multiples of this many pixels."""
+        return 2**self.depth
+
+    @property
+    def context(self) -> int:
+        """How far a pixel's probability depends on its surroundings [px]."""
+        # Two convolutions reach 2 pixels at the bottom. Each level above doubles what is below,
+        # adds a pixel where a pixel lies off the coarser grid, and 2 + 2 pixels by its two blocks:
+        # reach -> 2 reach + 5.
+        return 7 * 2**self.depth - 5
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {
+            "classes": list(self.classes),
+            "filters": self.filters,
+            "depth": self.depth,
+            "dropout": self.dropout,
+            "sampling": self.sampling,
+            "material": self.material,
+            "name": self.name,
+        }
+
+
+def _res_unet(inputs, channels: int, filters: int, depth: int, dropout: float):
+    layers = keras.layers
+    skips, x = [], inputs
+    for level in range(depth):
+        x = residual_block(x, filters * 2**level, dropout=dropout, name=f"down{level}")
+        skips.append(x)
+        x = layers.MaxPooling2D(2, name=f"pool{level}")(x)
+    x = residual_block(x, filters * 2**depth, dropout=dropout, name="bottom")
+    for level in reversed(range(depth)):
+        width = filters * 2**level
+        x = layers.Conv2DTranspose(width, 2, strides=2, name=f"up{level}_transpose")(x)
+        x = layers.Concatenate(name=f"up{level}_concatenate")([x, skips[level]])
+        x = residual_block(x, width, dropout=dropout, name=f"up{level}")
+    # Probabilities stay float32 under mixed precision.
+    logits = layers.Conv2D(channels, 1, name="logits", dtype="float32")(x)
+    return layers.Softmax(name="probabilities", dtype="float32")(logits)

@@ -1,0 +1,106 @@
+"""Pictures: overlays of detections and plots of trainings."""
+
+import numpy as np
+
+# Colour-blind safe (Okabe, Ito, "Color Universal Design", 2008), in the order of the classes.
+_COLOURS = ("#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#009E73", "#E69F00")
+_DPI = 100
+# Overlays of small images are enlarged to this many pixels so that marks and scale can be read.
+_LEAST_PIXELS = 900
+
+
+def plot_training_log(rows, path) -> None:
+    """Plot the losses of a training against the epoch.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        One an epoch, with the key ``epoch``; keys that hold ``loss`` are drawn.
+    path : path-like
+        PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.add_subplot()
+    epochs = [row["epoch"] for row in rows]
+    for key in rows[0]:
+        if "loss" in key:
+            axes.plot(epochs, [row[key] for row in rows], marker=".", label=key)
+    axes.set(xlabel="epoch", ylabel="loss", yscale="log")
+    axes.legend()
+    figure.savefig(path, dpi=120, format="png")
+
+
+def _scale_bar(width_nm: float) -> float:
+    """Largest of 1, 2, 5 · 10^n nm that is at most a quarter of the width."""
+    decade = 10.0 ** np.floor(np.log10(width_nm / 4))
+    # Just below a power of ten the logarithm may round up.
+    return max(step * decade for step in (0.5, 1, 2, 5) if step * decade <= width_nm / 4)
+
+
+def _draw_scale_bar(axes, shape, sampling: float) -> None:
+    from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import withStroke
+
+    bar = _scale_bar(shape[1] * sampling / 10)
+    length = bar * 10 / sampling
+    height = 0.008 * shape[0]
+    x, y = 0.02 * shape[1], 0.985 * shape[0]
+    label = f"{bar:g} nm" if bar >= 1 else f"{bar * 10:g} Å"
+    # Black outlines keep bar and label readable on bright images without hiding atoms.
+    axes.add_patch(Rectangle((x, y - height), length, height, facecolor="w", edgecolor="k"))
+    text = axes.text(
+        x + length / 2, y - 1.5 * height, label, color="w", ha="center", va="bottom", size=11
+    )
+    text.set_path_effects([withStroke(linewidth=2.5, foreground="k")])
+
+
+def plot_detections(image: np.ndarray, detections, path) -> None:
+    """Draw detections over their image, with a scale bar and a legend.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        The input image.
+    detections : Detections
+        What `stemzoo.detect` found in it.
+    path : path-like
+        PNG file; one picture pixel an image pixel, or more for small images.
+    """
+    from matplotlib.figure import Figure
+
+    rows, columns = image.shape
+    zoom = max(1, int(np.ceil(_LEAST_PIXELS / max(rows, columns))))
+    width, height = columns * zoom / _DPI, rows * zoom / _DPI
+    legend_height = 0.4
+    figure = Figure(figsize=(width, height + legend_height), dpi=_DPI)
+    bottom = legend_height / (height + legend_height)
+    axes = figure.add_axes((0, bottom, 1, 1 - bottom))
+    low, high = np.percentile(image, [0.5, 99.5])
+    axes.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect="auto")
+    # A ring of 1.1 Å radius leaves the column visible.
+    diameter = 2 * 1.1 / detections.sampling * zoom * 72 / _DPI
+    names = detections.details.get("classes", tuple(dict.fromkeys(detections.classes)))
+    labels = np.array(detections.classes, dtype=object)
+    for k, name in enumerate(names):
+        chosen = detections.positions[labels == name] if len(labels) else np.zeros((0, 2))
+        axes.scatter(
+            chosen[:, 1],
+            chosen[:, 0],
+            s=diameter**2,
+            facecolors="none",
+            edgecolors=_COLOURS[k % len(_COLOURS)],
+            linewidths=1.5,
+            label=f"{name} ({len(chosen)})",
+        )
+    axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
+    axes.axis("off")
+    _draw_scale_bar(axes, image.shape, detections.sampling)
+    handles, texts = axes.get_legend_handles_labels()
+    legend = figure.legend(
+        handles, texts, loc="lower center", ncols=len(names), frameon=False, fontsize=9
+    )
+    for handle in legend.legend_handles:
+        handle.set_sizes([40])
+    figure.savefig(path, format="png")

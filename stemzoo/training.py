@@ -1,0 +1,340 @@
+"""Training of detectors: a recipe, labelled images, a folder with all that was learnt."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from scipy import ndimage
+
+from stemzoo import io
+from stemzoo.models import DefectFCN
+from stemzoo.preprocessing import random_patch, rescale
+
+log = logging.getLogger(__name__)
+
+STATE_FILE = "training_state.npz"
+
+
+@dataclass(frozen=True)
+class FCNRecipe:
+    """How to train a `DefectFCN`; the defaults are the zoo's.
+
+    Parameters
+    ----------
+    epochs, steps_per_epoch : int
+        Length of the training.
+    batch_size, patch : int
+        Patches per step and their edge [px].
+    learning_rate : float
+        Of Adam at the start; it falls to zero along half a cosine.
+    scales : tuple of float
+        Magnifications among which patches are drawn: with 8 rotations and flips, three scales
+        make the paper's 24 augmentations.
+    ema : float
+        Momentum of a moving average of the weights, which the trained model ends with; 0 for none.
+        It evens out what the last few hundred steps happened to see.
+    filters, depth, dropout
+        As in `DefectFCN`.
+    seed : int
+        Names the run: initial weights, order and augmentation of the data.
+    """
+
+    epochs: int = 60
+    steps_per_epoch: int = 50
+    batch_size: int = 16
+    patch: int = 128
+    learning_rate: float = 2e-3
+    scales: tuple[float, ...] = (0.95, 1.0, 1.05)
+    ema: float = 0.995
+    filters: int = 16
+    depth: int = 3
+    dropout: float = 0.1
+    seed: int = 0
+
+
+class PatchSequence(keras.utils.PyDataset):
+    """Random patches of labelled images, the same for the same seed, epoch and step.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (M, N)
+        Images in [-1, 1].
+    masks : sequence of ndarray of shape (M, N)
+        Class masks.
+    recipe : FCNRecipe
+        Sizes, scales and seed.
+    """
+
+    def __init__(self, images, masks, recipe: FCNRecipe):
+        super().__init__(workers=1, max_queue_size=4)
+        self.recipe = recipe
+        self.epoch = 0
+        self.pairs = []
+        for image, mask in zip(images, masks, strict=True):
+            for scale in recipe.scales:
+                pair = (image, mask)
+                if scale != 1.0:
+                    pair = (ndimage.zoom(image, scale, order=1), ndimage.zoom(mask, scale, order=0))
+                if min(pair[0].shape) < recipe.patch:
+                    raise ValueError(
+                        f"Patches of {recipe.patch} px need larger images; choose a smaller patch. "
+                        f"Received: an image of {image.shape[0]} x {image.shape[1]} px, scaled by "
+                        f"{scale}"
+                    )
+                self.pairs.append(pair)
+
+    def __len__(self):
+        return self.recipe.steps_per_epoch
+
+    def __getitem__(self, step):
+        rng = np.random.default_rng([self.recipe.seed, self.epoch, step])
+        chosen = rng.integers(len(self.pairs), size=self.recipe.batch_size)
+        patches = [random_patch(self.pairs[i], self.recipe.patch, rng) for i in chosen]
+        images, masks = (np.stack(part) for part in zip(*patches, strict=True))
+        return images[..., None], masks
+
+    def start_epoch(self, epoch: int) -> None:
+        """Choose the epoch, from 0, whose patches are served."""
+        self.epoch = epoch
+
+
+class TrainingState(keras.callbacks.Callback):
+    """Save all that a run needs to go on, after each epoch and in one step.
+
+    One file holds the model's and the optimizer's variables, the epoch and the log, so that a
+    process that is killed at any moment leaves either the old state or the new one.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where `training_state.npz`, `training_log.csv` and `training_log.png` go.
+    """
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = Path(folder)
+        self.rows: list[dict[str, float]] = []
+
+    def _variables(self):
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def restore(self, model) -> int:
+        """Load the last state, if there is one.
+
+        Parameters
+        ----------
+        model : keras.Model
+            A compiled model of the same architecture.
+
+        Returns
+        -------
+        int
+            Epochs already done.
+
+        Raises
+        ------
+        ValueError
+            If the state belongs to another architecture.
+        """
+        path = self.folder / STATE_FILE
+        if not path.exists():
+            return 0
+        self.set_model(model)
+        model.optimizer.build(model.trainable_variables)
+        with np.load(path, allow_pickle=False) as state:
+            variables = self._variables()
+            if len(state.files) != len(variables) + 1 or any(
+                state[f"v{i}"].shape != tuple(v.shape) for i, v in enumerate(variables)
+            ):
+                raise ValueError(
+                    f"{path} holds another network's training. Choose an empty folder or the same "
+                    f"recipe. Received: {len(state.files) - 1} variables for {len(variables)}"
+                )
+            for i, variable in enumerate(variables):
+                variable.assign(state[f"v{i}"])
+            self.rows = json.loads(str(state["log"]))
+        # A run may have been killed between the writing of its state and of its log.
+        write_log(self.folder, self.rows)
+        log.info("resuming %s after epoch %d", self.folder, len(self.rows))
+        return len(self.rows)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Save the state and the log."""
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        values = {key: float(value) for key, value in (logs or {}).items()}
+        self.rows.append({"epoch": epoch + 1, "learning_rate": rate, **values})
+        arrays = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
+        with io.atomic_path(self.folder / STATE_FILE) as temporary, open(temporary, "wb") as file:
+            np.savez(file, log=json.dumps(self.rows), **arrays)
+        write_log(self.folder, self.rows)
+
+
+def write_log(folder: Path, rows: Sequence[dict[str, float]]) -> None:
+    """Write the log of a training as CSV and as a plot.
+
+    Parameters
+    ----------
+    folder : Path
+        Receives `training_log.csv` and `training_log.png`.
+    rows : sequence of dict
+        One an epoch, all with the same keys.
+    """
+    from stemzoo.plotting import plot_training_log
+
+    columns = list(rows[0])
+    io.write_csv(folder / "training_log.csv", columns, [[row[c] for c in columns] for row in rows])
+    with io.atomic_path(folder / "training_log.png") as temporary:
+        plot_training_log(rows, temporary)
+
+
+def train_fcn(
+    images: Sequence[np.ndarray],
+    masks: Sequence[np.ndarray],
+    recipe: FCNRecipe | None = None,
+    *,
+    classes: Sequence[str],
+    sampling: float,
+    material: str | None = None,
+    validation: tuple[Sequence[np.ndarray], Sequence[np.ndarray]] | None = None,
+    model: DefectFCN | None = None,
+    out=None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> DefectFCN:
+    """Train a detector on labelled images.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (M, N)
+        Raw images; they are saturated and scaled here, each by itself.
+    masks : sequence of ndarray of shape (M, N)
+        Class masks: 0 background, k + 1 for ``classes[k]``.
+    recipe : FCNRecipe, optional
+        How to train.
+    classes : sequence of str
+        Names of the defect classes.
+    sampling : float
+        Pixel size of the images [Å/px].
+    material : str, optional
+        Their material.
+    validation : tuple of (images, masks), optional
+        Labelled images that are not trained on; cut to whole multiples of the network's stride.
+    model : DefectFCN, optional
+        Start from these weights instead of new ones.
+    out : path-like, optional
+        Folder for log, loss plot and the state from which a killed run goes on when called again
+        with the same arguments.
+    callbacks : sequence of keras.callbacks.Callback
+        More callbacks.
+
+    Returns
+    -------
+    DefectFCN
+
+    Raises
+    ------
+    ValueError
+        If images and masks do not fit together, hold NaN or are smaller than a patch; if patch or
+        classes do not fit the network; if `out` holds another network's training.
+
+    References
+    ----------
+    Recipe after A. Khan et al., npj Comput. Mater. 9, 85 (2023): 24 augmentations, categorical
+    cross-entropy, Adam.
+
+    Examples
+    --------
+    >>> model = train_fcn(images, masks, classes=["se_vacancy"], sampling=0.2)  # doctest: +SKIP
+    """
+    recipe = recipe or FCNRecipe()
+    _check_pairs(images, masks, len(classes))
+    keras.utils.set_random_seed(recipe.seed)
+    if model is None:
+        model = DefectFCN(
+            classes,
+            filters=recipe.filters,
+            depth=recipe.depth,
+            dropout=recipe.dropout,
+            sampling=sampling,
+            material=material,
+        )
+    _check_model(model, recipe, classes)
+    steps = recipe.epochs * recipe.steps_per_epoch
+    schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
+    # Masks hold class numbers, so this is categorical cross-entropy without the one-hot arrays.
+    model.compile(_adam(schedule, recipe.ema), loss=keras.losses.SparseCategoricalCrossentropy())
+    data = PatchSequence([rescale(image) for image in images], masks, recipe)
+    # Keras' own signals to a dataset also come before the first epoch.
+    follow = keras.callbacks.LambdaCallback(on_epoch_begin=lambda n, _: data.start_epoch(n))
+    callbacks, done = [follow, *callbacks], 0
+    if out is not None:
+        folder = Path(out)
+        folder.mkdir(parents=True, exist_ok=True)
+        state = TrainingState(folder)
+        done = state.restore(model)
+        io.write_text(folder / "recipe.json", json.dumps(asdict(recipe), indent=1) + "\n")
+        callbacks.insert(0, state)
+    model.fit(
+        data,
+        epochs=recipe.epochs,
+        initial_epoch=done,
+        shuffle=False,  # Keras' own shuffling would differ when a run goes on
+        validation_data=_whole_images(validation, model.stride) if validation else None,
+        validation_batch_size=1,
+        callbacks=callbacks,
+        verbose=0,
+    )
+    return model
+
+
+def _adam(schedule, ema: float) -> keras.optimizers.Optimizer:
+    if not ema:
+        return keras.optimizers.Adam(schedule)
+    return keras.optimizers.Adam(schedule, use_ema=True, ema_momentum=ema)
+
+
+def _whole_images(validation, stride: int):
+    shapes = [np.shape(image) for image in validation[0]]
+    rows, columns = (min(s[i] for s in shapes) // stride * stride for i in (0, 1))
+    images = np.stack([rescale(image)[:rows, :columns, None] for image in validation[0]])
+    masks = np.stack([mask[:rows, :columns] for mask in validation[1]])
+    return images, masks
+
+
+def _check_model(model: DefectFCN, recipe: FCNRecipe, classes) -> None:
+    if tuple(classes) != tuple(model.classes):
+        raise ValueError(
+            f"Expected the classes of the model, {model.classes}. Received: {tuple(classes)}"
+        )
+    if recipe.patch % model.stride:
+        raise ValueError(
+            f"A network of depth {model.depth} takes patches of a multiple of {model.stride} px. "
+            f"Received: {recipe.patch}"
+        )
+
+
+def _check_pairs(images, masks, n_classes: int) -> None:
+    if not len(images) or len(images) != len(masks):
+        raise ValueError(
+            "train_fcn expects as many masks as images, at least one. Received: "
+            f"{len(images)} images, {len(masks)} masks"
+        )
+    for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        if np.ndim(image) != 2 or np.shape(image) != np.shape(mask):
+            raise ValueError(
+                f"Image {i} and its mask must be 2-D and of one shape. Received: "
+                f"{np.shape(image)}, {np.shape(mask)}"
+            )
+        if not np.isfinite(image).all():
+            raise ValueError(
+                f"Image {i} must be finite; leave it out or fill its bad pixels. Received: NaN or "
+                "Inf"
+            )
+        if np.max(mask) > n_classes:
+            raise ValueError(
+                f"Mask {i} holds a value above the number of classes, {n_classes}. Received: "
+                f"{np.max(mask)}"
+            )

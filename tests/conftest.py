@@ -1,0 +1,90 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import stemzoo
+from stemzoo.simulate.dataset import simulate_session
+from stemzoo.simulate.sessions import find_session
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def pytest_configure(config):
+    # Keras hands its variables to numpy in the way of numpy 1.
+    config.addinivalue_line(
+        "filterwarnings", "ignore:__array__ implementation:DeprecationWarning:keras.*"
+    )
+
+
+@pytest.fixture(scope="session")
+def frames():
+    """Four simulated frames of noisy WSe2 with some ten defects each; they know their labels."""
+    session = find_session("wse2-randomised")
+    return list(simulate_session(session, 4, (256, 256), seed=1))
+
+
+@pytest.fixture(scope="session")
+def make_model():
+    """Build a tiny network that was not trained but answers differently for each pixel."""
+
+    def make(classes=("se_vacancy", "bright"), seed=0, **options):
+        import keras
+
+        from stemzoo.models import DefectFCN
+
+        keras.utils.set_random_seed(seed)
+        options = {"filters": 4, "depth": 2, "material": "wse2", "name": "tiny", **options}
+        model = DefectFCN(classes, **options)
+        rng = np.random.default_rng(seed)
+        for variable in model.weights:
+            # Also moves the statistics of the normalisation from 0 and 1; variances stay positive.
+            noise = rng.normal(0, 0.2, variable.shape)
+            noise = abs(noise) if "variance" in variable.path else noise
+            variable.assign(variable.numpy() + noise)
+        return model
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_model(make_model):
+    return make_model()
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tiny_model, tmp_path_factory):
+    """Model folder of the tiny network; tests that change it work on a copy."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    stemzoo.save(tiny_model, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def detector():
+    """Return the bundled detector of vacancies in WSe2."""
+    return stemzoo.load("fcn-wse2")
+
+
+@pytest.fixture(scope="session")
+def python():
+    """Run Python code in a new process that imports the package under test."""
+
+    def run(*arguments, **options):
+        environment = {**os.environ, "PYTHONPATH": str(Path(stemzoo.__file__).parents[1])}
+        # What a user without these settings would see.
+        for name in ("TF_CPP_MIN_LOG_LEVEL", "STEMZOO_DEBUG"):
+            environment.pop(name, None)
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=120,
+            **options,
+        )
+
+    return run

@@ -1,0 +1,111 @@
+import keras
+import numpy as np
+import pytest
+
+from stemzoo.models import DefectFCN
+
+
+@pytest.fixture(scope="module")
+def image():
+    return np.random.default_rng(0).normal(size=(2, 64, 96, 1)).astype("float32")
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_each_pixel_gets_a_probability_for_each_class(make_model, depth):
+    model = make_model(("a", "b", "c"), depth=depth)
+    size = 4 * model.stride
+    noise = np.random.default_rng(0).normal(size=(1, size, 2 * size, 1)).astype("float32")
+    for image in (noise, 1000 * noise):
+        output = model.predict_on_batch(image)
+        assert output.shape == (1, size, 2 * size, 4)
+        assert output.min() >= 0
+        assert output.sum(-1) == pytest.approx(1, abs=1e-6)
+    # It is no constant.
+    assert model.predict_on_batch(noise).std(axis=(0, 1, 2)).min() > 1e-4
+
+
+def test_the_config_builds_the_same_network(make_model):
+    model = make_model(("a", "b"), filters=3, depth=1, dropout=0.0, sampling=0.1)
+    config = model.get_config()
+    expected = {"filters": 3, "depth": 1, "dropout": 0.0, "sampling": 0.1, "classes": ["a", "b"]}
+    assert expected.items() <= config.items()
+    for twin in (
+        DefectFCN.from_config(config),
+        keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model)),
+    ):
+        assert type(twin) is DefectFCN
+        assert twin.get_config() == config
+        assert [v.shape for v in twin.weights] == [v.shape for v in model.weights]
+        assert (twin.classes, twin.material, twin.name) == (("a", "b"), "wse2", "tiny")
+
+
+def test_weights_copied_by_config_give_the_same_answer(tiny_model, image):
+    twin = DefectFCN.from_config(tiny_model.get_config())
+    assert abs(twin.predict_on_batch(image) - tiny_model.predict_on_batch(image)).max() > 1e-3
+    twin.set_weights(tiny_model.get_weights())
+    expected = tiny_model.predict_on_batch(image)
+    assert twin.predict_on_batch(image) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_number_of_classes_names_them():
+    assert DefectFCN(2, filters=2, depth=1).classes == ("class_1", "class_2")
+
+
+def test_filters_double_at_each_level(tiny_model):
+    widths = [tiny_model.get_layer(f"{n}_conv1").filters for n in ("down0", "down1", "bottom")]
+    assert widths == [4, 8, 16]
+
+
+def test_the_zoo_network_has_the_size_of_the_design():
+    # 16 filters, 3 levels, four classes.
+    assert 400_000 < DefectFCN(4).count_params() < 600_000
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_the_context_is_how_far_a_pixel_depends_on_its_surroundings(make_model, depth):
+    model = make_model(("a",), depth=depth, filters=2, dropout=0.0)
+    for variable in model.trainable_variables:
+        # Positive weights let no change vanish behind a ReLU.
+        variable.assign(abs(variable.numpy()) + 0.01 * ("kernel" in variable.path))
+    size = -(-(2 * model.context + 1) // model.stride + 1) * model.stride
+    maps = keras.Model(model.inputs, model.get_layer("up0_relu2").output)
+    reach = 0
+    middle = size // 2
+    image = np.zeros((1, size, size, 1), "float32")
+    before = maps.predict_on_batch(image)[0]
+    # How far a pixel is seen depends on where it lies on the coarsest grid.
+    for offset in range(model.stride):
+        at = middle + offset
+        image[0, at, at, 0] = 1e3
+        rows = np.flatnonzero((maps.predict_on_batch(image)[0] != before).any(axis=(1, 2)))
+        image[0, at, at, 0] = 0
+        reach = max(reach, at - rows.min(), rows.max() - at)
+    assert reach == model.context
+
+
+def test_any_multiple_of_the_stride_is_accepted(tiny_model):
+    assert tiny_model.stride == 4
+    for rows, columns in ((4, 4), (36, 44)):
+        image = np.zeros((1, rows, columns, 1), "float32")
+        assert tiny_model.predict_on_batch(image).shape == (1, rows, columns, 3)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"classes": 0},
+        {"classes": ()},
+        {"classes": "vacancy"},
+        {"filters": 0},
+        {"depth": 0},
+        {"dropout": 1.0},
+        {"dropout": -0.1},
+        {"sampling": 0.0},
+        {"sampling": -0.2},
+        {"sampling": float("nan")},
+    ],
+)
+def test_bad_arguments_are_refused_in_one_line(arguments):
+    with pytest.raises(ValueError, match=r"Received: .*") as caught:
+        DefectFCN(**arguments)
+    assert "\n" not in str(caught.value)

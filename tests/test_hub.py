@@ -1,0 +1,294 @@
+import json
+import logging
+import shutil
+
+import numpy as np
+import pytest
+
+import stemzoo
+from stemzoo import hub, registry
+
+
+@pytest.fixture(scope="module")
+def image():
+    return np.random.default_rng(0).normal(size=(1, 64, 64, 1)).astype("float32")
+
+
+@pytest.fixture
+def folder(tiny_folder, tmp_path):
+    """Return a copy of the tiny model's folder, to be changed."""
+    return shutil.copytree(tiny_folder, tmp_path / "tiny")
+
+
+def edit(folder, **changes):
+    """Change entries of a config; None takes one away."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    arguments = changes.pop("config", None)
+    config["config"].update(arguments or {})
+    config.update(changes)
+    config = {key: value for key, value in config.items() if value is not None}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+
+
+def same_answers(model, other, image):
+    return abs(model.predict_on_batch(image) - other.predict_on_batch(image)).max() < 1e-5
+
+
+def refused(source, error, *words):
+    """Assert that a load fails with one line that holds the words."""
+    with pytest.raises(error) as caught:
+        hub.load(source)
+    message = caught.value.args[0]
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+    return message
+
+
+def test_a_loaded_model_is_the_saved_one_to_the_bit(tiny_model, tiny_folder, image):
+    model = stemzoo.load(tiny_folder)
+    assert model.get_config() == tiny_model.get_config()
+    assert len(model.weights) == len(tiny_model.weights)
+    for loaded, saved in zip(model.weights, tiny_model.weights, strict=True):
+        assert loaded.path == saved.path
+        assert np.array_equal(loaded.numpy(), saved.numpy())
+    assert same_answers(model, tiny_model, image)
+
+
+def test_a_folder_holds_two_files_and_nothing_else(tiny_folder):
+    assert {p.name for p in tiny_folder.iterdir()} == {"config.json", "model.weights.h5"}
+    config = json.loads((tiny_folder / "config.json").read_text(encoding="utf-8"))
+    assert config["format"] == 1
+    assert config["class"] == "DefectFCN"
+
+
+def test_a_folder_is_loaded_by_text_or_path_absolute_or_not(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    for source in (str(folder), "./tiny", "tiny", folder, folder.relative_to(folder.parent)):
+        assert hub.load(source).name == "tiny"
+
+
+def test_a_saved_model_replaces_the_one_in_the_folder(folder, make_model, image):
+    other = make_model(seed=1)
+    stemzoo.save(other, folder)
+    loaded = stemzoo.load(folder)
+    assert same_answers(loaded, other, image)
+    assert {p.name for p in folder.iterdir()} == {"config.json", "model.weights.h5"}
+
+
+def test_saving_leaves_the_optimizer_alone_and_does_not_store_it(make_model, tmp_path):
+    bare, trained = make_model(), make_model()
+    trained.compile("adam", loss="sparse_categorical_crossentropy")
+    optimizer = trained.optimizer
+    optimizer.build(trained.trainable_variables)
+    for name, model in (("bare", bare), ("trained", trained)):
+        stemzoo.save(model, tmp_path / name)
+    assert trained.optimizer is optimizer
+    assert getattr(bare, "optimizer", None) is None
+    sizes = [(tmp_path / n / "model.weights.h5").stat().st_size for n in ("bare", "trained")]
+    # Adam would store two more numbers for each weight.
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.02)
+
+
+def test_a_save_that_fails_leaves_folder_and_model_as_they_were(folder, make_model, monkeypatch):
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    model = make_model(seed=1)
+    model.compile("adam", loss="sparse_categorical_crossentropy")
+    optimizer = model.optimizer
+
+    def fail(path):
+        path.write_bytes(b"half of the weigh")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(model, "save_weights", fail, raising=False)
+    with pytest.raises(OSError, match="no space left"):
+        stemzoo.save(model, folder)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    assert model.optimizer is optimizer
+
+
+def test_only_models_of_the_zoo_are_saved(tmp_path):
+    with pytest.raises(ValueError, match="Expected one of .*DefectFCN.* Received: dict"):
+        stemzoo.save({}, tmp_path / "folder")
+    assert not (tmp_path / "folder").exists()
+
+
+# Folders that are refused.
+
+
+def test_missing_folders_and_files_are_named(folder, tmp_path):
+    refused(tmp_path / "nowhere", FileNotFoundError, "nowhere", "Received: no folder")
+    (folder / "model.weights.h5").unlink()
+    refused(folder, FileNotFoundError, str(folder), "Received: no model.weights.h5")
+    (folder / "config.json").unlink()
+    refused(folder, FileNotFoundError, str(folder), "Received: no config.json")
+
+
+def test_a_class_that_is_not_of_the_zoo_is_never_built(folder):
+    for kind in ("Lambda", "os.system", "residual_block", "", 3, ["DefectFCN"]):
+        edit(folder, **{"class": kind})
+        refused(folder, ValueError, "config.json", "a class among DefectFCN", f"class {kind!r}")
+
+
+@pytest.mark.parametrize("number", [0, 2, "1"])
+def test_a_folder_of_another_format_is_refused(folder, number):
+    edit(folder, format=number)
+    refused(folder, ValueError, "model of format 1", f"Received: format {number}")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"config": {"filters": -1}},
+        {"config": {"colour": "red"}},
+        {"config": {"filters": "many"}},
+        {"config": {"classes": None}},
+        {"config": {"sampling": None}},
+        {"format": None},
+        {"class": None},
+    ],
+)
+def test_a_config_that_builds_no_model_is_refused(folder, changes):
+    edit(folder, **changes)
+    refused(folder, ValueError, "config.json: expected a model of format 1", "Received: ")
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"format": 1}'])
+def test_a_damaged_config_is_refused(folder, text):
+    (folder / "config.json").write_bytes(text)
+    refused(folder, ValueError, "config.json: expected a model of format 1", "Received: ")
+
+
+def test_truncated_weights_are_refused(folder):
+    path = folder / "model.weights.h5"
+    content = path.read_bytes()
+    for length in (0, 10, 1000, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:length])
+        refused(folder, ValueError, "model.weights.h5: expected the weights of a DefectFCN")
+    path.write_text("not HDF5")
+    refused(folder, ValueError, "model.weights.h5: expected the weights of a DefectFCN")
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"filters": 8}, {"depth": 3}, {"depth": 1}, {"classes": ["a"]}]
+)
+def test_weights_of_another_shape_are_refused(folder, arguments):
+    edit(folder, config=arguments)
+    refused(folder, ValueError, "model.weights.h5: expected the weights of a DefectFCN")
+
+
+# Names.
+
+
+@pytest.fixture
+def zoo(folder, tmp_path, monkeypatch):
+    """Stand in for an installed package that bundles the tiny model."""
+    package = tmp_path / "package"
+    home = package / "weights" / "fcn-tiny"
+    home.parent.mkdir(parents=True)
+    shutil.copytree(folder, home)
+    files = {p.name: {"sha256": hub.sha256(p), "size": p.stat().st_size} for p in home.iterdir()}
+    record = {
+        "name": "fcn-tiny",
+        "task": "detection",
+        "material": "wse2",
+        "session": "wse2-randomised",
+        "summary": "",
+        "licence": "Apache-2.0",
+        "files": files,
+        "aliases": ["tiny-alias"],
+        "supersedes": ["fcn-tiny-2023"],
+    }
+    manifest = {"format": 1, "weights": [record]}
+    (package / "weights_manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    monkeypatch.setattr(registry, "PACKAGE", package)
+    return home
+
+
+def test_a_name_of_the_zoo_is_loaded_and_the_model_bears_it(zoo, tiny_model, image, caplog):
+    with caplog.at_level(logging.WARNING):
+        model = stemzoo.load("fcn-tiny")
+    assert model.name == "fcn-tiny"
+    assert same_answers(model, tiny_model, image)
+    assert "is now called" not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["tiny-alias", "fcn-tiny-2023"])
+def test_another_name_leads_to_the_same_weights_and_the_log_says_so(zoo, name, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert stemzoo.load(name).name == "fcn-tiny"
+    assert f"{name} is now called fcn-tiny" in caplog.text
+
+
+def test_an_unknown_name_offers_the_nearest(zoo):
+    message = refused("fcn-tinny", KeyError, "Did you mean fcn-tiny", "Received: 'fcn-tinny'")
+    assert "stemzoo list" in message
+
+
+def test_a_path_is_never_taken_for_a_name(zoo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refused("./fcn-tiny", FileNotFoundError, "Received: no folder")
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.weights.h5"])
+@pytest.mark.parametrize("where", [0, 1 / 3, 1])
+def test_one_changed_byte_of_a_bundled_file_is_refused(zoo, name, where):
+    content = bytearray((zoo / name).read_bytes())
+    content[int(where * (len(content) - 1))] ^= 1
+    (zoo / name).write_bytes(content)
+    refused("fcn-tiny", ValueError, name, "sha256", "was not loaded", "Received: ")
+
+
+def test_bundled_files_that_are_cut_extended_or_missing_are_refused(zoo):
+    path = zoo / "model.weights.h5"
+    content = path.read_bytes()
+    for changed in (content[:-1], content + b"\0", b""):
+        path.write_bytes(changed)
+        refused("fcn-tiny", ValueError, f"Received: {len(changed)} bytes", "was not loaded")
+    path.unlink()
+    refused("fcn-tiny", FileNotFoundError, "model.weights.h5", "Install stemzoo again")
+
+
+def test_nothing_is_built_from_files_that_differ(zoo, monkeypatch):
+    monkeypatch.setattr(hub, "_load_folder", lambda *_: pytest.fail("was loaded"))
+    (zoo / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(ValueError, match="was not loaded"):
+        stemzoo.load("fcn-tiny")
+
+
+def test_a_registered_folder_is_loaded_by_its_name(zoo, make_model):
+    other = zoo.parent / "fcn-other"
+    stemzoo.save(make_model(seed=1), other)
+    (other / "recipe.json").write_text("{}", encoding="utf-8")
+    facts = {"task": "detection", "material": "wse2", "session": "s", "summary": "", "licence": "X"}
+    entry = hub.register(other, **facts)
+    assert (entry.name, entry.licence, entry.repo_id, entry.folder) == (
+        "fcn-other",
+        "X",
+        None,
+        other,
+    )
+    expected = ["config.json", "model.weights.h5", "recipe.json"]
+    assert [file.name for file in entry.files] == expected
+    assert stemzoo.load("fcn-other").name == "fcn-other"
+    # A second time replaces the entry, and others stay.
+    stemzoo.save(make_model(seed=2), other)
+    hub.register(other, **facts)
+    assert stemzoo.load("fcn-other").name == "fcn-other"
+    assert [e.name for e in stemzoo.list_weights()] == ["fcn-other", "fcn-tiny"]
+    (other / "config.json").unlink()
+    with pytest.raises(ValueError, match="expected config.json and model.weights.h5. Received"):
+        hub.register(other, **facts)
+
+
+def test_the_hash_is_sha256(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    # FIPS 180-2, example B.1.
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert hub.sha256(tmp_path / "abc") == expected
+
+
+def test_the_bundled_detector_is_loaded_by_name(detector):
+    assert detector.name == "fcn-wse2"
+    assert detector.material == "wse2"
+    assert "se_vacancy" in detector.classes
