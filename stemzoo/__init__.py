@@ -7,6 +7,8 @@ __version__ = "0.1.0"
 # Where each public name lives; it is imported when first used (PEP 562), so that
 # `import stemzoo` is quick and needs no TensorFlow.
 _NAMES = {
+    "CycleGANRecipe": "stemzoo.training",
+    "CycleGANSTEM": "stemzoo.models",
     "DefectFCN": "stemzoo.models",
     "Detections": "stemzoo.inference",
     "FCNRecipe": "stemzoo.training",
@@ -18,7 +20,9 @@ _NAMES = {
     "read_image": "stemzoo.io",
     "save": "stemzoo.hub",
     "simulate": "stemzoo.simulate",
+    "train_cyclegan": "stemzoo.training",
     "train_fcn": "stemzoo.training",
+    "translate": "stemzoo.translation",
 }
 
 __all__ = sorted([*_NAMES, "__version__"])

@@ -1,19 +1,14 @@
-"""Files in, files out: what the command line does to each image or frame."""
+"""Files in, files out: what the command line does to each image."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from stemzoo import __version__, io
-from stemzoo.inference import COLUMNS, Detections, detect
+from stemzoo.inference import COLUMNS, Detections, choose_sampling, detect
 from stemzoo.plotting import plot_detections
-from stemzoo.simulate.dataset import LabelledImage, simulate_session, to_sampling
-from stemzoo.simulate.sessions import find_session
-
-# Pixel size at which the zoo's detectors are trained [Å/px]: the paper's.
-ZOO_SAMPLING = 0.2074
+from stemzoo.translation import translate
 
 
 def detect_file(
@@ -108,170 +103,52 @@ def _report(path: Path, found: Detections, table: Path, overlay: Path) -> dict:
     }
 
 
-def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index: int) -> None:
-    """Write a simulated frame: NAME.tif, NAME.csv and NAME_mask.png.
+def translate_file(
+    path: Path,
+    model,
+    out: Path,
+    *,
+    direction: str,
+    sampling: float | None = None,
+    frame: int | None = None,
+    sum_frames: bool = False,
+    seed: int | None = None,
+) -> Path:
+    """Translate an image file; write NAME_<direction>.tif with the same pixel size.
 
     Parameters
     ----------
-    frame : LabelledImage
-        A frame.
+    path : Path
+        Image file.
+    model : CycleGANSTEM
+        A trained model.
     out : Path
-        Existing folder.
-    name : str
-        Stem of the files.
-    seed, index : int
-        Where it comes from, for the table's header.
-    """
-    io.write_tiff(out / f"{name}.tif", frame.image, sampling=frame.sampling)
-    io.write_png(out / f"{name}_mask.png", frame.mask)
-    step = frame.sampling / 10
-    rows = [
-        [round(r, 3), round(c, 3), round(c * step, 4), round(r * step, 4), label, defect]
-        for (r, c), label, defect in zip(
-            frame.points.tolist(), frame.labels(), frame.defects, strict=True
-        )
-    ]
-    drawn = frame.conditions
-    values = ", ".join(f"{k}: {i + 1}" for i, k in enumerate(frame.classes))
-    header = [
-        f"stemzoo {__version__} simulated frame: material: {drawn.material}; session: "
-        f"{drawn.name}; seed: {seed}; frame: {index}",
-        f"pixel size: {frame.sampling * 100:.4f} pm",
-        f"mask values: {values}",
-    ]
-    columns = ("row", "column", "x_nm", "y_nm", "class", "defect")
-    io.write_csv(out / f"{name}.csv", columns, rows, header=header)
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingSet:
-    """Labelled images of one pixel size.
-
-    Parameters
-    ----------
-    images, masks : tuple of ndarray of shape (M, N)
-        Images and class masks.
-    classes : tuple of str
-        Class names.
-    sampling : float
-        Pixel size [Å/px].
-    material : str
-        Entry of `MATERIALS`.
-    """
-
-    images: tuple[np.ndarray, ...]
-    masks: tuple[np.ndarray, ...]
-    classes: tuple[str, ...]
-    sampling: float
-    material: str
-
-
-def training_set(
-    sessions: Sequence[str], folders: Sequence[Path], *, frames: int, size: int, seed: int
-) -> TrainingSet:
-    """Simulate labelled frames, or read those that `stemzoo simulate` wrote.
-
-    Parameters
-    ----------
-    sessions : sequence of str
-        Names of sessions to simulate; session j uses the seed ``seed + j``.
-    folders : sequence of Path
-        Folders of frames.
-    frames : int
-        Simulated frames a session.
-    size : int
-        Edge of simulated frames at 0.2074 Å/px [px].
-    seed : int
-        Names the simulated frames.
+        Existing folder for the result.
+    direction
+        As in `stemzoo.translate`.
+    sampling : float, optional
+        Pixel size [Å/px]; else the file's, else measured from the lattice.
+    frame, sum_frames
+        As in `stemzoo.read_image`.
+    seed : int, optional
+        Feed the generator noise of this seed.
 
     Returns
     -------
-    TrainingSet
+    Path
+        The file.
 
     Raises
     ------
-    ValueError
-        If nothing is named, or materials or classes differ.
+    ValueError, OSError
+        One clear line about what is wrong with the file.
     """
-    parts = [_simulated(name, frames, size, seed + j) for j, name in enumerate(sessions)]
-    parts += [_read_folder(folder) for folder in folders]
-    if not parts:
-        raise ValueError(
-            "Name what to train on: --session NAME (simulated now) or --data FOLDER (written by "
-            "'stemzoo simulate'). Received: neither"
-        )
-    facts = {(part.classes, part.material) for part in parts}
-    if len(facts) > 1:
-        raise ValueError(
-            f"All training images must share material and classes. Received: {sorted(facts)}"
-        )
-    return TrainingSet(
-        tuple(image for part in parts for image in part.images),
-        tuple(mask for part in parts for mask in part.masks),
-        parts[0].classes,
-        parts[0].sampling,
-        parts[0].material,
-    )
-
-
-def _simulated(name: str, frames: int, size: int, seed: int) -> TrainingSet:
-    session = find_session(name)
-    # Frames with finer pixels need more of them for the same field of view.
-    first = session.draw(np.random.default_rng(seed)).sampling
-    zoom = ZOO_SAMPLING / first if abs(first / ZOO_SAMPLING - 1) > 0.15 else 1.0
-    edge = round(size * zoom)
-    images, masks, classes = [], [], ()
-    for frame in simulate_session(session, frames, (edge, edge), seed=seed):
-        if zoom != 1.0:
-            frame = to_sampling(frame, ZOO_SAMPLING)
-        images.append(frame.image)
-        masks.append(frame.mask)
-        classes = frame.classes
-    return TrainingSet(tuple(images), tuple(masks), classes, ZOO_SAMPLING, session.material)
-
-
-def _read_folder(folder: Path) -> TrainingSet:
-    from stemzoo.preprocessing import resample
-    from stemzoo.simulate.dataset import LABEL_RADIUS, class_mask
-
-    tables = sorted(folder.glob("*.csv"))
-    if not tables:
-        raise ValueError(
-            f"{folder}: expected frames written by 'stemzoo simulate'. Received: no .csv file"
-        )
-    images, masks, facts = [], [], set()
-    for table in tables:
-        header, columns = io.read_csv(table)
-        classes, material = _frame_facts(table, header)
-        facts.add((classes, material))
-        image = io.read_image(table.with_suffix(".tif"))
-        if image.sampling is None:
-            raise ValueError(f"{image.path}: expected a pixel size in its metadata. Received: none")
-        images.append(resample(image.data, image.sampling, ZOO_SAMPLING))
-        scale = image.sampling / ZOO_SAMPLING
-        # The columns of an empty table are text.
-        points = np.column_stack([columns["row"], columns["column"]]).astype(float) * scale
-        values = [classes.index(label) + 1 for label in columns["class"]]
-        masks.append(class_mask(points, values, images[-1].shape, LABEL_RADIUS / ZOO_SAMPLING))
-    if len(facts) > 1:
-        raise ValueError(
-            f"{folder}: expected one material and one set of classes. Received: {facts}"
-        )
-    classes, material = facts.pop()
-    return TrainingSet(tuple(images), tuple(masks), classes, ZOO_SAMPLING, material)
-
-
-def _frame_facts(table: Path, header: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """Read class names and material from the header that `write_frame` wrote."""
-    try:
-        material = next(
-            line.split("material: ")[1].split(";")[0] for line in header if "material: " in line
-        )
-        line = next(line for line in header if line.startswith("mask values: "))
-        pairs = [part.split(": ") for part in line.removeprefix("mask values: ").split(", ")]
-        return tuple(name for name, _ in pairs), material
-    except (StopIteration, ValueError):
-        raise ValueError(
-            f"{table}: expected the header of a frame written by 'stemzoo simulate'. Received: "
-            f"{list(header)[:3]}"
-        ) from None
+    image = io.read_image(path, frame=frame, sum_frames=sum_frames)
+    io.check_image(image.data, path)
+    if sampling is None:
+        sampling, _ = choose_sampling(image, model.material)
+    rng = None if seed is None else np.random.default_rng(seed)
+    result = translate(image.data, model, direction, sampling=sampling, rng=rng)
+    target = out / f"{path.stem}_{direction}.tif"
+    io.write_tiff(target, result, sampling=sampling)
+    return target

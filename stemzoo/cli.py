@@ -163,6 +163,52 @@ def _line(report: dict) -> str:
 
 
 @app.command()
+def translate(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
+    weights: Annotated[str, typer.Option(help="Name of the zoo, or a model folder.")],
+    direction: Annotated[
+        str, typer.Option(help="sim-to-exp, or exp-to-sim (denoises).")
+    ] = "sim-to-exp",
+    pixel_size: Annotated[
+        float | None, typer.Option(metavar="PM", help="Pixel size [pm], if the files lack it.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("translated"),
+    frame: Annotated[int | None, typer.Option(help="Frame of a stack to take, from 0.")] = None,
+    sum_frames: Annotated[
+        bool, typer.Option("--sum-frames", help="Sum the frames of a stack.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Feed the generator noise of this seed.")
+    ] = None,
+):
+    """Make simulations look like a session's images, or the reverse."""
+    from stemzoo.batch import translate_file
+
+    model = _load(weights)
+    out.mkdir(parents=True, exist_ok=True)
+    failed = False
+    for path in images:
+        try:
+            target = translate_file(
+                path,
+                model,
+                out,
+                direction=direction,
+                sampling=None if pixel_size is None else pixel_size / 100,
+                frame=frame,
+                sum_frames=sum_frames,
+                seed=seed,
+            )
+        except (ValueError, OSError) as error:
+            _complain(error)
+            failed = True
+            continue
+        typer.echo(f"{path}: {target}")
+    if failed:
+        raise typer.Exit(2)
+
+
+@app.command()
 def simulate(
     material: Annotated[str | None, typer.Option(help="Material, for instance wse2.")] = None,
     session: Annotated[
@@ -177,7 +223,7 @@ def simulate(
     from rich.console import Console
     from rich.progress import Progress
 
-    from stemzoo.batch import write_frame
+    from stemzoo.datasets import write_frame
     from stemzoo.simulate.dataset import simulate_session
     from stemzoo.simulate.sessions import choose_session
 
@@ -200,6 +246,9 @@ def train_fcn(
     data: Annotated[
         list[Path] | None, typer.Option(help="Folder written by 'stemzoo simulate'.")
     ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="WEIGHTS", help="Start from these weights.")
+    ] = None,
     frames: Annotated[int, typer.Option(min=1, help="Simulated frames a session.")] = 200,
     size: Annotated[
         int, typer.Option(min=64, help="Edge of simulated frames at 0.2074 Å/px [px].")
@@ -214,11 +263,11 @@ def train_fcn(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ):
     """Train a defect detector on labelled frames, simulated now or read from folders."""
-    from stemzoo.batch import training_set
+    from stemzoo.datasets import training_set, write_training_data
 
     _start_keras()
     from stemzoo import training
-    from stemzoo.hub import save
+    from stemzoo.hub import load, save
     from stemzoo.progress import TrainingProgress
 
     labelled = training_set(session or (), data or (), frames=frames, size=size, seed=seed)
@@ -239,11 +288,86 @@ def train_fcn(
         classes=labelled.classes,
         sampling=labelled.sampling,
         material=labelled.material,
+        model=None if start is None else load(start),
         out=out,
         callbacks=[TrainingProgress(typer.echo)],
     )
+    facts = {"from": start, "session": session or [], "frames": frames, "size": size, "seed": seed}
+    write_training_data(out, {**facts, "data": [str(folder) for folder in data or []]})
     save(model, out)
     typer.echo(f"model folder {out}: try 'stemzoo detect IMAGE --weights {out}'")
+
+
+@train_app.command("cyclegan")
+def train_cyclegan(
+    experimental: Annotated[
+        list[Path], typer.Option(help="Measured image, or a quoted pattern; may be repeated.")
+    ],
+    material: Annotated[str, typer.Option(help="Material, for the simulations.")],
+    out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
+    pixel_size: Annotated[
+        float | None, typer.Option(metavar="PM", help="Pixel size [pm], if the files lack it.")
+    ] = None,
+    session: Annotated[str | None, typer.Option(help="What to call this day.")] = None,
+    simulated: Annotated[int, typer.Option(min=1, help="Number of simulated frames.")] = 20,
+    size: Annotated[str, typer.Option(help="zoo, or paper (for a GPU).")] = "zoo",
+    epochs: Annotated[int | None, typer.Option(min=1)] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps an epoch.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Patches of each domain a step.")] = None,
+    patch: Annotated[int | None, typer.Option(min=32, help="Edge of a patch [px].")] = None,
+    filters: Annotated[int | None, typer.Option(min=1)] = None,
+    depth: Annotated[int | None, typer.Option(min=1)] = None,
+    fft: Annotated[bool, typer.Option(help="Use Fourier-space discriminators.")] = True,
+    samples: Annotated[int, typer.Option(min=1, help="Epochs between sample pictures.")] = 5,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+):
+    """Train a CycleGAN on one session's measured images; it simulates the other domain itself."""
+    from stemzoo.datasets import experimental_set, write_training_data
+
+    images = experimental_set(experimental, material, pixel_size)
+    _start_keras()
+    from stemzoo import training
+    from stemzoo.hub import save
+    from stemzoo.progress import TrainingProgress
+    from stemzoo.simulate.domain import simulate_domain
+    from stemzoo.training.cyclegan import recipe_of_size
+
+    changes = {
+        "epochs": epochs,
+        "steps_per_epoch": steps,
+        "batch_size": batch,
+        "patch": patch,
+        "filters": filters,
+        "depth": depth,
+    }
+    given = {key: value for key, value in changes.items() if value is not None}
+    recipe = recipe_of_size(size, fft_discriminators=fft, seed=seed, **given)
+    frames = simulate_domain(
+        images.images, images.material, images.sampling, n=simulated, seed=seed
+    )
+    model = training.train_cyclegan(
+        images.images,
+        [frame.image for frame in frames],
+        recipe,
+        sampling=images.sampling,
+        material=images.material,
+        session=session,
+        out=out,
+        samples_every=samples,
+        callbacks=[TrainingProgress(typer.echo)],
+    )
+    write_training_data(
+        out,
+        {
+            "sampling": images.sampling,
+            "experimental": images.hashes,
+            "session": session,
+            "simulated": simulated,
+            "seed": seed,
+        },
+    )
+    save(model, out)
+    typer.echo(f"model folder {out}: try 'stemzoo translate IMAGE --weights {out}'")
 
 
 def main() -> None:

@@ -20,8 +20,10 @@ log = logging.getLogger(__name__)
 FOLDER_FORMAT = 1
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
+# What only training needs, such as discriminators; may be missing.
+TRAINING_WEIGHTS = "training.weights.h5"
 # Classes that a folder may name; nothing else is ever built from a file.
-MODEL_CLASSES = ("DefectFCN",)
+MODEL_CLASSES = ("CycleGANSTEM", "DefectFCN")
 
 
 def sha256(path) -> str:
@@ -33,9 +35,11 @@ def sha256(path) -> str:
 def save(model, folder) -> None:
     """Save a model as a folder: `config.json` and `model.weights.h5`.
 
+    What only training needs, the discriminators of a CycleGAN, goes into `training.weights.h5`.
+
     Parameters
     ----------
-    model : DefectFCN
+    model : DefectFCN or CycleGANSTEM
         A model of the zoo.
     folder : path-like
         Made if it does not exist; each file is replaced in one step.
@@ -54,18 +58,28 @@ def save(model, folder) -> None:
         raise ValueError(f"Expected one of {', '.join(MODEL_CLASSES)}. Received: {kind}")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with atomic_path(folder / WEIGHTS) as temporary:
-        # Keras insists on the suffix .weights.h5.
-        named = temporary.with_name(temporary.stem + ".weights.h5")
-        optimizer, model.optimizer = getattr(model, "optimizer", None), None
-        try:
-            model.save_weights(named)
-            named.replace(temporary)
-        finally:
-            model.optimizer = optimizer
-            named.unlink(missing_ok=True)
+    for name, part in _parts(model).items():
+        _save_weights(part, folder / name)
     config = {"format": FOLDER_FORMAT, "class": kind, "config": model.get_config()}
     write_text(folder / CONFIG, json.dumps(config, indent=1) + "\n")
+
+
+def _parts(model) -> dict:
+    """Files of weights, and the network or group of networks that each holds."""
+    return model.parts() if hasattr(model, "parts") else {WEIGHTS: model}
+
+
+def _save_weights(part, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        # Keras insists on the suffix .weights.h5, and would save the optimizer with a model.
+        named = temporary.with_name(temporary.stem + ".weights.h5")
+        optimizer, part.optimizer = getattr(part, "optimizer", None), None
+        try:
+            part.save_weights(named)
+            named.replace(temporary)
+        finally:
+            part.optimizer = optimizer
+            named.unlink(missing_ok=True)
 
 
 def register(folder, **facts) -> WeightsEntry:
@@ -150,8 +164,8 @@ def load(source):
 
     Returns
     -------
-    DefectFCN
-        Ready to `detect` and to train on.
+    DefectFCN or CycleGANSTEM
+        Ready to `detect` or `translate`, and to train on.
 
     Raises
     ------
@@ -195,18 +209,25 @@ def _load_folder(folder: Path, entry: WeightsEntry | None = None):
                 f"{name}"
             )
     model = _build(folder / CONFIG, {} if entry is None else {"name": entry.name})
+    for name, part in _parts(model).items():
+        if (folder / name).is_file():
+            _load_weights(part, folder / name, type(model).__name__)
+        else:
+            log.info("%s: no %s, so the model can be used but not trained on", folder, name)
+    return model
+
+
+def _load_weights(part, path: Path, kind: str) -> None:
     try:
         with warnings.catch_warnings():
             # Dozens of them come before the error that says the same.
             warnings.filterwarnings("ignore", "Skipping nested container", UserWarning)
-            model.load_weights(folder / WEIGHTS)
+            part.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(
-            f"{folder / WEIGHTS}: expected the weights of a {type(model).__name__} as in {CONFIG}. "
-            f"Received: {reason}"
+            f"{path}: expected the weights of a {kind} as in {CONFIG}. Received: {reason}"
         ) from error
-    return model
 
 
 def _build(path: Path, changes: dict):

@@ -15,20 +15,21 @@ def plot_training_log(rows, path) -> None:
     Parameters
     ----------
     rows : sequence of dict
-        One an epoch, with the key ``epoch``; keys that hold ``loss`` are drawn.
+        One an epoch, with the keys ``epoch`` and ``learning_rate``; all others are losses.
     path : path-like
         PNG file.
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
     epochs = [row["epoch"] for row in rows]
     for key in rows[0]:
-        if "loss" in key:
+        if key not in ("epoch", "learning_rate"):
             axes.plot(epochs, [row[key] for row in rows], marker=".", label=key)
     axes.set(xlabel="epoch", ylabel="loss", yscale="log")
-    axes.legend()
+    # The many losses of a CycleGAN would hide each other behind a legend.
+    figure.legend(loc="outside right upper", fontsize=8)
     figure.savefig(path, dpi=120, format="png")
 
 
@@ -104,3 +105,30 @@ def plot_detections(image: np.ndarray, detections, path) -> None:
     for handle in legend.legend_handles:
         handle.set_sizes([40])
     figure.savefig(path, format="png")
+
+
+def plot_pictures(pictures, path) -> None:
+    """Draw images side by side, each above its log power spectrum.
+
+    Parameters
+    ----------
+    pictures : mapping of str to ndarray of shape (M, N)
+        Images by title.
+    path : path-like
+        PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    from stemzoo.metrics.spectrum import log_power_spectrum
+
+    figure = Figure(figsize=(3 * len(pictures), 6.2), layout="constrained")
+    axes = figure.subplots(2, len(pictures), squeeze=False)
+    for (above, below), (title, image) in zip(axes.T, pictures.items(), strict=True):
+        low, high = np.percentile(image, [0.3, 99.7])
+        above.imshow(image, cmap="gray", vmin=low, vmax=max(high, low + 1e-9))
+        above.set_title(title)
+        if np.ptp(image) > 0:
+            below.imshow(log_power_spectrum(image), vmin=-3, vmax=3)
+        above.axis("off")
+        below.axis("off")
+    figure.savefig(path, dpi=100, format="png")

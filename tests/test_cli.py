@@ -374,6 +374,7 @@ def test_a_detector_is_trained_and_used(run, tiff):
         "config.json",
         "model.weights.h5",
         "recipe.json",
+        "training_data.json",
         "training_log.csv",
         "training_log.png",
         "training_state.npz",

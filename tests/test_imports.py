@@ -19,7 +19,7 @@ FLOORS = {
     "plotting": 0,
     "models": 1,
     **dict.fromkeys(("hub", "inference", "translation", "training", "progress"), 2),
-    **dict.fromkeys(("batch", "cli", "__init__"), 3),
+    **dict.fromkeys(("batch", "datasets", "cli", "__init__"), 3),
 }
 NETWORKS = {"keras", "tensorflow", "huggingface_hub"}
 # Slow to import: inside the functions that need them.

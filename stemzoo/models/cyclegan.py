@@ -148,6 +148,13 @@ class CycleGANSTEM(keras.Model):
         """The discriminators in use."""
         return tuple(getattr(self, name) for name in self.discriminator_names)
 
+    def parts(self) -> dict[str, keras.Model]:
+        """Files of a model folder, and the networks that each holds."""
+        return {
+            "model.weights.h5": NetworkGroup(self.generators, name="generators"),
+            "training.weights.h5": NetworkGroup(self.discriminators, name="discriminators"),
+        }
+
     def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
         """Set the optimizers of the generators and of the discriminators.
 
@@ -158,7 +165,7 @@ class CycleGANSTEM(keras.Model):
         **kwargs
             For `keras.Model.compile`, such as ``run_eagerly``.
         """
-        super().compile(**kwargs)
+        super().compile(optimizer=None, **kwargs)
         self.generator_optimizer = generator_optimizer or keras.optimizers.Adam(2e-4, beta_1=0.5)
         self.discriminator_optimizer = discriminator_optimizer or keras.optimizers.Adam(
             2e-4, beta_1=0.5
@@ -168,10 +175,17 @@ class CycleGANSTEM(keras.Model):
         self._trackers = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
 
     @property
+    def optimizers(self) -> tuple[keras.optimizers.Optimizer, ...]:
+        """Optimizers of the generators and of the discriminators, once compiled."""
+        return self.generator_optimizer, self.discriminator_optimizer
+
+    @property
     def loss_names(self) -> tuple[str, ...]:
         """Names of the losses in the logs."""
-        adversarial = [f"adversarial_{name.removeprefix('discriminator_')}"
-                       for name in self.discriminator_names]
+        adversarial = [
+            f"adversarial_{name.removeprefix('discriminator_')}"
+            for name in self.discriminator_names
+        ]
         pairs = [f"{name}_{kind}" for name in self.discriminator_names for kind in ("real", "fake")]
         return (*adversarial, "cycle", "identity", "generators", *pairs, "discriminators")
 
@@ -271,6 +285,24 @@ class CycleGANSTEM(keras.Model):
         for name, tracker in self._trackers.items():
             tracker.update_state(losses[name])
         return {name: tracker.result() for name, tracker in self._trackers.items()}
+
+
+class NetworkGroup(keras.Model):
+    """Networks whose weights share a file.
+
+    Parameters
+    ----------
+    networks : sequence of keras.Model
+        Each is known by its name.
+    name : str
+        Name of the group.
+    """
+
+    def __init__(self, networks, name: str):
+        super().__init__(name=name)
+        for network in networks:
+            setattr(self, network.name, network)
+        self.built = True
 
 
 def _l1(a, b):

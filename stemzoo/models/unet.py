@@ -3,7 +3,6 @@
 import keras
 
 
-
 def _initial():
     """Return a narrow Gaussian, as pix2pix starts from; each layer needs one of its own."""
     return keras.initializers.RandomNormal(stddev=0.02)
@@ -119,13 +118,9 @@ def patch_discriminator(filters: int, *, name: str) -> keras.Model:
             x = _instance_norm(x, f"down{level}_norm")
         x = layers.LeakyReLU(0.2, name=f"down{level}_relu")(x)
     x = layers.ZeroPadding2D(name="pad1")(x)
-    x = layers.Conv2D(
-        filters * 8, 4, use_bias=False, kernel_initializer=_initial(), name="wide"
-    )(x)
+    x = layers.Conv2D(filters * 8, 4, use_bias=False, kernel_initializer=_initial(), name="wide")(x)
     x = _instance_norm(x, "wide_norm")
     x = layers.LeakyReLU(0.2, name="wide_relu")(x)
     x = layers.ZeroPadding2D(name="pad2")(x)
-    scores = layers.Conv2D(
-        1, 4, kernel_initializer=_initial(), dtype="float32", name="scores"
-    )(x)
+    scores = layers.Conv2D(1, 4, kernel_initializer=_initial(), dtype="float32", name="scores")(x)
     return keras.Model(inputs, scores, name=name)

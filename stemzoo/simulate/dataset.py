@@ -12,7 +12,8 @@ from stemzoo.simulate.atoms import Atoms
 from stemzoo.simulate.crystal import Specimen, make_specimen
 from stemzoo.simulate.defects import defect_class
 from stemzoo.simulate.imaging import MARGIN, incoherent_image
-from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.materials import atomic_number, find_material
+from stemzoo.simulate.scattering import adf_cross_section
 from stemzoo.simulate.sessions import AcquisitionSession
 
 # Radius of the disc that marks a defect in a class mask [Å]: 3.5 px at 0.2074 Å/px.
@@ -165,7 +166,10 @@ def simulate_frame(
     moved = _scanned(specimen.atoms.positions[:, :2], drawn, shape)
     xyz = np.column_stack([moved[:, ::-1] * drawn.sampling, np.zeros(len(moved))])
     atoms = Atoms(specimen.atoms.numbers, xyz)
-    expected = incoherent_image(atoms, drawn.microscope(), grid, drawn.sampling)
+    microscope = drawn.microscope()
+    metal = atomic_number(find_material(drawn.material).sites[0].symbol)
+    sigma = {metal: drawn.metal_contrast * adf_cross_section(metal, microscope)}
+    expected = incoherent_image(atoms, microscope, grid, drawn.sampling, cross_sections=sigma)
     recorded, row_shift = _record(expected, drawn, rng)
     points = _scanned(specimen.positions, drawn, shape)
     rows = np.clip(np.rint(points[:, 0]).astype(int), 0, grid[0] - 1)

@@ -41,6 +41,9 @@ class AcquisitionSession:
         Of the crystal.
     displacement : Distribution
         Standard deviation of the displacement of each atom [Å].
+    metal_contrast : Distribution
+        Factor on the cross section of the material's metal, for what incoherent imaging leaves out
+        (residual channelling, tilt, the response of the detector).
     defocus, Cs : Distribution
         -C10 and C30 [Å].
     C12, C21, C23 : Distribution
@@ -102,6 +105,7 @@ class AcquisitionSession:
     strain_yy: Distribution = 0.0
     strain_xy: Distribution = 0.0
     displacement: Distribution = 0.01
+    metal_contrast: Distribution = 1.0
     defocus: Distribution = 0.0
     Cs: Distribution = 0.0
     C12: Distribution = 0.0
@@ -311,6 +315,7 @@ def randomised(
         "strain_yy": Normal(0, 0.003),
         "strain_xy": Normal(0, 0.003),
         "displacement": Uniform(0.01, 0.07),
+        "metal_contrast": Uniform(0.85, 1.3),
         "defocus": Normal(0, 30),
         "Cs": Normal(0, 5e3),
         "C12": Uniform(0, 30),

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import tensorflow as tf
+
 from stemzoo.models.layers import LogPowerSpectrum
 
 

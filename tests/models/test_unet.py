@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from stemzoo.models.unet import patch_discriminator, unet_generator
 
 

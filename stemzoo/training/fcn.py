@@ -13,10 +13,9 @@ from scipy import ndimage
 from stemzoo import io
 from stemzoo.models import DefectFCN
 from stemzoo.preprocessing import random_patch, rescale
+from stemzoo.training.state import TrainingState
 
 log = logging.getLogger(__name__)
-
-STATE_FILE = "training_state.npz"
 
 
 @dataclass(frozen=True)
@@ -102,95 +101,6 @@ class PatchSequence(keras.utils.PyDataset):
         self.epoch = epoch
 
 
-class TrainingState(keras.callbacks.Callback):
-    """Save all that a run needs to go on, after each epoch and in one step.
-
-    One file holds the model's and the optimizer's variables, the epoch and the log, so that a
-    process that is killed at any moment leaves either the old state or the new one.
-
-    Parameters
-    ----------
-    folder : path-like
-        Where `training_state.npz`, `training_log.csv` and `training_log.png` go.
-    """
-
-    def __init__(self, folder):
-        super().__init__()
-        self.folder = Path(folder)
-        self.rows: list[dict[str, float]] = []
-
-    def _variables(self):
-        return [*self.model.variables, *self.model.optimizer.variables]
-
-    def restore(self, model) -> int:
-        """Load the last state, if there is one.
-
-        Parameters
-        ----------
-        model : keras.Model
-            A compiled model of the same architecture.
-
-        Returns
-        -------
-        int
-            Epochs already done.
-
-        Raises
-        ------
-        ValueError
-            If the state belongs to another architecture.
-        """
-        path = self.folder / STATE_FILE
-        if not path.exists():
-            return 0
-        self.set_model(model)
-        model.optimizer.build(model.trainable_variables)
-        with np.load(path, allow_pickle=False) as state:
-            variables = self._variables()
-            if len(state.files) != len(variables) + 1 or any(
-                state[f"v{i}"].shape != tuple(v.shape) for i, v in enumerate(variables)
-            ):
-                raise ValueError(
-                    f"{path} holds another network's training. Choose an empty folder or the same "
-                    f"recipe. Received: {len(state.files) - 1} variables for {len(variables)}"
-                )
-            for i, variable in enumerate(variables):
-                variable.assign(state[f"v{i}"])
-            self.rows = json.loads(str(state["log"]))
-        # A run may have been killed between the writing of its state and of its log.
-        write_log(self.folder, self.rows)
-        log.info("resuming %s after epoch %d", self.folder, len(self.rows))
-        return len(self.rows)
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Save the state and the log."""
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        values = {key: float(value) for key, value in (logs or {}).items()}
-        self.rows.append({"epoch": epoch + 1, "learning_rate": rate, **values})
-        arrays = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
-        with io.atomic_path(self.folder / STATE_FILE) as temporary, open(temporary, "wb") as file:
-            np.savez(file, log=json.dumps(self.rows), **arrays)
-        write_log(self.folder, self.rows)
-
-
-def write_log(folder: Path, rows: Sequence[dict[str, float]]) -> None:
-    """Write the log of a training as CSV and as a plot.
-
-    Parameters
-    ----------
-    folder : Path
-        Receives `training_log.csv` and `training_log.png`.
-    rows : sequence of dict
-        One an epoch, all with the same keys.
-    """
-    from stemzoo.plotting import plot_training_log
-
-    columns = list(rows[0])
-    io.write_csv(folder / "training_log.csv", columns, [[row[c] for c in columns] for row in rows])
-    with io.atomic_path(folder / "training_log.png") as temporary:
-        plot_training_log(rows, temporary)
-
-
 def train_fcn(
     images: Sequence[np.ndarray],
     masks: Sequence[np.ndarray],
@@ -266,6 +176,7 @@ def train_fcn(
     schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
     # Masks hold class numbers, so this is categorical cross-entropy without the one-hot arrays.
     model.compile(_adam(schedule, recipe.ema), loss=keras.losses.SparseCategoricalCrossentropy())
+    model.optimizer.build(model.trainable_variables)
     data = PatchSequence([rescale(image) for image in images], masks, recipe)
     # Keras' own signals to a dataset also come before the first epoch.
     follow = keras.callbacks.LambdaCallback(on_epoch_begin=lambda n, _: data.start_epoch(n))

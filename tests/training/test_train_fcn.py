@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from stemzoo import io, training
+from stemzoo import io
 from stemzoo.models import DefectFCN
-from stemzoo.training import FCNRecipe, PatchSequence, train_fcn
+from stemzoo.training import FCNRecipe, fcn, train_fcn
+from stemzoo.training.fcn import PatchSequence
 
 TINY = FCNRecipe(
     epochs=4,
@@ -123,7 +124,7 @@ def trained(tmp_path_factory):
             lines.append((epoch, dict(logs)))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "PatchSequence", Recorded)
+        patch.setattr(fcn, "PatchSequence", Recorded)
         images, masks = toy(3)
         images[0].setflags(write=False)
         model = train_fcn(
@@ -278,12 +279,12 @@ tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 tf.config.experimental.enable_op_determinism()
 sys.path.insert(0, {tests!r})
-from test_training import TINY, toy
-from stemzoo import training
+from test_train_fcn import TINY, toy
+from stemzoo.training import fcn, state
 
 moment, folder = sys.argv[1:]
 die = lambda: os.kill(os.getpid(), signal.SIGKILL)
-fetch, savez, write_log = training.PatchSequence.__getitem__, np.savez, training.write_log
+fetch, savez, write_log = fcn.PatchSequence.__getitem__, np.savez, state.write_log
 
 def killed_fetch(self, step):
     if (self.epoch, step) == (1, 3):
@@ -303,15 +304,15 @@ def killed_log(folder, rows):
     write_log(folder, rows)
 
 if moment == "step":
-    training.PatchSequence.__getitem__ = killed_fetch
+    fcn.PatchSequence.__getitem__ = killed_fetch
 elif moment == "state":
     np.savez = killed_savez
 elif moment == "log":
-    training.write_log = killed_log
+    state.write_log = killed_log
 
 def train(folder):
     recipe = replace(TINY, filters=2, depth=1, steps_per_epoch=4)
-    training.train_fcn(*toy(3), recipe, classes=["square"], sampling=0.2, out=folder)
+    fcn.train_fcn(*toy(3), recipe, classes=["square"], sampling=0.2, out=folder)
 
 train(folder)
 if moment == "none":

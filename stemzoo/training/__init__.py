@@ -1,0 +1,14 @@
+"""Train the networks of the zoo."""
+
+from stemzoo.training.cyclegan import CycleGANRecipe, train_cyclegan
+from stemzoo.training.fcn import FCNRecipe, train_fcn
+from stemzoo.training.state import TrainingState, write_log
+
+__all__ = [
+    "CycleGANRecipe",
+    "FCNRecipe",
+    "TrainingState",
+    "train_cyclegan",
+    "train_fcn",
+    "write_log",
+]

@@ -1,0 +1,187 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from stemzoo import io
+from stemzoo.datasets import ZOO_SAMPLING, experimental_set, training_set, write_frame
+from stemzoo.simulate.dataset import LABEL_RADIUS, to_sampling
+from stemzoo.simulate.sessions import find_session
+
+SESSION = "wse2-randomised"
+
+
+@pytest.fixture(scope="module")
+def folder(frames, tmp_path_factory):
+    """Two frames as `stemzoo simulate` writes them."""
+    folder = tmp_path_factory.mktemp("frames")
+    for i, frame in enumerate(frames[:2]):
+        write_frame(frame, folder, f"frame_{i}", seed=1, index=i)
+    return folder
+
+
+# Frames.
+
+
+def test_a_frame_is_three_files(folder):
+    names = {f"frame_{i}{end}" for i in (0, 1) for end in (".tif", ".csv", "_mask.png")}
+    assert {path.name for path in folder.iterdir()} == names
+
+
+def test_the_image_of_a_frame_keeps_its_values_and_its_pixel_size(folder, frames):
+    image = io.read_image(folder / "frame_0.tif")
+    assert image.sampling == pytest.approx(frames[0].sampling, rel=1e-6)
+    assert image.data.dtype == frames[0].image.dtype
+    assert (image.data == frames[0].image).all()
+
+
+def test_the_mask_of_a_frame_is_written_as_it_is(folder, frames):
+    assert (io.read_image(folder / "frame_0_mask.png").data == frames[0].mask).all()
+
+
+def test_the_table_of_a_frame_names_each_defect(folder, frames):
+    frame = frames[0]
+    header, columns = io.read_csv(folder / "frame_0.csv")
+    assert list(columns) == ["row", "column", "x_nm", "y_nm", "class", "defect"]
+    points = np.column_stack([columns["row"], columns["column"]])
+    assert points == pytest.approx(frame.points, abs=6e-4)
+    nanometres = np.column_stack([columns["y_nm"], columns["x_nm"]])
+    assert nanometres == pytest.approx(frame.points * frame.sampling / 10, abs=6e-5)
+    assert columns["class"].tolist() == list(frame.labels())
+    assert columns["defect"].tolist() == list(frame.defects)
+    assert "session: wse2-randomised" in header[0]
+    assert "seed: 1; frame: 0" in header[0]
+    values = ", ".join(f"{name}: {k + 1}" for k, name in enumerate(frame.classes))
+    assert header[2] == f"mask values: {values}"
+
+
+# Training sets.
+
+
+def test_frames_of_a_folder_become_images_and_masks_at_the_pixel_size_of_the_zoo(folder, frames):
+    found = training_set((), [folder], frames=0, size=0, seed=0)
+    assert found.classes == frames[0].classes
+    assert (found.material, found.sampling) == ("wse2", ZOO_SAMPLING)
+    assert len(found.images) == len(found.masks) == 2
+    for image, mask, frame in zip(found.images, found.masks, frames, strict=False):
+        expected = to_sampling(frame, ZOO_SAMPLING)
+        assert image == pytest.approx(expected.image)
+        assert image.shape == mask.shape
+        # Positions in the table are rounded to a thousandth of a pixel.
+        assert (mask != expected.mask).mean() < 1e-4
+        assert set(np.unique(mask)) == set(np.unique(expected.mask))
+
+
+def test_discs_of_a_folder_lie_on_the_defects(folder, frames):
+    found = training_set((), [folder], frames=0, size=0, seed=0)
+    points = frames[0].points * frames[0].sampling / ZOO_SAMPLING
+    for (row, column), label in zip(points, frames[0].labels(), strict=True):
+        inside = np.clip(np.rint([row, column]).astype(int), 0, np.array(found.masks[0].shape) - 1)
+        assert found.masks[0][tuple(inside)] == found.classes.index(label) + 1
+    area = np.pi * (LABEL_RADIUS / ZOO_SAMPLING) ** 2
+    assert (found.masks[0] > 0).sum() < 1.1 * area * len(points)
+
+
+def test_sessions_are_simulated_and_the_same_seed_gives_the_same_images():
+    first = training_set([SESSION], (), frames=2, size=64, seed=5)
+    again = training_set([SESSION], (), frames=2, size=64, seed=5)
+    other = training_set([SESSION], (), frames=2, size=64, seed=6)
+    assert [image.shape for image in first.images] == [(64, 64)] * 2
+    for one, two, three in zip(first.images, again.images, other.images, strict=True):
+        assert (one == two).all()
+        assert (one != three).any()
+    assert (first.material, first.sampling) == ("wse2", ZOO_SAMPLING)
+
+
+def test_finely_sampled_sessions_are_brought_to_the_pixel_size_of_the_zoo():
+    found = training_set(["wse2-randomised-fine"], (), frames=2, size=64, seed=0)
+    session = find_session("wse2-randomised-fine")
+    for image, mask in zip(found.images, found.masks, strict=True):
+        assert image.shape == mask.shape
+        # Each frame has a pixel size of its own, so that only the field of view is alike.
+        assert 30 < min(image.shape) <= max(image.shape) < 120
+    assert session.sampling.high < ZOO_SAMPLING
+
+
+def test_sessions_and_folders_are_joined(folder):
+    found = training_set([SESSION], [folder], frames=1, size=64, seed=0)
+    assert len(found.images) == len(found.masks) == 3
+
+
+def test_a_training_set_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="--session NAME .* or --data FOLDER .* neither"):
+        training_set((), (), frames=1, size=64, seed=0)
+    with pytest.raises(KeyError, match="Unknown session"):
+        training_set(["wse2-nowhere"], (), frames=1, size=64, seed=0)
+
+
+def test_folders_that_hold_no_frames_are_refused(tmp_path):
+    def refused(reason):
+        with pytest.raises(ValueError, match=reason) as caught:
+            training_set((), [tmp_path], frames=1, size=64, seed=0)
+        assert str(tmp_path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    refused("Received: no .csv file")
+    io.write_csv(tmp_path / "a.csv", ["row"], [(1,)], header=["by hand"])
+    refused("expected the header of a frame")
+
+
+def test_frames_without_a_pixel_size_are_refused(frames, tmp_path):
+    write_frame(frames[0], tmp_path, "a", seed=0, index=0)
+    io.write_tiff(tmp_path / "a.tif", frames[0].image)
+    with pytest.raises(ValueError, match="a.tif: expected a pixel size .* Received: none"):
+        training_set((), [tmp_path], frames=1, size=64, seed=0)
+
+
+def test_frames_of_different_materials_are_not_mixed(frames, folder, tmp_path):
+    write_frame(frames[0], tmp_path, "a", seed=0, index=0)
+    table = tmp_path / "a.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace("wse2;", "mos2;"), encoding="utf-8")
+    with pytest.raises(ValueError, match="must share material and classes"):
+        training_set((), [folder, tmp_path], frames=1, size=64, seed=0)
+    write_frame(frames[1], tmp_path, "b", seed=0, index=0)
+    with pytest.raises(ValueError, match="one material"):
+        training_set((), [tmp_path], frames=1, size=64, seed=0)
+
+
+def test_a_frame_without_defects_is_a_frame(frames, tmp_path):
+    bare = replace(frames[0], points=np.zeros((0, 2)), defects=(), mask=frames[0].mask * 0)
+    write_frame(bare, tmp_path, "bare", seed=0, index=0)
+    found = training_set((), [tmp_path], frames=0, size=0, seed=0)
+    assert found.masks[0].max() == 0
+
+
+# Measured images.
+
+
+@pytest.fixture
+def measured(frames, tmp_path):
+    for i, frame in enumerate(frames[:2]):
+        io.write_tiff(tmp_path / f"day_{i}.tif", frame.image, sampling=frame.sampling)
+    return tmp_path
+
+
+def test_measured_images_are_found_by_pattern_and_named_by_their_hash(measured, frames):
+    found = experimental_set([measured / "day_*.tif"], "WSe2", None)
+    assert found.material == "wse2"
+    assert found.sampling == pytest.approx(frames[0].sampling, rel=1e-6)
+    assert set(found.hashes) == {"day_0.tif", "day_1.tif"}
+    assert all(len(value) == 64 for value in found.hashes.values())
+
+
+def test_a_given_pixel_size_wins(measured):
+    assert experimental_set([measured / "*.tif"], "wse2", 20.0).sampling == 0.2
+
+
+def test_measured_images_of_another_pixel_size_are_resampled(measured, frames):
+    step = frames[0].sampling
+    io.write_tiff(measured / "day_9.tif", frames[0].image, sampling=step / 2)
+    with pytest.warns(UserWarning, match="disagree"):
+        found = experimental_set([measured / "day_0.tif", measured / "day_9.tif"], "wse2", None)
+    assert found.images[1].shape[0] == pytest.approx(found.images[0].shape[0] / 2, abs=1)
+
+
+def test_a_pattern_without_files_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no file matches"):
+        experimental_set([tmp_path / "*.tif"], "wse2", None)

@@ -1,0 +1,129 @@
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from stemzoo import io
+from stemzoo.training import CycleGANRecipe, cyclegan, train_cyclegan
+from stemzoo.training.cyclegan import ConstantThenLinear, patch_dataset
+
+TINY = CycleGANRecipe(
+    epochs=3,
+    steps_per_epoch=2,
+    batch_size=2,
+    patch=32,
+    filters=2,
+    depth=2,
+    discriminator_filters=2,
+)
+
+
+def domains():
+    rng = np.random.default_rng(0)
+    experimental = [rng.normal(100, 20, (40, 50)), rng.normal(110, 25, (64, 40))]
+    simulated = [np.sin(np.arange(48) / 2)[:, None] * np.ones((48, 48))]
+    return experimental, simulated
+
+
+def values(model):
+    return [keras.ops.convert_to_numpy(v) for v in model.variables]
+
+
+def test_patches_depend_on_seed_and_step_alone():
+    whole = list(patch_dataset(*domains(), TINY).as_numpy_iterator())
+    later = list(patch_dataset(*domains(), TINY, first_step=4).as_numpy_iterator())
+    assert (len(whole), len(later)) == (6, 2)
+    for a, b in zip(whole[4:], later, strict=True):
+        np.testing.assert_array_equal(a[0], b[0])
+        np.testing.assert_array_equal(a[1], b[1])
+    assert not np.array_equal(whole[0][0], whole[1][0])
+
+
+def test_patches_lie_inside_their_image_and_are_scaled_as_a_group():
+    # Images are padded with zeros to one array; no patch may reach into the padding.
+    experimental = [np.full((40, 50), 5.0), np.full((64, 40), 7.0)]
+    recipe = CycleGANRecipe(epochs=20, steps_per_epoch=1, batch_size=4, patch=32, noise=0.0)
+    for real, _ in patch_dataset(experimental, domains()[1], recipe):
+        # Two levels around a common mean, in units of 3.5 standard deviations.
+        levels = np.unique(np.round(real.numpy(), 5))
+        assert len(levels) <= 2
+        assert np.all(np.abs(levels) > 0.1)
+        for patch in real.numpy():
+            assert np.ptp(patch) == 0
+
+
+def test_simulated_patches_get_noise_and_experimental_ones_do_not():
+    flat = [np.tile([[0.0, 1.0]], (40, 20))]
+    recipe = CycleGANRecipe(epochs=8, steps_per_epoch=1, batch_size=8, patch=32, noise=0.1)
+    real, simulated = next(iter(patch_dataset(flat, flat, recipe)))
+    assert len(np.unique(real)) == 2
+    residual = np.abs(simulated.numpy()) - np.abs(real.numpy()).mean()
+    assert np.std(residual) == pytest.approx(0.1, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("experimental", "simulated", "reason"),
+    [
+        ([], [np.eye(64)], "at least one image"),
+        ([np.eye(64)], [], "at least one image"),
+        ([np.eye(20)], [np.eye(64)], "experimental image 0"),
+        ([np.eye(64)], [np.zeros((64, 64, 3))], "simulated image 0"),
+    ],
+)
+def test_images_that_do_not_fit_are_refused(experimental, simulated, reason):
+    with pytest.raises(ValueError, match=reason):
+        patch_dataset(experimental, simulated, TINY)
+
+
+def test_learning_rate_is_constant_then_falls_linearly_to_zero():
+    schedule = ConstantThenLinear(0.2, 100)
+    rates = [float(schedule(step)) for step in (0, 25, 50, 75, 100)]
+    np.testing.assert_allclose(rates, [0.2, 0.2, 0.2, 0.1, 0.0], atol=1e-6)
+
+
+def test_a_training_that_is_cut_ends_like_one_that_was_not(tmp_path):
+    class Cut(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    whole = train_cyclegan(*domains(), TINY, sampling=0.2, out=tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train_cyclegan(*domains(), TINY, sampling=0.2, out=tmp_path / "cut", callbacks=[Cut()])
+    resumed = train_cyclegan(*domains(), TINY, sampling=0.2, out=tmp_path / "cut")
+    for a, b in zip(values(whole), values(resumed), strict=True):
+        # Convolutions on several threads add up in any order.
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    tables = [io.read_csv(tmp_path / name / "training_log.csv")[1] for name in ("whole", "cut")]
+    assert tables[0]["epoch"].tolist() == tables[1]["epoch"].tolist() == [1, 2, 3]
+    np.testing.assert_allclose(tables[0]["generators"], tables[1]["generators"], rtol=1e-4)
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path):
+    class Poison(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                weight = self.model.sim_to_exp.trainable_variables[0]
+                weight.assign(np.full(weight.shape, np.nan))
+
+    with pytest.raises(FloatingPointError, match="'adversarial_exp' is not finite after step 1"):
+        train_cyclegan(*domains(), TINY, sampling=0.2, out=tmp_path, callbacks=[Poison()])
+    with np.load(tmp_path / "training_state.npz") as state:
+        assert all(np.isfinite(state[name]).all() for name in state.files if name != "log")
+    assert io.read_csv(tmp_path / "training_log.csv")[1]["epoch"].tolist() == [1]
+
+
+def test_weights_average_is_what_the_training_ends_with():
+    plain = train_cyclegan(*domains(), TINY, sampling=0.2)
+    averaged = train_cyclegan(*domains(), replace(TINY, ema=0.9), sampling=0.2)
+    assert any(
+        not np.allclose(a, b, atol=1e-7)
+        for a, b in zip(values(plain), values(averaged), strict=True)
+    )
+
+
+def test_data_pipeline_is_a_tensorflow_one():
+    assert isinstance(patch_dataset(*domains(), TINY), tf.data.Dataset)
+    assert cyclegan.CycleGANRecipe().noise == 0.1
