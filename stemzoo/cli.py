@@ -225,7 +225,7 @@ def simulate(
 
     from stemzoo.datasets import write_frame
     from stemzoo.simulate.dataset import simulate_session
-    from stemzoo.simulate.sessions import choose_session
+    from stemzoo.simulate.named_sessions import choose_session
 
     chosen = choose_session(session, material)
     out.mkdir(parents=True, exist_ok=True)

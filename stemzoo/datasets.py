@@ -20,7 +20,7 @@ from stemzoo.simulate.dataset import (
     to_sampling,
 )
 from stemzoo.simulate.materials import find_material
-from stemzoo.simulate.sessions import find_session
+from stemzoo.simulate.named_sessions import find_session
 
 # Pixel size at which the zoo's detectors are trained [Å/px]: the paper's.
 ZOO_SAMPLING = 0.2074

@@ -8,16 +8,9 @@ import pytest
 
 import stemzoo
 from stemzoo.simulate.dataset import simulate_session
-from stemzoo.simulate.sessions import find_session
+from stemzoo.simulate.named_sessions import find_session
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-
-def pytest_configure(config):
-    # Keras hands its variables to numpy in the way of numpy 1.
-    config.addinivalue_line(
-        "filterwarnings", "ignore:__array__ implementation:DeprecationWarning:keras.*"
-    )
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 from stemzoo import io
 from stemzoo.datasets import ZOO_SAMPLING, experimental_set, training_set, write_frame
 from stemzoo.simulate.dataset import LABEL_RADIUS, to_sampling
-from stemzoo.simulate.sessions import find_session
+from stemzoo.simulate.named_sessions import find_session
 
 SESSION = "wse2-randomised"
 

@@ -11,7 +11,8 @@ from stemzoo.io import Image
 from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.preprocessing import dihedral, rescale
 from stemzoo.simulate.dataset import simulate_frame
-from stemzoo.simulate.sessions import find_session, noise_free
+from stemzoo.simulate.named_sessions import find_session
+from stemzoo.simulate.noise_models import noise_free
 
 ZOO_SAMPLING = 0.2074
 

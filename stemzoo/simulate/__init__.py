@@ -11,9 +11,10 @@ from stemzoo.simulate.dataset import (
 )
 from stemzoo.simulate.imaging import incoherent_image
 from stemzoo.simulate.materials import MATERIALS, Material, find_material
+from stemzoo.simulate.named_sessions import SESSIONS, find_session
 from stemzoo.simulate.optics import Microscope, probe_intensity
 from stemzoo.simulate.scattering import adf_cross_section, electron_wavelength
-from stemzoo.simulate.sessions import SESSIONS, AcquisitionSession, find_session
+from stemzoo.simulate.sessions import AcquisitionSession
 
 __all__ = [
     "AcquisitionSession",

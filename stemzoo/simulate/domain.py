@@ -8,7 +8,9 @@ from stemzoo.lattice import find_lattice
 from stemzoo.simulate.dataset import LabelledImage, simulate_session
 from stemzoo.simulate.distributions import Normal, Uniform
 from stemzoo.simulate.materials import find_material
-from stemzoo.simulate.sessions import SESSIONS, AcquisitionSession, noise_free
+from stemzoo.simulate.named_sessions import SESSIONS
+from stemzoo.simulate.noise_models import noise_free
+from stemzoo.simulate.sessions import AcquisitionSession
 
 
 def matching_session(

@@ -13,7 +13,7 @@ from stemzoo.simulate import Microscope, find_material, incoherent_image
 from stemzoo.simulate.crystal import make_specimen
 from stemzoo.simulate.dataset import LABEL_RADIUS, class_mask, simulate_frame
 from stemzoo.simulate.defects import defect_class
-from stemzoo.simulate.sessions import find_session
+from stemzoo.simulate.named_sessions import find_session
 
 SCOPE = Microscope(
     semiangle_cutoff=25.2,

@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 
 from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
-from stemzoo.simulate.sessions import (
-    SESSIONS,
-    AcquisitionSession,
-    find_session,
-    manual_noise,
-    noise_free,
-)
+from stemzoo.simulate.named_sessions import SESSIONS, choose_session, find_session
+from stemzoo.simulate.noise_models import manual_noise, noise_free
+from stemzoo.simulate.sessions import AcquisitionSession
 
 SAMPLE = AcquisitionSession(
     name="sample",
@@ -83,3 +79,23 @@ def test_slow_drift_adds_to_what_is_drawn():
 def test_an_unknown_name_offers_the_nearest(name, near):
     with pytest.raises(KeyError, match=f"one of [^.]*{near}.* Received: '{name}'"):
         find_session(name)
+
+
+def test_a_session_is_chosen_by_name_or_by_material():
+    assert choose_session("wse2-dayB", None).name == "wse2-dayB"
+    assert choose_session("wse2-dayB", "WSe2").name == "wse2-dayB"
+    assert choose_session(None, "graphene").name == "graphene"
+
+
+@pytest.mark.parametrize(
+    ("name", "material", "error", "reason"),
+    [
+        (None, None, ValueError, "Name a session or a material"),
+        ("wse2-dayB", "graphene", ValueError, "is of wse2"),
+        (None, "mos2", KeyError, "Sessions exist for"),
+        ("wse2-dayC", None, KeyError, "wse2-dayA"),
+    ],
+)
+def test_a_choice_that_cannot_be_made_is_explained(name, material, error, reason):
+    with pytest.raises(error, match=reason):
+        choose_session(name, material)
