@@ -15,6 +15,7 @@ import numpy as np
 
 import stemzoo
 from stemzoo import io
+from stemzoo.inference import DEFAULT_THRESHOLD
 from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.simulate import find_session, simulate_session
 
@@ -70,7 +71,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=3)
     parser.add_argument("--size", type=int, default=1024)
     parser.add_argument("--seed", type=int, default=9000)
-    parser.add_argument("--threshold", type=float, default=0.5)
+    parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD)
     parser.add_argument("--tta", action="store_true")
     parser.add_argument("--out", type=Path, help="JSON file")
     options = parser.parse_args()

@@ -17,6 +17,7 @@ import numpy as np
 
 import stemzoo
 from stemzoo import io
+from stemzoo.inference import DEFAULT_THRESHOLD
 from stemzoo.metrics.detection import DetectionScore, match_points, score_detections
 from stemzoo.plotting import plot_detections
 
@@ -65,7 +66,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--weights", default="fcn-wse2")
     parser.add_argument("--pixel-size", type=float, default=9.48, help="pm; 0 measures it")
-    parser.add_argument("--threshold", type=float, default=0.5)
+    parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD)
     parser.add_argument("--tta", action="store_true")
     parser.add_argument("--out", type=Path, help="folder for overlays and scores.json")
     options = parser.parse_args()
@@ -103,7 +104,7 @@ def main() -> None:
         )
     print(f"all: precision {total.precision:.3f}  recall {total.recall:.3f}  F1 {total.f1:.3f}")
     if options.out:
-        report = {"weights": options.weights, "threshold": options.threshold, "images": rows}
+        report = {"weights": model.name, "threshold": options.threshold, "images": rows}
         io.write_text(options.out / "scores.json", json.dumps(report, indent=1) + "\n")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from stemzoo import __version__, io
-from stemzoo.inference import COLUMNS, Detections, choose_sampling, detect
+from stemzoo.inference import COLUMNS, DEFAULT_THRESHOLD, Detections, choose_sampling, detect
 from stemzoo.plotting import plot_detections
 from stemzoo.translation import translate
 
@@ -17,7 +17,7 @@ def detect_file(
     out: Path,
     *,
     sampling: float | None = None,
-    threshold: float = 0.5,
+    threshold: float = DEFAULT_THRESHOLD,
     tta: bool = False,
     frame: int | None = None,
     sum_frames: bool = False,

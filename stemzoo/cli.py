@@ -112,7 +112,7 @@ def detect(
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("detections"),
-    threshold: Annotated[float, typer.Option(help="Lowest score to report, 0 to 1.")] = 0.5,
+    threshold: Annotated[float, typer.Option(help="Lowest score to report, 0 to 1.")] = 0.35,
     tta: Annotated[
         bool, typer.Option("--tta", help="Average over 8 rotations and flips (slower).")
     ] = False,
@@ -292,7 +292,7 @@ def train_fcn(
         out=out,
         callbacks=[TrainingProgress(typer.echo)],
     )
-    facts = {"from": start, "session": session or [], "frames": frames, "size": size, "seed": seed}
+    facts = {"from": start and Path(start).name, "session": session or [], "frames": frames, "size": size, "seed": seed}
     write_training_data(out, {**facts, "data": [str(folder) for folder in data or []]})
     save(model, out)
     typer.echo(f"model folder {out}: try 'stemzoo detect IMAGE --weights {out}'")

@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 import stemzoo
-from stemzoo.inference import find_points, predict_tiled
+from stemzoo.inference import DEFAULT_THRESHOLD, find_points, predict_tiled
 from stemzoo.metrics.detection import score_detections
 from stemzoo.models import DefectFCN
 from stemzoo.preprocessing import dihedral, dihedral_inverse, rescale
@@ -62,7 +62,7 @@ def compare(model, frame, image) -> None:
     for name, (way, repeats) in ways.items():
         probabilities, seconds = timed(way, repeats)
         slowest = slowest or seconds
-        points, classes, _ = find_points(probabilities, model.sampling, 0.5)
+        points, classes, _ = find_points(probabilities, model.sampling, DEFAULT_THRESHOLD)
         found = points[classes == 0]
         f1 = score_detections(found, frame.points[single], 7.5, shape=image.shape, border=32).f1
         print(f"{name:18} {seconds:8.2f} s   {slowest / seconds:6.1f} x   F1 {f1:.3f}")
