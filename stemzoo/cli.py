@@ -292,7 +292,13 @@ def train_fcn(
         out=out,
         callbacks=[TrainingProgress(typer.echo)],
     )
-    facts = {"from": start and Path(start).name, "session": session or [], "frames": frames, "size": size, "seed": seed}
+    facts = {
+        "from": start and Path(start).name,
+        "session": session or [],
+        "frames": frames,
+        "size": size,
+        "seed": seed,
+    }
     write_training_data(out, {**facts, "data": [str(folder) for folder in data or []]})
     save(model, out)
     typer.echo(f"model folder {out}: try 'stemzoo detect IMAGE --weights {out}'")

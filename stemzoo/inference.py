@@ -24,6 +24,8 @@ DEFAULT_THRESHOLD = 0.35
 SCORE_RADIUS = 0.52
 # Two defects closer than this [Å] are one: half the distance between neighbouring columns.
 MIN_DISTANCE = 1.0
+# The lattice is measured in this much of an image [px]: a larger one takes long and tells no more.
+_LATTICE_FIELD = 2048
 # Pixel sizes of file and lattice that differ by more than this are worth a warning.
 _DISAGREEMENT = 0.10
 # Pixel sizes [Å] beyond these are no atomic resolution, and would make huge or tiny images.
@@ -163,7 +165,8 @@ def _predict_cores(model, image: np.ndarray, window: int) -> np.ndarray:
     # image is only filled up to a whole number of strides.
     fill = [(0, -n % stride) for n in image.shape]
     padded = np.pad(image, fill, mode="symmetric")
-    size = [min(n, max(window // stride * stride, 3 * margin)) for n in padded.shape]
+    largest = max(window // stride * stride, 3 * margin)
+    size = [_window_size(n, largest, margin, stride) for n in padded.shape]
     rows, columns = (
         _windows(n, w, margin, stride) for n, w in zip(padded.shape, size, strict=True)
     )
@@ -178,6 +181,14 @@ def _predict_cores(model, image: np.ndarray, window: int) -> np.ndarray:
                 first_row - top : last_row - top, first - left : last - left
             ]
     return result[: image.shape[0], : image.shape[1]]
+
+
+def _window_size(length: int, largest: int, margin: int, stride: int) -> int:
+    """Return the smallest window that covers `length` in as few windows as the largest one does."""
+    if length <= largest:
+        return length
+    count = -(-(length - 2 * margin) // (largest - 2 * margin))
+    return -(-(length - 2 * margin) // (count * stride)) * stride + 2 * margin
 
 
 def _windows(length: int, window: int, margin: int, stride: int) -> list[tuple[int, int, int]]:
@@ -310,7 +321,7 @@ def choose_sampling(image: Image, material: str | None) -> tuple[float, str]:
     lattice, problem = None, None
     if material is not None:
         try:
-            lattice = find_lattice(image.data, find_material(material))
+            lattice = find_lattice(_middle(image.data), find_material(material))
         except ValueError as error:
             problem = error
     if image.sampling is None:
@@ -330,6 +341,15 @@ def choose_sampling(image: Image, material: str | None) -> tuple[float, str]:
             stacklevel=3,
         )
     return image.sampling, image.sampling_source or "stated"
+
+
+def _middle(image: np.ndarray) -> np.ndarray:
+    """Cut out the middle, which is enough to measure a lattice."""
+    start = [max(n - _LATTICE_FIELD, 0) // 2 for n in image.shape]
+    return image[
+        start[0] : start[0] + _LATTICE_FIELD,
+        start[1] : start[1] + _LATTICE_FIELD,
+    ]
 
 
 def detect(

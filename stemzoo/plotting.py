@@ -5,6 +5,8 @@ import numpy as np
 # Colour-blind safe (Okabe, Ito, "Color Universal Design", 2008), in the order of the classes.
 _COLOURS = ("#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#009E73", "#E69F00")
 _DPI = 100
+# Strip below an overlay [inch].
+_LEGEND_HEIGHT = 0.4
 # Overlays of small images are enlarged to this many pixels so that marks and scale can be read.
 _LEAST_PIXELS = 900
 
@@ -69,17 +71,42 @@ def plot_detections(image: np.ndarray, detections, path) -> None:
     path : path-like
         PNG file; one picture pixel an image pixel, or more for small images.
     """
-    from matplotlib.figure import Figure
+    from stemzoo.writers import write_png
 
     rows, columns = image.shape
     zoom = max(1, int(np.ceil(_LEAST_PIXELS / max(rows, columns))))
-    width, height = columns * zoom / _DPI, rows * zoom / _DPI
-    legend_height = 0.4
-    figure = Figure(figsize=(width, height + legend_height), dpi=_DPI)
-    bottom = legend_height / (height + legend_height)
-    axes = figure.add_axes((0, bottom, 1, 1 - bottom))
+    layer = _annotations(image.shape, detections, zoom)
+    # The image goes below the drawing pixel for pixel: matplotlib would resample it, which takes
+    # gigabytes for 4096² pixels.
+    picture = np.full((*layer.shape[:2], 3), 255, np.uint8)
+    picture[: rows * zoom, : columns * zoom] = _grey(image, zoom)[..., None]
+    for first in range(0, len(picture), 256):
+        part = slice(first, first + 256)
+        opacity = layer[part, :, 3:].astype(np.float32) / 255
+        mixed = picture[part] + opacity * (layer[part, :, :3].astype(np.float32) - picture[part])
+        picture[part] = np.rint(mixed)
+    write_png(path, picture)
+
+
+def _grey(image: np.ndarray, zoom: int) -> np.ndarray:
+    """8-bit grey levels, stretched from the 0.5 % to the 99.5 % quantile and enlarged."""
     low, high = np.percentile(image, [0.5, 99.5])
-    axes.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect="auto")
+    span = float(high) - float(low)
+    scaled = (np.asarray(image, np.float32) - low) / (span if span > 0 else 1.0)
+    return (np.clip(scaled, 0, 1) * 255).astype(np.uint8).repeat(zoom, 0).repeat(zoom, 1)
+
+
+def _annotations(shape, detections, zoom: int) -> np.ndarray:
+    """Rings, scale bar and a legend below on a transparent ground, as RGBA."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows, columns = shape
+    width, height = columns * zoom / _DPI, rows * zoom / _DPI
+    figure = Figure(figsize=(width, height + _LEGEND_HEIGHT), dpi=_DPI, facecolor="none")
+    canvas = FigureCanvasAgg(figure)
+    bottom = _LEGEND_HEIGHT / (height + _LEGEND_HEIGHT)
+    axes = figure.add_axes((0, bottom, 1, 1 - bottom))
     # A ring of 1.1 Å radius leaves the column visible.
     diameter = 2 * 1.1 / detections.sampling * zoom * 72 / _DPI
     names = detections.details.get("classes", tuple(dict.fromkeys(detections.classes)))
@@ -97,14 +124,15 @@ def plot_detections(image: np.ndarray, detections, path) -> None:
         )
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
     axes.axis("off")
-    _draw_scale_bar(axes, image.shape, detections.sampling)
+    _draw_scale_bar(axes, shape, detections.sampling)
     handles, texts = axes.get_legend_handles_labels()
     legend = figure.legend(
         handles, texts, loc="lower center", ncols=len(names), frameon=False, fontsize=9
     )
     for handle in legend.legend_handles:
         handle.set_sizes([40])
-    figure.savefig(path, format="png")
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())
 
 
 def plot_pictures(pictures, path) -> None:

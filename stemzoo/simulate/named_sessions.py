@@ -164,7 +164,7 @@ _SRTIO3 = AcquisitionSession(
 
 # One model for both days, as in the paper: what a person would set by hand from its conditions.
 _BY_HAND = AcquisitionSession(
-    name="wse2", material="wse2", defects={"se_vacancy": 0.031, **_RARE}, dwell_time=20e-6
+    name="wse2", material="wse2", defects=_TRAINING_DEFECTS, dwell_time=20e-6
 )
 
 SESSIONS = MappingProxyType(
