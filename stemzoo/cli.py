@@ -54,11 +54,25 @@ def _start_keras() -> None:
         keras.random.SeedGenerator(0)  # the first variable starts the device, with more messages
 
 
-def _load(weights: str):
+def _load(weights: str, kind: str, verb: str):
+    """Load a model and see that it is of the kind that a verb needs."""
     from stemzoo.hub import load
 
     _start_keras()
-    return load(weights)
+    model = load(weights)
+    if type(model).__name__ != kind:
+        raise ValueError(
+            f"'stemzoo {verb}' needs weights of a {kind}; see 'stemzoo list'. Received: {weights}, "
+            f"a {type(model).__name__}"
+        )
+    return model
+
+
+def _make_folder(path: Path) -> None:
+    """Make the folder for results."""
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"--out expects a folder. Received: {path}, a file")
+    path.mkdir(parents=True, exist_ok=True)
 
 
 def _version(value: bool):
@@ -127,8 +141,8 @@ def detect(
     """Find single-atom defects in images: a table and an overlay for each."""
     from stemzoo.batch import detect_file
 
-    model = _load(weights)
-    out.mkdir(parents=True, exist_ok=True)
+    model = _load(weights, "DefectFCN", "detect")
+    _make_folder(out)
     failed = False
     written: dict[Path, Path] = {}
     for path in images:
@@ -184,8 +198,8 @@ def translate(
     """Make simulations look like a session's images, or the reverse."""
     from stemzoo.batch import translate_file
 
-    model = _load(weights)
-    out.mkdir(parents=True, exist_ok=True)
+    model = _load(weights, "CycleGANSTEM", "translate")
+    _make_folder(out)
     failed = False
     for path in images:
         try:
@@ -228,7 +242,7 @@ def simulate(
     from stemzoo.simulate.named_sessions import choose_session
 
     chosen = choose_session(session, material)
-    out.mkdir(parents=True, exist_ok=True)
+    _make_folder(out)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(f"simulating {chosen.name}", total=n)
         for i, frame in enumerate(simulate_session(chosen, n, (size, size), seed=seed)):

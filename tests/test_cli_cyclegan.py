@@ -66,3 +66,25 @@ def test_a_training_that_cannot_start_is_one_line(run, measured, options, words)
     assert done.code == 2
     (line,) = done.err.splitlines()
     assert words in line
+
+
+def test_weights_of_the_wrong_kind_are_one_line(run, measured, tiny_folder):  # noqa: F811
+    stemzoo.save(
+        stemzoo.CycleGANSTEM(filters=2, depth=2, discriminator_filters=2, patch_size=32), "gan"
+    )
+    for verb, weights, needed in (
+        ("translate", tiny_folder, "a CycleGANSTEM"),
+        ("detect", "gan", "a DefectFCN"),
+    ):
+        done = run(verb, "day_0.tif", "--weights", weights)
+        assert (done.code, done.out) == (2, "")
+        (line,) = done.err.splitlines()
+        assert f"'stemzoo {verb}' needs weights of {needed}" in line
+
+
+@pytest.mark.parametrize("verb", [("detect", "day_0.tif"), ("simulate", "--material", "wse2")])
+def test_a_file_in_place_of_the_folder_is_one_line(run, measured, verb):  # noqa: F811
+    done = run(*verb, "--out", "day_1.tif")
+    assert done.code == 2
+    (line,) = done.err.splitlines()
+    assert "--out expects a folder" in line

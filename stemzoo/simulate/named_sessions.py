@@ -4,6 +4,7 @@ import difflib
 from types import MappingProxyType
 
 from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
+from stemzoo.simulate.materials import Material, find_material
 from stemzoo.simulate.noise_models import manual_noise, noise_free, randomised
 from stemzoo.simulate.sessions import AcquisitionSession
 
@@ -214,8 +215,22 @@ def find_session(name: str) -> AcquisitionSession:
     return SESSIONS[name]
 
 
+def _by_hand(material: Material) -> AcquisitionSession:
+    elements = {site.symbol.lower() for site in material.sites}
+    return manual_noise(
+        AcquisitionSession(
+            name=material.name,
+            material=material.name,
+            defects={f"{element}_vacancy": 0.02 for element in sorted(elements)},
+        )
+    )
+
+
 def choose_session(name: str | None, material: str | None) -> AcquisitionSession:
-    """Return a session by its name, or the first one of a material.
+    """Return a session by its name, or one for a material.
+
+    A material without a session of its own gets the manual noise model at the paper's dose, with a
+    vacancy in 2 % of the columns of each element.
 
     Parameters
     ----------
@@ -231,20 +246,16 @@ def choose_session(name: str | None, material: str | None) -> AcquisitionSession
     Raises
     ------
     KeyError
-        For an unknown name, or a material without a session.
+        For an unknown name or material.
     ValueError
         If neither is given, or they contradict each other.
     """
     if name is None and material is None:
         raise ValueError("Name a session or a material. Received: neither")
     if name is None:
-        of_material = [s for s in SESSIONS.values() if s.material == material.lower()]
-        if not of_material:
-            materials = sorted({s.material for s in SESSIONS.values()})
-            raise KeyError(
-                f"Sessions exist for {', '.join(materials)}. Received: material {material!r}"
-            )
-        return of_material[0]
+        crystal = find_material(material)
+        named = [s for s in SESSIONS.values() if s.material == crystal.name]
+        return named[0] if named else _by_hand(crystal)
     session = find_session(name)
     if material is not None and session.material != material.lower():
         raise ValueError(

@@ -87,12 +87,18 @@ def test_a_session_is_chosen_by_name_or_by_material():
     assert choose_session(None, "graphene").name == "graphene"
 
 
+def test_a_material_without_a_session_gets_the_manual_noise_model():
+    session = choose_session(None, "MoS2")
+    assert (session.name, session.material) == ("mos2-manual", "mos2")
+    assert session.defects == {"mo_vacancy": 0.02, "s_vacancy": 0.02}
+
+
 @pytest.mark.parametrize(
     ("name", "material", "error", "reason"),
     [
         (None, None, ValueError, "Name a session or a material"),
         ("wse2-dayB", "graphene", ValueError, "is of wse2"),
-        (None, "mos2", KeyError, "Sessions exist for"),
+        (None, "wood", KeyError, "Unknown material"),
         ("wse2-dayC", None, KeyError, "wse2-dayA"),
     ],
 )
