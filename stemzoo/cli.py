@@ -75,6 +75,21 @@ def _make_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
 
 
+def _each(paths: list[Path], act) -> None:
+    """Print what `act` says of each file; one that fails is one line, and the rest go on."""
+    failed = False
+    for path in paths:
+        try:
+            line = act(path)
+        except (ValueError, OSError) as error:
+            _complain(error)
+            failed = True
+            continue
+        typer.echo(line)
+    if failed:
+        raise typer.Exit(2)
+
+
 def _version(value: bool):
     if value:
         from stemzoo import __version__
@@ -143,29 +158,24 @@ def detect(
 
     model = _load(weights, "DefectFCN", "detect")
     _make_folder(out)
-    failed = False
     written: dict[Path, Path] = {}
-    for path in images:
-        try:
-            report = detect_file(
-                path,
-                model,
-                out,
-                sampling=None if pixel_size is None else pixel_size / 100,
-                threshold=threshold,
-                tta=tta,
-                frame=frame,
-                sum_frames=sum_frames,
-                taken=written,
-                inputs=images,
-            )
-        except (ValueError, OSError) as error:
-            _complain(error)
-            failed = True
-            continue
-        typer.echo(json.dumps(report) if as_json else _line(report))
-    if failed:
-        raise typer.Exit(2)
+
+    def detect_one(path: Path) -> str:
+        report = detect_file(
+            path,
+            model,
+            out,
+            sampling=None if pixel_size is None else pixel_size / 100,
+            threshold=threshold,
+            tta=tta,
+            frame=frame,
+            sum_frames=sum_frames,
+            taken=written,
+            inputs=images,
+        )
+        return json.dumps(report) if as_json else _line(report)
+
+    _each(images, detect_one)
 
 
 def _line(report: dict) -> str:
@@ -200,26 +210,21 @@ def translate(
 
     model = _load(weights, "CycleGANSTEM", "translate")
     _make_folder(out)
-    failed = False
-    for path in images:
-        try:
-            target = translate_file(
-                path,
-                model,
-                out,
-                direction=direction,
-                sampling=None if pixel_size is None else pixel_size / 100,
-                frame=frame,
-                sum_frames=sum_frames,
-                seed=seed,
-            )
-        except (ValueError, OSError) as error:
-            _complain(error)
-            failed = True
-            continue
-        typer.echo(f"{path}: {target}")
-    if failed:
-        raise typer.Exit(2)
+
+    def translate_one(path: Path) -> str:
+        target = translate_file(
+            path,
+            model,
+            out,
+            direction=direction,
+            sampling=None if pixel_size is None else pixel_size / 100,
+            frame=frame,
+            sum_frames=sum_frames,
+            seed=seed,
+        )
+        return f"{path}: {target}"
+
+    _each(images, translate_one)
 
 
 @app.command()

@@ -7,6 +7,12 @@ from scipy import ndimage
 N_SIGMA = 3.5
 
 
+def _spread(image: np.ndarray, n_sigma: float) -> tuple[np.ndarray, float, float]:
+    """Return an image as float32, its mean, and n_sigma of its standard deviations."""
+    values = np.asarray(image, dtype=np.float32)
+    return values, values.mean(dtype=np.float64), n_sigma * values.std(dtype=np.float64)
+
+
 def saturate(image: np.ndarray, n_sigma: float = N_SIGMA) -> np.ndarray:
     """Clip intensities that lie further from the mean than `n_sigma` standard deviations.
 
@@ -22,9 +28,7 @@ def saturate(image: np.ndarray, n_sigma: float = N_SIGMA) -> np.ndarray:
     ndarray of float32
         Same shape.
     """
-    values = np.asarray(image, dtype=np.float32)
-    mean = values.mean(dtype=np.float64)
-    reach = n_sigma * values.std(dtype=np.float64)
+    values, mean, reach = _spread(image, n_sigma)
     return np.clip(values, np.float32(mean - reach), np.float32(mean + reach))
 
 
@@ -51,9 +55,7 @@ def rescale(image: np.ndarray, n_sigma: float = N_SIGMA) -> np.ndarray:
     >>> float(np.abs(rescale(np.arange(100.0).reshape(10, 10))).max()) <= 1
     True
     """
-    values = np.asarray(image, dtype=np.float32)
-    mean = values.mean(dtype=np.float64)
-    reach = n_sigma * values.std(dtype=np.float64)
+    values, mean, reach = _spread(image, n_sigma)
     if not reach > 0:
         return np.zeros_like(values)
     scaled = (values - np.float32(mean)) * np.float32(1 / reach)
