@@ -240,11 +240,11 @@ class CycleGANSTEM(keras.Model):
         for name in self.discriminator_names:
             short = name.removeprefix("discriminator_")
             real, fake = domains[short.removesuffix("_fft")]
-            pair = ops.concatenate([real, fake])
             if short.endswith("_fft"):
-                pair = self.log_power_spectrum(pair)
-            scores = getattr(self, name)(pair, training=training)
-            of_real, of_fake = scores[:count], scores[count:]
+                real, fake = self.log_power_spectrum(real), self.log_power_spectrum(fake)
+            # Two calls: in a shared one the generators' gradient would pass the real half too.
+            network = getattr(self, name)
+            of_real, of_fake = network(real, training=training), network(fake, training=training)
             losses[f"adversarial_{short}"] = ops.mean(ops.square(of_fake - 1.0))
             losses[f"{name}_real"] = ops.mean(ops.square(of_real - 1.0))
             losses[f"{name}_fake"] = ops.mean(ops.square(of_fake))
