@@ -265,10 +265,20 @@ def train_fcn(
     data: Annotated[
         list[Path] | None, typer.Option(help="Folder written by 'stemzoo simulate'.")
     ] = None,
+    through: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--translate",
+            metavar="WEIGHTS",
+            help="CycleGAN that makes simulated frames realistic; may be given more than once.",
+        ),
+    ] = None,
     start: Annotated[
         str | None, typer.Option("--from", metavar="WEIGHTS", help="Start from these weights.")
     ] = None,
-    frames: Annotated[int, typer.Option(min=1, help="Simulated frames a session.")] = 200,
+    frames: Annotated[
+        int, typer.Option(min=1, help="Simulated frames a session, or a CycleGAN.")
+    ] = 200,
     size: Annotated[
         int, typer.Option(min=64, help="Edge of simulated frames at 0.2074 Å/px [px].")
     ] = 512,
@@ -284,12 +294,17 @@ def train_fcn(
     """Train a defect detector on labelled frames, simulated now or read from folders."""
     from stemzoo.datasets import training_set, write_training_data
 
+    translators = [
+        _load(weights, "CycleGANSTEM", "train fcn --translate") for weights in through or ()
+    ]
     _start_keras()
     from stemzoo import training
     from stemzoo.hub import load, save
     from stemzoo.progress import TrainingProgress
 
-    labelled = training_set(session or (), data or (), frames=frames, size=size, seed=seed)
+    labelled = training_set(
+        session or (), data or (), frames=frames, size=size, seed=seed, translators=translators
+    )
     recipe = training.FCNRecipe(
         epochs=epochs,
         steps_per_epoch=steps,
@@ -314,6 +329,7 @@ def train_fcn(
     facts = {
         "from": start and Path(start).name,
         "session": session or [],
+        "translate": through or [],
         "frames": frames,
         "size": size,
         "seed": seed,

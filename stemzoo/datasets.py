@@ -19,8 +19,11 @@ from stemzoo.simulate.dataset import (
     simulate_session,
     to_sampling,
 )
+from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import find_session
+from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.translation import translate
 
 # Pixel size at which the zoo's detectors are trained [Å/px]: the paper's.
 ZOO_SAMPLING = 0.2074
@@ -85,7 +88,13 @@ class TrainingSet:
 
 
 def training_set(
-    sessions: Sequence[str], folders: Sequence[Path], *, frames: int, size: int, seed: int
+    sessions: Sequence[str],
+    folders: Sequence[Path],
+    *,
+    frames: int,
+    size: int,
+    seed: int,
+    translators: Sequence = (),
 ) -> TrainingSet:
     """Simulate labelled frames, or read those that `stemzoo simulate` wrote.
 
@@ -101,6 +110,9 @@ def training_set(
         Edge of simulated frames at 0.2074 Å/px [px].
     seed : int
         Names the simulated frames.
+    translators : sequence of CycleGANSTEM
+        Each translates clean frames of its material and orientation, simulated like those of
+        `sessions`.
 
     Returns
     -------
@@ -111,12 +123,14 @@ def training_set(
     ValueError
         If nothing is named, or materials or classes differ.
     """
-    parts = [_simulated(name, frames, size, seed + j) for j, name in enumerate(sessions)]
+    sources = [(find_session(name), None) for name in sessions]
+    sources += [(domain_session(t.material, t.sampling, t.rotation), t) for t in translators]
+    parts = [_simulated(*source, frames, size, seed + j) for j, source in enumerate(sources)]
     parts += [_read_folder(folder) for folder in folders]
     if not parts:
         raise ValueError(
-            "Name what to train on: --session NAME (simulated now) or --data FOLDER (written by "
-            "'stemzoo simulate'). Received: neither"
+            "Name what to train on: --session NAME (simulated now), --translate WEIGHTS (simulated "
+            "and translated now) or --data FOLDER (written by 'stemzoo simulate'). Received: none"
         )
     facts = {(part.classes, part.material) for part in parts}
     if len(facts) > 1:
@@ -216,14 +230,18 @@ def write_training_data(out: Path, facts: dict) -> None:
     io.write_text(out / "training_data.json", json.dumps(content, indent=1) + "\n")
 
 
-def _simulated(name: str, frames: int, size: int, seed: int) -> TrainingSet:
-    session = find_session(name)
+def _simulated(
+    session: AcquisitionSession, translator, frames: int, size: int, seed: int
+) -> TrainingSet:
     # Frames with finer pixels need more of them for the same field of view.
     first = session.draw(np.random.default_rng(seed)).sampling
     zoom = ZOO_SAMPLING / first if abs(first / ZOO_SAMPLING - 1) > 0.15 else 1.0
     edge = round(size * zoom)
+    rng = np.random.default_rng([seed, 1])
     images, masks, classes = [], [], ()
     for frame in simulate_session(session, frames, (edge, edge), seed=seed):
+        if translator is not None:
+            frame = replace(frame, image=translate(frame.image, translator, rng=rng))
         if zoom != 1.0:
             frame = to_sampling(frame, ZOO_SAMPLING)
         images.append(frame.image)

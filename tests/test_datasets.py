@@ -5,7 +5,9 @@ import pytest
 
 from stemzoo import io
 from stemzoo.datasets import ZOO_SAMPLING, experimental_set, training_set, write_frame
-from stemzoo.simulate.dataset import LABEL_RADIUS, to_sampling
+from stemzoo.preprocessing import rescale
+from stemzoo.simulate.dataset import LABEL_RADIUS, simulate_session, to_sampling
+from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.named_sessions import find_session
 
 SESSION = "wse2-randomised"
@@ -108,8 +110,35 @@ def test_sessions_and_folders_are_joined(folder):
     assert len(found.images) == len(found.masks) == 3
 
 
+def test_clean_frames_are_made_realistic_by_each_translator():
+    # A translator that adds 1 to what it is fed: scaled images in [-1, 1] with noise of 0.1.
+    class Adds:
+        material, sampling, rotation, patch_size = "wse2", ZOO_SAMPLING, (30.0, 2.0), 64
+
+        class sim_to_exp:
+            @staticmethod
+            def predict_on_batch(batch):
+                return batch + 1
+
+    found = training_set((), (), frames=2, size=96, seed=5, translators=[Adds()])
+    again = training_set((), (), frames=2, size=96, seed=5, translators=[Adds()])
+    session = domain_session("wse2", ZOO_SAMPLING, (30.0, 2.0))
+    clean = list(simulate_session(session, 2, (96, 96), seed=5))
+    assert len(found.images) == 2
+    for image, mask, frame, same in zip(
+        found.images, found.masks, clean, again.images, strict=True
+    ):
+        noise = image - 1 - rescale(frame.image)
+        assert noise.mean() == pytest.approx(0, abs=0.01)
+        assert 0.05 < noise.std() <= 0.105  # blending of tiles averages some of it
+        assert (mask == frame.mask).all()
+        assert (image == same).all()
+    both = training_set([SESSION], (), frames=1, size=96, seed=5, translators=[Adds()])
+    assert len(both.images) == 2
+
+
 def test_a_training_set_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="--session NAME .* or --data FOLDER .* neither"):
+    with pytest.raises(ValueError, match="--session NAME .* or --data FOLDER .* none"):
         training_set((), (), frames=1, size=64, seed=0)
     with pytest.raises(KeyError, match="Unknown session"):
         training_set(["wse2-nowhere"], (), frames=1, size=64, seed=0)

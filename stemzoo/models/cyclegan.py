@@ -1,5 +1,7 @@
 """CycleGANSTEM: simulations that look like one microscope's images of one day, and back."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -41,6 +43,9 @@ class CycleGANSTEM(keras.Model):
         Pixel size of the images [Å/px].
     material, session : str, optional
         What it is trained on.
+    rotation : pair of float, optional
+        Mean and standard deviation of the orientation of the lattices it is trained on [degrees],
+        so that frames to translate can be simulated alike; any orientation where not given.
     name : str
         Name of the model.
 
@@ -77,6 +82,7 @@ class CycleGANSTEM(keras.Model):
         sampling: float = 0.2074,
         material: str | None = None,
         session: str | None = None,
+        rotation: Sequence[float] | None = None,
         name: str = "cyclegan_stem",
         **kwargs,
     ):
@@ -104,9 +110,10 @@ class CycleGANSTEM(keras.Model):
             "sampling": sampling,
             "material": material,
             "session": session,
+            "rotation": None if rotation is None else [float(angle) for angle in rotation],
         }
         self.patch_size, self.sampling, self.material = patch_size, sampling, material
-        self.session = session
+        self.session, self.rotation = session, rotation
         self.lambda_cycle, self.lambda_identity = lambda_cycle, lambda_identity
         for generator in ("exp_to_sim", "sim_to_exp"):
             network = unet_generator(

@@ -13,10 +13,48 @@ from stemzoo.simulate.noise_models import noise_free
 from stemzoo.simulate.sessions import AcquisitionSession
 
 
-def matching_session(
-    images: Sequence[np.ndarray], material: str, sampling: float
+def domain_session(
+    material: str, sampling: float, rotation: Sequence[float] | None = None
 ) -> AcquisitionSession:
-    """Return a noise-free session of the material, pixel size and orientation of some images.
+    """Return a noise-free session: what the simulated domain of a CycleGAN is drawn from.
+
+    Parameters
+    ----------
+    material : str
+        Entry of `MATERIALS`.
+    sampling : float
+        Pixel size [Å/px].
+    rotation : pair of float, optional
+        Mean and standard deviation of the orientation [degrees]; any where not given.
+
+    Returns
+    -------
+    AcquisitionSession
+        With the defects and the thickness of the first session of that material.
+
+    Raises
+    ------
+    KeyError
+        For an unknown material.
+    """
+    name = find_material(material).name
+    known = next((s for s in SESSIONS.values() if s.material == name), None)
+    return noise_free(
+        AcquisitionSession(
+            name=f"{name}-matching",
+            material=name,
+            defects={} if known is None else known.defects,
+            thickness=1 if known is None else known.thickness,
+            sampling=sampling,
+            rotation=Uniform(0.0, 360.0) if rotation is None else Normal(*rotation),
+        )
+    )
+
+
+def find_rotation(
+    images: Sequence[np.ndarray], material: str, sampling: float
+) -> tuple[float, float] | None:
+    """Measure the orientation of the lattices of some images.
 
     Parameters
     ----------
@@ -29,9 +67,9 @@ def matching_session(
 
     Returns
     -------
-    AcquisitionSession
-        With the defects of the first session of that material. The orientation follows that of the
-        images' lattices, or is any where fewer than half of them show one.
+    pair of float, or None
+        Mean and standard deviation, at least 1 [degrees]; None where fewer than half of the images
+        show a lattice.
 
     Raises
     ------
@@ -45,29 +83,17 @@ def matching_session(
             rotations.append(find_lattice(image, crystal, sampling=sampling).rotation)
         except ValueError:
             continue
-    defects = next((s.defects for s in SESSIONS.values() if s.material == crystal.name), {})
-    thickness = next((s.thickness for s in SESSIONS.values() if s.material == crystal.name), 1)
-    rotation = Uniform(0.0, 360.0)
-    if 2 * len(rotations) >= len(images):
-        rotation = _spread(np.array(rotations), 360.0 / crystal.symmetry)
-    return noise_free(
-        AcquisitionSession(
-            name=f"{crystal.name}-matching",
-            material=crystal.name,
-            defects=defects,
-            thickness=thickness,
-            sampling=sampling,
-            rotation=rotation,
-        )
-    )
+    if 2 * len(rotations) < len(images):
+        return None
+    return _spread(np.array(rotations), 360.0 / crystal.symmetry)
 
 
-def _spread(angles: np.ndarray, period: float) -> Normal:
+def _spread(angles: np.ndarray, period: float) -> tuple[float, float]:
     """Mean and spread of angles that repeat with a period [degrees]."""
     turns = np.exp(2j * np.pi * angles / period)
     middle = np.angle(turns.mean()) * period / (2 * np.pi)
     away = (angles - middle + period / 2) % period - period / 2
-    return Normal(float(middle), max(float(away.std()), 1.0))
+    return float(middle), max(float(away.std()), 1.0)
 
 
 def simulate_domain(
@@ -96,6 +122,6 @@ def simulate_domain(
     --------
     >>> frames = simulate_domain(images, "wse2", 0.2074, n=20)  # doctest: +SKIP
     """
-    session = matching_session(images, material, sampling)
+    session = domain_session(material, sampling, find_rotation(images, material, sampling))
     shape = tuple(max(np.shape(image)[axis] for image in images) for axis in (0, 1))
     return list(simulate_session(session, n, shape, seed=seed))
