@@ -1,14 +1,16 @@
 """Measure detectors on simulated test sets that no weights were trained on.
 
     python examples/measure_detectors.py fcn-wse2 fcn-wse2-manual [--session wse2-dayA ...]
-        [--frames 3] [--seed 9000] [--out FILE.json]
+        [--translated CYCLEGAN ...] [--frames 3] [--seed 9000] [--out FILE.json]
 
-Single Se vacancies are scored as in the paper, in physical units: matches within 7.5 px of its
+--translated adds test sets of simulations that a CycleGAN makes realistic. Single Se vacancies are
+scored as in the paper, in physical units: matches within 7.5 px of its
 0.2074 Å pixels (1.56 Å), a border of 32 px (6.6 Å) ignored, its 1024² frames.
 """
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from stemzoo import io
 from stemzoo.inference import DEFAULT_THRESHOLD
 from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.simulate import find_session, simulate_session
+from stemzoo.simulate.domain import domain_session
 
 PAPER_SAMPLING = 0.2074
 RADIUS = 7.5 * PAPER_SAMPLING
@@ -39,13 +42,28 @@ def score_frame(frame, model, name: str, options) -> DetectionScore:
     )
 
 
-def measure(model, session: str, options) -> dict:
-    """Score all classes of a model on the frames of a session."""
-    frames = list(
-        simulate_session(
-            find_session(session), options.frames, (options.size, options.size), seed=options.seed
-        )
-    )
+def test_frames(options) -> dict[str, list]:
+    """Labelled frames by test set."""
+    shape = (options.size, options.size)
+
+    def simulated(session):
+        return list(simulate_session(session, options.frames, shape, seed=options.seed))
+
+    sets = {}
+    for name in options.session or ["wse2-dayA", "wse2-dayB"]:
+        sets[name] = simulated(find_session(name))
+    for name in options.translated:
+        model = stemzoo.load(name)
+        rng = np.random.default_rng(options.seed)
+        clean = simulated(domain_session(model.material, model.sampling, model.rotation))
+        sets[Path(name).name] = [
+            replace(frame, image=stemzoo.translate(frame.image, model, rng=rng)) for frame in clean
+        ]
+    return sets
+
+
+def measure(model, session: str, frames: list, options) -> dict:
+    """Score all classes of a model on the frames of a test set."""
     result = {"session": session, "frames": options.frames, "seed": options.seed, "classes": {}}
     for name in model.classes:
         total = sum((score_frame(f, model, name, options) for f in frames), DetectionScore(0, 0, 0))
@@ -68,6 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("weights", nargs="+", help="names of the zoo, or model folders")
     parser.add_argument("--session", action="append")
+    parser.add_argument("--translated", action="append", default=[])
     parser.add_argument("--frames", type=int, default=3)
     parser.add_argument("--size", type=int, default=1024)
     parser.add_argument("--seed", type=int, default=9000)
@@ -76,11 +95,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON file")
     options = parser.parse_args()
     reports = []
+    sets = test_frames(options)
     print("weights              session            class          labelled  precision  recall  F1")
     for weights in options.weights:
         model = stemzoo.load(weights)
-        sessions = options.session or ["wse2-dayA", "wse2-dayB"]
-        measured = [measure(model, session, options) for session in sessions]
+        measured = [measure(model, name, frames, options) for name, frames in sets.items()]
         for part in measured:
             for name, s in part["classes"].items():
                 print(

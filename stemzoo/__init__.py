@@ -14,6 +14,7 @@ _NAMES = {
     "FCNRecipe": "stemzoo.training",
     "Image": "stemzoo.io",
     "detect": "stemzoo.inference",
+    "evaluate": "stemzoo.evaluation",
     "find_weights": "stemzoo.registry",
     "list_weights": "stemzoo.registry",
     "load": "stemzoo.hub",
@@ -23,6 +24,7 @@ _NAMES = {
     "train_cyclegan": "stemzoo.training",
     "train_fcn": "stemzoo.training",
     "translate": "stemzoo.translation",
+    "verify": "stemzoo.hub",
 }
 
 __all__ = sorted([*_NAMES, "__version__"])

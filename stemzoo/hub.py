@@ -1,41 +1,44 @@
-"""Model folders: save a model, check its bytes, load it by name or from a folder."""
+"""Load, save and verify models by name, from the Hugging Face Hub or from a folder."""
 
-import hashlib
 import json
 import logging
-import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
-from stemzoo.io import atomic_path, write_text
+from stemzoo.io import write_text
 from stemzoo.registry import (
-    FileEntry,
     WeightsEntry,
+    entry_of,
     find_weights,
     manifest_path,
     read_manifest,
 )
+from stemzoo.zoo.checksums import sha256
+from stemzoo.zoo.golden import TOLERANCE, largest_difference, write_golden
+from stemzoo.zoo.model_folder import FILES, MODEL_CLASSES, read_model, write_model
+from stemzoo.zoo.provenance import Provenance, read_card, read_provenance, write_provenance
+from stemzoo.zoo.sources import (
+    CONFIG,
+    GOLDEN,
+    LOADED,
+    PROVENANCE,
+    TRAINING_WEIGHTS,
+    WEIGHTS,
+    Source,
+    find_source,
+)
+
+__all__ = ["Verification", "load", "register", "save", "sha256", "verify"]
 
 log = logging.getLogger(__name__)
 
-FOLDER_FORMAT = 1
-CONFIG = "config.json"
-WEIGHTS = "model.weights.h5"
-# What only training needs, such as discriminators; may be missing.
-TRAINING_WEIGHTS = "training.weights.h5"
-# Classes that a folder may name; nothing else is ever built from a file.
-MODEL_CLASSES = ("CycleGANSTEM", "DefectFCN")
 
+def save(model, folder, *, parent: Provenance | None = None, **facts) -> None:
+    """Save a model as a folder.
 
-def sha256(path) -> str:
-    """Hash of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def save(model, folder) -> None:
-    """Save a model as a folder: `config.json` and `model.weights.h5`.
-
-    What only training needs, the discriminators of a CycleGAN, goes into `training.weights.h5`.
+    `config.json` and `model.weights.h5` are what `load` needs; what only training needs, the
+    discriminators of a CycleGAN, goes into `training.weights.h5`. `golden.npz` holds one input and
+    the model's output, for `verify`; `provenance.json` says what the model was made with.
 
     Parameters
     ----------
@@ -43,6 +46,12 @@ def save(model, folder) -> None:
         A model of the zoo.
     folder : path-like
         Made if it does not exist; each file is replaced in one step.
+    parent : Provenance, optional
+        The weights that its training started from; those that the model was loaded from, where not
+        given.
+    **facts
+        For `provenance.json`, such as `licence`, `recipe`, `training_data`: anything that JSON can
+        hold.
 
     Raises
     ------
@@ -51,35 +60,17 @@ def save(model, folder) -> None:
 
     Examples
     --------
-    >>> save(model, "my-detector")  # doctest: +SKIP
+    >>> save(model, "my-detector", licence="CC-BY-4.0")  # doctest: +SKIP
     """
+    folder = Path(folder)
     kind = type(model).__name__
     if kind not in MODEL_CLASSES:
         raise ValueError(f"Expected one of {', '.join(MODEL_CLASSES)}. Received: {kind}")
-    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, part in _parts(model).items():
-        _save_weights(part, folder / name)
-    config = {"format": FOLDER_FORMAT, "class": kind, "config": model.get_config()}
-    write_text(folder / CONFIG, json.dumps(config, indent=1) + "\n")
-
-
-def _parts(model) -> dict:
-    """Files of weights, and the network or group of networks that each holds."""
-    return model.parts() if hasattr(model, "parts") else {WEIGHTS: model}
-
-
-def _save_weights(part, path: Path) -> None:
-    with atomic_path(path) as temporary:
-        # Keras insists on the suffix .weights.h5, and would save the optimizer with a model.
-        named = temporary.with_name(temporary.stem + ".weights.h5")
-        optimizer, part.optimizer = getattr(part, "optimizer", None), None
-        try:
-            part.save_weights(named)
-            named.replace(temporary)
-        finally:
-            part.optimizer = optimizer
-            named.unlink(missing_ok=True)
+    write_model(model, folder)
+    write_golden(model, folder / GOLDEN)
+    parent = parent or getattr(model, "provenance", None)
+    write_provenance(folder / PROVENANCE, parent=parent, facts=facts)
 
 
 def register(folder, **facts) -> WeightsEntry:
@@ -99,7 +90,7 @@ def register(folder, **facts) -> WeightsEntry:
     Raises
     ------
     ValueError
-        If the folder holds no complete model.
+        If the folder holds no complete model, or the facts are no entry; nothing is written then.
 
     Examples
     --------
@@ -114,6 +105,10 @@ def register(folder, **facts) -> WeightsEntry:
         for name in names
     }
     record = {"name": folder.name, "repo_id": None, "revision": None, **facts, "files": files}
+    try:
+        entry_of(record)
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"{folder.name}: expected fields of a WeightsEntry. {error}") from error
     path = manifest_path()
     content = json.loads(path.read_text(encoding="utf-8"))
     others = [other for other in content["weights"] if other["name"] != folder.name]
@@ -123,127 +118,166 @@ def register(folder, **facts) -> WeightsEntry:
     return find_weights(folder.name)
 
 
-def check_file(path: Path, expected: FileEntry) -> None:
-    """Compare a file with the manifest.
+def load(
+    source,
+    *,
+    revision: str | None = None,
+    local_files_only: bool | None = None,
+    training: bool = False,
+):
+    """Load a model by name, from the Hub or from a folder.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    expected : FileEntry
-        Its size and hash.
-
-    Raises
-    ------
-    ValueError
-        If a byte differs.
-    FileNotFoundError
-        If the file is not there.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: expected a file of the weights. Received: none. Install stemzoo again."
-        )
-    found = sha256(path)
-    if path.stat().st_size != expected.size or found != expected.sha256:
-        raise ValueError(
-            f"{path}: expected {expected.size} bytes with sha256 {expected.sha256}. Received: "
-            f"{path.stat().st_size} bytes with {found}. The file was changed or damaged; it was "
-            "not loaded. Install stemzoo again."
-        )
-
-
-def load(source):
-    """Load a model by name or from a folder.
+    A name is looked for in the package, in the cache, on the Hugging Face Hub and in the mirrors
+    of the manifest, in this order. Every file is checked before it is used.
 
     Parameters
     ----------
     source : str or path-like
-        A name of the manifest (``"fcn-wse2"``, see `stemzoo.list_weights`), or a folder that
-        `save` wrote: a path with a separator, or an existing folder that is no name.
+        A name of the manifest (``"fcn-wse2"``, see `stemzoo.list_weights`);
+        ``"hf://user/repository"``, also with ``@revision``; or a folder that `save` wrote: a path
+        with a separator, or an existing folder that is no name.
+    revision : str, optional
+        Commit, branch or tag on the Hub; asks the Hub even for weights that come with the package.
+    local_files_only : bool, optional
+        Never use the network. Where not given, STEMZOO_OFFLINE and HF_HUB_OFFLINE decide.
+    training : bool
+        Also fetch what only training needs, such as discriminators. In a folder or the package it
+        is read whenever it is there.
 
     Returns
     -------
     DefectFCN or CycleGANSTEM
-        Ready to `detect` or `translate`, and to train on.
+        Ready to `detect` or `translate`, and to train on. Its attribute `card` is the text that
+        says what it is good for, `provenance` a `Provenance`.
 
     Raises
     ------
     KeyError
         For an unknown name; the message offers the nearest ones.
     ValueError
-        If a byte of the files differs from the manifest, or a folder is no model folder.
-    FileNotFoundError
-        If a file is missing.
+        If a byte of the files differs, the files are no model of the zoo, need another version of
+        stemzoo, or are not published.
+    FileNotFoundError, PermissionError, ConnectionError
+        If the files cannot be had; the message says why and what to do.
 
     Examples
     --------
     >>> model = load("fcn-wse2")  # doctest: +SKIP
+    >>> model.provenance.licence  # doctest: +SKIP
+    'Apache-2.0'
     """
-    entry = None
-    text = str(source)
-    if "/" not in text and not isinstance(source, Path):
-        try:
-            entry = find_weights(text)
-        except KeyError:
-            if not Path(text).is_dir():
-                raise
-    if entry is None:
-        return _load_folder(Path(source))
-    if entry.name != text:
-        log.warning("%s is now called %s", text, entry.name)
-    for expected in entry.files:
-        check_file(entry.folder / expected.name, expected)
-    return _load_folder(entry.folder, entry)
+    names = (*LOADED, TRAINING_WEIGHTS) if training else LOADED
+    found = find_source(source, revision=revision, local_files_only=local_files_only, names=names)
+    if found.origin == "bundled" and (different := found.differences()):
+        raise ValueError(_damaged(different))
+    return _read(found, training)
 
 
-def _load_folder(folder: Path, entry: WeightsEntry | None = None):
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"{folder}: expected a model folder with {CONFIG} and {WEIGHTS}. Received: no folder"
-        )
-    for name in (CONFIG, WEIGHTS):
-        if not (folder / name).is_file():
+def _damaged(different: list[str]) -> str:
+    return (
+        f"{' '.join(different)} Changed or damaged files of the package are not loaded. Install "
+        "stemzoo again."
+    )
+
+
+def _read(found: Source, training: bool = False):
+    """Build the model of a checked folder."""
+    names = [file.name for file in found.files]
+    changes = {} if found.entry is None else {"name": found.entry.name}
+    model = read_model(found.folder, names, changes)
+    if TRAINING_WEIGHTS in FILES[type(model).__name__] and TRAINING_WEIGHTS not in names:
+        if training:
             raise FileNotFoundError(
-                f"{folder}: expected a model folder with {CONFIG} and {WEIGHTS}. Received: no "
-                f"{name}"
+                f"{found.folder}: expected {TRAINING_WEIGHTS}, to train on. Received: none. Load "
+                "it with training=False, and train its discriminators anew."
             )
-    model = _build(folder / CONFIG, {} if entry is None else {"name": entry.name})
-    for name, part in _parts(model).items():
-        if (folder / name).is_file():
-            _load_weights(part, folder / name, type(model).__name__)
-        else:
-            log.info("%s: no %s, so the model can be used but not trained on", folder, name)
+        log.info("%s: without %s, so not to train on", found.folder, TRAINING_WEIGHTS)
+    model.card = read_card(found)
+    model.provenance = read_provenance(found, model.name)
     return model
 
 
-def _load_weights(part, path: Path, kind: str) -> None:
+@dataclass(frozen=True)
+class Verification:
+    """What `verify` found.
+
+    Parameters
+    ----------
+    name : str
+        What was verified.
+    differences : tuple of str
+        What is not as it should be; empty if all is.
+    notes : tuple of str
+        What was compared, and what could not be.
+    """
+
+    name: str
+    differences: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differences
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {'PASS' if self.passed else 'FAIL'}", *self.differences]
+        return "\n  ".join([*lines, *self.notes])
+
+
+def verify(
+    source, *, revision: str | None = None, local_files_only: bool | None = None
+) -> Verification:
+    """Compute hashes and golden output of weights again.
+
+    Parameters
+    ----------
+    source, revision, local_files_only
+        As for `load`.
+
+    Returns
+    -------
+    Verification
+        Its text says PASS, or FAIL and what differs.
+
+    Raises
+    ------
+    KeyError, FileNotFoundError, PermissionError, ConnectionError
+        If there is nothing to verify.
+
+    Examples
+    --------
+    >>> print(verify("fcn-wse2"))  # doctest: +SKIP
+    fcn-wse2: PASS
+      12 files have the size and sha256 of the manifest
+      golden output: largest difference 0.0e+00, at most 5.0e-03 is rounding
+    """
     try:
-        with warnings.catch_warnings():
-            # Dozens of them come before the error that says the same.
-            warnings.filterwarnings("ignore", "Skipping nested container", UserWarning)
-            part.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(
-            f"{path}: expected the weights of a {kind} as in {CONFIG}. Received: {reason}"
-        ) from error
-
-
-def _build(path: Path, changes: dict):
-    """Build the untrained model that a config describes."""
+        found = find_source(
+            source,
+            revision=revision,
+            local_files_only=local_files_only,
+            names=(*LOADED, TRAINING_WEIGHTS, GOLDEN),
+        )
+    except ValueError as error:
+        return Verification(str(source), (str(error),), ())
+    known = [file for file in found.files if file.sha256 or file.git_sha1]
+    where = "the Hub" if found.entry is None else "the manifest"
+    notes = [f"{len(known)} files have the size and hash of {where}"]
+    different = found.differences()
+    if not known:
+        notes = ["no hashes: this folder is not of the manifest"]
+    if different:
+        return Verification(str(source), tuple(different), ())
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        if config["format"] != FOLDER_FORMAT:
-            raise ValueError(f"format {config['format']}")
-        kind = config["class"]
-        if kind not in MODEL_CLASSES:
-            raise ValueError(f"class {kind!r}")
-        from stemzoo import models
-
-        return getattr(models, kind)(**{**config["config"], **changes})
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path}: expected a model of format {FOLDER_FORMAT} and a class among "
-            f"{', '.join(MODEL_CLASSES)}. Received: {error}"
-        ) from error
+        model = _read(found)
+        path = found.folder / GOLDEN
+        if not path.is_file():
+            return Verification(str(source), (), (*notes, f"no {GOLDEN}: output not compared"))
+        largest = largest_difference(model, path)
+    except ValueError as error:
+        return Verification(str(source), (str(error),), ())
+    line = f"golden output: largest difference {largest:.1e}, at most {TOLERANCE:.1e} is rounding"
+    if largest > TOLERANCE:
+        return Verification(str(source), (line,), tuple(notes))
+    return Verification(str(source), (), (*notes, line))

@@ -2,12 +2,15 @@
 
 import difflib
 import json
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 MANIFEST_FORMAT = 1
 PACKAGE = Path(__file__).resolve().parent
+# A plain file or folder name: nothing that leads elsewhere.
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -18,15 +21,35 @@ class FileEntry:
     ----------
     name : str
         Its name in the folder.
-    sha256 : str
+    sha256 : str or None
         Hash of its bytes.
-    size : int
+    size : int or None
         Number of bytes.
+    git_sha1 : str or None
+        The hash that git keeps of it: all that the Hub tells of a small file of a repository that
+        is not in the manifest.
+
+    Raises
+    ------
+    ValueError
+        If the name leads out of the folder, or hash or size cannot be one.
     """
 
     name: str
-    sha256: str
-    size: int
+    sha256: str | None
+    size: int | None
+    git_sha1: str | None = None
+
+    def __post_init__(self):
+        if not PLAIN_NAME.fullmatch(self.name):
+            raise ValueError(f"expected the name of a file in the folder. Received: {self.name!r}")
+        for digest, length in ((self.sha256, 64), (self.git_sha1, 40)):
+            if digest is not None and not re.fullmatch(rf"[0-9a-f]{{{length}}}", digest):
+                raise ValueError(
+                    f"{self.name}: expected a hash of {length} digits. Received: {digest!r}"
+                )
+        if self.size is not None and (type(self.size) is not int or self.size < 0):
+            raise ValueError(f"{self.name}: expected a size in bytes. Received: {self.size!r}")
 
 
 @dataclass(frozen=True)
@@ -57,6 +80,15 @@ class WeightsEntry:
         Which bytes they are.
     aliases, supersedes : tuple of str
         Other names that lead here.
+    mirrors : tuple of str
+        Other places of the files: each a URL or a folder that they lie in.
+    requires : str
+        Versions of stemzoo that can use them, such as ``">=0.1,<2"``; empty for any.
+
+    Raises
+    ------
+    ValueError
+        If the name cannot be that of a folder, or the revision is no commit.
     """
 
     name: str
@@ -71,6 +103,17 @@ class WeightsEntry:
     files: tuple[FileEntry, ...] = field(default=())
     aliases: tuple[str, ...] = ()
     supersedes: tuple[str, ...] = ()
+    mirrors: tuple[str, ...] = ()
+    requires: str = ""
+
+    def __post_init__(self):
+        if not PLAIN_NAME.fullmatch(self.name):
+            raise ValueError(f"expected a name of letters, digits, -._ . Received: {self.name!r}")
+        if self.revision is not None and not re.fullmatch("[0-9a-f]{40}", self.revision):
+            # A branch or a tag can be moved to other files.
+            raise ValueError(
+                f"{self.name}: expected a commit as the revision. Received: {self.revision!r}"
+            )
 
     @property
     def folder(self) -> Path:
@@ -101,12 +144,32 @@ def manifest_path() -> Path:
     )
 
 
-def _entry(record: dict) -> WeightsEntry:
+def entry_of(record: dict) -> WeightsEntry:
+    """Return the entry that a record of the manifest describes.
+
+    Parameters
+    ----------
+    record : dict
+        As JSON holds it.
+
+    Returns
+    -------
+    WeightsEntry
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError, AttributeError
+        If it describes none.
+    """
     files = tuple(
         FileEntry(name, facts["sha256"], facts["size"])
         for name, facts in sorted(record.get("files", {}).items())
     )
-    listed = {key: tuple(record.get(key, ())) for key in ("aliases", "supersedes")}
+    listed = {key: record.get(key, []) for key in ("aliases", "supersedes", "mirrors")}
+    for key, value in listed.items():
+        if not isinstance(value, list):
+            raise ValueError(f"{record['name']}: expected a list of {key}. Received: {value!r}")
+        listed[key] = tuple(value)
     return WeightsEntry(**{**record, "files": files, **listed})
 
 
@@ -132,7 +195,7 @@ def read_manifest(path: Path) -> tuple[WeightsEntry, ...]:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != MANIFEST_FORMAT:
             raise ValueError(f"format {content['format']}")
-        return tuple(_entry(record) for record in content["weights"])
+        return tuple(entry_of(record) for record in content["weights"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{path}: expected a weights manifest of format {MANIFEST_FORMAT}. Received: "

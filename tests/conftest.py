@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hub_server import HubServer, point_client_at
 
 import stemzoo
 from stemzoo.simulate.dataset import simulate_session
@@ -81,3 +82,11 @@ def python():
         )
 
     return run
+
+
+@pytest.fixture
+def hub_server(tmp_path, monkeypatch):
+    """Start a Hub that the real client talks to; the cache is empty and nobody is logged in."""
+    with HubServer() as server:
+        point_client_at(server, tmp_path / "home", monkeypatch)
+        yield server

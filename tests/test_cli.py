@@ -372,7 +372,9 @@ def test_a_detector_is_trained_and_used(run, tiff):
     assert "--weights model" in last
     assert set(os.listdir("model")) == {
         "config.json",
+        "golden.npz",
         "model.weights.h5",
+        "provenance.json",
         "recipe.json",
         "training_data.json",
         "training_log.csv",

@@ -18,11 +18,13 @@ RECORD = {
     "revision": None,
     "bundled": True,
     "files": {
-        "model.weights.h5": {"sha256": "ab", "size": 2},
-        "config.json": {"sha256": "cd", "size": 1},
+        "model.weights.h5": {"sha256": "ab" * 32, "size": 2},
+        "config.json": {"sha256": "cd" * 32, "size": 1},
     },
     "aliases": ["default"],
     "supersedes": ["fcn-older", "fcn-oldest"],
+    "mirrors": ["https://example.org/fcn-test"],
+    "requires": ">=0.1",
 }
 OTHER = {**RECORD, "name": "gan-test", "task": "translation", "material": "graphene", "aliases": []}
 OTHER["supersedes"] = []
@@ -50,10 +52,11 @@ def test_an_entry_holds_what_the_manifest_says(package):
     for key in ("name", "task", "material", "session", "summary", "licence", "repo_id", "revision"):
         assert getattr(entry, key) == RECORD[key]
     assert entry.files == (
-        FileEntry("config.json", "cd", 1),
-        FileEntry("model.weights.h5", "ab", 2),
+        FileEntry("config.json", "cd" * 32, 1),
+        FileEntry("model.weights.h5", "ab" * 32, 2),
     )
     assert entry.aliases == ("default",)
+    assert (entry.mirrors, entry.requires) == (("https://example.org/fcn-test",), ">=0.1")
     assert entry.folder == registry.PACKAGE / "weights" / "fcn-test"
     with pytest.raises(dataclasses.FrozenInstanceError):
         entry.name = "other"
@@ -130,6 +133,10 @@ def test_the_manifest_lies_in_the_package_or_beside_it(package, tmp_path):
         json.dumps({"format": 1, "weights": [{**RECORD, "files": ["config.json"]}]}),
         json.dumps({"format": 1, "weights": [{**RECORD, "files": {"config.json": {}}}]}),
         json.dumps({"format": 1, "weights": [{**RECORD, "aliases": 3}]}),
+        json.dumps({"format": 1, "weights": [{**RECORD, "mirrors": "https://example.org"}]}),
+        json.dumps({"format": 1, "weights": [{**RECORD, "revision": "main"}]}),
+        json.dumps({"format": 1, "weights": [{**RECORD, "name": "../elsewhere"}]}),
+        json.dumps({"format": 1, "weights": [{**RECORD, "name": "/etc"}]}),
         b"\xff\xfe\x00",
     ],
 )
@@ -140,6 +147,28 @@ def test_a_damaged_manifest_is_refused_in_one_line(tmp_path, text):
         read_manifest(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../config.json", "/etc/passwd", "a/b", "a\\b", "..", ".hidden", "", "C:x", "a\n", "a" * 101],
+)
+def test_a_manifest_cannot_name_files_outside_its_folder(package, name):
+    facts = {"sha256": "ab" * 32, "size": 2}
+    path = package({**RECORD, "files": {name: facts}})
+    with pytest.raises(ValueError, match="expected the name of a file in the folder") as caught:
+        read_manifest(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"sha256": "ab"}, {"sha256": "XY" * 32}, {"sha256": 3}, {"size": -1}, {"size": "2"}],
+)
+def test_hashes_and_sizes_of_a_manifest_are_possible_ones(package, changes):
+    facts = {"sha256": "ab" * 32, "size": 2, **changes}
+    with pytest.raises(ValueError, match="expected a weights manifest"):
+        read_manifest(package({**RECORD, "files": {"config.json": facts}}))
 
 
 # The manifest of the package.

@@ -8,7 +8,7 @@ from stemzoo.lattice import find_lattice
 from stemzoo.simulate.dataset import LabelledImage, simulate_session
 from stemzoo.simulate.distributions import Normal, Uniform
 from stemzoo.simulate.materials import find_material
-from stemzoo.simulate.named_sessions import SESSIONS
+from stemzoo.simulate.named_sessions import choose_session
 from stemzoo.simulate.noise_models import noise_free
 from stemzoo.simulate.sessions import AcquisitionSession
 
@@ -30,21 +30,20 @@ def domain_session(
     Returns
     -------
     AcquisitionSession
-        With the defects and the thickness of the first session of that material.
+        With the defects and the thickness of `choose_session` for that material.
 
     Raises
     ------
     KeyError
         For an unknown material.
     """
-    name = find_material(material).name
-    known = next((s for s in SESSIONS.values() if s.material == name), None)
+    known = choose_session(None, material)
     return noise_free(
         AcquisitionSession(
-            name=f"{name}-matching",
-            material=name,
-            defects={} if known is None else known.defects,
-            thickness=1 if known is None else known.thickness,
+            name=f"{known.material}-matching",
+            material=known.material,
+            defects=known.defects,
+            thickness=known.thickness,
             sampling=sampling,
             rotation=Uniform(0.0, 360.0) if rotation is None else Normal(*rotation),
         )

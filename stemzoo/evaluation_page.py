@@ -1,0 +1,127 @@
+"""The report of an evaluation as one HTML file, with its pictures inside."""
+
+import base64
+import html
+import io as memory
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from stemzoo import __version__
+from stemzoo.evaluation import Evaluation
+from stemzoo.metrics.spectrum import radial_power_spectrum
+from stemzoo.plotting import plot_pictures
+from stemzoo.preprocessing import rescale
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+  color: #222 }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; padding: 0.35rem 0.7rem; border-bottom: 1px solid #ddd }
+td + td { font-variant-numeric: tabular-nums }
+small { color: #666; display: block } img { max-width: 100% }
+"""
+_PICTURE = 256
+_COLOURS = {"measured": "#0072B2", "generated": "#D55E00", "simulated": "#777777"}
+
+
+def evaluation_page(found: Evaluation, sets: Mapping[str, Sequence[np.ndarray]]) -> str:
+    """Write the report of an evaluation.
+
+    Parameters
+    ----------
+    found : Evaluation
+        What `evaluate` returned.
+    sets : mapping of str to sequence of ndarray
+        ``"measured"``, ``"generated"`` and perhaps ``"simulated"`` images, for the pictures.
+
+    Returns
+    -------
+    str
+        A whole HTML page that needs no other file.
+    """
+    sets = {name: images for name, images in sets.items() if len(images)}
+    counts = ", ".join(f"{n} {name}" for name, n in found.images.items())
+    metrics = "".join(
+        f"<tr><td>{_safe(m.name)}<small>{_safe(m.note)}</small></td>"
+        + "".join(f"<td>{_safe(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for m, row in zip(found.metrics, found.rows(), strict=True)
+    )
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Generated against measured images</title>
+<style>{_STYLE}</style></head><body>
+<h1>Generated against measured images</h1>
+<p>{counts} images of {found.sampling * 100:.2f} pm per pixel; features of patches of
+{found.patch} px. Intervals hold 95 % of a bootstrap over images.</p>
+<table><tr><th>figure</th><th>generated</th><th>floor<small>measured against measured</small></th>
+<th>ceiling<small>raw simulations</small></th></tr>{metrics}</table>
+{_descriptions(found)}
+<h2>Pictures</h2><img alt="images and power spectra" src="{_pictures(sets)}">
+<h2>Spectra and intensities</h2>
+<img alt="radial power spectra and histograms" src="{_curves(sets, found.sampling)}">
+<p><small>stemzoo {__version__}</small></p></body></html>
+"""
+
+
+def _safe(text) -> str:
+    return html.escape(str(text))
+
+
+def _descriptions(found: Evaluation) -> str:
+    if not found.descriptions:
+        return ""
+    columns = {
+        "low": "haze (below half the innermost ring)",
+        "bragg": "reflections",
+        "rest": "rest",
+        "information_limit": "information limit [pm]",
+    }
+    head = "".join(f"<th>{_safe(title)}</th>" for title in columns.values())
+    rows = ""
+    for name, values in found.descriptions.items():
+        cells = [f"{values[key]:.3f}" for key in ("low", "bragg", "rest")]
+        cells.append(f"{values['information_limit'] * 100:.0f}")
+        rows += f"<tr><td>{_safe(name)}</td>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>"
+    return f"<h2>Share of the power</h2><table><tr><th>images</th>{head}</tr>{rows}</table>"
+
+
+def _source(write) -> str:
+    """Return the data address of the PNG that a function writes to a file object."""
+    buffer = memory.BytesIO()
+    write(buffer)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _pictures(sets) -> str:
+    shown = {}
+    for name, images in sets.items():
+        rows, columns = (max((n - _PICTURE) // 2, 0) for n in images[0].shape)
+        part = rescale(images[0])[rows : rows + _PICTURE, columns : columns + _PICTURE]
+        shown[name] = part
+    return _source(lambda buffer: plot_pictures(shown, buffer))
+
+
+def _curves(sets, sampling: float) -> str:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    lowest = 0.0
+    for name, images in sets.items():
+        scaled = [rescale(image) for image in images]
+        bins = min(64, min(min(x.shape) for x in scaled) // 2)
+        curves = [radial_power_spectrum(x, sampling, bins=bins) for x in scaled]
+        colour = _COLOURS[name]
+        mean = np.mean([power for _, power in curves], 0)
+        left.plot(curves[0][0], mean, color=colour, label=name)
+        if name != "simulated":  # has no noise, and would stretch the axis
+            lowest = min(lowest, mean.min())
+        values = np.concatenate([x.ravel()[::7] for x in scaled])
+        right.hist(
+            values, 64, range=(-1, 1), density=True, histtype="step", color=colour, label=name
+        )
+    left.set(xlabel="spatial frequency [1/Å]", ylabel="log10 of the power", ylim=(lowest - 1, None))
+    right.set(xlabel="intensity", ylabel="density")
+    left.legend()
+    return _source(lambda buffer: figure.savefig(buffer, dpi=110, format="png"))

@@ -1,0 +1,115 @@
+"""Look into a file of weights before anything is built from it."""
+
+import math
+from pathlib import Path
+
+# Far more than any model of the zoo has.
+MOST_OBJECTS = 20_000
+DEEPEST = 16
+
+
+def read_shapes(path) -> dict[str, tuple[int, ...]]:
+    """List the arrays of a file of weights without reading one.
+
+    Only what Keras writes is accepted: groups of plain arrays of numbers that lie whole in this
+    file. So no link leads to another file, nothing is unpacked, and no more memory is needed than
+    the file is large.
+
+    Parameters
+    ----------
+    path : path-like
+        HDF5 file.
+
+    Returns
+    -------
+    dict of str to tuple of int
+        Shapes; the keys are paths in the file, such as ``"layers/conv2d/vars/0"``.
+
+    Raises
+    ------
+    ValueError
+        If the file is no whole HDF5 file, or holds anything else.
+
+    Examples
+    --------
+    >>> read_shapes("model.weights.h5")["layers/conv2d/vars/0"]  # doctest: +SKIP
+    (3, 3, 1, 16)
+    """
+    import h5py
+
+    size = Path(path).stat().st_size
+    shapes: dict[str, tuple[int, ...]] = {}
+    total = 0
+    try:
+        with h5py.File(path, "r") as file:
+            for name, array in _arrays(file, "", set()):
+                total += _bytes_of(array, name)
+                shapes[name] = array.shape
+    except (OSError, RuntimeError, KeyError, TypeError, UnicodeError) as error:
+        raise ValueError(f"no whole HDF5 file ({' '.join(str(error).split())})") from error
+    if total > size:
+        raise ValueError(f"arrays of {total} bytes in a file of {size}")
+    return shapes
+
+
+def layer_names(path) -> dict[str, str]:
+    """Name the layer of each array of a file that Keras wrote just now; for messages.
+
+    Parameters
+    ----------
+    path : path-like
+        HDF5 file.
+
+    Returns
+    -------
+    dict of str to str
+        The keys are those of `read_shapes`.
+    """
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return {
+            name: array.parent.attrs.get("name", "") for name, array in _arrays(file, "", set())
+        }
+
+
+def _arrays(group, prefix: str, seen: set):
+    """Yield path and array, for every array below a group."""
+    import h5py
+
+    for name in group:
+        path = f"{prefix}{name}"
+        link = group.get(name, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            # Following it could open any file of this machine.
+            raise ValueError(f"{path}, a link to elsewhere ({type(link).__name__})")
+        item = group[name]
+        address = h5py.h5o.get_info(item.id).addr
+        if address in seen:
+            raise ValueError(f"{path}, which is listed twice")
+        seen.add(address)
+        if len(seen) > MOST_OBJECTS or path.count("/") > DEEPEST:
+            raise ValueError(f"more than {MOST_OBJECTS} objects, or {DEEPEST} groups in each other")
+        if isinstance(item, h5py.Group):
+            yield from _arrays(item, f"{path}/", seen)
+        elif isinstance(item, h5py.Dataset):
+            yield path, item
+        else:
+            raise ValueError(f"{path}, which is no array")
+
+
+def _bytes_of(array, path: str) -> int:
+    """Size of an array of numbers that lies in this file, whole and as it is [bytes]."""
+    import h5py
+
+    properties = array.id.get_create_plist()
+    if array.dtype.kind not in "fiu" or array.shape is None:
+        raise ValueError(f"{path}, which is no array of numbers")
+    if properties.get_external_count():
+        raise ValueError(f"{path}, whose numbers are in another file")
+    if properties.get_layout() not in (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT):
+        raise ValueError(f"{path}, which is packed or put together of others")
+    declared, stored = math.prod(array.shape) * array.dtype.itemsize, array.id.get_storage_size()
+    if declared != stored:
+        raise ValueError(f"{path} of shape {array.shape}: {declared} bytes, with {stored} stored")
+    return declared

@@ -1,0 +1,146 @@
+"""Where weights come from, and what they are good for."""
+
+import json
+import logging
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from stemzoo import __version__, registry
+from stemzoo.io import write_text
+from stemzoo.zoo.checksums import sha256
+from stemzoo.zoo.model_folder import read_json
+from stemzoo.zoo.sources import CARD, PROVENANCE, TRAINING_DATA, WEIGHTS, Source
+
+log = logging.getLogger(__name__)
+
+PACKAGES = ("keras", "tensorflow", "numpy", "scipy", "h5py")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the weights of a loaded model come from.
+
+    Parameters
+    ----------
+    name : str
+        Name in the zoo; for other weights that of the model.
+    origin : str
+        ``"bundled"``, ``"hub"``, ``"mirror"`` or ``"folder"``.
+    folder : Path
+        Where the files are.
+    repository, revision : str or None
+        Repository on the Hugging Face Hub, and its commit.
+    sha256 : str
+        Hash of ``model.weights.h5``.
+    licence : str or None
+        SPDX identifier.
+    training_data : mapping
+        What the weights were trained on, as far as their folder says.
+    record : mapping
+        The folder's ``provenance.json``: package versions, parent weights and other facts.
+    """
+
+    name: str
+    origin: str
+    folder: Path
+    repository: str | None
+    revision: str | None
+    sha256: str
+    licence: str | None
+    training_data: Mapping = field(default_factory=dict)
+    record: Mapping = field(default_factory=dict)
+
+
+def read_provenance(source: Source, name: str) -> Provenance:
+    """Gather what manifest and folder say about weights.
+
+    Parameters
+    ----------
+    source : Source
+        Where they are.
+    name : str
+        Name of the model.
+
+    Returns
+    -------
+    Provenance
+    """
+    record = _read(source.folder / PROVENANCE)
+    data = _read(source.folder / TRAINING_DATA) or record.get("training_data") or {}
+    known = {file.name: file.sha256 for file in source.files}
+    return Provenance(
+        name=name if source.entry is None else source.entry.name,
+        origin=source.origin,
+        folder=source.folder,
+        repository=source.repo_id,
+        revision=source.revision,
+        sha256=known[WEIGHTS] or sha256(source.folder / WEIGHTS),
+        licence=record.get("licence") if source.entry is None else source.entry.licence,
+        training_data=data,
+        record=record,
+    )
+
+
+def _read(path: Path) -> dict:
+    """Read facts that a model works without; a damaged file of them is no reason to fail."""
+    if not path.is_file():
+        return {}
+    try:
+        return read_json(path)
+    except ValueError as error:
+        log.warning("%s: expected facts as JSON. Received: %s. They are left out.", path, error)
+        return {}
+
+
+def read_card(source: Source) -> str:
+    """Return the text that says what weights are good for.
+
+    Parameters
+    ----------
+    source : Source
+        Where they are.
+
+    Returns
+    -------
+    str
+        Markdown: of ``model_cards/<name>.md``, else of the folder's ``README.md``, else what the
+        manifest says; empty if there is nothing.
+    """
+    entry, paths = source.entry, [source.folder / CARD]
+    if entry is not None:
+        homes = (registry.PACKAGE, registry.PACKAGE.parent)
+        paths = [*(home / "model_cards" / f"{entry.name}.md" for home in homes), *paths]
+    for path in paths:
+        if path.is_file():
+            return path.read_text(encoding="utf-8", errors="replace")
+    if entry is None:
+        return ""
+    return (
+        f"# {entry.name}\n\n{entry.summary}\n\n"
+        f"Task: {entry.task}. Material: {entry.material}. Session: {entry.session}. "
+        f"Licence: {entry.licence}.\n"
+    )
+
+
+def write_provenance(path, *, parent: Provenance | None, facts: Mapping) -> None:
+    """Write what a saved model was made with.
+
+    Parameters
+    ----------
+    path : path-like
+        The JSON file.
+    parent : Provenance or None
+        The weights that its training started from.
+    facts : mapping
+        Anything else that JSON can hold.
+    """
+    packages = {"stemzoo": __version__, "python": platform.python_version()}
+    packages.update({name: version(name) for name in PACKAGES})
+    record = {"packages": packages, "parent": None, **facts}
+    if parent is not None:
+        keys = ("name", "repository", "revision", "sha256", "licence")
+        record["parent"] = {key: getattr(parent, key) for key in keys}
+    write_text(path, json.dumps(record, indent=1) + "\n")

@@ -1,0 +1,252 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from stemzoo import io
+from stemzoo.columns import (
+    column_contrast,
+    column_intensities,
+    column_width,
+    fit_columns,
+    lattice_shifts,
+    lattice_sites,
+)
+from stemzoo.lattice import find_lattice
+from stemzoo.simulate.materials import MATERIALS, find_material
+
+REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
+WSE2 = find_material("wse2")
+SAMPLING = 0.2
+SHAPE = (256, 256)
+# Relative intensities of columns, as Z^1.7 would have them.
+WEIGHTS = {"W": 1.0, "Mo": 1.0, "Se": 0.55, "S": 0.4, "C": 1.0, "Sr": 1.0, "Ti": 0.45, "O": 0.05}
+
+
+def crystal(material, shape=SHAPE, sampling=SAMPLING, rotation=0.0):
+    """Positions and heaviest elements of all columns in a field, and some around it."""
+    places = {}
+    for site in material.sites:
+        places.setdefault(site.position[:2], []).append(site.symbol)
+    reach = int(1.5 * max(shape) * sampling / material.lattice_constant) + 2
+    cells = np.stack(np.mgrid[-reach:reach, -reach:reach], axis=-1).reshape(-1, 2)
+    turn = np.deg2rad(rotation)
+    matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    positions, kinds = [], []
+    for place, content in places.items():
+        at = (cells + place) * material.cell[:2]
+        at = at[:, ::-1] @ matrix.T / sampling + np.array(shape) / 2 + 0.3
+        near = ((at > -15) & (at < np.array(shape) + 15)).all(axis=1)
+        positions.append(at[near])
+        kinds.append(np.full(near.sum(), max(content, key=WEIGHTS.get)))
+    return np.concatenate(positions), np.concatenate(kinds)
+
+
+def drawn(positions, heights, shape=SHAPE, width=2.5):
+    """Gaussian columns."""
+    rows, columns = (
+        np.exp(-((np.arange(n) - positions[:, axis, None]) ** 2) / (2 * width**2))
+        for axis, n in enumerate(shape)
+    )
+    return (rows * heights[:, None]).T @ columns
+
+
+def heights_of(kinds):
+    return np.array([WEIGHTS[kind] for kind in kinds])
+
+
+def inner(positions, border=16, shape=SHAPE):
+    return ((positions > border) & (positions < np.array(shape) - 1 - border)).all(axis=1)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(3)
+
+
+@pytest.mark.parametrize("name", ["wse2", "mos2", "graphene", "srtio3"])
+@pytest.mark.parametrize("rotation", [0.0, 40.0])
+def test_sites_and_their_elements_are_found(name, rotation):
+    positions, kinds = crystal(MATERIALS[name], rotation=rotation)
+    width = 2.5 if name != "graphene" else 2.0
+    image = drawn(positions, heights_of(kinds), width=width)
+    sites = lattice_sites(image, MATERIALS[name])
+    # One site for each column; on the edge itself rounding decides.
+    assert inner(sites.positions, 2).sum() == inner(positions, 2).sum()
+    distance, nearest = cKDTree(positions).query(sites.positions)
+    assert distance.max() < 0.15  # px, 0.03 Å
+    assert (sites.kinds == kinds[nearest]).all()
+
+
+def test_the_brighter_sublattice_is_that_of_the_stronger_scatterer():
+    # In MoSe2 two Se atoms (2 · 34^1.7) outshine one Mo atom (42^1.7).
+    positions, kinds = crystal(MATERIALS["mose2"])
+    image = drawn(positions, np.where(kinds == "Se", 1.0, 0.7))
+    sites = lattice_sites(image, MATERIALS["mose2"])
+    _, nearest = cKDTree(positions).query(sites.positions)
+    assert (sites.kinds == kinds[nearest]).all()
+
+
+def test_sites_follow_a_slow_distortion():
+    positions, kinds = crystal(WSE2)
+    t = positions[:, 0] / SHAPE[0] - 0.5
+    # Bent by 5 px (1 Å) over the frame.
+    bent = positions + np.stack([np.zeros_like(t), 20 * t**2], axis=1)
+    sites = lattice_sites(drawn(bent, heights_of(kinds)), WSE2)
+    distance, nearest = cKDTree(bent).query(sites.positions)
+    assert (sites.kinds == kinds[nearest]).all()
+    assert np.median(distance) < 0.25
+    assert distance[inner(sites.positions)].max() < 0.75
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (3.0, -2.0), (-1.0, 5.0)])
+def test_the_shift_of_a_lattice_between_two_images_is_found(shift, rng):
+    positions, kinds = crystal(WSE2)
+    before, after = (drawn(positions + s, heights_of(kinds)) for s in ((0, 0), np.array(shift)))
+    sites = lattice_sites(before, WSE2)
+    # Other contrast, brightness and noise; the metal stands out more.
+    after = 5 * after**1.3 + 2 + rng.normal(0, 0.5, SHAPE)
+    found = lattice_shifts(after, before, sites)
+    assert found[inner(sites.positions)] == pytest.approx(
+        np.broadcast_to(shift, (inner(sites.positions).sum(), 2)), abs=0.25
+    )
+
+
+def test_vacancies_do_not_move_sites(rng):
+    positions, kinds = crystal(WSE2)
+    heights = heights_of(kinds)
+    heights[rng.random(len(heights)) < 0.05] *= 0.5
+    sites = lattice_sites(drawn(positions, heights), WSE2)
+    distance, _ = cKDTree(positions).query(sites.positions)
+    assert distance.max() < 0.5  # px, 0.1 Å
+
+
+def test_there_are_no_sites_where_there_is_no_crystal(rng):
+    positions, kinds = crystal(WSE2)
+    image = drawn(positions, np.where(positions[:, 1] < 160, heights_of(kinds), 0.0))
+    sites = lattice_sites(image + rng.normal(0, 0.1, SHAPE), WSE2, sampling=SAMPLING)
+    # The window of 1.5 lattice constants is 25 px wide.
+    assert sites.positions[:, 1].max() < 160 + 35
+    assert inner(positions[positions[:, 1] < 140], 0).sum() <= (sites.positions[:, 1] < 140).sum()
+
+
+def test_a_lattice_of_another_symmetry_is_refused():
+    positions, kinds = crystal(WSE2)
+    image = drawn(positions, heights_of(kinds))
+    lattice = find_lattice(image, WSE2)
+    with pytest.raises(ValueError, match="symmetry 4"):
+        lattice_sites(image, MATERIALS["srtio3"], lattice=lattice)
+
+
+def test_intensities_are_the_integrals_of_overlapping_columns():
+    positions, kinds = crystal(WSE2)
+    inside = inner(positions, -8)
+    positions, heights = positions[inside], heights_of(kinds)[inside]
+    slope = np.add.outer(0.002 * np.arange(SHAPE[0]), -0.001 * np.arange(SHAPE[1]))
+    seen = inner(positions, 0)
+    image = drawn(positions, heights) + slope + 7
+    found = column_intensities(image, positions[seen], width=2.5)
+    # The integral of a Gaussian; columns at the edge also take what comes from outside.
+    expected = heights[seen] * 2 * np.pi * 2.5**2
+    middle = inner(positions[seen])
+    assert found[middle] == pytest.approx(expected[middle], rel=0.02)
+
+
+@pytest.mark.parametrize("width", [1.8, 2.5, 3.2])
+def test_the_width_of_the_columns_is_measured(width, rng):
+    positions, kinds = crystal(WSE2)
+    image = drawn(positions, heights_of(kinds), width=width) + rng.normal(0, 0.1, SHAPE)
+    assert column_width(image, positions[inner(positions, 0)]) == pytest.approx(width, rel=0.03)
+
+
+def test_a_shifted_column_is_located():
+    positions, kinds = crystal(WSE2)
+    inside = inner(positions, 0)
+    truth = positions.copy()
+    chosen = np.argmin(abs(positions - 128).sum(axis=1) + 99 * (kinds != "W"))
+    truth[chosen] += (1.5, -1.0)
+    fit = fit_columns(drawn(truth, heights_of(kinds)), positions[inside], width=2.5)
+    shift = fit.shifts[np.flatnonzero(inside) == chosen][0]
+    # First order for a column with neighbours: good to a tenth.
+    assert shift == pytest.approx((1.5, -1.0), abs=0.2)
+
+
+def test_contrast_ignores_slow_changes_of_brightness_and_haze():
+    positions, kinds = crystal(WSE2)
+    heights = heights_of(kinds)
+    inside = inner(positions, 0)
+    vacancy = (kinds == "Se") & (np.arange(len(kinds)) % 31 == 0)
+    heights[vacancy] *= 0.5
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]] / 256
+    image = drawn(positions, heights) * (1 + 0.3 * x) + 3 + np.cos(3 * y)
+    at = positions[inside]
+    contrast = column_contrast(column_intensities(image, at), at, kinds[inside])
+    middle = inner(at, 32)  # near an edge neighbours lie on one side only
+    assert contrast[middle & vacancy[inside]] == pytest.approx(0.5, abs=0.05)
+    assert contrast[middle & ~vacancy[inside]] == pytest.approx(1.0, abs=0.07)
+
+
+def test_a_vacancy_stands_out_in_a_noisy_image(rng):
+    positions, kinds = crystal(WSE2)
+    heights = heights_of(kinds)
+    vacancy = (kinds == "Se") & (np.arange(len(kinds)) % 17 == 0)
+    heights[vacancy] *= 0.5
+    image = rng.poisson(15 * (drawn(positions, heights) + 0.3))
+    sites = lattice_sites(image, WSE2)
+    contrast = column_contrast(
+        column_intensities(image, sites.positions), sites.positions, sites.kinds
+    )
+    _, nearest = cKDTree(positions).query(sites.positions)
+    judged = inner(sites.positions) & (sites.kinds == "Se")
+    low, full = (contrast[judged & (vacancy[nearest] == state)] for state in (True, False))
+    # Counting noise alone: 15 · 0.55 · 4π · 2.5² / 2 electrons, some 6 % with the background.
+    assert full.std() < 0.12
+    assert low.max() < full.min() + 0.05
+    assert (np.median(full) - np.median(low)) / full.std() > 4.5
+
+
+def test_contrast_of_a_kind_without_intensity_is_not_a_number():
+    at = np.stack(np.mgrid[:5, :5], axis=-1).reshape(-1, 2) * 9.0
+    assert np.isnan(column_contrast(np.zeros(25), at, np.full(25, "C"))).all()
+
+
+def test_bad_input_is_refused():
+    image, at = np.zeros((64, 64)), np.array([[20.0, 20.0], [20.0, 30.0]])
+    with pytest.raises(ValueError, match="one image of shape"):
+        column_intensities(np.zeros((3, 64, 64)), at)
+    with pytest.raises(ValueError, match="1 not finite"):
+        column_intensities(np.pad([[np.nan]], 30), at)
+    with pytest.raises(ValueError, match=r"positions of shape \(K, 2\)"):
+        column_intensities(image, at[:1])
+    with pytest.raises(ValueError, match="1 outside"):
+        column_intensities(image, [[20, 20], [20, 64.0]])
+    with pytest.raises(ValueError, match="most of them twice"):
+        column_intensities(image, [[20, 20], [20, 20.0]])
+    with pytest.raises(ValueError, match="Received: 0"):
+        fit_columns(image, at, width=0)
+    with pytest.raises(ValueError, match="more than 18 columns"):
+        column_contrast(np.ones(2), at, np.array(["C", "C"]))
+    with pytest.raises(ValueError, match="No wse2 lattice"):
+        lattice_sites(np.random.default_rng(0).normal(size=(128, 128)), WSE2)
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the labelled real images are not here")
+@pytest.mark.parametrize("name", ["1391", "1394"])
+def test_contrast_tells_the_labelled_vacancies_of_real_images(name):
+    image = io.read_image(REAL / "wse2_jeol" / f"{name}.tif").data
+    facts = json.loads((REAL / "labels" / f"{name}.json").read_text())
+    _, table = io.read_csv(REAL / "labels" / f"{name}.csv")
+    sites = lattice_sites(image, WSE2, sampling=facts["pixel_size_pm"] / 100)
+    contrast = column_contrast(
+        column_intensities(image, sites.positions), sites.positions, sites.kinds
+    )
+    labels = np.column_stack([table["row_px"], table["col_px"]])
+    distance, nearest = cKDTree(labels).query(sites.positions)
+    kind = np.where(distance < 10, np.array(table["class"])[nearest], "full")
+    judged = inner(sites.positions, facts["margin_px"], image.shape) & (sites.kinds == "Se")
+    low, full = contrast[judged & (kind == "se_vacancy")], contrast[judged & (kind == "full")]
+    assert len(low) == facts["counts"]["se_vacancy"]
+    # The chance that a vacancy measures less than a full column: 0.9989 and 1.0000 measured.
+    assert (low[:, None] < full).mean() > 0.997
