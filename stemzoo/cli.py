@@ -90,6 +90,15 @@ def _each(paths: list[Path], act) -> None:
         raise typer.Exit(2)
 
 
+def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print rows under a heading, all but the last column padded to one width."""
+    rows = [head, *rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head) - 1)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        typer.echo("  ".join([*cells, row[-1]]).rstrip())
+
+
 def _version(value: bool):
     if value:
         from stemzoo import __version__
@@ -121,12 +130,10 @@ def list_(
         keys = ("name", "task", "material", "session", "licence", "repo_id", "revision", "summary")
         typer.echo(json.dumps([{k: getattr(e, k) for k in keys} for e in entries], indent=1))
         return
-    rows = [("NAME", "TASK", "MATERIAL", "SESSION", "SUMMARY")]
-    rows += [(e.name, e.task, e.material, e.session, e.summary) for e in entries]
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        typer.echo("  ".join([*cells, row[4]]).rstrip())
+    _print_table(
+        ("NAME", "TASK", "MATERIAL", "SESSION", "SUMMARY"),
+        [(e.name, e.task, e.material, e.session, e.summary) for e in entries],
+    )
 
 
 @app.command()
@@ -225,6 +232,56 @@ def translate(
         return f"{path}: {target}"
 
     _each(images, translate_one)
+
+
+@app.command()
+def evaluate(
+    real: Annotated[str, typer.Argument(metavar="REAL", help="Folder or pattern of images.")],
+    fake: Annotated[str, typer.Argument(metavar="FAKE", help="Folder or pattern of images.")],
+    material: Annotated[
+        str, typer.Option(help="Material, for figures that need the lattice.")
+    ] = "wse2",
+    simulated: Annotated[
+        str | None, typer.Option(help="Folder or pattern of raw simulations, for the ceiling.")
+    ] = None,
+    pixel_size: Annotated[
+        float | None, typer.Option(metavar="PM", help="Pixel size [pm], if the files lack it.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("evaluation"),
+    extractor: Annotated[
+        str, typer.Option(help="efficientnet-lite0, or inception-v3 (needs internet once).")
+    ] = "efficientnet-lite0",
+    protocol: Annotated[str, typer.Option(help="standard, or khan2023.")] = "standard",
+    patch: Annotated[int, typer.Option(min=32, help="Edge of the compared patches [px].")] = 256,
+    classifier: Annotated[
+        bool, typer.Option(help="Train a network to tell them apart (the slow part).")
+    ] = True,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+):
+    """Compare generated with measured images: table, JSON and one page with pictures."""
+    from stemzoo.batch import evaluate_files
+
+    _start_keras()
+    _make_folder(out)
+    found = evaluate_files(
+        real,
+        fake,
+        out,
+        simulated=simulated,
+        material=material,
+        pixel_size=pixel_size,
+        extractor=extractor,
+        protocol=protocol,
+        patch=patch,
+        classifier=classifier,
+        seed=seed,
+    )
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=1))
+        return
+    _print_table(("FIGURE", "GENERATED", "FLOOR", "CEILING"), found.rows())
+    typer.echo(f"{out / 'evaluation.html'}, {out / 'evaluation.json'}")
 
 
 @app.command()
@@ -329,12 +386,12 @@ def train_fcn(
     facts = {
         "from": start and Path(start).name,
         "session": session or [],
-        "translate": through or [],
+        "translate": [Path(weights).name for weights in through or ()],
         "frames": frames,
         "size": size,
         "seed": seed,
     }
-    write_training_data(out, {**facts, "data": [str(folder) for folder in data or []]})
+    write_training_data(out, {**facts, "data": [folder.name for folder in data or []]})
     save(model, out)
     typer.echo(f"model folder {out}: try 'stemzoo detect IMAGE --weights {out}'")
 
