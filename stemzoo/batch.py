@@ -1,6 +1,7 @@
 """Files in, files out: what the command line does to each image."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -121,6 +122,9 @@ def translate_file(
 ) -> Path:
     """Translate an image file; write NAME_<direction>.tif with the same pixel size.
 
+    The table and the mask that `stemzoo simulate` wrote beside a frame are copied along: the labels
+    of a simulation hold for its translation, too.
+
     Parameters
     ----------
     path : Path
@@ -156,6 +160,11 @@ def translate_file(
     result = translate(image.data, model, direction, sampling=sampling, rng=rng)
     target = out / f"{path.stem}_{direction}.tif"
     io.write_tiff(target, result, sampling=sampling)
+    for ending in (".csv", "_mask.png"):
+        labels = path.with_name(path.stem + ending)
+        if labels.is_file():
+            with io.atomic_path(target.with_name(target.stem + ending)) as temporary:
+                shutil.copyfile(labels, temporary)
     return target
 
 

@@ -1,4 +1,6 @@
+import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ from test_cli import here, run  # noqa: F401 - fixtures
 
 import stemzoo
 from stemzoo import io
+from stemzoo.datasets import training_set
 
 TINY = ("--simulated", 2, "--epochs", 1, "--steps", 2, "--batch", 2, "--patch", 32)
 TINY = (*TINY, "--filters", 2, "--depth", 2)
@@ -36,6 +39,61 @@ def test_a_cyclegan_is_trained_and_translates(run, measured, frames):  # noqa: F
         assert image.data.shape == (100, 96)
         assert image.sampling == pytest.approx(frames[0].sampling, rel=1e-6)
         assert np.abs(image.data).max() <= 1
+
+
+def test_a_detector_is_trained_on_simulations_that_a_cyclegan_makes_realistic(run, measured):  # noqa: F811
+    gan = stemzoo.CycleGANSTEM(
+        filters=2, depth=2, discriminator_filters=2, patch_size=32, material="wse2"
+    )
+    stemzoo.save(gan, "gan")
+    done = run(
+        *("train", "fcn", "--translate", "./gan", "--frames", 1, "--size", 64, "--epochs", 1),
+        *("--steps", 1, "--batch", 2, "--patch", 32, "--filters", 2, "--depth", 1),
+        *("--out", "detector"),
+    )
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(Path("detector/training_data.json").read_text())["translate"] == ["gan"]
+    assert type(stemzoo.load("./detector")).__name__ == "DefectFCN"
+
+
+def test_labels_follow_a_translated_frame_into_a_training(run, here):  # noqa: F811
+    stemzoo.save(
+        stemzoo.CycleGANSTEM(filters=2, depth=2, discriminator_filters=2, patch_size=32), "gan"
+    )
+    assert run("simulate", "--session", "wse2-noise-free", "--size", 64, "--out", "clean").code == 0
+    assert run("translate", "clean/wse2-noise-free_0_0000.tif", "--weights", "gan").code == 0
+    names = {path.name for path in Path("translated").iterdir()}
+    stem = "wse2-noise-free_0_0000_sim-to-exp"
+    assert names == {f"{stem}.tif", f"{stem}.csv", f"{stem}_mask.png"}
+    clean, translated = (
+        training_set((), [Path(folder)], frames=0, size=0, seed=0)
+        for folder in ("clean", "translated")
+    )
+    np.testing.assert_array_equal(clean.masks[0], translated.masks[0])
+    assert not np.array_equal(clean.images[0], translated.images[0])
+
+
+def test_folders_of_images_are_compared(run, here, frames):  # noqa: F811
+    for folder, count in (("real", 6), ("fake", 3)):
+        os.mkdir(folder)
+        for i in range(count):
+            image = frames[i % 2].image[:128, :128] + 0.1 * i
+            io.write_tiff(f"{folder}/{i}.tif", image, sampling=frames[0].sampling)
+    options = ("--patch", 64, "--no-classifier", "--out", "report")
+    done = run("evaluate", "real", "fake/*.tif", *options)
+    assert (done.code, done.err) == (0, "")
+    head, *rows, last = done.out.splitlines()
+    assert head.split() == ["FIGURE", "GENERATED", "FLOOR", "CEILING"]
+    assert [row.split("  ")[0] for row in rows] == [
+        "Fréchet distance (EfficientNet-Lite0)",
+        "kernel distance",
+        "intensity KL divergence",
+        "log10 power spectrum, rms",
+    ]
+    assert all(Path(name).is_file() for name in last.split(", "))
+    done = run("evaluate", "real", "fake/9.tif", *options)
+    assert done.code == 2
+    assert "no file matches" in done.err
 
 
 def test_files_that_cannot_be_translated_are_one_line_and_the_others_are_done(
