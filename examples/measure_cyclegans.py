@@ -9,6 +9,8 @@ model folder; FOLDER receives NAME.json and NAME.html. About 4 minutes each on t
 
 import argparse
 import json
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,9 @@ from stemzoo import io
 from stemzoo.evaluation import evaluate
 from stemzoo.evaluation_page import evaluation_page
 from stemzoo.hub import load
+from stemzoo.metrics.features import extract_features
+from stemzoo.metrics.fid import frechet_result
+from stemzoo.metrics.preservation import label_preservation
 from stemzoo.preprocessing import rescale
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.domain import domain_session
@@ -89,6 +94,43 @@ def denoising(model, frames) -> dict:
     }
 
 
+def preservation(frames, images) -> dict | None:
+    """Vacancies removed, invented or moved, from column intensities."""
+    try:
+        found = reduce(add, map(label_preservation, frames, images))
+    except ValueError:
+        return None
+    corrected = found.noise_corrected()
+    return {
+        "labelled": found.labelled,
+        "sites": found.sites,
+        "contrast_of_vacancies": float(np.median(found.vacancies)),
+        "separation": corrected.separation,
+        "removed_per_1000": found.removed_per_1000,
+        "removed_by_noise_per_1000": corrected.noise_removed_per_1000,
+        "removed_corrected_per_1000": [corrected.removed_per_1000, *corrected.removed_interval],
+        "invented_per_1000": found.invented_per_1000,
+        "invented_by_noise_per_1000": corrected.noise_invented_per_1000,
+        "invented_corrected_per_1000": [corrected.invented_per_1000, *corrected.invented_interval],
+        "moved": found.moved,
+        "median_displacement_angstrom": found.median_displacement,
+        "max_displacement_angstrom": found.max_displacement,
+    }
+
+
+def distances(sets: dict) -> dict:
+    """Fréchet distance and intensity divergence by the paper's protocol, from half the frames."""
+    images = {**sets, "measured": sets["measured"][::2], "floor": sets["measured"][1::2]}
+    n = min(map(len, images.values()))
+    features = {
+        name: extract_features(part[:n], protocol="khan2023") for name, part in images.items()
+    }
+    return {
+        name: frechet_result(features["measured"], features[name]).value
+        for name in ("generated", "floor", "simulated")
+    }
+
+
 def measure(name: str, options) -> dict:
     """Measure one CycleGAN and write its report."""
     model = load(name)
@@ -105,7 +147,13 @@ def measure(name: str, options) -> dict:
         "weights": Path(name).name,
         "seed": options.seed,
         "size": options.size,
+        "session": model.session,
         **found.to_dict(),
+        "frechet_khan2023": distances(sets),
+        "preservation": {
+            "generated": preservation(clean, translated),
+            "floor": preservation(frames, [frame.image for frame in frames]),
+        },
         "denoising": denoising(model, frames[:3]),
     }
     out = options.out
@@ -130,6 +178,9 @@ def main() -> None:
         for metric in result["metrics"]:
             parts = {k: v and round(v["value"], 4) for k, v in list(metric.items())[2:]}
             print(f"{result['weights']}: {metric['name']}: {parts}")
+        print(f"{result['weights']}: Fréchet, paper's protocol: {result['frechet_khan2023']}")
+        for key, value in result["preservation"].items():
+            print(f"{result['weights']}: preservation, {key}: {value}")
         print(f"{result['weights']}: denoising: {result['denoising']}", flush=True)
 
 

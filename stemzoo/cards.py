@@ -215,8 +215,6 @@ def _measured(facts: dict) -> str:
         parts.append(_real_table(facts["metrics_real"]))
     if "metrics" in facts.get("metrics", {}):
         parts.append(_translation_table(facts["metrics"]))
-    if "preservation" in facts:
-        parts.append(_preservation(facts["preservation"]))
     return "## Measured\n\n" + "\n\n".join(parts) if parts else ""
 
 
@@ -282,6 +280,13 @@ def _translation_table(metrics: dict) -> str:
             f"\n\nThe paper, with the FID of its own protocol on its own images: {paper[1]} for "
             f"the CycleGAN's, {paper[0]} for simulations."
         )
+    khan = metrics.get("frechet_khan2023")
+    if khan:
+        text += (
+            f" With the channels of that protocol and EfficientNet-Lite0: {khan['generated']:.3g}, "
+            f"simulations {khan['simulated']:.3g}, floor {khan['floor']:.3g}."
+        )
+    text += _preservation(metrics.get("preservation") or {})
     denoised = metrics.get("denoising")
     if denoised:
         rows = [(k, f"{v['psnr']:.1f} dB", f"{v['ssim']:.2f}") for k, v in denoised.items()]
@@ -291,8 +296,32 @@ def _translation_table(metrics: dict) -> str:
 
 
 def _preservation(found: dict) -> str:
-    rows = [(key.replace("_", " "), value) for key, value in found["figures"].items()]
-    return f"Label preservation, from column intensities:\n\n{_table(('figure', 'value'), rows)}"
+    """Table of label preservation; the floor is a session's frames, whose labels are all true."""
+    columns = {name: part for name, part in found.items() if part}
+    if "generated" not in columns:
+        return ""
+
+    def corrected(values):
+        return f"{values[0]:.1f} ({values[1]:.1f} to {values[2]:.1f})"
+
+    lines = {
+        "removed of 1,000 labelled vacancies": lambda p: f"{p['removed_per_1000']:.0f}",
+        "the same without misreadings by noise": lambda p: corrected(
+            p["removed_corrected_per_1000"]
+        ),
+        "invented in 1,000 intact sites": lambda p: f"{p['invented_per_1000']:.0f}",
+        "the same without misreadings by noise ": lambda p: corrected(
+            p["invented_corrected_per_1000"]
+        ),
+        "moved by more than 0.5 Å": lambda p: p["moved"],
+        "intensity of a vacancy, of a full column": lambda p: f"{p['contrast_of_vacancies']:.2f}",
+        "labelled vacancies": lambda p: p["labelled"],
+    }
+    rows = [(text, *(value(part) for part in columns.values())) for text, value in lines.items()]
+    return (
+        "\n\nLabel preservation from column intensities (floor: the session's own frames, whose "
+        "labels are all true):\n\n" + _table(("", *columns), rows)
+    )
 
 
 def _licences(entry: WeightsEntry) -> str:

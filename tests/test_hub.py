@@ -2,11 +2,15 @@ import json
 import logging
 import shutil
 
+import h5py
 import numpy as np
 import pytest
 
 import stemzoo
 from stemzoo import hub, registry
+from stemzoo.hub import load, save, verify
+from stemzoo.models import CycleGANSTEM
+from stemzoo.zoo.hdf5 import read_shapes
 
 
 @pytest.fixture(scope="module")
@@ -441,3 +445,22 @@ def test_bundled_weights_need_no_network_and_little_time(python, tmp_path):
     # Processor time, as tests may share the machine; it takes 0.5 s.
     assert float(done.stdout) < 1.5
     assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_in_half_precision_take_half_the_space_and_do_nearly_the_same(tmp_path):
+    model = CycleGANSTEM(filters=4, depth=3, discriminator_filters=4, patch_size=32)
+    save(model, tmp_path / "full")
+    save(model, tmp_path / "half", half=True)
+    loaded = load(tmp_path / "half")
+    image = np.random.default_rng(0).normal(0, 0.3, (1, 64, 64, 1)).astype("float32")
+    for name in ("sim_to_exp", "discriminator_exp"):
+        full, half = (np.asarray(getattr(m, name)(image, training=False)) for m in (model, loaded))
+        np.testing.assert_allclose(half, full, atol=5e-3)
+    for name in ("model.weights.h5", "training.weights.h5"):
+        read = [read_shapes(tmp_path / kind / name) for kind in ("full", "half")]
+        assert read[0] == read[1]
+    with h5py.File(tmp_path / "half" / "model.weights.h5") as file:
+        kinds = set()
+        file.visititems(lambda _, x: kinds.add(x.dtype) if hasattr(x, "dtype") else None)
+    assert kinds == {np.dtype("float16")}
+    assert verify(tmp_path / "half").passed

@@ -52,6 +52,32 @@ def read_shapes(path) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def write_half(source, target) -> None:
+    """Copy a file of weights in half precision.
+
+    Parameters
+    ----------
+    source : path-like
+        HDF5 file that Keras wrote just now.
+    target : path-like
+        Receives the same groups, with float16 in place of float32: half the size.
+    """
+    import h5py
+
+    with h5py.File(source, "r") as old, h5py.File(target, "w") as new:
+        new.attrs.update(old.attrs)
+
+        def copy(name, item):
+            if isinstance(item, h5py.Group):
+                made = new.create_group(name)
+            else:
+                half = item.dtype == "float32"
+                made = new.create_dataset(name, data=item[...], dtype="f2" if half else None)
+            made.attrs.update(item.attrs)
+
+        old.visititems(copy)
+
+
 def layer_names(path) -> dict[str, str]:
     """Name the layer of each array of a file that Keras wrote just now; for messages.
 

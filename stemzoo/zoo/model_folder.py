@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from stemzoo.io import atomic_path, write_text
-from stemzoo.zoo.hdf5 import layer_names, read_shapes
+from stemzoo.zoo.hdf5 import layer_names, read_shapes, write_half
 from stemzoo.zoo.sources import CONFIG, TRAINING_WEIGHTS, WEIGHTS
 
 FOLDER_FORMAT = 1
@@ -59,7 +59,7 @@ def parts_of(model) -> dict:
     return model.parts() if hasattr(model, "parts") else {WEIGHTS: model}
 
 
-def write_model(model, folder: Path) -> None:
+def write_model(model, folder: Path, *, half: bool = False) -> None:
     """Write `config.json` and the files of weights.
 
     Parameters
@@ -68,6 +68,8 @@ def write_model(model, folder: Path) -> None:
         A model of the zoo.
     folder : Path
         An existing folder; each file is replaced in one step.
+    half : bool
+        Whether to store the weights in half precision.
 
     Raises
     ------
@@ -78,19 +80,22 @@ def write_model(model, folder: Path) -> None:
     if kind not in MODEL_CLASSES:
         raise ValueError(f"Expected one of {', '.join(MODEL_CLASSES)}. Received: {kind}")
     for name, part in parts_of(model).items():
-        _write_weights(part, folder / name)
+        _write_weights(part, folder / name, half)
     config = {"format": FOLDER_FORMAT, "class": kind, "config": model.get_config()}
     write_text(folder / CONFIG, json.dumps(config, indent=1) + "\n")
 
 
-def _write_weights(part, path: Path) -> None:
+def _write_weights(part, path: Path, half: bool) -> None:
     with atomic_path(path) as temporary:
         # Keras insists on the suffix .weights.h5, and would save the optimizer with a model.
         named = temporary.with_name(temporary.stem + ".weights.h5")
         optimizer, part.optimizer = getattr(part, "optimizer", None), None
         try:
             part.save_weights(named)
-            named.replace(temporary)
+            if half:
+                write_half(named, temporary)
+            else:
+                named.replace(temporary)
         finally:
             part.optimizer = optimizer
             named.unlink(missing_ok=True)
