@@ -21,7 +21,7 @@ from stemzoo.simulate.dataset import (
 )
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import find_material
-from stemzoo.simulate.named_sessions import find_session, training_defects
+from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.translation import translate
 
@@ -124,7 +124,7 @@ def training_set(
         If nothing is named, or materials or classes differ.
     """
     sources = [(find_session(name), None) for name in sessions]
-    sources += [(_clean_session(translator), translator) for translator in translators]
+    sources += [(domain_session(t.material, t.sampling, t.rotation), t) for t in translators]
     parts = [_simulated(*source, frames, size, seed + j) for j, source in enumerate(sources)]
     parts += [_read_folder(folder) for folder in folders]
     if not parts:
@@ -228,11 +228,6 @@ def write_training_data(out: Path, facts: dict) -> None:
     out.mkdir(parents=True, exist_ok=True)
     content = {"stemzoo": __version__, "sampling": ZOO_SAMPLING, **facts}
     io.write_text(out / "training_data.json", json.dumps(content, indent=1) + "\n")
-
-
-def _clean_session(translator) -> AcquisitionSession:
-    session = domain_session(translator.material, translator.sampling, translator.rotation)
-    return replace(session, defects=training_defects(translator.material))
 
 
 def _simulated(

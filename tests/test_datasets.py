@@ -8,7 +8,7 @@ from stemzoo.datasets import ZOO_SAMPLING, experimental_set, training_set, write
 from stemzoo.preprocessing import rescale
 from stemzoo.simulate.dataset import LABEL_RADIUS, simulate_session, to_sampling
 from stemzoo.simulate.domain import domain_session
-from stemzoo.simulate.named_sessions import find_session, training_defects
+from stemzoo.simulate.named_sessions import find_session
 
 SESSION = "wse2-randomised"
 
@@ -122,9 +122,7 @@ def test_clean_frames_are_made_realistic_by_each_translator():
 
     found = training_set((), (), frames=2, size=96, seed=5, translators=[Adds()])
     again = training_set((), (), frames=2, size=96, seed=5, translators=[Adds()])
-    session = replace(
-        domain_session("wse2", ZOO_SAMPLING, (30.0, 2.0)), defects=training_defects("wse2")
-    )
+    session = domain_session("wse2", ZOO_SAMPLING, (30.0, 2.0))
     clean = list(simulate_session(session, 2, (96, 96), seed=5))
     assert len(found.images) == 2
     for image, mask, frame, same in zip(

@@ -1,7 +1,6 @@
 """The sessions that have a name."""
 
 import difflib
-from collections.abc import Mapping
 from types import MappingProxyType
 
 from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
@@ -225,30 +224,6 @@ def _by_hand(material: Material) -> AcquisitionSession:
             defects={f"{element}_vacancy": 0.02 for element in sorted(elements)},
         )
     )
-
-
-def training_defects(material: str) -> Mapping[str, float]:
-    """Return how often each defect should occur in frames that detectors are trained on.
-
-    More often, and more kinds, than in a session's frames, so that rare ones are learnt.
-
-    Parameters
-    ----------
-    material : str
-        Name of a material.
-
-    Returns
-    -------
-    mapping of str to float
-        As in `AcquisitionSession`.
-
-    Raises
-    ------
-    KeyError
-        For an unknown material.
-    """
-    session = choose_session(None, material)
-    return _TRAINING_DEFECTS if session.material == "wse2" else session.defects
 
 
 def choose_session(name: str | None, material: str | None) -> AcquisitionSession:
