@@ -18,6 +18,7 @@ _NAMES = {
     "find_weights": "stemzoo.registry",
     "list_weights": "stemzoo.registry",
     "load": "stemzoo.hub",
+    "publish": "stemzoo.zoo.publishing",
     "read_image": "stemzoo.io",
     "save": "stemzoo.hub",
     "simulate": "stemzoo.simulate",

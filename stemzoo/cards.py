@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from stemzoo.citations import bibtex
+from stemzoo.card_tables import measured, table
+from stemzoo.citations import bibtex_of
 from stemzoo.io import write_text
 from stemzoo.registry import WeightsEntry, list_weights
 from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
@@ -12,23 +13,29 @@ from stemzoo.simulate.sessions import AcquisitionSession
 
 _PIPELINES = {"detection": "image-segmentation", "translation": "image-to-image"}
 _METRICS = {"detection": ("precision", "recall", "f1"), "translation": ("kl_divergence",)}
+# Files of a model folder that a card tells of.
+_FACTS = (
+    "config",
+    "evaluation",
+    "metrics",
+    "metrics_real",
+    "provenance",
+    "recipe",
+    "training_data",
+)
 _EMULATED = """Trained on simulated images, those of the named days from **emulated** acquisition
 sessions: a simulator whose optics, noise, detector and scan errors were set to the conditions that
 the paper states and to the few patches that its authors show. No weights have seen the authors'
 data. Another microscope, or the same one on another day, differs: check a few images by eye, and do
 not trust counts from images outside the conditions above."""
+_OTHERS = """Trained by those who published it, on images and simulations that
+`training_data.json` names. Another microscope, or the same one on another day, differs: check a few
+images by eye, and do not trust counts from images of other conditions."""
 _CLASSES = {
     "se_vacancy": "one Se of a column is missing (O or S in its place looks alike)",
     "se_divacancy": "both Se of a column are missing",
     "metal_dark": "the metal is missing or replaced by a lighter one",
     "bright": "something heavier than expected, or an adatom",
-}
-# Table 1 of the paper, by session: FID of simulations and of CycleGAN images.
-_PAPER_FID = {
-    "wse2-dayA": (31.87, 0.35),
-    "wse2-dayB": (31.87, 0.35),
-    "graphene": (32.69, 1.66),
-    "srtio3": (19.60, 0.47),
 }
 
 
@@ -49,11 +56,31 @@ def write_cards(folder: Path) -> list[Path]:
     for entry in list_weights():
         if entry.bundled:
             written.append(folder / f"{entry.name}.md")
-            write_text(written[-1], model_card(entry, entry.folder))
+            # As seen from model_cards/ of the source tree.
+            pictures_at = f"../stemzoo/weights/{entry.name}"
+            write_text(written[-1], model_card(entry, entry.folder, pictures_at=pictures_at))
     return written
 
 
-def model_card(entry: WeightsEntry, folder: Path) -> str:
+def find_pictures(folder: Path) -> dict[str, Path]:
+    """Find plots and the last sample of a training.
+
+    Parameters
+    ----------
+    folder : Path
+        Model folder.
+
+    Returns
+    -------
+    dict of str to Path
+        Files by the name that they bear in a repository.
+    """
+    pictures = {path.name: path for path in sorted(folder.glob("*.png"))}
+    samples = sorted(folder.glob("samples/epoch_*.png"))
+    return {**pictures, "training_samples.png": samples[-1]} if samples else pictures
+
+
+def model_card(entry: WeightsEntry, folder: Path, *, pictures_at: str | None = None) -> str:
     """Write the card of a set of weights.
 
     Parameters
@@ -62,6 +89,9 @@ def model_card(entry: WeightsEntry, folder: Path) -> str:
         What the manifest says about them.
     folder : Path
         Model folder, with the JSON files that training and measuring wrote.
+    pictures_at : str, optional
+        Path from the card to that folder; where not given, the pictures lie beside the card, under
+        the names of `find_pictures`.
 
     Returns
     -------
@@ -72,21 +102,59 @@ def model_card(entry: WeightsEntry, folder: Path) -> str:
     ------
     FileNotFoundError
         If the folder has no `config.json`.
+    ValueError
+        If a JSON file holds something else than training and measuring write.
     """
-    facts = {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
+    paths = [folder / f"{name}.json" for name in _FACTS]
+    facts = {path.stem: _read(path) for path in paths if path.is_file()}
     if "config" not in facts:
         raise FileNotFoundError(f"{folder}: expected a model folder. Received: no config.json")
-    sections = [
+    pictures = [
+        name if pictures_at is None else f"{pictures_at}/{path.relative_to(folder).as_posix()}"
+        for name, path in find_pictures(folder).items()
+    ]
+    try:
+        sections = _body(entry, facts, pictures)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(
+            f"{folder}: expected JSON as training and measuring write it. Received: {error!r} on "
+            "writing the card"
+        ) from error
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _read(path: Path):
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: expected JSON. Received: {reason}") from error
+
+
+def _body(entry: WeightsEntry, facts: dict, pictures: list[str]) -> list[str]:
+    summary = entry.summary.rstrip(".")
+    return [
         _front_matter(entry, facts),
-        f"# {entry.name}\n\n{entry.summary[0].upper()}{entry.summary[1:]}.",
+        f"# {entry.name}\n\n{summary[:1].upper()}{summary[1:]}.",
         _use(entry),
         _limits(entry, facts),
-        _training(facts),
-        _measured(facts),
-        _licences(entry),
-        f"## Cite\n\n```bibtex\n{bibtex(real_data='metrics_real' in facts)}\n```",
+        _training(entry, facts, pictures),
+        measured(facts),
+        _licences(entry, facts),
+        f"## Cite\n\n```bibtex\n{bibtex_of(entry)}\n```",
     ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _is_emulated(entry: WeightsEntry, facts: dict) -> bool:
+    """Whether nothing but the package's own simulations was trained on."""
+    if entry.bundled:
+        return True
+    data = facts.get("training_data", {})
+    simulated = all(name in SESSIONS for name in _sessions(entry, facts))
+    # Frames of a folder, or translated ones, may carry what a CycleGAN saw of measured images.
+    return (
+        entry.task == "detection" and simulated and not (data.get("translate") or data.get("data"))
+    )
 
 
 def _front_matter(entry: WeightsEntry, facts: dict) -> str:
@@ -107,15 +175,17 @@ def _front_matter(entry: WeightsEntry, facts: dict) -> str:
 
 
 def _use(entry: WeightsEntry) -> str:
+    # Others find by name only what is in the manifest of their version.
+    name = entry.name if entry.bundled else f"hf://{entry.repo_id}"
     if entry.task == "detection":
-        shell = f"stemzoo detect image.tif --weights {entry.name}"
+        shell = f"stemzoo detect image.tif --weights {name}"
         call = "stemzoo.detect(image, model, sampling=0.2074)  # Å per pixel"
     else:
-        shell = f"stemzoo translate simulation.tif --weights {entry.name}"
+        shell = f"stemzoo translate simulation.tif --weights {name}"
         call = 'stemzoo.translate(simulation, model, "sim-to-exp")'
     return (
         f"## Use\n\n```sh\n{shell}\n```\n\n```python\nimport stemzoo\n\n"
-        f'model = stemzoo.load("{entry.name}")\n{call}\n```'
+        f'model = stemzoo.load("{name}")\n{call}\n```'
     )
 
 
@@ -133,9 +203,11 @@ def _limits(entry: WeightsEntry, facts: dict) -> str:
             "(`exp-to-sim`). It learns one session: images of another one are not like what it "
             "makes. Denoised images are for the eye: do not measure intensities in them."
         )
+    if not _is_emulated(entry, facts):
+        return f"{text}\n\n{_OTHERS}"
     named = [SESSIONS[name] for name in _sessions(entry, facts) if name in SESSIONS]
     if named:
-        text += "\n\n## Conditions\n\n" + _table(
+        text += "\n\n## Conditions\n\n" + table(
             ("session", "voltage", "pixel", "dose counted", "collection"),
             [_conditions(session) for session in named],
         )
@@ -158,10 +230,15 @@ def _parts(name: str) -> list[str]:
 def _range(value, scale: float = 1.0) -> str:
     """Middle and spread, or ends, of a distribution."""
     if isinstance(value, Normal):
-        return f"{value.mean * scale:.3g} ± {value.std * scale:.2g}"
+        return f"{_short(value.mean * scale)} ± {_short(value.std * scale)}"
     if isinstance(value, Uniform | LogUniform):
-        return f"{value.low * scale:.3g} to {value.high * scale:.3g}"
-    return f"{value * scale:.3g}"
+        return f"{_short(value.low * scale)} to {_short(value.high * scale)}"
+    return _short(value * scale)
+
+
+def _short(value: float) -> str:
+    """Three digits, or whole numbers from 100 on: no powers of ten."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _conditions(session: AcquisitionSession) -> tuple[str, ...]:
@@ -183,20 +260,17 @@ def _conditions(session: AcquisitionSession) -> tuple[str, ...]:
     )
 
 
-def _table(head, rows) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join([*lines, *("| " + " | ".join(map(str, row)) + " |" for row in rows)])
-
-
-def _training(facts: dict) -> str:
+def _training(entry: WeightsEntry, facts: dict, pictures: list[str]) -> str:
     data, recipe = facts.get("training_data", {}), facts.get("recipe", {})
+    shown = [f"![{Path(name).stem.replace('_', ' ')}]({name})" for name in pictures]
     if not recipe:
-        return ""
+        return "\n\n".join(["## Training", *shown]) if shown else ""
     what = [f"`{n}`" for n in (data["session"] if isinstance(data.get("session"), list) else [])]
     what += [f"simulations translated by `{name}`" for name in data.get("translate", [])]
     if "experimental" in data:
+        frames = "emulated frames" if _is_emulated(entry, facts) else "measured images"
         what.append(
-            f"{len(data['experimental'])} emulated frames of `{data['session']}` and "
+            f"{len(data['experimental'])} {frames} of `{data.get('session') or entry.session}` and "
             f"{data['simulated']} clean simulations"
         )
     text = "## Training\n\n"
@@ -204,129 +278,15 @@ def _training(facts: dict) -> str:
     if data.get("from"):
         text += f"It started from the weights `{data['from']}`. "
     text += "The recipe, as the program wrote it:\n\n"
-    return text + "```json\n" + json.dumps(recipe) + "\n```"
+    text += "```json\n" + json.dumps(recipe) + "\n```"
+    return "\n\n".join([text, *shown])
 
 
-def _measured(facts: dict) -> str:
-    parts = []
-    if "test_sets" in facts.get("metrics", {}):
-        parts.append(_detection_table(facts["metrics"]))
-    if "metrics_real" in facts:
-        parts.append(_real_table(facts["metrics_real"]))
-    if "metrics" in facts.get("metrics", {}):
-        parts.append(_translation_table(facts["metrics"]))
-    return "## Measured\n\n" + "\n\n".join(parts) if parts else ""
-
-
-def _detection_table(metrics: dict) -> str:
-    rows = [
-        (
-            f"`{part['session']}`",
-            name,
-            score["labelled"],
-            f"{score['precision']:.3f}",
-            f"{score['recall']:.3f}",
-            f"{score['f1']:.3f}",
-        )
-        for part in metrics["test_sets"]
-        for name, score in part["classes"].items()
-    ]
-    frames = metrics["test_sets"][0]["frames"]
-    return (
-        f"On {frames} frames of 1024² pixels a session that no weights were trained on, threshold "
-        f"{metrics['threshold']}, matches within {metrics['matching_radius_angstrom']:.2f} Å:\n\n"
-        + _table(("session", "class", "labelled", "precision", "recall", "F1"), rows)
-    )
-
-
-def _real_table(metrics: dict) -> str:
-    rows = [
-        (
-            part["image"],
-            part["hits"] + part["misses"],
-            f"{part['precision']:.3f}",
-            f"{part['recall']:.3f}",
-            f"{part['f1']:.3f}",
-        )
-        for part in metrics["images"]
-    ]
-    return (
-        "Single Se vacancies in real images of monolayer WSe2 (SKKU-STEM/TEMworkshop29_DL; labels "
-        "from fitted columns), measured with, not trained on:\n\n"
-        + _table(("image", "labelled", "precision", "recall", "F1"), rows)
-    )
-
-
-def _translation_table(metrics: dict) -> str:
-    def cell(part):
-        if part is None:
-            return "-"
-        interval = "" if part["low"] is None else f" ({part['low']:.3g} to {part['high']:.3g})"
-        return f"{part['value']:.3g}{interval}"
-
-    rows = [
-        (m["name"], cell(m["generated"]), cell(m["floor"]), cell(m["ceiling"]))
-        for m in metrics["metrics"]
-    ]
-    counts = ", ".join(f"{n} {name}" for name, n in metrics["images"].items())
-    text = (
-        f"{counts} images of {metrics['size']}² pixels that it was not trained on. Floor: measured "
-        "against measured. Ceiling: clean simulations. In brackets 95 % of a bootstrap over "
-        "images.\n\n" + _table(("figure", "generated", "floor", "ceiling"), rows)
-    )
-    paper = _PAPER_FID.get(metrics.get("session"))
-    if paper:
-        text += (
-            f"\n\nThe paper, with the FID of its own protocol on its own images: {paper[1]} for "
-            f"the CycleGAN's, {paper[0]} for simulations."
-        )
-    khan = metrics.get("frechet_khan2023")
-    if khan:
-        text += (
-            f" With the channels of that protocol and EfficientNet-Lite0: {khan['generated']:.3g}, "
-            f"simulations {khan['simulated']:.3g}, floor {khan['floor']:.3g}."
-        )
-    text += _preservation(metrics.get("preservation") or {})
-    denoised = metrics.get("denoising")
-    if denoised:
-        rows = [(k, f"{v['psnr']:.1f} dB", f"{v['ssim']:.2f}") for k, v in denoised.items()]
-        text += "\n\nThe other direction, against the expected image:\n\n"
-        text += _table(("image", "PSNR", "SSIM"), rows)
-    return text
-
-
-def _preservation(found: dict) -> str:
-    """Table of label preservation; the floor is a session's frames, whose labels are all true."""
-    columns = {name: part for name, part in found.items() if part}
-    if "generated" not in columns:
-        return ""
-
-    def corrected(values):
-        return f"{values[0]:.1f} ({values[1]:.1f} to {values[2]:.1f})"
-
-    lines = {
-        "removed of 1,000 labelled vacancies": lambda p: f"{p['removed_per_1000']:.0f}",
-        "the same without misreadings by noise": lambda p: corrected(
-            p["removed_corrected_per_1000"]
-        ),
-        "invented in 1,000 intact sites": lambda p: f"{p['invented_per_1000']:.0f}",
-        "the same without misreadings by noise ": lambda p: corrected(
-            p["invented_corrected_per_1000"]
-        ),
-        "moved by more than 0.5 Å": lambda p: p["moved"],
-        "intensity of a vacancy, of a full column": lambda p: f"{p['contrast_of_vacancies']:.2f}",
-        "labelled vacancies": lambda p: p["labelled"],
-    }
-    rows = [(text, *(value(part) for part in columns.values())) for text, value in lines.items()]
-    return (
-        "\n\nLabel preservation from column intensities (floor: the session's own frames, whose "
-        "labels are all true):\n\n" + _table(("", *columns), rows)
-    )
-
-
-def _licences(entry: WeightsEntry) -> str:
-    return (
-        "## Licences\n\nCode: Apache-2.0. "
-        f"Weights: {entry.licence}. Training data: simulated by stemzoo, free to make again; the "
-        "real images measured with are their authors' and not part of this repository."
+def _licences(entry: WeightsEntry, facts: dict) -> str:
+    text = f"## Licences\n\nCode: Apache-2.0. Weights: {entry.licence}. Training data: "
+    if not _is_emulated(entry, facts):
+        return text + "not part of this repository."
+    return text + (
+        "simulated by stemzoo, free to make again; the real images measured with are their "
+        "authors' and not part of this repository."
     )

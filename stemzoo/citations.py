@@ -1,6 +1,7 @@
 """How to cite weights: the method, the package and the data."""
 
 from stemzoo import __version__
+from stemzoo.registry import WeightsEntry
 
 PAPER = """@article{khan2023,
   author = {Khan, Abid and Lee, Chia-Hao and Huang, Pinshane Y. and Clark, Bryan K.},
@@ -46,3 +47,35 @@ def bibtex(*, real_data: bool = False) -> str:
     2
     """
     return "\n\n".join([PAPER, PACKAGE, *([REAL_DATA] if real_data else [])])
+
+
+def bibtex_of(entry: WeightsEntry) -> str:
+    """Return BibTeX entries of what a use of these weights should cite.
+
+    Parameters
+    ----------
+    entry : WeightsEntry
+        Weights of the zoo.
+
+    Returns
+    -------
+    str
+        The entries of `bibtex`, and the weights' own where they are somebody's on the Hub.
+
+    Examples
+    --------
+    >>> from stemzoo.registry import find_weights
+    >>> "khan2023" in bibtex_of(find_weights("fcn-wse2"))
+    True
+    """
+    real_data = any(file.name == "metrics_real.json" for file in entry.files)
+    text = bibtex(real_data=real_data)
+    if entry.bundled or entry.repo_id is None:
+        return text
+    return f"""{text}
+
+@misc{{{entry.name},
+  author = {{{{{entry.repo_id.split("/")[0]}}}}},
+  title = {{{entry.name}: {entry.summary.rstrip(".")}}},
+  howpublished = {{Hugging Face Hub, \\url{{https://huggingface.co/{entry.repo_id}}}}}
+}}"""

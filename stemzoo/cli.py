@@ -4,11 +4,13 @@ import json
 import os
 import sys
 import warnings
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from stemzoo import cli_train, cli_zoo
+from stemzoo.terminal import complain, load_kind, print_table, start_keras
 
 app = typer.Typer(
     help="Keras models and pretrained weights for atomic-resolution STEM images.",
@@ -16,56 +18,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-train_app = typer.Typer(help="Train a model.", no_args_is_help=True)
-app.add_typer(train_app, name="train")
-
-
-def _complain(error: BaseException | str) -> None:
-    """Print one line; KeyError would quote its message."""
-    text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    typer.echo("stemzoo: " + " ".join(str(text).split()), err=True)
+app.add_typer(cli_train.app, name="train")
+app.add_typer(cli_zoo.app)
 
 
 def _show_warning(message, category, *_, **__):
     if issubclass(category, UserWarning):
-        _complain(f"warning: {message}")
-
-
-@contextmanager
-def _quiet_start():
-    """Keep TensorFlow's start-up messages, which it writes straight to file 2, off the terminal."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-def _start_keras() -> None:
-    with _quiet_start():
-        import keras
-
-        keras.random.SeedGenerator(0)  # the first variable starts the device, with more messages
-
-
-def _load(weights: str, kind: str, verb: str):
-    """Load a model and see that it is of the kind that a verb needs."""
-    from stemzoo.hub import load
-
-    _start_keras()
-    model = load(weights)
-    if type(model).__name__ != kind:
-        raise ValueError(
-            f"'stemzoo {verb}' needs weights of a {kind}; see 'stemzoo list'. Received: {weights}, "
-            f"a {type(model).__name__}"
-        )
-    return model
+        complain(f"warning: {message}")
 
 
 def _make_folder(path: Path) -> None:
@@ -82,21 +41,12 @@ def _each(paths: list[Path], act) -> None:
         try:
             line = act(path)
         except (ValueError, OSError) as error:
-            _complain(error)
+            complain(error)
             failed = True
             continue
         typer.echo(line)
     if failed:
         raise typer.Exit(2)
-
-
-def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Print rows under a heading, all but the last column padded to one width."""
-    rows = [head, *rows]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head) - 1)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        typer.echo("  ".join([*cells, row[-1]]).rstrip())
 
 
 def _version(value: bool):
@@ -130,7 +80,7 @@ def list_(
         keys = ("name", "task", "material", "session", "licence", "repo_id", "revision", "summary")
         typer.echo(json.dumps([{k: getattr(e, k) for k in keys} for e in entries], indent=1))
         return
-    _print_table(
+    print_table(
         ("NAME", "TASK", "MATERIAL", "SESSION", "SUMMARY"),
         [(e.name, e.task, e.material, e.session, e.summary) for e in entries],
     )
@@ -163,7 +113,7 @@ def detect(
     """Find single-atom defects in images: a table and an overlay for each."""
     from stemzoo.batch import detect_file
 
-    model = _load(weights, "DefectFCN", "detect")
+    model = load_kind(weights, "DefectFCN", "detect")
     _make_folder(out)
     written: dict[Path, Path] = {}
 
@@ -215,7 +165,7 @@ def translate(
     """Make simulations look like a session's images, or the reverse."""
     from stemzoo.batch import translate_file
 
-    model = _load(weights, "CycleGANSTEM", "translate")
+    model = load_kind(weights, "CycleGANSTEM", "translate")
     _make_folder(out)
 
     def translate_one(path: Path) -> str:
@@ -262,7 +212,7 @@ def evaluate(
     """Compare generated with measured images: table, JSON and one page with pictures."""
     from stemzoo.batch import evaluate_files
 
-    _start_keras()
+    start_keras()
     _make_folder(out)
     found = evaluate_files(
         real,
@@ -280,7 +230,7 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=1))
         return
-    _print_table(("FIGURE", "GENERATED", "FLOOR", "CEILING"), found.rows())
+    print_table(("FIGURE", "GENERATED", "FLOOR", "CEILING"), found.rows())
     typer.echo(f"{out / 'evaluation.html'}, {out / 'evaluation.json'}")
 
 
@@ -313,176 +263,21 @@ def simulate(
     typer.echo(f"{n} frames of {chosen.name} in {out}")
 
 
-@train_app.command("fcn")
-def train_fcn(
-    out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
-    session: Annotated[
-        list[str] | None, typer.Option(help="Session to simulate; may be given more than once.")
-    ] = None,
-    data: Annotated[
-        list[Path] | None, typer.Option(help="Folder written by 'stemzoo simulate'.")
-    ] = None,
-    through: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--translate",
-            metavar="WEIGHTS",
-            help="CycleGAN that makes simulated frames realistic; may be given more than once.",
-        ),
-    ] = None,
-    start: Annotated[
-        str | None, typer.Option("--from", metavar="WEIGHTS", help="Start from these weights.")
-    ] = None,
-    frames: Annotated[
-        int, typer.Option(min=1, help="Simulated frames a session, or a CycleGAN.")
-    ] = 200,
-    size: Annotated[
-        int, typer.Option(min=64, help="Edge of simulated frames at 0.2074 Å/px [px].")
-    ] = 512,
-    epochs: Annotated[int, typer.Option(min=1)] = 60,
-    steps: Annotated[int, typer.Option(min=1, help="Steps an epoch.")] = 50,
-    batch: Annotated[int, typer.Option(min=1, help="Patches a step.")] = 16,
-    patch: Annotated[int, typer.Option(min=16, help="Edge of a patch [px].")] = 128,
-    filters: Annotated[int, typer.Option(min=1)] = 16,
-    depth: Annotated[int, typer.Option(min=1)] = 3,
-    learning_rate: Annotated[float, typer.Option()] = 2e-3,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-):
-    """Train a defect detector on labelled frames, simulated now or read from folders."""
-    from stemzoo.datasets import training_set, write_training_data
-
-    translators = [
-        _load(weights, "CycleGANSTEM", "train fcn --translate") for weights in through or ()
-    ]
-    _start_keras()
-    from stemzoo import training
-    from stemzoo.hub import load, save
-    from stemzoo.progress import TrainingProgress
-
-    labelled = training_set(
-        session or (), data or (), frames=frames, size=size, seed=seed, translators=translators
-    )
-    recipe = training.FCNRecipe(
-        epochs=epochs,
-        steps_per_epoch=steps,
-        batch_size=batch,
-        patch=patch,
-        learning_rate=learning_rate,
-        filters=filters,
-        depth=depth,
-        seed=seed,
-    )
-    model = training.train_fcn(
-        labelled.images,
-        labelled.masks,
-        recipe,
-        classes=labelled.classes,
-        sampling=labelled.sampling,
-        material=labelled.material,
-        model=None if start is None else load(start),
-        out=out,
-        callbacks=[TrainingProgress(typer.echo)],
-    )
-    facts = {
-        "from": start and Path(start).name,
-        "session": session or [],
-        "translate": [Path(weights).name for weights in through or ()],
-        "frames": frames,
-        "size": size,
-        "seed": seed,
-    }
-    write_training_data(out, {**facts, "data": [folder.name for folder in data or []]})
-    save(model, out)
-    typer.echo(f"model folder {out}: try 'stemzoo detect IMAGE --weights {out}'")
-
-
-@train_app.command("cyclegan")
-def train_cyclegan(
-    experimental: Annotated[
-        list[Path], typer.Option(help="Measured image, or a quoted pattern; may be repeated.")
-    ],
-    material: Annotated[str, typer.Option(help="Material, for the simulations.")],
-    out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
-    pixel_size: Annotated[
-        float | None, typer.Option(metavar="PM", help="Pixel size [pm], if the files lack it.")
-    ] = None,
-    session: Annotated[str | None, typer.Option(help="What to call this day.")] = None,
-    simulated: Annotated[int, typer.Option(min=1, help="Number of simulated frames.")] = 20,
-    size: Annotated[str, typer.Option(help="zoo, or paper (for a GPU).")] = "zoo",
-    epochs: Annotated[int | None, typer.Option(min=1)] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Steps an epoch.")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Patches of each domain a step.")] = None,
-    patch: Annotated[int | None, typer.Option(min=32, help="Edge of a patch [px].")] = None,
-    filters: Annotated[int | None, typer.Option(min=1)] = None,
-    depth: Annotated[int | None, typer.Option(min=1)] = None,
-    fft: Annotated[bool, typer.Option(help="Use Fourier-space discriminators.")] = True,
-    samples: Annotated[int, typer.Option(min=1, help="Epochs between sample pictures.")] = 5,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-):
-    """Train a CycleGAN on one session's measured images; it simulates the other domain itself."""
-    from stemzoo.datasets import experimental_set, write_training_data
-
-    images = experimental_set(experimental, material, pixel_size)
-    _start_keras()
-    from stemzoo import training
-    from stemzoo.hub import save
-    from stemzoo.progress import TrainingProgress
-    from stemzoo.simulate.domain import simulate_domain
-    from stemzoo.training.cyclegan import recipe_of_size
-
-    changes = {
-        "epochs": epochs,
-        "steps_per_epoch": steps,
-        "batch_size": batch,
-        "patch": patch,
-        "filters": filters,
-        "depth": depth,
-    }
-    given = {key: value for key, value in changes.items() if value is not None}
-    recipe = recipe_of_size(size, fft_discriminators=fft, seed=seed, **given)
-    frames = simulate_domain(
-        images.images, images.material, images.sampling, n=simulated, seed=seed
-    )
-    model = training.train_cyclegan(
-        images.images,
-        [frame.image for frame in frames],
-        recipe,
-        sampling=images.sampling,
-        material=images.material,
-        session=session,
-        out=out,
-        samples_every=samples,
-        callbacks=[TrainingProgress(typer.echo)],
-    )
-    write_training_data(
-        out,
-        {
-            "sampling": images.sampling,
-            "experimental": images.hashes,
-            "session": session,
-            "simulated": simulated,
-            "seed": seed,
-        },
-    )
-    save(model, out)
-    typer.echo(f"model folder {out}: try 'stemzoo translate IMAGE --weights {out}'")
-
-
 def main() -> None:
     """Run the command line; errors are one line and exit code 2, never a stack trace."""
     warnings.showwarning = _show_warning
     try:
         app()
     except KeyboardInterrupt:
-        _complain("stopped")
+        complain("stopped")
         sys.exit(130)
-    except (ValueError, KeyError, OSError) as error:
-        _complain(error)
+    except (ValueError, KeyError, OSError, ModuleNotFoundError) as error:
+        complain(error)
         sys.exit(2)
     except Exception as error:
         if os.environ.get("STEMZOO_DEBUG"):
             raise
-        _complain(
+        complain(
             f"unexpected {type(error).__name__}: {error}. Set STEMZOO_DEBUG=1 to see where, and "
             "please report it."
         )

@@ -1,20 +1,13 @@
 """Load, save and verify models by name, from the Hugging Face Hub or from a folder."""
 
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from stemzoo.io import write_text
-from stemzoo.registry import (
-    WeightsEntry,
-    entry_of,
-    find_weights,
-    manifest_path,
-    read_manifest,
-)
+from stemzoo.registry import WeightsEntry, find_weights, manifest_path
 from stemzoo.zoo.checksums import sha256
 from stemzoo.zoo.golden import TOLERANCE, largest_difference, write_golden
+from stemzoo.zoo.manifest import checked_entry, describe_files, write_entry
 from stemzoo.zoo.model_folder import FILES, MODEL_CLASSES, read_model, write_model
 from stemzoo.zoo.provenance import Provenance, read_card, read_provenance, write_provenance
 from stemzoo.zoo.sources import (
@@ -100,24 +93,13 @@ def register(folder, **facts) -> WeightsEntry:
     >>> register("stemzoo/weights/fcn-wse2", task="detection", ...)  # doctest: +SKIP
     """
     folder = Path(folder)
-    names = sorted(path.name for path in folder.iterdir() if path.is_file())
-    if not {CONFIG, WEIGHTS} <= set(names):
-        raise ValueError(f"{folder}: expected {CONFIG} and {WEIGHTS}. Received: {names}")
-    files = {
-        name: {"sha256": sha256(folder / name), "size": (folder / name).stat().st_size}
-        for name in names
-    }
-    record = {"name": folder.name, "repo_id": None, "revision": None, **facts, "files": files}
-    try:
-        entry_of(record)
-    except (TypeError, AttributeError) as error:
-        raise ValueError(f"{folder.name}: expected fields of a WeightsEntry. {error}") from error
-    path = manifest_path()
-    content = json.loads(path.read_text(encoding="utf-8"))
-    others = [other for other in content["weights"] if other["name"] != folder.name]
-    content["weights"] = sorted([*others, record], key=lambda other: other["name"])
-    write_text(path, json.dumps(content, indent=1) + "\n")
-    read_manifest.cache_clear()
+    paths = {path.name: path for path in folder.iterdir() if path.is_file()}
+    if not {CONFIG, WEIGHTS} <= set(paths):
+        raise ValueError(f"{folder}: expected {CONFIG} and {WEIGHTS}. Received: {sorted(paths)}")
+    record = {"name": folder.name, "repo_id": None, "revision": None, **facts}
+    record["files"] = describe_files(paths)
+    checked_entry(record)
+    write_entry(manifest_path(), record)
     return find_weights(folder.name)
 
 

@@ -1,3 +1,6 @@
+import dataclasses
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,11 @@ BUNDLED = [entry for entry in list_weights() if entry.bundled]
 @pytest.mark.parametrize("entry", BUNDLED, ids=lambda entry: entry.name)
 def test_the_card_is_what_the_files_beside_the_weights_say(entry):
     written = (CARDS / f"{entry.name}.md").read_text(encoding="utf-8")
-    assert written == model_card(entry, entry.folder), "python examples/write_cards.py"
+    pictures_at = f"../stemzoo/weights/{entry.name}"
+    card = model_card(entry, entry.folder, pictures_at=pictures_at)
+    assert written == card, "python examples/write_cards.py"
+    for link in re.findall(r"!\[.*\]\((.*)\)", card):
+        assert (CARDS / link).is_file()
 
 
 def test_every_card_belongs_to_weights():
@@ -43,6 +50,82 @@ def test_cards_are_written_for_all_bundled_weights(tmp_path):
     written = write_cards(tmp_path / "cards")
     assert [path.stem for path in written] == [entry.name for entry in BUNDLED]
     assert all(path.read_text(encoding="utf-8").startswith("---\n") for path in written)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Write the facts of a CycleGAN that somebody trained on their own images."""
+    facts = {
+        "config": {"class": "CycleGANSTEM", "config": {}},
+        "recipe": {"epochs": 3},
+        "training_data": {"session": "wse2-dayC", "experimental": {"a.tif": "0"}, "simulated": 20},
+        "provenance": {"parent": {"name": "cyclegan-wse2-dayB", "repository": "bob/dayB"}},
+        "evaluation": {
+            "images": {"measured": 1, "generated": 12},
+            "metrics": [
+                {
+                    "name": "KID",
+                    "generated": {"value": 0.25, "low": 0.125, "high": 0.5},
+                    "floor": {"value": 0.0625, "low": None, "high": None},
+                    "ceiling": None,
+                }
+            ],
+        },
+    }
+    for name, content in facts.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    (tmp_path / "training_log.png").touch()
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "epoch_0003.png").touch()
+    return tmp_path
+
+
+THEIRS = dataclasses.replace(
+    BUNDLED[0],
+    name="cyclegan-wse2-dayC",
+    task="translation",
+    session="wse2-dayC",
+    summary="of one day",
+    licence="CC-BY-4.0",
+    repo_id="me/dayC",
+    bundled=False,
+)
+
+
+def test_a_card_of_others_does_not_say_what_only_the_zoo_knows(folder):
+    card = model_card(THEIRS, folder)
+    for words in (
+        "license: cc-by-4.0",
+        "base_model: bob/dayB",
+        'stemzoo.load("hf://me/dayC")',
+        "On 1 measured images of `wse2-dayC` and 20 clean simulations",
+        "Training data: not part of this repository",
+        "| KID | 0.25 (0.125 to 0.5) | 0.0625 | - |",
+        "1 measured, 12 generated images. Floor",
+        "![training log](training_log.png)",
+        "![training samples](training_samples.png)",
+        "https://huggingface.co/me/dayC",
+    ):
+        assert words in card
+    for words in ("emulated", "No weights have seen", "that it was not trained on"):
+        assert words not in card
+
+
+@pytest.mark.parametrize(
+    ("data", "emulated"),
+    [
+        ({"session": ["wse2-dayA", "wse2-dayB"]}, True),
+        ({"session": ["wse2-dayC"]}, False),
+        ({"session": ["wse2-dayA"], "translate": ["my-gan"]}, False),
+        ({"session": ["wse2-dayA"], "data": ["frames"]}, False),
+    ],
+)
+def test_only_what_the_sessions_of_the_zoo_made_is_called_emulated(folder, data, emulated):
+    (folder / "training_data.json").write_text(json.dumps(data))
+    config = {"class": "DefectFCN", "config": {"classes": ["se_vacancy"]}}
+    (folder / "config.json").write_text(json.dumps(config))
+    card = model_card(dataclasses.replace(THEIRS, task="detection"), folder)
+    assert ("**emulated**" in card) == emulated
 
 
 def test_a_folder_without_a_model_has_no_card(tmp_path):

@@ -32,6 +32,14 @@ def test_a_cyclegan_is_trained_and_translates(run, measured, frames):  # noqa: F
     assert os.listdir("gan/samples") == ["epoch_0001.png"]
     model = stemzoo.load("./gan")
     assert (model.material, model.session, model.patch_size) == ("wse2", "dayX", 32)
+    again = run(
+        *("train", "cyclegan", "--experimental", "day_*.tif", "--material", "wse2"),
+        *("--from", "./gan", "--session", "dayY", "--out", "next", *TINY, "--epochs", 1),
+    )
+    assert (again.code, again.err) == (0, "")
+    assert stemzoo.load("./next").session == "dayY"
+    facts = json.loads(Path("next/provenance.json").read_text())
+    assert facts["parent"]["sha256"] == model.provenance.sha256
     for direction in ("sim-to-exp", "exp-to-sim"):
         done = run("translate", "day_0.tif", "--weights", "gan", "--direction", direction)
         assert (done.code, done.err) == (0, "")

@@ -145,6 +145,33 @@ class CycleGANSTEM(keras.Model):
         """Return the constructor's arguments."""
         return {**self._config, "name": self.name}
 
+    def successor(self, **changes) -> "CycleGANSTEM":
+        """Return a model with the same weights, to be trained for another session.
+
+        Parameters
+        ----------
+        **changes
+            Arguments of the constructor that differ, such as `session` or `sampling`.
+
+        Returns
+        -------
+        CycleGANSTEM
+
+        Raises
+        ------
+        ValueError
+            If a change alters the shape of the weights.
+        """
+        other = type(self)(**{**self.get_config(), **changes})
+        pairs = zip(
+            (*self.generators, *self.discriminators),
+            (*other.generators, *other.discriminators),
+            strict=True,
+        )
+        for mine, its in pairs:
+            its.set_weights(mine.get_weights())
+        return other
+
     @property
     def generators(self) -> tuple[keras.Model, keras.Model]:
         """The two generators, G and F."""
@@ -270,13 +297,17 @@ class CycleGANSTEM(keras.Model):
         experimental, simulated, _ = keras.utils.unpack_x_y_sample_weight(data)
         generators = self._variables_of(self.generators)
         discriminators = self._variables_of(self.discriminators)
+        # Optimizers add up the gradients of all replicas, and each sees its share of the batch.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
         with tf.GradientTape(persistent=True) as tape:
             losses = self.losses_of(experimental, simulated, training=True)
+            of_generators = losses["generators"] / replicas
+            of_discriminators = losses["discriminators"] / replicas
         # The loss of the discriminators reaches the generators' weights too, but only the
         # discriminators' gradients are taken of it, and the reverse.
         gradients = (
-            tape.gradient(losses["generators"], generators),
-            tape.gradient(losses["discriminators"], discriminators),
+            tape.gradient(of_generators, generators),
+            tape.gradient(of_discriminators, discriminators),
         )
         del tape
         self.generator_optimizer.apply(gradients[0], generators)

@@ -96,7 +96,13 @@ def _spread(angles: np.ndarray, period: float) -> tuple[float, float]:
 
 
 def simulate_domain(
-    images: Sequence[np.ndarray], material: str, sampling: float, *, n: int, seed: int = 0
+    images: Sequence[np.ndarray],
+    material: str,
+    sampling: float,
+    *,
+    rotation: Sequence[float] | None = None,
+    n: int,
+    seed: int = 0,
 ) -> list[LabelledImage]:
     """Simulate clean, labelled frames to go with measured images.
 
@@ -108,6 +114,9 @@ def simulate_domain(
         Entry of `MATERIALS`.
     sampling : float
         Pixel size [Å/px].
+    rotation : pair of float, optional
+        Mean and standard deviation of the orientation [degrees]; that of the images where not
+        given.
     n : int
         Number of frames.
     seed : int
@@ -121,6 +130,7 @@ def simulate_domain(
     --------
     >>> frames = simulate_domain(images, "wse2", 0.2074, n=20)  # doctest: +SKIP
     """
-    session = domain_session(material, sampling, find_rotation(images, material, sampling))
+    rotation = rotation or find_rotation(images, material, sampling)
+    session = domain_session(material, sampling, rotation)
     shape = tuple(max(np.shape(image)[axis] for image in images) for axis in (0, 1))
     return list(simulate_session(session, n, shape, seed=seed))

@@ -1,9 +1,9 @@
 """Train a CycleGAN between experimental and simulated images."""
 
 import json
-import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
@@ -12,91 +12,11 @@ import tensorflow as tf
 
 from stemzoo import io
 from stemzoo.models import CycleGANSTEM
-from stemzoo.preprocessing import rescale_group
+from stemzoo.training.patches import patch_dataset
+from stemzoo.training.recipe import CycleGANRecipe
 from stemzoo.training.samples import SamplePictures
-from stemzoo.training.state import TrainingState
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class CycleGANRecipe:
-    """How to train a `CycleGANSTEM`; the defaults are the zoo's.
-
-    Parameters
-    ----------
-    epochs, steps_per_epoch : int
-        Length of the training.
-    batch_size, patch : int
-        Patches of each domain per step and their edge [px].
-    learning_rate : float
-        Of Adam (β1 = 0.5), constant for the first half of the steps, then falling linearly to zero.
-    noise : float
-        Standard deviation of Gaussian noise that is added to simulated patches in [-1, 1], so that
-        the generator has something to make noise of.
-    ema : float
-        Momentum of a moving average of the generators' weights, which the trained model ends with;
-        0 for none.
-    filters, depth, discriminator_filters, fft_discriminators, bottleneck_norm, dropout
-        As in `CycleGANSTEM`.
-    seed : int
-        Names the run: initial weights, order and augmentation of the data.
-    """
-
-    epochs: int = 40
-    steps_per_epoch: int = 50
-    batch_size: int = 8
-    patch: int = 128
-    learning_rate: float = 2e-4
-    noise: float = 0.1
-    ema: float = 0.0
-    filters: int = 16
-    depth: int = 5
-    discriminator_filters: int = 16
-    fft_discriminators: bool = True
-    bottleneck_norm: bool = False
-    dropout: float = 0.0
-    seed: int = 0
-
-
-# Sizes of the paper: 256² patches, batches of 42, 5e5 patches in all over 297 epochs.
-_PAPER = {
-    "epochs": 297,
-    "steps_per_epoch": 40,
-    "batch_size": 42,
-    "patch": 256,
-    "learning_rate": 2e-3,
-    "filters": 64,
-    "depth": 8,
-    "discriminator_filters": 64,
-    "bottleneck_norm": True,
-    "dropout": 0.5,
-}
-
-
-def recipe_of_size(size: str, **changes) -> CycleGANRecipe:
-    """Return the recipe of a size.
-
-    Parameters
-    ----------
-    size : str
-        ``"zoo"`` (for a CPU) or ``"paper"`` (for a GPU).
-    **changes
-        Fields that differ.
-
-    Returns
-    -------
-    CycleGANRecipe
-
-    Raises
-    ------
-    ValueError
-        For an unknown size.
-    """
-    sizes = {"zoo": {}, "paper": _PAPER}
-    if size not in sizes:
-        raise ValueError(f"size is {' or '.join(sizes)}. Received: {size!r}")
-    return CycleGANRecipe(**{**sizes[size], **changes})
+from stemzoo.training.state import TrainingState, tensorboard_log
+from stemzoo.training.strategy import check_same_epoch, fit_on_replicas, is_chief, on_replicas
 
 
 @keras.saving.register_keras_serializable(package="stemzoo")
@@ -149,92 +69,6 @@ class StopOnNaN(keras.callbacks.Callback):
                 )
 
 
-def _stack(images: Sequence[np.ndarray], patch: int, domain: str):
-    """Images of one domain as one array, scaled as a group, with the size of each."""
-    for i, image in enumerate(images):
-        if np.ndim(image) != 2 or min(np.shape(image)) < patch:
-            raise ValueError(
-                f"The {domain} image {i} must be 2-D and at least {patch} px on each side, the "
-                f"size of a patch. Received: {np.shape(image)}"
-            )
-    scaled = rescale_group(images)
-    shapes = np.array([image.shape for image in scaled])
-    stack = np.zeros((len(scaled), *shapes.max(0)), np.float32)
-    for i, image in enumerate(scaled):
-        stack[i, : image.shape[0], : image.shape[1]] = image
-    return tf.constant(stack), tf.constant(shapes, tf.int32)
-
-
-def _random_patch(stack, shapes, size: int, seed):
-    """Random square of a random image, rotated by a multiple of 90° and flipped at random."""
-    draws = tf.random.stateless_uniform((5,), seed)
-    image = tf.cast(draws[0] * tf.cast(tf.shape(stack)[0], tf.float32), tf.int32)
-    room = tf.cast(shapes[image] - size + 1, tf.float32)
-    start = tf.cast(draws[1:3] * room, tf.int32)
-    patch = tf.slice(stack, [image, start[0], start[1]], [1, size, size])[0]
-    patch = tf.image.rot90(patch[..., None], tf.cast(draws[3] * 4, tf.int32))
-    return tf.cond(draws[4] < 0.5, lambda: patch[:, ::-1], lambda: patch)
-
-
-def patch_dataset(
-    experimental: Sequence[np.ndarray],
-    simulated: Sequence[np.ndarray],
-    recipe: CycleGANRecipe,
-    *,
-    first_step: int = 0,
-) -> tf.data.Dataset:
-    """Random pairs of unpaired patches, one batch of both domains a step.
-
-    The patches of a step depend on the recipe's seed and the step alone, so that a training goes on
-    with the same data.
-
-    Parameters
-    ----------
-    experimental, simulated : sequence of ndarray of shape (M, N)
-        Raw images, each at least as large as a patch.
-    recipe : CycleGANRecipe
-        Sizes, noise and seed.
-    first_step : int
-        Step to start at.
-
-    Returns
-    -------
-    tf.data.Dataset
-        Pairs of float32 (batch, patch, patch, 1) in [-1, 1], simulated ones with noise.
-
-    Raises
-    ------
-    ValueError
-        If a domain is empty or an image smaller than a patch.
-    """
-    if not len(experimental) or not len(simulated):
-        raise ValueError(
-            "Expected at least one image of each domain. Received: "
-            f"{len(experimental)} experimental, {len(simulated)} simulated"
-        )
-    size = recipe.patch
-    domains = [
-        _stack(experimental, size, "experimental"),
-        _stack(simulated, size, "simulated"),
-    ]
-
-    def pair(index):
-        seeds = tf.random.experimental.stateless_split([recipe.seed, index], 3)
-        real, clean = (
-            _random_patch(*domain, size, seed)
-            for domain, seed in zip(domains, (seeds[0], seeds[1]), strict=True)
-        )
-        noise = recipe.noise * tf.random.stateless_normal((size, size, 1), seeds[2])
-        return real, clean + noise
-
-    first = first_step * recipe.batch_size
-    last = recipe.epochs * recipe.steps_per_epoch * recipe.batch_size
-    patches = tf.data.Dataset.range(first, last, output_type=tf.int32).map(
-        pair, num_parallel_calls=tf.data.AUTOTUNE
-    )
-    return patches.batch(recipe.batch_size, drop_remainder=True).prefetch(2)
-
-
 def train_cyclegan(
     experimental: Sequence[np.ndarray],
     simulated: Sequence[np.ndarray],
@@ -243,10 +77,13 @@ def train_cyclegan(
     sampling: float,
     material: str | None = None,
     session: str | None = None,
+    rotation: Sequence[float] | None = None,
     model: CycleGANSTEM | None = None,
     out=None,
     samples_every: int = 5,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    strategy: tf.distribute.Strategy | None = None,
+    tensorboard=None,
 ) -> CycleGANSTEM:
     """Train a CycleGAN between a session's images and simulations.
 
@@ -261,26 +98,40 @@ def train_cyclegan(
         Pixel size [Å/px].
     material, session : str, optional
         What the images show, for the model's configuration.
+    rotation : pair of float, optional
+        Mean and standard deviation of the lattices' orientation [degrees], for the same.
     model : CycleGANSTEM, optional
-        Start from these weights instead of new ones.
+        Train this one, see `CycleGANSTEM.successor`, instead of a new one.
     out : path-like, optional
         Folder for log, loss plot and the state from which a killed run goes on when called again
-        with the same arguments.
+        with the same arguments. With workers on several hosts, all must see it; the chief writes.
     samples_every : int
         Number of epochs from one sample picture in `out` to the next.
     callbacks : sequence of keras.callbacks.Callback
         More callbacks.
+    strategy : tf.distribute.Strategy, optional
+        From `make_strategy`. Each batch of the recipe is split evenly among its devices, with the
+        losses and weights of one device that sees the whole batch (but replicas share their dropout
+        masks).
+    tensorboard : path-like, optional
+        Folder for the losses in TensorBoard's format.
 
     Returns
     -------
     CycleGANSTEM
+        In memory of this process, also under a strategy.
 
     Raises
     ------
     ValueError
-        If a domain is empty or an image smaller than a patch.
+        If a domain is empty, an image smaller than a patch or a batch not a multiple of the number
+        of devices; if the workers see different folders.
     FloatingPointError
         If a loss is not finite; the last saved epoch stays.
+    ConnectionError
+        If another worker has stopped; the last saved epoch stays.
+    ModuleNotFoundError
+        If TensorBoard is asked for but not installed.
 
     References
     ----------
@@ -293,47 +144,74 @@ def train_cyclegan(
     recipe = recipe or CycleGANRecipe()
     keras.utils.set_random_seed(recipe.seed)
     if model is None:
-        model = CycleGANSTEM(
-            filters=recipe.filters,
-            depth=recipe.depth,
-            discriminator_filters=recipe.discriminator_filters,
-            patch_size=recipe.patch,
-            fft_discriminators=recipe.fft_discriminators,
-            bottleneck_norm=recipe.bottleneck_norm,
-            dropout=recipe.dropout,
-            sampling=sampling,
-            material=material,
-            session=session,
-        )
+        model = _new_model(recipe, sampling, material, session, rotation)
+    trained = model if strategy is None else on_replicas(model, strategy, recipe.batch_size)
+    _compile(trained, recipe, strategy)
+    callbacks = [StopOnNaN(), *callbacks]
+    if tensorboard is not None and is_chief(strategy):
+        callbacks.append(tensorboard_log(tensorboard))
+    done = 0
+    if out is not None:
+        state = TrainingState(out, writes=is_chief(strategy))
+        done = state.restore(trained)
+        callbacks.append(state)
+        if strategy is not None:
+            check_same_epoch(strategy, done, out)
+        if is_chief(strategy):
+            patches = patch_dataset(experimental, simulated, recipe)
+            callbacks.append(_start_folder(Path(out), recipe, patches, samples_every))
+    data = patch_dataset(experimental, simulated, recipe, first_step=done * recipe.steps_per_epoch)
+    _fit(trained, data, recipe, done, strategy, callbacks)
+    if strategy is not None:
+        model.set_weights(trained.get_weights())
+    return model
+
+
+def _new_model(recipe: CycleGANRecipe, sampling, material, session, rotation) -> CycleGANSTEM:
+    return CycleGANSTEM(
+        filters=recipe.filters,
+        depth=recipe.depth,
+        discriminator_filters=recipe.discriminator_filters,
+        patch_size=recipe.patch,
+        fft_discriminators=recipe.fft_discriminators,
+        bottleneck_norm=recipe.bottleneck_norm,
+        dropout=recipe.dropout,
+        sampling=sampling,
+        material=material,
+        session=session,
+        rotation=rotation,
+    )
+
+
+def _compile(model: CycleGANSTEM, recipe: CycleGANRecipe, strategy) -> None:
     schedule = ConstantThenLinear(recipe.learning_rate, recipe.epochs * recipe.steps_per_epoch)
     average = {"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}
-    model.compile(
-        keras.optimizers.Adam(schedule, beta_1=0.5, **average),
-        keras.optimizers.Adam(schedule, beta_1=0.5),
-    )
-    callbacks = [StopOnNaN(), *callbacks]
-    first = 0
-    if out is not None:
-        folder = Path(out)
-        folder.mkdir(parents=True, exist_ok=True)
-        state = TrainingState(folder)
-        first = state.restore(model)
-        io.write_text(folder / "recipe.json", json.dumps(asdict(recipe), indent=1) + "\n")
-        real, clean = next(iter(patch_dataset(experimental, simulated, recipe)))
-        pictures = real[0, ..., 0].numpy(), clean[0, ..., 0].numpy()
-        callbacks += [state, SamplePictures(*pictures, folder, samples_every)]
-    data = patch_dataset(experimental, simulated, recipe, first_step=first * recipe.steps_per_epoch)
-    model.fit(
-        data,
-        epochs=recipe.epochs,
-        initial_epoch=first,
-        steps_per_epoch=recipe.steps_per_epoch,
-        shuffle=False,
-        callbacks=callbacks,
-        verbose=0,
-    )
+    with nullcontext() if strategy is None else strategy.scope():
+        model.compile(
+            keras.optimizers.Adam(schedule, beta_1=0.5, **average),
+            keras.optimizers.Adam(schedule, beta_1=0.5),
+        )
+
+
+def _start_folder(folder: Path, recipe: CycleGANRecipe, patches, every: int) -> SamplePictures:
+    """Write down the recipe and choose the patches of the sample pictures."""
+    io.write_text(folder / "recipe.json", json.dumps(asdict(recipe), indent=1) + "\n")
+    real, clean = next(iter(patches))
+    return SamplePictures(real[0, ..., 0].numpy(), clean[0, ..., 0].numpy(), folder, every)
+
+
+def _fit(model, data, recipe: CycleGANRecipe, done: int, strategy, callbacks) -> None:
+    """Train from an epoch on and end with the averaged weights, if the recipe averages."""
+    length = {
+        "epochs": recipe.epochs,
+        "initial_epoch": done,
+        "steps_per_epoch": recipe.steps_per_epoch,
+    }
+    if strategy is None:
+        model.fit(data, shuffle=False, callbacks=callbacks, verbose=0, **length)
+    else:
+        fit_on_replicas(model, data, strategy, callbacks=callbacks, **length)
     if recipe.ema:
         model.generator_optimizer.finalize_variable_values(
             [v for network in model.generators for v in network.trainable_variables]
         )
-    return model

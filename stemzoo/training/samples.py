@@ -45,4 +45,6 @@ class SamplePictures(keras.callbacks.Callback):
 
     @staticmethod
     def _apply(network, image: np.ndarray) -> np.ndarray:
-        return network.predict_on_batch(image[None, ..., None])[0, ..., 0]
+        # Not `predict`: of several workers only the chief draws, and it would wait for the others.
+        generated = network(image[None, ..., None], training=False)
+        return keras.ops.convert_to_numpy(generated)[0, ..., 0]

@@ -1,5 +1,6 @@
 """What a training leaves behind: a state to go on from, and a log."""
 
+import importlib.util
 import json
 import logging
 from collections.abc import Sequence
@@ -24,12 +25,19 @@ class TrainingState(keras.callbacks.Callback):
     Parameters
     ----------
     folder : path-like
-        Where `training_state.npz`, `training_log.csv` and `training_log.png` go.
+        Where `training_state.npz`, `training_log.csv` and `training_log.png` go; made if it does
+        not exist.
+    writes : bool
+        Whether this process writes. Of several workers only the chief does, but all must have this
+        callback: they read the state of their metrics together.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, *, writes: bool = True):
         super().__init__()
         self.folder = Path(folder)
+        self.writes = writes
+        if writes:
+            self.folder.mkdir(parents=True, exist_ok=True)
         self.rows: list[dict[str, float]] = []
 
     def _optimizers(self) -> tuple[keras.optimizers.Optimizer, ...]:
@@ -73,7 +81,8 @@ class TrainingState(keras.callbacks.Callback):
                 variable.assign(state[f"v{i}"])
             self.rows = json.loads(str(state["log"]))
         # A run may have been killed between the writing of its state and of its log.
-        write_log(self.folder, self.rows)
+        if self.writes:
+            write_log(self.folder, self.rows)
         log.info("resuming %s after epoch %d", self.folder, len(self.rows))
         return len(self.rows)
 
@@ -83,9 +92,37 @@ class TrainingState(keras.callbacks.Callback):
         values = {key: float(value) for key, value in (logs or {}).items()}
         self.rows.append({"epoch": epoch + 1, "learning_rate": rate, **values})
         arrays = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
+        if not self.writes:
+            return
         with io.atomic_path(self.folder / STATE_FILE) as temporary, open(temporary, "wb") as file:
             np.savez(file, log=json.dumps(self.rows), **arrays)
         write_log(self.folder, self.rows)
+
+
+def tensorboard_log(folder) -> keras.callbacks.TensorBoard:
+    """Write the losses of each epoch for TensorBoard.
+
+    Parameters
+    ----------
+    folder : path-like
+        What `tensorboard --logdir` is to be given.
+
+    Returns
+    -------
+    keras.callbacks.TensorBoard
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If TensorBoard is not installed.
+    """
+    # TensorFlow would say so only at the end of the first epoch.
+    if importlib.util.find_spec("tensorboard") is None:
+        raise ModuleNotFoundError(
+            "Logs for TensorBoard need its package; run: pip install tensorboard. Received: no "
+            "module named 'tensorboard'"
+        )
+    return keras.callbacks.TensorBoard(folder, write_graph=False)
 
 
 def write_log(folder: Path, rows: Sequence[dict[str, float]]) -> None:

@@ -210,7 +210,7 @@ def _download(repo_id: str, commit: str, name: str, offline: bool) -> Path:
     from huggingface_hub import constants, hf_hub_download
 
     try:
-        with _one_voice():
+        with one_voice():
             path = hf_hub_download(
                 repo_id,
                 name,
@@ -226,7 +226,7 @@ def _download(repo_id: str, commit: str, name: str, offline: bool) -> Path:
 
 
 @contextmanager
-def _one_voice():
+def one_voice():
     """Keep the client's two lines for each of its tries from the log; one line tells the end."""
     client = logging.getLogger("huggingface_hub")
     level = client.level

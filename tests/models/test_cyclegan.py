@@ -208,3 +208,15 @@ def test_a_folder_without_discriminators_translates_the_same(tmp_path):
     twin = stemzoo.load(tmp_path)
     for a, b in zip(values(model.generators), values(twin.generators), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_successor_has_the_same_weights_and_another_session():
+    model = small(session="dayA")
+    other = model.successor(session="dayB", sampling=0.3)
+    assert (other.session, other.sampling) == ("dayB", 0.3)
+    for mine, its in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, its)
+    other.exp_to_sim.trainable_variables[0].assign_add(other.exp_to_sim.trainable_variables[0])
+    assert not np.array_equal(model.get_weights()[0], other.get_weights()[0])
+    with pytest.raises(ValueError):  # noqa: PT011 - the words are Keras'
+        model.successor(filters=8)

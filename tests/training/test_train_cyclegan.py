@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 
 import keras
@@ -7,7 +8,9 @@ import tensorflow as tf
 
 from stemzoo import io
 from stemzoo.training import CycleGANRecipe, cyclegan, train_cyclegan
-from stemzoo.training.cyclegan import ConstantThenLinear, patch_dataset
+from stemzoo.training.cyclegan import ConstantThenLinear
+from stemzoo.training.patches import patch_dataset
+from stemzoo.training.state import tensorboard_log
 
 TINY = CycleGANRecipe(
     epochs=3,
@@ -61,6 +64,23 @@ def test_simulated_patches_get_noise_and_experimental_ones_do_not():
     assert len(np.unique(real)) == 2
     residual = np.abs(simulated.numpy()) - np.abs(real.numpy()).mean()
     assert np.std(residual) == pytest.approx(0.1, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("rotations", "directions"), [(False, {"rows"}), (True, {"rows", "columns"})]
+)
+def test_streaks_keep_their_direction_unless_patches_are_rotated(rotations, directions):
+    ramp = np.arange(60.0)[:, None] * np.ones(60)  # rows are constant
+    recipe = CycleGANRecipe(
+        epochs=8, steps_per_epoch=1, batch_size=8, patch=32, noise=0.0, rotations=rotations
+    )
+    found, slopes = set(), set()
+    for real, _ in patch_dataset([ramp], [ramp], recipe):
+        for patch in real.numpy()[..., 0]:
+            found.add("rows" if np.ptp(patch[0]) == 0 else "columns")
+            slopes.add(np.sign(patch[-1, -1] - patch[0, 0]))
+    assert found == directions
+    assert slopes == {-1, 1}  # flipped half of the time
 
 
 @pytest.mark.parametrize(
@@ -127,3 +147,24 @@ def test_weights_average_is_what_the_training_ends_with():
 def test_data_pipeline_is_a_tensorflow_one():
     assert isinstance(patch_dataset(*domains(), TINY), tf.data.Dataset)
     assert cyclegan.CycleGANRecipe().noise == 0.1
+
+
+def test_without_tensorboard_one_line_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(ModuleNotFoundError, match="pip install tensorboard"):
+        train_cyclegan(*domains(), TINY, sampling=0.2, tensorboard=tmp_path / "tensorboard")
+
+
+def test_tensorboard_gets_the_losses_of_each_epoch(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    model = cyclegan.CycleGANSTEM(filters=2, depth=2, discriminator_filters=2, patch_size=32)
+    model.compile()
+    calls = keras.callbacks.CallbackList([tensorboard_log(tmp_path)], model=model)
+    calls.on_train_begin()
+    for epoch, loss in enumerate((2.0, 1.5)):
+        calls.on_train_batch_end(0, {"cycle": loss})
+        calls.on_epoch_end(epoch, {"cycle": loss})
+    calls.on_train_end()
+    events = accumulator.EventAccumulator(str(tmp_path / "train")).Reload()
+    found = [tf.make_ndarray(event.tensor_proto) for event in events.Tensors("epoch_cycle")]
+    assert found == [2.0, 1.5]

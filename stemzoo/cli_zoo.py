@@ -1,0 +1,188 @@
+"""The zoo's verbs: one function each, a thin door to one library function."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stemzoo.terminal import complain, print_table, start_keras
+
+app = typer.Typer()
+
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="See 'stemzoo list'.")]
+_Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+@app.command()
+def info(
+    source: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the zoo, or a model folder.")
+    ],
+    as_json: _Json = False,
+):
+    """Show what is known of weights; nothing is fetched."""
+    from stemzoo.zoo.information import describe_weights
+
+    found = describe_weights(source)
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    for key, value in found.items():
+        if key == "files":
+            print_table(
+                ("file", "bytes", "sha256"),
+                [(f["name"], str(f["size"]), f["sha256"]) for f in value],
+            )
+        elif value not in (None, "", (), {}):
+            text = value if isinstance(value, str) else json.dumps(value)
+            typer.echo(f"{key}: {text}")
+
+
+@app.command()
+def cite(name: _Name):
+    """Print BibTeX of what a use of weights should cite."""
+    from stemzoo.citations import bibtex_of
+    from stemzoo.registry import find_weights
+
+    typer.echo(bibtex_of(find_weights(name)))
+
+
+@app.command()
+def download(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME...", help="Names of the zoo, or hf://user/repository."),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All weights of the zoo.")] = False,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder for model folders; else they stay in the cache.")
+    ] = None,
+):
+    """Bring weights to this machine and check them: for work without a network, or a mirror."""
+    from stemzoo.registry import list_weights
+    from stemzoo.zoo.copying import copy_weights
+
+    if bool(names) == everything:
+        raise ValueError("expected NAME or --all. Received: " + ("both" if names else "neither"))
+    names = [entry.name for entry in list_weights()] if everything else names
+    _each(names, lambda name: typer.echo(f"{name}: {copy_weights(name, to)}"))
+
+
+def _each(names, act) -> None:
+    """Go on with the other names after one that fails, which is one line; end with code 2 then."""
+    failed = False
+    for name in names:
+        try:
+            act(name)
+        except (ValueError, KeyError, OSError) as error:
+            complain(error)
+            failed = True
+    if failed:
+        raise typer.Exit(2)
+
+
+@app.command()
+def verify(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...", help="Names of the zoo, hf://user/repository or model folders."
+        ),
+    ] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="All that are on the Hub, fetched from there.")
+    ] = False,
+):
+    """Compute hashes and golden outputs again; of all bundled weights if no name is given."""
+    from stemzoo.registry import list_weights
+
+    entries = list_weights()
+    revisions = dict.fromkeys(names or [])
+    if published:
+        revisions.update({e.name: e.revision for e in entries if e.revision and e.repo_id})
+    elif not names:
+        revisions = {entry.name: None for entry in entries if entry.bundled}
+    if not revisions:
+        typer.echo("nothing is published yet")
+        return
+    start_keras()
+    from stemzoo import hub
+
+    results = []
+
+    def verify_one(name):
+        results.append(hub.verify(name, revision=revisions[name]))
+        typer.echo(str(results[-1]))
+
+    _each(revisions, verify_one)
+    if not all(result.passed for result in results):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor():
+    """Look at this installation: versions, device, manifest, cache, Hub."""
+    start_keras()
+    from stemzoo.zoo.doctor import examine
+
+    checks = examine()
+    for check in checks:
+        typer.echo(str(check))
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def publish(
+    folder: Annotated[
+        str, typer.Argument(metavar="FOLDER", help="Model folder, or name of bundled weights.")
+    ],
+    repo: Annotated[str, typer.Option(metavar="USER/REPO", help="Repository on the Hub.")],
+    name: Annotated[
+        str | None, typer.Option(help="Name in the zoo; that of the folder if not given.")
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="Readable with a token only.")] = False,
+    create_pr: Annotated[
+        bool, typer.Option("--create-pr", help="Open a pull request on a repository.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check, look and print, but write nothing.")
+    ] = False,
+    new_revision: Annotated[
+        bool, typer.Option("--new-revision", help="Replace other weights of that name.")
+    ] = False,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Manifest to write; that of the package if not given.")
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="SPDX identifier: CC-BY-4.0.")] = None,
+    session: Annotated[str | None, typer.Option(help="What the day is called.")] = None,
+    material: Annotated[str | None, typer.Option(help="Material, for instance wse2.")] = None,
+    summary: Annotated[str | None, typer.Option(help="One line for people.")] = None,
+):
+    """Publish a model folder on the Hugging Face Hub and enter it into the manifest."""
+    if not sys.stderr.isatty():
+        # The client draws its bars for uploads into files, too.
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    start_keras()
+    from stemzoo.zoo.publishing import publish
+
+    done = publish(
+        folder,
+        repo=repo,
+        name=name,
+        private=private,
+        create_pr=create_pr,
+        dry_run=dry_run,
+        new_revision=new_revision,
+        manifest=manifest,
+        licence=licence,
+        session=session,
+        material=material,
+        summary=summary,
+    )
+    typer.echo(str(done))
+    if dry_run:
+        typer.echo(f"\n{done.card}")

@@ -1,0 +1,97 @@
+"""Random unpaired patches of experimental and simulated images, as a TensorFlow dataset."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from stemzoo.preprocessing import rescale_group
+from stemzoo.training.recipe import CycleGANRecipe
+
+
+def _stack(images: Sequence[np.ndarray], patch: int, domain: str):
+    """Images of one domain as one array, scaled as a group, with the size of each."""
+    for i, image in enumerate(images):
+        if np.ndim(image) != 2 or min(np.shape(image)) < patch:
+            raise ValueError(
+                f"The {domain} image {i} must be 2-D and at least {patch} px on each side, the "
+                f"size of a patch. Received: {np.shape(image)}"
+            )
+    scaled = rescale_group(images)
+    shapes = np.array([image.shape for image in scaled])
+    stack = np.zeros((len(scaled), *shapes.max(0)), np.float32)
+    for i, image in enumerate(scaled):
+        stack[i, : image.shape[0], : image.shape[1]] = image
+    return tf.constant(stack), tf.constant(shapes, tf.int32)
+
+
+def _random_patch(stack, shapes, recipe: CycleGANRecipe, seed):
+    """Random square of a random image, flipped and perhaps rotated at random."""
+    size = recipe.patch
+    draws = tf.random.stateless_uniform((5,), seed)
+    image = tf.cast(draws[0] * tf.cast(tf.shape(stack)[0], tf.float32), tf.int32)
+    room = tf.cast(shapes[image] - size + 1, tf.float32)
+    start = tf.cast(draws[1:3] * room, tf.int32)
+    patch = tf.slice(stack, [image, start[0], start[1]], [1, size, size])[0][..., None]
+    if recipe.rotations:
+        patch = tf.image.rot90(patch, tf.cast(draws[3] * 4, tf.int32))
+    return tf.cond(draws[4] < 0.5, lambda: patch[::-1], lambda: patch)
+
+
+def patch_dataset(
+    experimental: Sequence[np.ndarray],
+    simulated: Sequence[np.ndarray],
+    recipe: CycleGANRecipe,
+    *,
+    first_step: int = 0,
+) -> tf.data.Dataset:
+    """Random pairs of unpaired patches, one batch of both domains a step.
+
+    The patches of a step depend on the recipe's seed and the step alone, so that a training goes on
+    with the same data.
+
+    Parameters
+    ----------
+    experimental, simulated : sequence of ndarray of shape (M, N)
+        Raw images, each at least as large as a patch.
+    recipe : CycleGANRecipe
+        Sizes, noise and seed.
+    first_step : int
+        Step to start at.
+
+    Returns
+    -------
+    tf.data.Dataset
+        Pairs of float32 (batch, patch, patch, 1) in [-1, 1], simulated ones with noise.
+
+    Raises
+    ------
+    ValueError
+        If a domain is empty or an image smaller than a patch.
+    """
+    if not len(experimental) or not len(simulated):
+        raise ValueError(
+            "Expected at least one image of each domain. Received: "
+            f"{len(experimental)} experimental, {len(simulated)} simulated"
+        )
+    size = recipe.patch
+    domains = [
+        _stack(experimental, size, "experimental"),
+        _stack(simulated, size, "simulated"),
+    ]
+
+    def pair(index):
+        seeds = tf.random.experimental.stateless_split([recipe.seed, index], 3)
+        real, clean = (
+            _random_patch(*domain, recipe, seed)
+            for domain, seed in zip(domains, (seeds[0], seeds[1]), strict=True)
+        )
+        noise = recipe.noise * tf.random.stateless_normal((size, size, 1), seeds[2])
+        return real, clean + noise
+
+    first = first_step * recipe.batch_size
+    last = recipe.epochs * recipe.steps_per_epoch * recipe.batch_size
+    patches = tf.data.Dataset.range(first, last, output_type=tf.int32).map(
+        pair, num_parallel_calls=tf.data.AUTOTUNE
+    )
+    return patches.batch(recipe.batch_size, drop_remainder=True).prefetch(2)

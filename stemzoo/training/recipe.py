@@ -1,0 +1,89 @@
+"""Recipes of CycleGAN trainings: every number that a run can be told by."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CycleGANRecipe:
+    """How to train a `CycleGANSTEM`; the defaults are the zoo's.
+
+    Parameters
+    ----------
+    epochs, steps_per_epoch : int
+        Length of the training.
+    batch_size, patch : int
+        Patches of each domain per step and their edge [px].
+    learning_rate : float
+        Of Adam (β1 = 0.5), constant for the first half of the steps, then falling linearly to zero.
+    noise : float
+        Standard deviation of Gaussian noise that is added to simulated patches in [-1, 1], so that
+        the generator has something to make noise of.
+    ema : float
+        Momentum of a moving average of the generators' weights, which the trained model ends with;
+        0 for none.
+    filters, depth, discriminator_filters, fft_discriminators, bottleneck_norm, dropout
+        As in `CycleGANSTEM`.
+    rotations : bool
+        Whether patches are rotated by multiples of 90° and flipped along both axes. Without it they
+        are flipped upside down only, which leaves the direction of the scan, and so the streaks of
+        detector lag and line jitter, as they are in the session.
+    seed : int
+        Names the run: initial weights, order and augmentation of the data.
+    """
+
+    epochs: int = 40
+    steps_per_epoch: int = 50
+    batch_size: int = 8
+    patch: int = 128
+    learning_rate: float = 2e-4
+    noise: float = 0.1
+    ema: float = 0.0
+    filters: int = 16
+    depth: int = 5
+    discriminator_filters: int = 16
+    fft_discriminators: bool = True
+    bottleneck_norm: bool = False
+    dropout: float = 0.0
+    rotations: bool = False
+    seed: int = 0
+
+
+# Sizes of the paper: 256² patches, batches of 42, 5e5 patches in all over 297 epochs.
+_PAPER = {
+    "epochs": 297,
+    "steps_per_epoch": 40,
+    "batch_size": 42,
+    "patch": 256,
+    "learning_rate": 2e-3,
+    "filters": 64,
+    "depth": 8,
+    "discriminator_filters": 64,
+    "bottleneck_norm": True,
+    "dropout": 0.5,
+    "rotations": True,
+}
+
+
+def recipe_of_size(size: str, **changes) -> CycleGANRecipe:
+    """Return the recipe of a size.
+
+    Parameters
+    ----------
+    size : str
+        ``"zoo"`` (for a CPU) or ``"paper"`` (for a GPU).
+    **changes
+        Fields that differ.
+
+    Returns
+    -------
+    CycleGANRecipe
+
+    Raises
+    ------
+    ValueError
+        For an unknown size.
+    """
+    sizes = {"zoo": {}, "paper": _PAPER}
+    if size not in sizes:
+        raise ValueError(f"size is {' or '.join(sizes)}. Received: {size!r}")
+    return CycleGANRecipe(**{**sizes[size], **changes})

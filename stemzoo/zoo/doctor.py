@@ -1,0 +1,133 @@
+"""Look at an installation: versions, device, manifest, cache and Hub."""
+
+import os
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from stemzoo import __version__
+from stemzoo.registry import list_weights, manifest_path
+from stemzoo.zoo.cache import hub_cache, is_offline
+
+PACKAGES = ("keras", "tensorflow", "huggingface-hub", "numpy", "scipy", "h5py")
+# The paper's networks with discriminators, and room to spare [bytes].
+ENOUGH_SPACE = 2 * 10**9
+TIMEOUT = 10.0  # [s]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Parameters
+    ----------
+    name : str
+        What.
+    ok : bool
+        Whether it is as it should be.
+    text : str
+        What was found, and what to do where it is not.
+    """
+
+    name: str
+    ok: bool
+    text: str
+
+    def __str__(self) -> str:
+        return f"{'ok' if self.ok else 'NO':2}  {self.name:<9} {self.text}"
+
+
+def examine() -> list[Check]:
+    r"""Look at everything that stemzoo needs.
+
+    Returns
+    -------
+    list of Check
+
+    Examples
+    --------
+    >>> print(*examine(), sep="\n")  # doctest: +SKIP
+    ok  versions  stemzoo 0.1.0, python 3.12.3, keras 3.15.1, ...
+    """
+    return [_versions(), _device(), _manifest(), _cache(), _hub()]
+
+
+def _versions() -> Check:
+    found = {"stemzoo": __version__, "python": platform.python_version()}
+    missing = []
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            missing.append(name)
+    text = ", ".join(f"{name} {number}" for name, number in found.items())
+    if missing:
+        text += f"; missing: pip install {' '.join(missing)}"
+    return Check("versions", not missing, text)
+
+
+def _device() -> Check:
+    try:
+        import keras
+        import tensorflow as tf
+    except ImportError as error:
+        return Check("device", False, f"{error}. Install stemzoo again.")
+    backend = keras.backend.backend()
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    text = f"{gpus} GPU, " if gpus else "no GPU, "
+    text += f"{os.cpu_count()} CPU cores, keras on {backend}"
+    if backend != "tensorflow":
+        text += "; training needs KERAS_BACKEND=tensorflow"
+    return Check("device", backend == "tensorflow", text)
+
+
+def _manifest() -> Check:
+    try:
+        entries = list_weights()
+        path = manifest_path()
+    except (OSError, ValueError) as error:
+        return Check("manifest", False, str(error))
+    bundled = sum(entry.bundled for entry in entries)
+    published = sum(entry.revision is not None for entry in entries)
+    text = f"{path}: {len(entries)} weights, {bundled} in the package, {published} on the Hub"
+    return Check("manifest", True, f"{text}; 'stemzoo verify' checks their bytes")
+
+
+def _cache() -> Check:
+    path = hub_cache()
+    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    free = shutil.disk_usage(there).free
+    text = f"{path}: {free / 1e9:.1f} GB free"
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        return Check("cache", False, f"{text}; cannot be written to: set STEMZOO_HOME or HF_HOME")
+    if free < ENOUGH_SPACE:
+        return Check("cache", False, f"{text}; too little: set STEMZOO_HOME or HF_HOME")
+    return Check("cache", True, text)
+
+
+def _hub() -> Check:
+    from huggingface_hub import constants, errors, get_session, get_token
+    from huggingface_hub.utils import build_hf_headers
+
+    place = constants.ENDPOINT
+    if is_offline():
+        return Check("hub", True, f"{place}: not asked, STEMZOO_OFFLINE or HF_HUB_OFFLINE is set")
+    try:
+        url = f"{place}/api/whoami-v2"
+        answer = get_session().get(url, headers=build_hf_headers(), timeout=TIMEOUT)
+    except (OSError, errors.HTTPError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        text = f"{place}: {reason}; check network, HF_ENDPOINT, proxy. Bundled weights need no Hub."
+        return Check("hub", False, text)
+    if get_token() is None:
+        who = "no token, which private repositories and publishing need"
+        return Check("hub", answer.status_code == 401, f"{place}: {answer.status_code}, {who}")
+    if answer.status_code != 200:
+        text = f"{place}: {answer.status_code} for your token; renew it with 'hf auth login'"
+        return Check("hub", False, text)
+    try:
+        who = answer.json().get("name")
+    except ValueError:
+        return Check("hub", False, f"{place}: no Hub; check HF_ENDPOINT")
+    return Check("hub", True, f"{place}: logged in as {who}")

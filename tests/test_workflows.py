@@ -1,0 +1,207 @@
+"""What runs elsewhere: workflows, their script, and the commands that documents name."""
+
+import dataclasses
+import hashlib
+import importlib.util
+import json
+import re
+import shlex
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from stemzoo import registry
+from stemzoo.cli import app
+
+ROOT = Path(__file__).parent.parent
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def read(path):
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def steps(path):
+    return [step for job in read(path)["jobs"].values() for step in job["steps"]]
+
+
+def test_there_is_a_workflow_for_tests_weights_and_releases():
+    assert [path.stem for path in WORKFLOWS] == ["release", "tests", "weights"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_has_what_github_asks_for(path):
+    content = read(path)
+    # YAML 1.1 reads the key `on` as true.
+    assert set(content) == {"name", True, "permissions", "jobs"}
+    for job in content["jobs"].values():
+        assert job["runs-on"] == "ubuntu-latest"
+        assert set(job.get("needs", "").split()) <= set(content["jobs"])
+        for step in job["steps"]:
+            assert ("uses" in step) != ("run" in step)
+            assert re.fullmatch(r"[\w-]+/[\w-]+@(v\d+|release/v1)", step.get("uses", "a/b@v1"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_runs_commands_that_exist(path):
+    for step in steps(path):
+        words = shlex.split(step.get("run", ""))
+        if words[:1] == ["stemzoo"]:
+            parse(words)
+        for word in words:
+            if word.startswith((".ci/", ".github/")):
+                assert (ROOT / word).is_file()
+
+
+def test_the_tests_run_on_the_versions_that_the_package_promises():
+    (job,) = read(ROOT / ".github" / "workflows" / "tests.yml")["jobs"].values()
+    versions = [c.split(" :: ")[2] for c in PROJECT["classifiers"] if "Python :: 3." in c]
+    assert job["strategy"]["matrix"]["python"] == versions
+    assert PROJECT["requires-python"] == f">={versions[0]}"
+
+
+# Commands in documents.
+
+
+def parse(words):
+    """Parse a command as stemzoo does, without running it."""
+    command, rest = get_command(app), words[1:]
+    while hasattr(command, "commands"):
+        assert rest, words
+        assert rest[0] in command.commands, words
+        command, rest = command.commands[rest[0]], rest[1:]
+    command.make_context(command.name, list(rest))
+
+
+def commands(path):
+    text = path.read_text(encoding="utf-8")
+    lines = re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    joined = "".join(lines).replace("\\\n", " ").splitlines()
+    return [line.removeprefix("$ ") for line in joined if re.match(r"(\$ )?stemzoo ", line)]
+
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "examples").glob("*.md"))]
+COMMANDS = [(path.name, line) for path in DOCUMENTS for line in commands(path)]
+
+
+def test_documents_name_commands():
+    assert {"README.md", "publish.md"} <= {name for name, _ in COMMANDS}
+
+
+@pytest.mark.parametrize(("name", "line"), COMMANDS)
+def test_a_command_of_a_document_exists(name, line):
+    parse(shlex.split(line, comments=True))
+
+
+def test_extras_of_documents_exist():
+    for path in [*DOCUMENTS, *(ROOT / "examples").glob("*.py")]:
+        for extra in re.findall(r"pip install '(?:stemzoo|\.)\[(\w+)\]'", path.read_text("utf-8")):
+            assert extra in PROJECT["optional-dependencies"], path
+
+
+# The schema of the manifest.
+
+SCHEMA = json.loads((ROOT / "weights_manifest.schema.json").read_text(encoding="utf-8"))
+ENTRY = SCHEMA["$defs"]["weights"]
+
+
+def test_the_schema_knows_the_fields_of_an_entry():
+    fields = {field.name: field for field in dataclasses.fields(registry.WeightsEntry)}
+    assert set(ENTRY["properties"]) == set(fields)
+    missing = dataclasses.MISSING
+    needed = {n for n, f in fields.items() if f.default is missing and f.default_factory is missing}
+    assert set(ENTRY["required"]) == needed
+    assert SCHEMA["properties"]["format"]["const"] == registry.MANIFEST_FORMAT
+    assert SCHEMA["$defs"]["name"]["pattern"] == f"^{registry.PLAIN_NAME.pattern}$"
+
+
+def test_the_manifest_is_what_the_schema_says():
+    content = json.loads(registry.manifest_path().read_text(encoding="utf-8"))
+    assert set(content) == set(SCHEMA["required"])
+    kinds = {"string": str, "null": type(None), "boolean": bool, "object": dict, "array": list}
+    for entry in content["weights"]:
+        assert set(ENTRY["required"]) <= set(entry) <= set(ENTRY["properties"])
+        for key, value in entry.items():
+            rule = ENTRY["properties"][key]
+            rule = SCHEMA["$defs"][rule["$ref"].split("/")[-1]] if "$ref" in rule else rule
+            if "enum" in rule:
+                assert value in rule["enum"]
+                continue
+            types = [rule["type"]] if isinstance(rule["type"], str) else rule["type"]
+            assert isinstance(value, tuple(kinds[name] for name in types)), key
+            if isinstance(value, str) and "pattern" in rule:
+                assert re.search(rule["pattern"], value)
+        file_rule = ENTRY["properties"]["files"]["additionalProperties"]
+        for facts in entry["files"].values():
+            assert set(facts) == set(file_rule["required"])
+            assert re.search(file_rule["properties"]["sha256"]["pattern"], facts["sha256"])
+
+
+# The release's look at a wheel.
+
+
+@pytest.fixture(scope="module")
+def check_wheel():
+    path = ROOT / ".github" / "check_wheel.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def write_wheel(path, *, without=(), **changes):
+    digest = hashlib.sha256(b"weights").hexdigest()
+    files = {"model.weights.h5": {"sha256": digest, "size": 7}}
+    entries = [
+        {"name": "fcn", "files": files},
+        {"name": "far", "bundled": False, "files": {"a": 1}},
+    ]
+    contents = {
+        "weights_manifest.json": json.dumps({"weights": entries}),
+        "weights_manifest.schema.json": "{}",
+        "model_cards/fcn.md": "",
+        "weights/fcn/model.weights.h5": "weights",
+        **changes,
+    }
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, content in contents.items():
+            if name not in without:
+                wheel.writestr(f"stemzoo/{name}", content)
+
+
+def test_a_whole_wheel_lacks_nothing(check_wheel, tmp_path):
+    write_wheel(tmp_path / "a.whl")
+    assert check_wheel.missing(tmp_path / "a.whl") == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "weights_manifest.json",
+        "weights_manifest.schema.json",
+        "model_cards/fcn.md",
+        "weights/fcn/model.weights.h5",
+    ],
+)
+def test_what_a_wheel_lacks_is_named(check_wheel, tmp_path, name):
+    write_wheel(tmp_path / "a.whl", without=[name])
+    assert check_wheel.missing(tmp_path / "a.whl") == [f"stemzoo/{name}"]
+
+
+def test_other_bytes_in_a_wheel_are_named(check_wheel, tmp_path):
+    write_wheel(tmp_path / "a.whl", **{"weights/fcn/model.weights.h5": "others"})
+    assert check_wheel.missing(tmp_path / "a.whl") == ["stemzoo/weights/fcn/model.weights.h5"]
+
+
+def test_manifest_schema_and_cards_are_put_into_the_wheel():
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]
+    included = tool["build"]["targets"]["wheel"]["force-include"]
+    names = ("weights_manifest.json", "weights_manifest.schema.json", "model_cards")
+    assert included == {name: f"stemzoo/{name}" for name in names}
+    sdist = tool["build"]["targets"]["sdist"]["include"]
+    assert {f"/{name}" for name in names} <= set(sdist)
