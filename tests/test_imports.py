@@ -17,7 +17,9 @@ FLOORS = {
     **dict.fromkeys(("io", "frames", "pixel_size", "readers", "writers"), 0),
     **dict.fromkeys(("preprocessing", "lattice", "columns", "registry", "metrics", "simulate"), 0),
     **dict.fromkeys(("plotting", "cards", "card_tables", "citations"), 0),
+    **dict.fromkeys(("description", "conditions"), 0),
     "models": 1,
+    "matching": 2,
     **dict.fromkeys(("zoo", "hub", "inference", "translation", "training", "progress"), 2),
     **dict.fromkeys(("evaluation", "evaluation_page"), 2),
     **dict.fromkeys(

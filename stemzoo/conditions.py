@@ -1,0 +1,261 @@
+"""The conditions that weights were trained on: how their frames' features are distributed."""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from stemzoo.description import FEATURES, Description, describe_conditions, medians
+from stemzoo.io import Image
+from stemzoo.simulate.materials import find_material
+
+CONDITIONS = "conditions.json"  # the file in a model folder
+MIN_FRAMES = 12
+
+_FORMAT = 1
+_NAMES = tuple(feature.name for feature in FEATURES)
+_TOLERANCE = np.array([feature.tolerance for feature in FEATURES])
+_FLOOR = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """Distribution of the features of the frames that weights were trained on.
+
+    Parameters
+    ----------
+    session : str
+        Name of the session.
+    material : str
+        Entry of `MATERIALS`.
+    sampling : float
+        Pixel size of the weights [Å/px].
+    frames : int
+        Number of frames with a lattice.
+    area : float
+        Median area of a frame, in tiles.
+    mean : ndarray of shape (F,)
+        Mean features.
+    covariance : ndarray of shape (F, F)
+        Of the features, shrunk, with the squared tolerances added.
+    within : ndarray of shape (F, F)
+        Covariance within a frame, times the area that each part of it had: in smaller images,
+        features scatter more.
+    leave_one_out : ndarray of shape (frames,)
+        Mahalanobis distance of each frame to the others.
+
+    Notes
+    -----
+    Correlations are shrunk towards 0 as Schäfer and Strimmer do (Stat. Appl. Genet. Mol. Biol. 4,
+    32, 2005). An image's distance is its Mahalanobis distance over the median of
+    `leave_one_out`. As features are neither Gaussian nor their covariance known, p is calibrated on
+    the frames: log distances are taken for Gaussian, and p is the chance that one more exceeds
+    that of the image, from Student's t distribution with n - 1 degrees of freedom of
+    (ln d - mean) / (std sqrt(1 + 1/n)) (prediction of one observation: G. J. Hahn, W. Q. Meeker,
+    Statistical Intervals, Wiley 1991).
+    """
+
+    session: str
+    material: str
+    sampling: float
+    frames: int
+    area: float
+    mean: np.ndarray
+    covariance: np.ndarray
+    within: np.ndarray
+    leave_one_out: np.ndarray
+
+    @classmethod
+    def from_frames(
+        cls, frames: Iterable[np.ndarray | Image], *, session: str, material: str, sampling: float
+    ) -> "Conditions":
+        """Describe the frames that weights are trained on.
+
+        Parameters
+        ----------
+        frames : iterable of ndarray of shape (M, N) or Image
+            Frames at the pixel size of the weights, unless an `Image` states another.
+        session, material : str
+            Names.
+        sampling : float
+            Pixel size of the weights [Å/px].
+
+        Returns
+        -------
+        Conditions
+
+        Raises
+        ------
+        ValueError
+            If fewer than 12 frames show a lattice.
+
+        Examples
+        --------
+        >>> frames = [frame.image for frame in simulate_session(...)]  # doctest: +SKIP
+        >>> conditions = Conditions.from_frames(
+        ...     frames, session="wse2-dayA", material="wse2", sampling=0.2074
+        ... )  # doctest: +SKIP
+        """
+        found = []
+        for frame in frames:
+            frame = frame if isinstance(frame, Image) else Image(frame)
+            step = frame.sampling or sampling
+            found.append(describe_conditions(frame.data, material, sampling, sampling=step))
+        return cls.from_descriptions(found, session=session, material=material, sampling=sampling)
+
+    @classmethod
+    def from_descriptions(
+        cls, descriptions: Iterable[Description], *, session: str, material: str, sampling: float
+    ) -> "Conditions":
+        """Return the distribution of descriptions; see `from_frames`."""
+        found = [description for description in descriptions if description.has_lattice]
+        if len(found) < MIN_FRAMES:
+            raise ValueError(
+                f"Expected {MIN_FRAMES} or more frames that show a lattice of {material}; give "
+                f"more of them. Received: {len(found)}"
+            )
+        features = np.array([description.features for description in found])
+        parts = [part for part in map(_scatter, found) if part is not None]
+        within = np.mean(parts, axis=0) if parts else np.zeros((len(FEATURES),) * 2)
+        distances = [
+            _mahalanobis(x - others.mean(axis=0), _covariance(others))
+            for x, others in ((x, np.delete(features, i, 0)) for i, x in enumerate(features))
+        ]
+        return cls(
+            session=session,
+            material=find_material(material).name,
+            sampling=float(sampling),
+            frames=len(found),
+            area=float(np.median([description.area for description in found])),
+            mean=features.mean(axis=0),
+            covariance=_covariance(features),
+            within=within,
+            leave_one_out=np.array(distances),
+        )
+
+    def spread(self, area: float) -> np.ndarray:
+        """Return the covariance of the features of images of an area [tiles]; shape (F, F)."""
+        return self.covariance + self.within * max(1 / area - 1 / self.area, 0.0)
+
+    def distance(self, description: Description) -> tuple[float, float]:
+        """Compare an image with the frames.
+
+        Parameters
+        ----------
+        description : Description
+            The image, for this material and pixel size.
+
+        Returns
+        -------
+        distance : float
+            1 for a typical frame; infinite without a lattice.
+        p_value : float
+            Chance of a frame this far off.
+        """
+        if not description.has_lattice:
+            return np.inf, 0.0
+        found = _mahalanobis(description.features - self.mean, self.spread(description.area))
+        logs, n = np.log(self.leave_one_out), self.frames
+        t = (np.log(found) - logs.mean()) / (logs.std(ddof=1) * np.sqrt(1 + 1 / n))
+        return float(found / np.median(self.leave_one_out)), float(stats.t.sf(t, n - 1))
+
+    def log_density(self, description: Description) -> float:
+        """Return the log of the (Gaussian) density of an image's features, up to a constant."""
+        if not description.has_lattice:
+            return -np.inf
+        spread = self.spread(description.area)
+        squared = _mahalanobis(description.features - self.mean, spread) ** 2
+        return float(-0.5 * (squared + np.linalg.slogdet(spread)[1]))
+
+    def to_json(self) -> str:
+        """Return the text of a `conditions.json`."""
+        content = {
+            "format": _FORMAT,
+            "session": self.session,
+            "material": self.material,
+            "sampling": self.sampling,
+            "frames": self.frames,
+            "area": _rounded(self.area),
+            "mean": dict(zip(_NAMES, _rounded(self.mean), strict=True)),
+            **{
+                name: _rounded(getattr(self, name))
+                for name in ("covariance", "within", "leave_one_out")
+            },
+        }
+        text = json.dumps(content, indent=1)
+        # One line a row.
+        return re.sub(r"\[[^][]*\]", lambda row: " ".join(row[0].split()), text) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Conditions":
+        """Read the text of a `conditions.json`.
+
+        Parameters
+        ----------
+        text : str
+            What `to_json` returned.
+
+        Returns
+        -------
+        Conditions
+
+        Raises
+        ------
+        ValueError
+            If it is none, or one with other features.
+        """
+        try:
+            content = json.loads(text)
+            if (content.pop("format"), tuple(content["mean"])) != (_FORMAT, _NAMES):
+                raise ValueError("another format, or other features")
+            content["mean"] = list(content["mean"].values())
+            n, frames = len(_NAMES), content["frames"]
+            shapes = {"mean": (n,), "covariance": (n, n), "within": (n, n)}
+            for name, shape in {**shapes, "leave_one_out": (frames,)}.items():
+                content[name] = np.array(content[name], dtype=np.float64).reshape(shape)
+            return cls(**content)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"Expected the conditions of weights in format {_FORMAT}; write them again with "
+                f"this version of stemzoo. Received: {error}"
+            ) from error
+
+
+def _rounded(values):
+    """Round to six digits: what JSON is to hold."""
+    if np.ndim(values):
+        return [_rounded(value) for value in values]
+    return float(f"{values:.6g}")
+
+
+def _mahalanobis(difference: np.ndarray, covariance: np.ndarray) -> float:
+    return float(np.sqrt(difference @ np.linalg.solve(covariance, difference)))
+
+
+def _covariance(features: np.ndarray) -> np.ndarray:
+    """Estimate a covariance with shrunk correlations, and add the tolerances."""
+    n = len(features)
+    deviations = features - features.mean(axis=0)
+    std = deviations.std(axis=0, ddof=1)
+    z = deviations / np.maximum(std, _FLOOR)
+    products = z[:, :, None] * z[:, None, :]
+    correlation = products.sum(axis=0) / (n - 1)
+    off = ~np.eye(len(std), dtype=bool)
+    variance = products.var(axis=0, ddof=1)[off].sum() * n / (n - 1) ** 2
+    shrink = min(variance / max((correlation[off] ** 2).sum(), _FLOOR), 1.0)
+    correlation[off] *= 1 - shrink
+    return correlation * np.outer(std, std) + np.diag(_TOLERANCE**2)
+
+
+def _scatter(description: Description) -> np.ndarray | None:
+    """Covariance of the features of the four quarters of a frame, times their area."""
+    tiles = description.tiles
+    rows, columns = (n // 2 for n in tiles.shape[:2])
+    if not rows or not columns:
+        return None
+    halves = [(slice(None, n), slice(-n, None)) for n in (rows, columns)]
+    quarters = [medians(tiles[r, c]) for r in halves[0] for c in halves[1]]
+    return np.cov(np.transpose(quarters)) * (rows + 1) / 2 * (columns + 1) / 2

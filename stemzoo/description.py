@@ -1,0 +1,286 @@
+"""Features of an image that tell how it was recorded, and that need no labels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft
+
+from stemzoo.io import check_image
+from stemzoo.lattice import Lattice, find_lattice
+from stemzoo.preprocessing import resample, saturate
+from stemzoo.simulate.materials import find_material
+
+MIN_SIDE = 128  # [px] at the pixel size of the weights
+
+# Features are medians over tiles of this edge [px], so that they do not depend on the size.
+_TILE = 256
+# The lattice is measured, and an image described, in this much of its middle [px].
+_LATTICE_FIELD = 1024
+_FIELD = 2048
+# Squared lengths of five shells of reflections, in units of the innermost.
+_SHELLS = {6: (1, 3, 4, 7, 9), 4: (1, 2, 4, 5, 8)}
+# Bands of frequency between reflections [1/px]; the first begins outside the zero frequency.
+_BANDS = {
+    "haze": (0.006, 0.02),
+    "clumps": (0.02, 0.05),
+    "noise_low": (0.05, 0.1),
+    "noise_mid": (0.1, 0.25),
+    "noise_high": (0.25, 0.5),
+}
+_SECTOR = np.radians(36)  # around rows and columns
+_FLOOR = 1e-9
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A feature of an image.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    tolerance : float
+        Standard deviation that is of no consequence. It is added to that of the training frames, so
+        that images are not told apart by what no network minds.
+    more, less : str
+        What a higher and a lower value mean. ``{ratio}`` stands for the ratio of amplitudes,
+        ``{part}`` for the relative change.
+    """
+
+    name: str
+    tolerance: float
+    more: str
+    less: str
+
+
+def _power(name: str, tolerance: float, what: str) -> Feature:
+    """Return a feature that is the natural log of a power."""
+    more, less = (f"{what} {{ratio:.1f}} x {change}" for change in ("stronger", "weaker"))
+    return Feature(name, tolerance, more, less)
+
+
+FEATURES = (
+    Feature(
+        "spacing", 0.03, "stated pixels {part:.0%} too small", "stated pixels {part:.0%} too large"
+    ),
+    Feature("strain", 0.04, "lattice more distorted", "lattice less distorted"),
+    # Relative to the innermost reflections.
+    _power("second_shell", 0.5, "second reflections"),
+    _power("third_shell", 0.5, "third reflections"),
+    # Relative to the noise between them.
+    _power("fine_shells", 0.5, "fine reflections against noise"),
+    # Between reflections, relative to the three innermost shells.
+    _power("haze", 1.0, "haze"),
+    _power("clumps", 0.5, "clumps of 20 to 50 px"),
+    _power("noise_low", 0.4, "blotches of 10 to 20 px"),
+    _power("noise_mid", 0.4, "noise of 4 to 10 px"),
+    _power("noise_high", 0.4, "noise of 2 to 4 px"),
+    # (a - b) / (a + b) of two powers.
+    Feature("smear_mid", 0.1, "noise more smeared along rows", "noise less smeared along rows"),
+    Feature(
+        "smear_high",
+        0.1,
+        "fine noise more smeared along rows",
+        "fine noise less smeared along rows",
+    ),
+    Feature("row_streaks", 0.25, "streaks along rows", "no streaks along rows"),
+    Feature("column_streaks", 0.25, "streaks along columns", "no streaks along columns"),
+    Feature("jitter", 0.3, "jitter of the scan lines", "jitter across the scan lines"),
+    # Of the intensities in a tile.
+    Feature("asymmetry", 0.1, "more skewed to bright pixels", "less skewed to bright pixels"),
+    Feature("tails", 0.05, "more extreme intensities", "fewer extreme intensities"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Description:
+    """Features of one image.
+
+    Parameters
+    ----------
+    tiles : ndarray of shape (R, C, F)
+        The `FEATURES` of overlapping tiles; NaN where the image shows no lattice.
+    area : float
+        Of the image, in tiles.
+    """
+
+    tiles: np.ndarray
+    area: float
+
+    @property
+    def features(self) -> np.ndarray:
+        """Return the features of the image, the medians over its tiles; shape (F,)."""
+        return medians(self.tiles)
+
+    @property
+    def has_lattice(self) -> bool:
+        """Whether the lattice of the material was found."""
+        return bool(np.isfinite(self.tiles).all())
+
+
+def describe_conditions(
+    image: np.ndarray, material: str, target: float, *, sampling: float | None = None
+) -> Description:
+    """Describe the conditions that an image was recorded under.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        An image; its middle 2048² pixels are used.
+    material : str
+        Entry of `MATERIALS`, whose lattice is looked for.
+    target : float
+        Pixel size at which the image is described, that of the weights [Å/px].
+    sampling : float, optional
+        Pixel size of the image [Å/px]; measured from the lattice where not given.
+
+    Returns
+    -------
+    Description
+        Of NaN if no lattice of the material is found.
+
+    Raises
+    ------
+    ValueError
+        If the image cannot be analysed, or has fewer than 128 pixels along a side at that pixel
+        size.
+    KeyError
+        For an unknown material.
+
+    Notes
+    -----
+    Brightness, contrast and orientation have no effect. Power spectra are those of the resampled,
+    saturated image that a network sees, in tiles of 256² pixels under a Hann window. Reflections
+    are 2.5 bins around the lattice points, noise is what lies 3.5 bins or further from all of them.
+
+    Examples
+    --------
+    >>> describe_conditions(image, "wse2", 0.2074).features.shape  # doctest: +SKIP
+    (17,)
+    """
+    check_image(image, "image")
+    if sampling is not None and not (np.isfinite(sampling) and sampling > 0):
+        raise ValueError(f"Expected a sampling above 0 Å/px. Received: sampling={sampling}")
+    image, crystal = np.asarray(image), find_material(material)
+    nothing = Description(np.full((1, 1, len(FEATURES)), np.nan), 1.0)
+    try:
+        lattice = find_lattice(_middle(image, _LATTICE_FIELD), crystal, sampling=sampling)
+    except ValueError:
+        return nothing
+    used = lattice.sampling if sampling is None else sampling
+    seen = saturate(resample(_middle(image, _FIELD), used, target))
+    if min(seen.shape) < MIN_SIDE:
+        raise ValueError(
+            f"Expected at least {MIN_SIDE} px a side at {target:.4g} Å/px, to judge the conditions "
+            f"of an image; use a larger one. Received: {seen.shape[0]} x {seen.shape[1]} px"
+        )
+    facts = [np.log(lattice.sampling / used), lattice.strain]
+    tiles = _describe_tiles(seen, lattice, lattice.reciprocal * target / used)
+    facts = np.broadcast_to(facts, (*tiles.shape[:2], 2))
+    return Description(np.concatenate([facts, tiles], axis=-1), seen.size / _TILE**2)
+
+
+def _middle(image: np.ndarray, edge: int) -> np.ndarray:
+    top, left = (max(n - edge, 0) // 2 for n in image.shape)
+    return image[top : top + edge, left : left + edge]
+
+
+def medians(tiles: np.ndarray) -> np.ndarray:
+    """Return the median of each feature over tiles (..., F)."""
+    return np.median(tiles.reshape(-1, tiles.shape[-1]), axis=0)
+
+
+def _describe_tiles(image: np.ndarray, lattice: Lattice, reciprocal: np.ndarray) -> np.ndarray:
+    edge = min(_TILE, *image.shape)
+    groups = _groups(edge, reciprocal, lattice.symmetry)
+    # The other half is the same, except for the frequencies 0 and 1/2 along x.
+    count = np.full(_TILE // 2 + 1, 2.0)
+    count[[0, -1]] = 1
+    means = np.array([(mask * count).ravel() for mask in groups.values()], dtype=np.float32)
+    means /= means.sum(axis=1, keepdims=True)
+    window = np.hanning(edge + 2)[1:-1]
+    window = np.outer(window, window) / (window**2).sum()
+    rows, columns = (_starts(n, edge) for n in image.shape)
+    tiles = [image[r : r + edge, c : c + edge] for r in rows for c in columns]
+    values = []
+    for tile in tiles:
+        flat = tile - tile.mean(dtype=np.float64)
+        flat = (flat / (flat.std() or 1.0)).astype(np.float32)
+        spectrum = fft.rfft2(flat * window.astype(np.float32), s=(_TILE, _TILE))
+        powers = means @ (spectrum.real**2 + spectrum.imag**2).ravel() + _FLOOR
+        values.append(
+            _spectral(dict(zip(groups, powers, strict=True)), lattice.symmetry) + _shape(flat)
+        )
+    return np.reshape(values, (len(rows), len(columns), -1))
+
+
+def _starts(length: int, edge: int) -> np.ndarray:
+    """First pixels of tiles that overlap by half, or somewhat more."""
+    return np.rint(np.linspace(0, length - edge, max(round(2 * length / edge) - 1, 1))).astype(int)
+
+
+def _groups(edge: int, reciprocal: np.ndarray, symmetry: int) -> dict[object, np.ndarray]:
+    """Select the parts of the half spectrum of a tile whose mean powers are the raw features."""
+    y, x = fft.fftfreq(_TILE)[:, None], fft.rfftfreq(_TILE)[None]
+    indices = np.stack(np.broadcast_arrays(y, x), axis=-1) @ np.linalg.inv(reciprocal)
+    h, k = np.moveaxis(np.rint(indices), -1, 0)
+    norm = h**2 + k**2 + (h * k if symmetry == 6 else 0)
+    # Resolution of the window: bins of an unpadded tile.
+    away = abs((indices - np.rint(indices)) @ reciprocal) * edge
+    distance = np.hypot(*np.moveaxis(away, -1, 0))
+    groups = {n: (norm == n) & (distance <= 2.5) for n in _SHELLS[symmetry]}
+    for name, along, across in (("y", 0, 1), ("x", 1, 0)):
+        beside = (away[..., along] > 3.5) & (away[..., along] < 6) & (away[..., across] <= 1.5)
+        groups["beside", name] = beside & (norm == 1)
+    ring = np.sqrt(abs(np.linalg.det(reciprocal)) / np.sin(2 * np.pi / symmetry))
+    groups |= _between((distance > 3.5) | (norm == 0), y, x, 1.5 / edge)
+    low, high = ring * np.sqrt(_SHELLS[symmetry][-2:])
+    fine = (np.hypot(y, x) > 0.9 * low) & (np.hypot(y, x) < 1.1 * high)
+    groups["fine shells"] = fine & (distance > 3.5)
+    if not all(group.any() for group in groups.values()):
+        raise ValueError(
+            "Expected reflections that are apart from each other and below the Nyquist frequency, "
+            f"to judge the conditions of an image; use a larger one. Received: {edge} px, "
+            f"innermost reflections at {ring:.3f} 1/px"
+        )
+    return groups
+
+
+def _between(rest: np.ndarray, y, x, axis: float) -> dict[object, np.ndarray]:
+    """Divide what is between reflections into bands, sectors, and what is near an axis."""
+    radius, angle = np.hypot(y, x), np.arctan2(abs(y), x)
+    groups = {name: rest & (radius >= a) & (radius < b) for name, (a, b) in _BANDS.items()}
+    fine = rest & (radius > _BANDS["noise_mid"][0])
+    on_row, on_column = abs(y) <= axis, abs(x) <= axis
+    for name, sector in (("x", angle < _SECTOR), ("y", angle > np.pi / 2 - _SECTOR)):
+        sector = sector & ~on_row & ~on_column
+        for band in ("noise_mid", "noise_high"):
+            groups[band, name] = sector & groups[band]
+        groups["fine", name] = sector & fine
+    return groups | {"row streaks": fine & on_column, "column streaks": fine & on_row}
+
+
+def _spectral(power: dict, symmetry: int) -> list[float]:
+    """Compute the features of a power spectrum, in the order of `FEATURES`."""
+    first, second, third, *fine = (power[n] for n in _SHELLS[symmetry])
+    lattice = first + second + third
+
+    def contrast(a, b):
+        return (power[a] - power[b]) / (power[a] + power[b])
+
+    return [
+        *np.log([second / first, third / first, sum(fine) / power["fine shells"]]),
+        *np.log([power[name] / lattice for name in _BANDS]),
+        contrast(("noise_mid", "y"), ("noise_mid", "x")),
+        contrast(("noise_high", "y"), ("noise_high", "x")),
+        contrast("row streaks", ("fine", "y")),
+        contrast("column streaks", ("fine", "x")),
+        contrast(("beside", "y"), ("beside", "x")),
+    ]
+
+
+def _shape(tile: np.ndarray) -> list[float]:
+    """Compute the features of a histogram."""
+    low, tenth, middle, ninth, high = np.quantile(tile[::2, ::2], (0.01, 0.05, 0.5, 0.95, 0.99))
+    reach, most = max(high - low, _FLOOR), max(ninth - tenth, _FLOOR)
+    return [(low + high - 2 * middle) / reach, np.log(reach / most)]

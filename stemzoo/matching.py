@@ -1,0 +1,237 @@
+"""Which weights fit an image: its conditions against those that they were trained on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stemzoo.conditions import CONDITIONS, Conditions
+from stemzoo.description import FEATURES, Description, Feature, describe_conditions
+from stemzoo.io import Image
+from stemzoo.registry import list_weights
+from stemzoo.simulate.materials import find_material
+
+# An image lies outside of the conditions of weights when fewer of their frames were this far off.
+SIGNIFICANCE = 0.01
+
+# Differences above this many standard deviations are named each; the three largest at most.
+_NOTABLE = 2.0
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Match:
+    """How well an image, or several of a session, fit what weights were trained on.
+
+    Parameters
+    ----------
+    weights : str
+        Name of the weights.
+    session, material : str
+        What they were trained on.
+    distance : float
+        1 for a typical training frame; infinite without a lattice of the material. The median of
+        several images.
+    p_value : float
+        Chance of training frames this far off.
+    log_density : float
+        Log of the density of the training frames at the image, up to a constant: of weights that
+        fit, the more specific have the higher one. The median of several images.
+    reason : str
+        What differs most, in words; may be empty if it fits.
+    """
+
+    weights: str
+    session: str
+    material: str
+    distance: float
+    p_value: float
+    log_density: float
+    reason: str
+
+    @property
+    def fits(self) -> bool:
+        """Whether p is 0.01 or more."""
+        return self.p_value >= SIGNIFICANCE
+
+
+def match(
+    images: np.ndarray | Image | Sequence[np.ndarray | Image],
+    *,
+    material: str | None = None,
+    sampling: float | None = None,
+    conditions: Mapping[str, Conditions] | None = None,
+) -> list[Match]:
+    """Rank weights by how well images fit what they were trained on.
+
+    Parameters
+    ----------
+    images : ndarray of shape (M, N), Image, or sequence of these
+        One image, or several of one session.
+    material : str, optional
+        Only weights for this material.
+    sampling : float, optional
+        Pixel size of the images [Å/px]. Else that of each `Image`, else measured from the lattice,
+        for each material anew: then materials of the same symmetry are hard to tell apart.
+    conditions : mapping of str to Conditions, optional
+        Conditions by name of the weights; those of the zoo where not given.
+
+    Returns
+    -------
+    list of Match
+        Best first: those that fit, by `log_density`; then the others, by distance.
+
+    Raises
+    ------
+    ValueError
+        If there is no image, one cannot be analysed, or no weights have conditions to compare with.
+    KeyError
+        For an unknown material.
+
+    Notes
+    -----
+    Images of a session are not independent. So k p_(⌈k/2⌉) / ⌈k/2⌉ is the p of k images: their
+    (lower) median, times 2 for an even number. That holds under any dependence (B. Rüger,
+    Metrika 25, 171, 1978).
+
+    Examples
+    --------
+    >>> best, *others = match(image, sampling=0.2)  # doctest: +SKIP
+    >>> best.weights, best.fits  # doctest: +SKIP
+    ('cyclegan-wse2-dayA', True)
+    """
+    single = isinstance(images, Image) or (isinstance(images, np.ndarray) and images.ndim == 2)
+    images = [images] if single else list(images)
+    if not images:
+        raise ValueError("Expected one image or more. Received: none")
+    known = read_conditions(material) if conditions is None else dict(conditions)
+    if material is not None:
+        name = find_material(material).name
+        known = {key: value for key, value in known.items() if value.material == name}
+    if not known:
+        raise ValueError(
+            f"Expected weights with a {CONDITIONS} to compare with; 'stemzoo list' shows the "
+            f"weights. Received: none for {material or 'any material'}"
+        )
+    described = {
+        (one.material, one.sampling): [_described(image, one, sampling) for image in images]
+        for one in known.values()
+    }
+    found = [
+        _compared(name, one, described[one.material, one.sampling]) for name, one in known.items()
+    ]
+    return sorted(found, key=_rank)
+
+
+def check_conditions(
+    image: np.ndarray | Image,
+    conditions: Conditions,
+    *,
+    weights: str = "",
+    sampling: float | None = None,
+) -> Match:
+    """Compare an image with what weights were trained on.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N) or Image
+        At least 128 px a side at the pixel size of the weights.
+    conditions : Conditions
+        Of the weights.
+    weights : str
+        Their name.
+    sampling : float, optional
+        Pixel size of the image [Å/px]. Else that of the `Image`, else measured from the lattice.
+
+    Returns
+    -------
+    Match
+
+    Raises
+    ------
+    ValueError
+        If the image cannot be analysed or is too small.
+
+    Examples
+    --------
+    >>> check_conditions(image, conditions, sampling=0.2).reason  # doctest: +SKIP
+    'noise of 2 to 4 px 2.1 x stronger'
+    """
+    return _compared(weights, conditions, [_described(image, conditions, sampling)])
+
+
+def read_conditions(material: str | None = None) -> dict[str, Conditions]:
+    """Read the conditions of the weights that come with the package.
+
+    Parameters
+    ----------
+    material : str, optional
+        Only weights for this material.
+
+    Returns
+    -------
+    dict of str to Conditions
+        By name; weights without conditions are left out.
+
+    Raises
+    ------
+    KeyError
+        For an unknown material.
+    ValueError
+        If a file is damaged.
+    """
+    name = None if material is None else find_material(material).name
+    paths = {entry.name: entry.folder / CONDITIONS for entry in list_weights(material=name)}
+    return {
+        weights: Conditions.from_json(path.read_text(encoding="utf-8"))
+        for weights, path in paths.items()
+        if path.is_file()
+    }
+
+
+def _described(
+    image: np.ndarray | Image, conditions: Conditions, sampling: float | None
+) -> Description:
+    if isinstance(image, Image):
+        image, sampling = image.data, sampling or image.sampling
+    return describe_conditions(image, conditions.material, conditions.sampling, sampling=sampling)
+
+
+def _compared(weights: str, conditions: Conditions, described: list[Description]) -> Match:
+    found = [conditions.distance(description) for description in described]
+    distances, p_values = np.transpose(found)
+    half = (len(found) + 1) // 2
+    p_value = min(np.sort(p_values)[half - 1] * len(found) / half, 1.0)
+    return Match(
+        weights=weights,
+        session=conditions.session,
+        material=conditions.material,
+        distance=float(np.median(distances)),
+        p_value=float(p_value),
+        log_density=float(np.median([conditions.log_density(one) for one in described])),
+        reason=_reason(conditions, described, p_value >= SIGNIFICANCE),
+    )
+
+
+def _rank(found: Match) -> tuple:
+    return not found.fits, -found.log_density if found.fits else found.distance
+
+
+def _reason(conditions: Conditions, described: list[Description], fits: bool) -> str:
+    """Name the features that differ most from the mean frame, by the median of the images."""
+    seen = [one for one in described if one.has_lattice]
+    if 2 * len(seen) <= len(described):
+        return f"no lattice of {conditions.material}"
+    away = np.median([one.features for one in seen], axis=0) - conditions.mean
+    area = float(np.median([one.area for one in seen]))
+    scores = abs(away) / np.sqrt(np.diag(conditions.spread(area)))
+    largest = np.argsort(-scores)[:_NAMED]
+    notable = [i for i in largest if scores[i] > _NOTABLE]
+    if notable or fits:
+        return ", ".join(_words(FEATURES[i], away[i]) for i in notable)
+    return "together: " + ", ".join(_words(FEATURES[i], away[i]) for i in largest)
+
+
+def _words(feature: Feature, away: float) -> str:
+    text = feature.more if away > 0 else feature.less
+    return text.format(ratio=np.exp(min(abs(away), 20) / 2), part=np.expm1(min(abs(away), 20)))
