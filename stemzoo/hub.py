@@ -8,7 +8,7 @@ from stemzoo.registry import WeightsEntry, find_weights, manifest_path
 from stemzoo.zoo.checksums import sha256
 from stemzoo.zoo.golden import TOLERANCE, largest_difference, write_golden
 from stemzoo.zoo.manifest import checked_entry, describe_files, write_entry
-from stemzoo.zoo.model_folder import FILES, MODEL_CLASSES, read_model, write_model
+from stemzoo.zoo.model_folder import FILES, read_model, write_model
 from stemzoo.zoo.provenance import Provenance, read_card, read_provenance, write_provenance
 from stemzoo.zoo.sources import (
     CONFIG,
@@ -59,10 +59,6 @@ def save(model, folder, *, half: bool = False, parent: Provenance | None = None,
     >>> save(model, "my-detector", licence="CC-BY-4.0")  # doctest: +SKIP
     """
     folder = Path(folder)
-    kind = type(model).__name__
-    if kind not in MODEL_CLASSES:
-        raise ValueError(f"Expected one of {', '.join(MODEL_CLASSES)}. Received: {kind}")
-    folder.mkdir(parents=True, exist_ok=True)
     write_model(model, folder, half=half)
     write_golden(model, folder / GOLDEN)
     parent = parent or getattr(model, "provenance", None)

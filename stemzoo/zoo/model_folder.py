@@ -67,7 +67,7 @@ def write_model(model, folder: Path, *, half: bool = False) -> None:
     model : DefectFCN or CycleGANSTEM
         A model of the zoo.
     folder : Path
-        An existing folder; each file is replaced in one step.
+        Made if it does not exist; each file is replaced in one step.
     half : bool
         Whether to store the weights in half precision.
 
@@ -79,6 +79,7 @@ def write_model(model, folder: Path, *, half: bool = False) -> None:
     kind = type(model).__name__
     if kind not in MODEL_CLASSES:
         raise ValueError(f"Expected one of {', '.join(MODEL_CLASSES)}. Received: {kind}")
+    folder.mkdir(parents=True, exist_ok=True)
     for name, part in parts_of(model).items():
         _write_weights(part, folder / name, half)
     config = {"format": FOLDER_FORMAT, "class": kind, "config": model.get_config()}
