@@ -1,18 +1,19 @@
 """Measure how well `stemzoo.match` tells sessions apart, and what its distance says about F1.
 
     python examples/measure_match.py OUT [--part sessions] [--part detector] [--part images]
-        [--training wse2-dayA='dayA/*.tif' ...] [--frames 32] [--images 'DATA/*.tif' ...]
+        [--frames 36] [--images 'DATA/*.tif' ...]
 
 `sessions`: frames of each session, of seeds that no conditions were made from, against the
-conditions of all sessions, at 1024² and 512² pixels, with the pixel size stated and without.
-Conditions are made from the files of --training, or from simulated frames.
+conditions of all sessions, at 1024² and 512² pixels, with the pixel size stated and without. The
+conditions are those of the CycleGANs; of sessions that have none, of 44 simulated frames.
 `detector`: F1 of fcn-wse2 on conditions from its own to much worse ones, against the distance from
 its training frames. `images`: distance of files from its training frames. OUT gets match.json and
-match.png.
+match.png; parts that are not measured again stay in match.json.
 """
 
 import argparse
 import json
+import re
 from dataclasses import replace
 from glob import glob
 from pathlib import Path
@@ -25,29 +26,28 @@ import stemzoo
 from stemzoo import io
 from stemzoo.conditions import Conditions
 from stemzoo.datasets import training_set
-from stemzoo.matching import SIGNIFICANCE, Match, check_conditions, match
+from stemzoo.matching import SIGNIFICANCE, Match, check_conditions, match, read_conditions
 from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.simulate import find_session, simulate_frame, simulate_session
 from stemzoo.writers import atomic_path
 
 SESSIONS = ("wse2-dayA", "wse2-dayB", "graphene", "srtio3")
-# Pixel size at which each session is matched [Å/px]: its mean.
-SAMPLINGS = {"wse2": 0.2074, "graphene": 0.144, "srtio3": 0.17}
 RANDOMISED = ("wse2-randomised", "wse2-randomised-fine")
 PARTS = ("sessions", "detector", "images")
 
 
 def session_conditions(name: str, options) -> Conditions:
-    """Conditions of a session, from files or simulated frames."""
+    """Conditions of a session: those of its CycleGAN, else of simulated frames."""
+    known = read_conditions().get(f"cyclegan-{name}")
+    if known is not None:
+        return known
     session = find_session(name)
-    patterns = dict(pair.split("=", 1) for pair in options.training)
-    if name in patterns:
-        frames = [io.read_image(path) for path in sorted(glob(patterns[name]))]
-    else:
-        simulated = simulate_session(session, 44, (1024, 1024), seed=options.seed - 1)
-        frames = [io.Image(frame.image, frame.sampling) for frame in simulated]
+    simulated = simulate_session(session, 44, (1024, 1024), seed=options.seed - 1)
     return Conditions.from_frames(
-        frames, session=name, material=session.material, sampling=SAMPLINGS[session.material]
+        [io.Image(frame.image, frame.sampling) for frame in simulated],
+        session=name,
+        material=session.material,
+        sampling=session.draw(np.random.default_rng(0)).sampling,
     )
 
 
@@ -161,6 +161,22 @@ def score_condition(drawn, seed, model, conditions: Conditions) -> dict:
     }
 
 
+def by_remark(rows: list[dict]) -> dict:
+    """F1 of images that fit without and with a remark on noise, and of those that do not fit."""
+    groups = {"fits": [], "fits, but more noise": [], "does not fit": []}
+    for row in rows:
+        noisy = re.search("(noise of|blotches).* stronger", row["reason"])
+        fits = "fits, but more noise" if noisy else "fits"
+        groups[fits if row["p_value"] >= SIGNIFICANCE else "does not fit"].append(row["f1"])
+    return {
+        name: {
+            "conditions": len(f1),
+            "f1_quartiles": np.quantile(f1, (0.25, 0.5, 0.75)).round(3).tolist(),
+        }
+        for name, f1 in groups.items()
+    }
+
+
 def measure_detector(conditions: Conditions, options) -> dict:
     """Count false alarms on unseen frames like the training ones; set F1 against distance."""
     unseen = {
@@ -168,6 +184,7 @@ def measure_detector(conditions: Conditions, options) -> dict:
         for name, images in detector_frames(options.seed, options.unseen).items()
     }
     model = stemzoo.load("fcn-wse2")
+    model.conditions = None  # both images of a condition are compared together
     bases = [find_session(name) for name in ("wse2-dayA", "wse2-dayB", "wse2-randomised")]
     rows = []
     for i in range(options.draws):
@@ -179,6 +196,7 @@ def measure_detector(conditions: Conditions, options) -> dict:
         "unseen_training_conditions": unseen,
         "spearman": round(float(rank.statistic), 3),
         "spearman_p": float(f"{rank.pvalue:.2g}"),
+        "by_remark": by_remark(rows),
         "conditions": rows,
     }
 
@@ -195,7 +213,9 @@ def plot(rows: list[dict], path: Path, spearman: float) -> None:
         points = np.array([[row["distance"], row["f1"]] for row in chosen]).reshape(-1, 2)
         drawn = axes.scatter(*points[inside].T, label=f"from {name}, made worse")
         axes.scatter(*points[~inside].T, marker="x", color=drawn.get_facecolor())
-    axes.scatter([], [], marker="x", color="grey", label=f"p < {SIGNIFICANCE}")
+    nowhere = sum(not np.isfinite(row["distance"]) for row in rows)
+    label = f"p < {SIGNIFICANCE} (and {nowhere} without a lattice)"
+    axes.scatter([], [], marker="x", color="grey", label=label)
     axes.set(
         xlabel="distance from the training frames (1: typical)",
         ylabel="F1 of single Se vacancies",
@@ -236,9 +256,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path, help="folder")
     parser.add_argument("--part", action="append", choices=PARTS)
-    parser.add_argument("--training", action="append", default=[], metavar="SESSION=PATTERN")
-    parser.add_argument("--frames", type=int, default=32, help="test frames a session")
-    parser.add_argument("--training-frames", type=int, default=100, help="of each of fcn-wse2's")
+    parser.add_argument("--frames", type=int, default=36, help="test frames a session")
     parser.add_argument("--unseen", type=int, default=50, help="test frames of each of fcn-wse2's")
     parser.add_argument("--draws", type=int, default=60, help="conditions that F1 is measured on")
     parser.add_argument("--images", action="append", default=[], help="pattern of files")
@@ -251,12 +269,7 @@ def main() -> None:
     if "sessions" in parts:
         report["sessions"] = measure_sessions(options)
     if {"detector", "images"} & set(parts):
-        # Seeds 11 and 12 are those of its training.
-        frames = sum(detector_frames(11, options.training_frames).values(), ())
-        conditions = Conditions.from_frames(
-            frames, session="wse2-randomised", material="wse2", sampling=0.2074
-        )
-        io.write_text(options.out / "fcn-wse2_conditions.json", conditions.to_json())
+        conditions = read_conditions()["fcn-wse2"]
         if "detector" in parts:
             report["detector"] = measure_detector(conditions, options)
             plot(

@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 # Where each public name lives; it is imported when first used (PEP 562), so that
 # `import stemzoo` is quick and needs no TensorFlow.
 _NAMES = {
+    "AdaptRecipe": "stemzoo.adaptation",
     "CycleGANRecipe": "stemzoo.training",
     "CycleGANSTEM": "stemzoo.models",
     "DefectFCN": "stemzoo.models",
@@ -16,10 +17,13 @@ _NAMES = {
     "detect": "stemzoo.inference",
     "evaluate": "stemzoo.evaluation",
     "find_weights": "stemzoo.registry",
+    "fit_adapt": "stemzoo.adaptation",
     "list_weights": "stemzoo.registry",
     "load": "stemzoo.hub",
+    "match": "stemzoo.matching",
     "publish": "stemzoo.zoo.publishing",
     "read_image": "stemzoo.io",
+    "renew_detector": "stemzoo.adaptation",
     "save": "stemzoo.hub",
     "simulate": "stemzoo.simulate",
     "train_cyclegan": "stemzoo.training",

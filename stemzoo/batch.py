@@ -3,18 +3,27 @@
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from stemzoo import __version__, io
+from stemzoo.advice import Comparison, compare, describe_match, match_facts
 from stemzoo.datasets import experimental_set
 from stemzoo.evaluation import CLASSIFIER_STEPS, Evaluation, evaluate
 from stemzoo.evaluation_page import evaluation_page
-from stemzoo.inference import COLUMNS, DEFAULT_THRESHOLD, Detections, choose_sampling, detect
+from stemzoo.inference import (
+    COLUMNS,
+    DEFAULT_THRESHOLD,
+    Detections,
+    choose_sampling,
+    find_defects,
+)
+from stemzoo.matching import Match, match
 from stemzoo.plotting import plot_detections
 from stemzoo.preprocessing import resample
-from stemzoo.translation import translate
+from stemzoo.translation import translate_quietly
 
 
 def detect_file(
@@ -29,6 +38,7 @@ def detect_file(
     sum_frames: bool = False,
     taken: dict[Path, Path] | None = None,
     inputs: Sequence[Path] = (),
+    comparison: Comparison | None = None,
 ) -> dict:
     """Find defects in an image file; write NAME.csv and NAME.png.
 
@@ -48,6 +58,8 @@ def detect_file(
         Results of this call so far, to refuse a second image of the same name.
     inputs : sequence of Path
         All images of this call, none of which is overwritten.
+    comparison : Comparison, optional
+        Gets to know how the image fits what the model was trained on.
 
     Returns
     -------
@@ -74,11 +86,15 @@ def detect_file(
                 "folder."
             )
     image = io.read_image(path, frame=frame, sum_frames=sum_frames)
-    found = detect(image, model, sampling=sampling, threshold=threshold, tta=tta)
+    if sampling is not None:
+        image = replace(image, sampling=sampling, sampling_source="given")
+    found = find_defects(image, model, threshold=threshold, tta=tta)
     io.write_csv(table, COLUMNS, found.rows(), header=_header(path, found))
     with io.atomic_path(overlay) as temporary:
         plot_detections(image.data, found, temporary)
     taken[table] = path
+    if comparison is not None:
+        comparison.add(image, found.details["match"])
     return _report(path, found, table, overlay)
 
 
@@ -90,6 +106,8 @@ def _header(path: Path, found: Detections) -> list[str]:
         f"pixel size: {found.sampling * 100:.4f} pm ({found.sampling_source})",
         f"image: {found.shape[0]} rows, {found.shape[1]} columns; row and column count from 0 at "
         "the centre of the top-left pixel",
+        f"against the frames that the weights were trained on: "
+        f"{describe_match(found.details['match'])}",
     ]
 
 
@@ -102,6 +120,7 @@ def _report(path: Path, found: Detections, table: Path, overlay: Path) -> dict:
         "pixel_size_source": found.sampling_source,
         "threshold": found.details["threshold"],
         "tta": found.details["tta"],
+        **match_facts(found.details["match"]),
         "counts": found.counts(),
         "csv": str(table),
         "overlay": str(overlay),
@@ -119,6 +138,7 @@ def translate_file(
     frame: int | None = None,
     sum_frames: bool = False,
     seed: int | None = None,
+    comparison: Comparison | None = None,
 ) -> Path:
     """Translate an image file; write NAME_<direction>.tif with the same pixel size.
 
@@ -141,6 +161,9 @@ def translate_file(
         As in `stemzoo.read_image`.
     seed : int, optional
         Feed the generator noise of this seed.
+    comparison : Comparison, optional
+        Gets to know how a measured image fits what the model was trained on; the file's metadata
+        then say it, too.
 
     Returns
     -------
@@ -157,15 +180,56 @@ def translate_file(
     if sampling is None:
         sampling, _ = choose_sampling(image, model.material)
     rng = None if seed is None else np.random.default_rng(seed)
-    result = translate(image.data, model, direction, sampling=sampling, rng=rng)
+    result = translate_quietly(image.data, model, direction, sampling=sampling, rng=rng)
+    metadata = {}
+    if direction == "exp-to-sim" and comparison is not None:
+        found = compare(image, model, sampling=sampling)
+        comparison.add(image, found)
+        metadata = {"against the training frames": describe_match(found)}
     target = out / f"{path.stem}_{direction}.tif"
-    io.write_tiff(target, result, sampling=sampling)
+    io.write_tiff(target, result, sampling=sampling, metadata=metadata)
     for ending in (".csv", "_mask.png"):
         labels = path.with_name(path.stem + ending)
         if labels.is_file():
             with io.atomic_path(target.with_name(target.stem + ending)) as temporary:
                 shutil.copyfile(labels, temporary)
     return target
+
+
+def match_files(
+    paths: Sequence[Path],
+    *,
+    material: str | None = None,
+    sampling: float | None = None,
+    frame: int | None = None,
+    sum_frames: bool = False,
+) -> list[Match]:
+    """Rank the weights of the zoo by how well they fit image files of one session.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Image files.
+    material, sampling
+        As in `stemzoo.match`.
+    frame, sum_frames
+        As in `stemzoo.read_image`.
+
+    Returns
+    -------
+    list of Match
+        Best first.
+
+    Raises
+    ------
+    ValueError, KeyError, OSError
+        One clear line about what is wrong with a file or an option.
+    """
+    images = []
+    for path in paths:
+        images.append(io.read_image(path, frame=frame, sum_frames=sum_frames))
+        io.check_image(images[-1].data, path)
+    return match(images, material=material, sampling=sampling)
 
 
 def evaluate_files(

@@ -6,7 +6,7 @@ from pathlib import Path
 from stemzoo.card_tables import measured, table
 from stemzoo.citations import bibtex_of
 from stemzoo.io import write_text
-from stemzoo.registry import WeightsEntry, list_weights
+from stemzoo.registry import PLAIN_NAME, WeightsEntry, list_weights
 from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
 from stemzoo.simulate.named_sessions import SESSIONS
 from stemzoo.simulate.sessions import AcquisitionSession
@@ -15,6 +15,7 @@ _PIPELINES = {"detection": "image-segmentation", "translation": "image-to-image"
 _METRICS = {"detection": ("precision", "recall", "f1"), "translation": ("kl_divergence",)}
 # Files of a model folder that a card tells of.
 _FACTS = (
+    "conditions",
     "config",
     "evaluation",
     "metrics",
@@ -75,7 +76,8 @@ def find_pictures(folder: Path) -> dict[str, Path]:
     dict of str to Path
         Files by the name that they bear in a repository.
     """
-    pictures = {path.name: path for path in sorted(folder.glob("*.png"))}
+    paths = [path for path in sorted(folder.glob("*.png")) if PLAIN_NAME.fullmatch(path.name)]
+    pictures = {path.name: path for path in paths}
     samples = sorted(folder.glob("samples/epoch_*.png"))
     return {**pictures, "training_samples.png": samples[-1]} if samples else pictures
 
@@ -202,6 +204,13 @@ def _limits(entry: WeightsEntry, facts: dict) -> str:
             f"`{entry.session}` without moving their labels (`sim-to-exp`), or takes noise away "
             "(`exp-to-sim`). It learns one session: images of another one are not like what it "
             "makes. Denoised images are for the eye: do not measure intensities in them."
+        )
+    if "conditions" in facts:
+        verb = {"detection": "detect", "translation": "translate --direction exp-to-sim"}
+        text += (
+            "\n\n`stemzoo match image.tif` tells whether an image is like the frames that these "
+            f"weights were trained on ({facts['conditions']['frames']} of them are described in "
+            f"`conditions.json`), and `stemzoo {verb[entry.task]}` warns of one that is not."
         )
     if not _is_emulated(entry, facts):
         return f"{text}\n\n{_OTHERS}"

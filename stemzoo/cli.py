@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from stemzoo import cli_train, cli_zoo
+from stemzoo import cli_adapt, cli_match, cli_train, cli_zoo
 from stemzoo.terminal import complain, load_kind, print_table, start_keras
 
 app = typer.Typer(
@@ -19,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cli_train.app, name="train")
+app.add_typer(cli_adapt.app)
+app.add_typer(cli_match.app)
 app.add_typer(cli_zoo.app)
 
 
@@ -34,8 +36,11 @@ def _make_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
 
 
-def _each(paths: list[Path], act) -> None:
-    """Print what `act` says of each file; one that fails is one line, and the rest go on."""
+def _each(paths: list[Path], act, comparison) -> None:
+    """Print what `act` says of each file; one that fails is one line, and the rest go on.
+
+    At last, one line about images that are unlike the frames that the weights were trained on.
+    """
     failed = False
     for path in paths:
         try:
@@ -45,6 +50,8 @@ def _each(paths: list[Path], act) -> None:
             failed = True
             continue
         typer.echo(line)
+    if (text := comparison.warning()) is not None:
+        complain(f"warning: {text}")
     if failed:
         raise typer.Exit(2)
 
@@ -111,11 +118,13 @@ def detect(
     ] = False,
 ):
     """Find single-atom defects in images: a table and an overlay for each."""
+    from stemzoo.advice import Comparison
     from stemzoo.batch import detect_file
 
     model = load_kind(weights, "DefectFCN", "detect")
     _make_folder(out)
     written: dict[Path, Path] = {}
+    comparison = Comparison("detection")
 
     def detect_one(path: Path) -> str:
         report = detect_file(
@@ -129,10 +138,11 @@ def detect(
             sum_frames=sum_frames,
             taken=written,
             inputs=images,
+            comparison=comparison,
         )
         return json.dumps(report) if as_json else _line(report)
 
-    _each(images, detect_one)
+    _each(images, detect_one, comparison)
 
 
 def _line(report: dict) -> str:
@@ -163,10 +173,12 @@ def translate(
     ] = None,
 ):
     """Make simulations look like a session's images, or the reverse."""
+    from stemzoo.advice import Comparison
     from stemzoo.batch import translate_file
 
     model = load_kind(weights, "CycleGANSTEM", "translate")
     _make_folder(out)
+    comparison = Comparison("translation")
 
     def translate_one(path: Path) -> str:
         target = translate_file(
@@ -178,10 +190,11 @@ def translate(
             frame=frame,
             sum_frames=sum_frames,
             seed=seed,
+            comparison=comparison,
         )
         return f"{path}: {target}"
 
-    _each(images, translate_one)
+    _each(images, translate_one, comparison)
 
 
 @app.command()

@@ -51,9 +51,10 @@ def train_fcn(
     translators = [
         load_kind(weights, "CycleGANSTEM", "train fcn --translate") for weights in through or ()
     ]
+    parent = None if start is None else load_kind(start, "DefectFCN", "train fcn --from")
     start_keras()
     from stemzoo import training
-    from stemzoo.hub import load, save
+    from stemzoo.hub import save
     from stemzoo.progress import TrainingProgress
 
     labelled = training_set(
@@ -76,7 +77,7 @@ def train_fcn(
         classes=labelled.classes,
         sampling=labelled.sampling,
         material=labelled.material,
-        model=None if start is None else load(start),
+        model=parent,
         out=out,
         callbacks=[TrainingProgress(typer.echo)],
     )

@@ -4,18 +4,19 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from stemzoo.description import FEATURES, Description, describe_conditions, medians
 from stemzoo.io import Image
 from stemzoo.simulate.materials import find_material
 
-CONDITIONS = "conditions.json"  # the file in a model folder
 MIN_FRAMES = 12
 
 _FORMAT = 1
+_LARGEST = 1 << 20  # [bytes]
 _NAMES = tuple(feature.name for feature in FEATURES)
 _TOLERANCE = np.array([feature.tolerance for feature in FEATURES])
 _FLOOR = 1e-9
@@ -160,7 +161,7 @@ class Conditions:
         found = _mahalanobis(description.features - self.mean, self.spread(description.area))
         logs, n = np.log(self.leave_one_out), self.frames
         t = (np.log(found) - logs.mean()) / (logs.std(ddof=1) * np.sqrt(1 + 1 / n))
-        return float(found / np.median(self.leave_one_out)), float(stats.t.sf(t, n - 1))
+        return float(found / np.median(self.leave_one_out)), float(special.stdtr(n - 1, -t))
 
     def log_density(self, description: Description) -> float:
         """Return the log of the (Gaussian) density of an image's features, up to a constant."""
@@ -212,16 +213,64 @@ class Conditions:
             if (content.pop("format"), tuple(content["mean"])) != (_FORMAT, _NAMES):
                 raise ValueError("another format, or other features")
             content["mean"] = list(content["mean"].values())
-            n, frames = len(_NAMES), content["frames"]
-            shapes = {"mean": (n,), "covariance": (n, n), "within": (n, n)}
-            for name, shape in {**shapes, "leave_one_out": (frames,)}.items():
-                content[name] = np.array(content[name], dtype=np.float64).reshape(shape)
-            return cls(**content)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return cls(**_checked(content))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            reason = error.args[0] if isinstance(error, KeyError) else error
             raise ValueError(
                 f"Expected the conditions of weights in format {_FORMAT}; write them again with "
-                f"this version of stemzoo. Received: {error}"
+                f"this version of stemzoo. Received: {str(reason)[:200]}"
             ) from error
+
+    @classmethod
+    def read(cls, path: Path) -> "Conditions":
+        """Read a `conditions.json`, which may come from anywhere.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+
+        Returns
+        -------
+        Conditions
+
+        Raises
+        ------
+        ValueError
+            If it holds anything else.
+        """
+        try:
+            size = path.stat().st_size
+            if size > _LARGEST:
+                raise ValueError(f"Expected at most {_LARGEST} bytes. Received: {size}")
+            return cls.from_json(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
+
+
+def _checked(content: dict) -> dict:
+    """See that conditions from a file can be computed with and printed; return arrays."""
+    for name in ("session", "material"):
+        if not (isinstance(content[name], str) and content[name].isprintable()):
+            raise ValueError(f"{name}={content[name]!r}, no name")
+    n, frames = len(_NAMES), content["frames"]
+    numbers = {"frames": (MIN_FRAMES, 1e6), "area": (0.01, 1e6), "sampling": (0.01, 1.0)}
+    for name, (low, high) in numbers.items():
+        value = content[name]
+        if not (isinstance(value, int | float) and low <= value <= high):
+            raise ValueError(f"{name}={value!r}, where {low} to {high:g} are possible")
+    shapes = {"mean": (n,), "covariance": (n, n), "within": (n, n)}
+    for name, shape in {**shapes, "leave_one_out": (frames,)}.items():
+        content[name] = np.array(content[name], dtype=np.float64).reshape(shape)
+        if not np.isfinite(content[name]).all():
+            raise ValueError(f"{name} with numbers that are not finite")
+    for name, least in (("covariance", 1e-6), ("within", -1e-3)):
+        matrix = content[name]
+        if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] < least:
+            raise ValueError(f"{name} that is none")
+    if content["leave_one_out"].min() <= 0 or np.ptp(content["leave_one_out"]) == 0:
+        raise ValueError("leave_one_out without a distribution")
+    return {**content, "material": find_material(content["material"]).name}
 
 
 def _rounded(values):

@@ -118,8 +118,16 @@ class Description:
         return bool(np.isfinite(self.tiles).all())
 
 
+NO_LATTICE = Description(np.full((1, 1, len(FEATURES)), np.nan), 1.0)
+
+
 def describe_conditions(
-    image: np.ndarray, material: str, target: float, *, sampling: float | None = None
+    image: np.ndarray,
+    material: str,
+    target: float,
+    *,
+    sampling: float | None = None,
+    lattice: Lattice | None = None,
 ) -> Description:
     """Describe the conditions that an image was recorded under.
 
@@ -133,6 +141,9 @@ def describe_conditions(
         Pixel size at which the image is described, that of the weights [Å/px].
     sampling : float, optional
         Pixel size of the image [Å/px]; measured from the lattice where not given.
+    lattice : Lattice, optional
+        Lattice of the material in the image, if it was found before: finding it takes half of the
+        time.
 
     Returns
     -------
@@ -159,14 +170,11 @@ def describe_conditions(
     (17,)
     """
     check_image(image, "image")
-    if sampling is not None and not (np.isfinite(sampling) and sampling > 0):
-        raise ValueError(f"Expected a sampling above 0 Å/px. Received: sampling={sampling}")
-    image, crystal = np.asarray(image), find_material(material)
-    nothing = Description(np.full((1, 1, len(FEATURES)), np.nan), 1.0)
-    try:
-        lattice = find_lattice(_middle(image, _LATTICE_FIELD), crystal, sampling=sampling)
-    except ValueError:
-        return nothing
+    _check_sampling(sampling)
+    image = np.asarray(image)
+    lattice = lattice or middle_lattice(image, material, sampling)
+    if lattice is None:
+        return NO_LATTICE
     used = lattice.sampling if sampling is None else sampling
     seen = saturate(resample(_middle(image, _FIELD), used, target))
     if min(seen.shape) < MIN_SIDE:
@@ -178,6 +186,45 @@ def describe_conditions(
     tiles = _describe_tiles(seen, lattice, lattice.reciprocal * target / used)
     facts = np.broadcast_to(facts, (*tiles.shape[:2], 2))
     return Description(np.concatenate([facts, tiles], axis=-1), seen.size / _TILE**2)
+
+
+def middle_lattice(
+    image: np.ndarray, material: str, sampling: float | None = None
+) -> Lattice | None:
+    """Find the lattice of a material in the middle 1024² pixels of an image.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        An image.
+    material : str
+        Entry of `MATERIALS`.
+    sampling : float, optional
+        Pixel size of the image [Å/px], if known.
+
+    Returns
+    -------
+    Lattice or None
+        None if there is none.
+
+    Raises
+    ------
+    ValueError
+        For an impossible pixel size.
+    KeyError
+        For an unknown material.
+    """
+    _check_sampling(sampling)
+    crystal = find_material(material)
+    try:
+        return find_lattice(_middle(image, _LATTICE_FIELD), crystal, sampling=sampling)
+    except ValueError:
+        return None
+
+
+def _check_sampling(sampling: float | None) -> None:
+    if sampling is not None and not (np.isfinite(sampling) and sampling > 0):
+        raise ValueError(f"Expected a sampling above 0 Å/px. Received: sampling={sampling}")
 
 
 def _middle(image: np.ndarray, edge: int) -> np.ndarray:
@@ -207,7 +254,9 @@ def _describe_tiles(image: np.ndarray, lattice: Lattice, reciprocal: np.ndarray)
         flat = tile - tile.mean(dtype=np.float64)
         flat = (flat / (flat.std() or 1.0)).astype(np.float32)
         spectrum = fft.rfft2(flat * window.astype(np.float32), s=(_TILE, _TILE))
-        powers = means @ (spectrum.real**2 + spectrum.imag**2).ravel() + _FLOOR
+        power = (spectrum.real**2 + spectrum.imag**2).ravel()
+        # Not `means @ power`: its many threads wait for each other longer than they work.
+        powers = np.einsum("gk,k->g", means, power) + _FLOOR
         values.append(
             _spectral(dict(zip(groups, powers, strict=True)), lattice.symmetry) + _shape(flat)
         )

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from stemzoo.card_tables import figure_rows
 from stemzoo.io import check_image
 from stemzoo.lattice import find_lattice
 from stemzoo.metrics.distribution import counts_kl_divergence, intensity_counts, kid
@@ -101,20 +102,11 @@ class Evaluation:
 
     def rows(self) -> list[tuple[str, str, str, str]]:
         """Return name, generated, floor and ceiling of each figure as text."""
-        return [
-            (m.name, _text(m.generated), _text(m.floor), _text(m.ceiling)) for m in self.metrics
-        ]
+        return figure_rows(self.to_dict()["metrics"])
 
     def __getitem__(self, name: str) -> Metric:
         """Return a figure by its name."""
         return {metric.name: metric for metric in self.metrics}[name]
-
-
-def _text(found: Comparison | None) -> str:
-    if found is None:
-        return "-"
-    interval = "" if found.low is None else f" ({found.low:.3g} to {found.high:.3g})"
-    return f"{found.value:.3g}{interval}"
 
 
 def evaluate(

@@ -4,6 +4,8 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from stemzoo.conditions import Conditions
+from stemzoo.io import write_text
 from stemzoo.registry import WeightsEntry, find_weights, manifest_path
 from stemzoo.zoo.checksums import sha256
 from stemzoo.zoo.golden import TOLERANCE, largest_difference, write_golden
@@ -11,6 +13,7 @@ from stemzoo.zoo.manifest import checked_entry, describe_files, write_entry
 from stemzoo.zoo.model_folder import FILES, read_model, write_model
 from stemzoo.zoo.provenance import Provenance, read_card, read_provenance, write_provenance
 from stemzoo.zoo.sources import (
+    CONDITIONS,
     CONFIG,
     GOLDEN,
     LOADED,
@@ -26,7 +29,15 @@ __all__ = ["Verification", "load", "register", "save", "sha256", "verify"]
 log = logging.getLogger(__name__)
 
 
-def save(model, folder, *, half: bool = False, parent: Provenance | None = None, **facts) -> None:
+def save(
+    model,
+    folder,
+    *,
+    half: bool = False,
+    parent: Provenance | None = None,
+    conditions: Conditions | None = None,
+    **facts,
+) -> None:
     """Save a model as a folder.
 
     `config.json` and `model.weights.h5` are what `load` needs; what only training needs, the
@@ -45,6 +56,9 @@ def save(model, folder, *, half: bool = False, parent: Provenance | None = None,
     parent : Provenance, optional
         The weights that its training started from; those that the model was loaded from, where not
         given.
+    conditions : Conditions, optional
+        Of the frames that it was trained on, for `conditions.json`: with it, `detect`, `translate`
+        and `match` tell images that are not like these frames.
     **facts
         For `provenance.json`, such as `licence`, `recipe`, `training_data`: anything that JSON can
         hold.
@@ -63,6 +77,8 @@ def save(model, folder, *, half: bool = False, parent: Provenance | None = None,
     write_golden(model, folder / GOLDEN)
     parent = parent or getattr(model, "provenance", None)
     write_provenance(folder / PROVENANCE, parent=parent, facts=facts)
+    if conditions is not None:
+        write_text(folder / CONDITIONS, conditions.to_json())
 
 
 def register(folder, **facts) -> WeightsEntry:
@@ -129,7 +145,8 @@ def load(
     -------
     DefectFCN or CycleGANSTEM
         Ready to `detect` or `translate`, and to train on. Its attribute `card` is the text that
-        says what it is good for, `provenance` a `Provenance`.
+        says what it is good for, `provenance` a `Provenance`, `conditions` the `Conditions` of the
+        frames that it was trained on, or None where they are not known.
 
     Raises
     ------
@@ -168,14 +185,31 @@ def _read(found: Source, training: bool = False):
     model = read_model(found.folder, names, changes)
     if TRAINING_WEIGHTS in FILES[type(model).__name__] and TRAINING_WEIGHTS not in names:
         if training:
+            # A cache does not tell what else the repository holds.
+            step = "If you were offline, go online; else load" if found.origin == "hub" else "Load"
             raise FileNotFoundError(
-                f"{found.folder}: expected {TRAINING_WEIGHTS}, to train on. Received: none. Load "
+                f"{found.folder}: expected {TRAINING_WEIGHTS}, to train on. Received: none. {step} "
                 "it with training=False, and train its discriminators anew."
             )
         log.info("%s: without %s, so not to train on", found.folder, TRAINING_WEIGHTS)
     model.card = read_card(found)
     model.provenance = read_provenance(found, model.name)
+    model.conditions = _read_conditions(found, model)
     return model
+
+
+def _read_conditions(found: Source, model) -> Conditions | None:
+    """Read what the frames that the weights were trained on look like, if that is known."""
+    if CONDITIONS not in [file.name for file in found.files]:
+        return None
+    path = found.folder / CONDITIONS
+    conditions = Conditions.read(path)
+    if model.material not in (None, conditions.material):
+        raise ValueError(
+            f"{path}: expected the conditions of frames of {model.material}, the material of the "
+            f"weights. Received: {conditions.material}"
+        )
+    return conditions
 
 
 @dataclass(frozen=True)

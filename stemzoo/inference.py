@@ -9,8 +9,9 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from stemzoo.advice import Comparison, compare
 from stemzoo.io import Image, check_image
-from stemzoo.lattice import find_lattice
+from stemzoo.lattice import Lattice, find_lattice
 from stemzoo.preprocessing import dihedral, dihedral_inverse, resample, rescale
 from stemzoo.simulate.materials import find_material
 
@@ -311,6 +312,11 @@ def choose_sampling(image: Image, material: str | None) -> tuple[float, str]:
     ValueError
         If the stated one is absurd, or none is stated and no lattice is found.
     """
+    return _choose(image, material)[:2]
+
+
+def _choose(image: Image, material: str | None) -> tuple[float, str, Lattice | None]:
+    """Return the pixel size, its source, and the lattice if it agrees with it."""
     name = image.path or "image"
     if image.sampling is not None and not _SAMPLINGS[0] <= image.sampling <= _SAMPLINGS[1]:
         raise ValueError(
@@ -330,7 +336,7 @@ def choose_sampling(image: Image, material: str | None) -> tuple[float, str]:
                 f"{name}: the file states no pixel size and no {material or 'crystal'} lattice was "
                 f"found to measure it ({problem}). Give it with --pixel-size PM or sampling=."
             )
-        return lattice.sampling, f"lattice (confidence {lattice.confidence:.2f})"
+        return lattice.sampling, f"lattice (confidence {lattice.confidence:.2f})", lattice
     ratio = lattice.sampling / image.sampling if lattice is not None else 1.0
     if abs(ratio - 1) > _DISAGREEMENT:
         warnings.warn(
@@ -338,9 +344,10 @@ def choose_sampling(image: Image, material: str | None) -> tuple[float, str]:
             f"lattice in the image, {lattice.sampling * 100:.2f} pm (confidence "
             f"{lattice.confidence:.2f}), disagree by {abs(ratio - 1):.0%}. The stated one is used; "
             "give the right one with --pixel-size PM or sampling=.",
-            stacklevel=3,
+            stacklevel=4,
         )
-    return image.sampling, image.sampling_source or "stated"
+        lattice = None
+    return image.sampling, image.sampling_source or "stated", lattice
 
 
 def _middle(image: np.ndarray) -> np.ndarray:
@@ -379,12 +386,14 @@ def detect(
     Returns
     -------
     Detections
-        Positions in pixels of the input.
+        Positions in pixels of the input. `details["match"]` says how the image fits the frames that
+        the model was trained on, a `Match`; None where that is not known.
 
     Warns
     -----
     UserWarning
-        If pixel size and lattice disagree by more than 10 %.
+        If pixel size and lattice disagree by more than 10 %, or the image is unlike the frames that
+        the model was trained on.
 
     Raises
     ------
@@ -399,12 +408,37 @@ def detect(
     """
     if not isinstance(image, Image):
         image = Image(np.asarray(image))
+    if sampling is not None:
+        image = Image(image.data, float(sampling), "given", image.path)
+    found = find_defects(image, model, threshold=threshold, tta=tta)
+    comparison = Comparison("detection")
+    comparison.add(image, found.details["match"])
+    if (text := comparison.warning()) is not None:
+        warnings.warn(text, stacklevel=2)
+    return found
+
+
+def find_defects(
+    image: Image, model, *, threshold: float = DEFAULT_THRESHOLD, tta: bool = False
+) -> Detections:
+    """Do as `detect`, without a warning about an image that is unlike the training frames.
+
+    Parameters
+    ----------
+    image : Image
+        With its pixel size, if that is known.
+    model, threshold, tta
+        As in `detect`.
+
+    Returns
+    -------
+    Detections
+        With `details["match"]`, a `Match` or None.
+    """
     check_image(image.data, image.path or "image")
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold lies between 0 and 1. Received: {threshold}")
-    if sampling is not None:
-        image = Image(image.data, float(sampling), "given", image.path)
-    sampling, source = choose_sampling(image, model.material)
+    sampling, source, lattice = _choose(image, model.material)
     scaled = rescale(resample(image.data, sampling, model.sampling))
     probabilities = predict_tiled(model, scaled, tta=tta)
     positions, classes, scores = find_points(probabilities, model.sampling, threshold)
@@ -420,5 +454,6 @@ def detect(
             "classes": tuple(model.classes),
             "threshold": threshold,
             "tta": tta,
+            "match": compare(image, model, sampling=sampling, lattice=lattice),
         },
     )

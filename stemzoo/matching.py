@@ -1,15 +1,25 @@
 """Which weights fit an image: its conditions against those that they were trained on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from stemzoo.conditions import CONDITIONS, Conditions
-from stemzoo.description import FEATURES, Description, Feature, describe_conditions
-from stemzoo.io import Image
+from stemzoo.conditions import Conditions
+from stemzoo.description import (
+    FEATURES,
+    NO_LATTICE,
+    Description,
+    Feature,
+    describe_conditions,
+    middle_lattice,
+)
+from stemzoo.io import Image, check_image
+from stemzoo.lattice import Lattice
 from stemzoo.registry import list_weights
 from stemzoo.simulate.materials import find_material
+from stemzoo.zoo.checksums import difference
+from stemzoo.zoo.sources import CONDITIONS
 
 # An image lies outside of the conditions of weights when fewer of their frames were this far off.
 SIGNIFICANCE = 0.01
@@ -113,12 +123,10 @@ def match(
             f"Expected weights with a {CONDITIONS} to compare with; 'stemzoo list' shows the "
             f"weights. Received: none for {material or 'any material'}"
         )
-    described = {
-        (one.material, one.sampling): [_described(image, one, sampling) for image in images]
-        for one in known.values()
-    }
+    described = [_described_for(image, known.values(), sampling) for image in images]
     found = [
-        _compared(name, one, described[one.material, one.sampling]) for name, one in known.items()
+        _compared(name, one, [each[one.material, one.sampling] for each in described])
+        for name, one in known.items()
     ]
     return sorted(found, key=_rank)
 
@@ -129,6 +137,7 @@ def check_conditions(
     *,
     weights: str = "",
     sampling: float | None = None,
+    lattice: Lattice | None = None,
 ) -> Match:
     """Compare an image with what weights were trained on.
 
@@ -142,6 +151,8 @@ def check_conditions(
         Their name.
     sampling : float, optional
         Pixel size of the image [Å/px]. Else that of the `Image`, else measured from the lattice.
+    lattice : Lattice, optional
+        Lattice of the material in the image, if it was found before.
 
     Returns
     -------
@@ -157,7 +168,11 @@ def check_conditions(
     >>> check_conditions(image, conditions, sampling=0.2).reason  # doctest: +SKIP
     'noise of 2 to 4 px 2.1 x stronger'
     """
-    return _compared(weights, conditions, [_described(image, conditions, sampling)])
+    data, sampling = _stated(image, sampling)
+    described = describe_conditions(
+        data, conditions.material, conditions.sampling, sampling=sampling, lattice=lattice
+    )
+    return _compared(weights, conditions, [described])
 
 
 def read_conditions(material: str | None = None) -> dict[str, Conditions]:
@@ -181,20 +196,42 @@ def read_conditions(material: str | None = None) -> dict[str, Conditions]:
         If a file is damaged.
     """
     name = None if material is None else find_material(material).name
-    paths = {entry.name: entry.folder / CONDITIONS for entry in list_weights(material=name)}
+    found = {}
+    for entry in list_weights(material=name):
+        file = next((file for file in entry.files if file.name == CONDITIONS), None)
+        if file is None or not entry.bundled:
+            continue
+        path = entry.folder / CONDITIONS
+        if reason := difference(path, file):
+            raise ValueError(f"{path}: {reason} Install stemzoo again.")
+        found[entry.name] = Conditions.read(path)
+    return found
+
+
+def _described_for(
+    image: np.ndarray | Image, conditions: Iterable[Conditions], sampling: float | None
+) -> dict[tuple[str, float], Description]:
+    """Describe an image once for each material and pixel size; find each lattice once."""
+    image, sampling = _stated(image, sampling)
+    check_image(image, "image")
+    wanted = {(one.material, one.sampling) for one in conditions}
+    lattices = {
+        material: middle_lattice(image, material, sampling) for material in {m for m, _ in wanted}
+    }
     return {
-        weights: Conditions.from_json(path.read_text(encoding="utf-8"))
-        for weights, path in paths.items()
-        if path.is_file()
+        (material, target): NO_LATTICE
+        if lattices[material] is None
+        else describe_conditions(
+            image, material, target, sampling=sampling, lattice=lattices[material]
+        )
+        for material, target in wanted
     }
 
 
-def _described(
-    image: np.ndarray | Image, conditions: Conditions, sampling: float | None
-) -> Description:
+def _stated(image: np.ndarray | Image, sampling: float | None) -> tuple[np.ndarray, float | None]:
     if isinstance(image, Image):
-        image, sampling = image.data, sampling or image.sampling
-    return describe_conditions(image, conditions.material, conditions.sampling, sampling=sampling)
+        return np.asarray(image.data), sampling or image.sampling
+    return np.asarray(image), sampling
 
 
 def _compared(weights: str, conditions: Conditions, described: list[Description]) -> Match:

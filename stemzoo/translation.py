@@ -1,8 +1,11 @@
 """Translate images between simulation and experiment with a trained CycleGAN."""
 
+import warnings
+
 import numpy as np
 
-from stemzoo.io import check_image
+from stemzoo.advice import Comparison, compare
+from stemzoo.io import Image, check_image
 from stemzoo.preprocessing import resample, rescale
 
 DIRECTIONS = {"sim-to-exp": "sim_to_exp", "exp-to-sim": "exp_to_sim"}
@@ -46,6 +49,11 @@ def translate(
     ndarray of float32, shape (M, N)
         In [-1, 1].
 
+    Warns
+    -----
+    UserWarning
+        If a measured image (``"exp-to-sim"``) is unlike the frames that the model was trained on.
+
     Raises
     ------
     ValueError
@@ -55,6 +63,26 @@ def translate(
     --------
     >>> realistic = translate(simulated, model)  # doctest: +SKIP
     """
+    result = translate_quietly(image, model, direction, sampling=sampling, noise=noise, rng=rng)
+    if direction == "exp-to-sim":
+        measured = Image(np.asarray(image), model.sampling if sampling is None else sampling)
+        comparison = Comparison("translation")
+        comparison.add(measured, compare(measured, model))
+        if (text := comparison.warning()) is not None:
+            warnings.warn(text, stacklevel=2)
+    return result
+
+
+def translate_quietly(
+    image: np.ndarray,
+    model,
+    direction: str,
+    *,
+    sampling: float | None = None,
+    noise: float = 0.1,
+    rng: np.random.Generator | None = None,
+) -> np.ndarray:
+    """Do as `translate`, without comparing the image with the training frames."""
     check_image(image, "image")
     if direction not in DIRECTIONS:
         raise ValueError(f"direction is {' or '.join(DIRECTIONS)}. Received: {direction!r}")

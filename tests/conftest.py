@@ -58,6 +58,21 @@ def tiny_folder(tiny_model, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def day_conditions():
+    """Conditions of small frames of day A, which frames of `wse2-randomised` are unlike."""
+    from stemzoo.conditions import Conditions
+    from stemzoo.io import Image
+
+    session = find_session("wse2-dayA")
+    return Conditions.from_frames(
+        [Image(f.image, f.sampling) for f in simulate_session(session, 13, (192, 192), seed=1)],
+        session="wse2-dayA",
+        material="wse2",
+        sampling=0.2074,
+    )
+
+
+@pytest.fixture(scope="session")
 def detector():
     """Return the bundled detector of vacancies in WSe2."""
     return stemzoo.load("fcn-wse2")

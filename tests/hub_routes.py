@@ -1,15 +1,15 @@
-"""The routes of `hub_server.HubServer`, and what a repository holds."""
+"""The routes of `hub_server.HubServer`."""
 
 import base64
 import hashlib
 import json
 import re
 import time
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
 
-LFS_SIZE = 10_000_000
+from hub_repos import LFS_SIZE, Blob, Repo
+
 ROUTES = (
     ("GET", r"/api/whoami-v2", "whoami"),
     ("GET", r"/api/agent-harnesses", "harnesses"),
@@ -18,6 +18,7 @@ ROUTES = (
     ("DELETE", r"/api/repos/delete", "delete"),
     ("POST", r"/api/models/(?P<repo>[^/]+/[^/]+)/preupload/(?P<rev>[^/]+)", "preupload"),
     ("POST", r"/api/models/(?P<repo>[^/]+/[^/]+)/commit/(?P<rev>[^/]+)", "commit"),
+    ("GET", r"/api/models/(?P<repo>[^/]+/[^/]+)/discussions", "discussions"),
     ("POST", r"/api/models/(?P<repo>[^/]+/[^/]+)/tag/(?P<rev>[^/]+)", "tag"),
     ("DELETE", r"/api/models/(?P<repo>[^/]+/[^/]+)/tag/(?P<rev>[^/]+)", "untag"),
     ("POST", r"/api/models/(?P<repo>[^/]+/[^/]+)/paths-info/(?P<rev>[^/]+)", "paths_info"),
@@ -31,55 +32,6 @@ ROUTES = (
     ("GET", r"/lfs-download/(?P<oid>[0-9a-f]{64})", "lfs_download"),
     ("HEAD|GET", r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<rev>[^/]+)/(?P<path>.+)", "resolve"),
 )
-
-
-@dataclass(frozen=True)
-class Blob:
-    """One file: its bytes, and whether Git LFS keeps them."""
-
-    content: bytes
-    lfs: bool
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()
-
-    @property
-    def git_sha1(self) -> str:
-        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\n"
-        content = pointer.encode() if self.lfs else self.content
-        return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-
-    @property
-    def etag(self) -> str:
-        return self.sha256 if self.lfs else self.git_sha1
-
-    def facts(self) -> dict:
-        lfs = {"oid": self.sha256, "sha256": self.sha256, "size": len(self.content)}
-        facts = {"oid": self.git_sha1, "size": len(self.content)}
-        return {**facts, "lfs": {**lfs, "pointerSize": 130}} if self.lfs else facts
-
-
-@dataclass
-class Repo:
-    """A repository: commits of whole trees, and what points at them."""
-
-    private: bool = False
-    gated: bool = False
-    commits: dict[str, dict[str, Blob]] = field(default_factory=dict)
-    branches: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-
-    def find(self, revision: str) -> str | None:
-        known = {**self.branches, **self.tags}
-        return known.get(revision, revision if revision in self.commits else None)
-
-    def commit(self, files: dict[str, Blob], branch: str = "main") -> str:
-        text = f"{self.branches.get(branch)} {[(p, b.sha256) for p, b in sorted(files.items())]}"
-        oid = hashlib.sha1(text.encode()).hexdigest()
-        self.commits[oid] = files
-        self.branches[branch] = oid
-        return oid
 
 
 class _Refused(Exception):
@@ -104,21 +56,29 @@ class Handler(BaseHTTPRequestHandler):
             return
         parts = urlsplit(self.path)
         self.query = parse_qs(parts.query)
+        self.injected = self.hub.fault(f"{self.command} {unquote(parts.path)}")
+        if self.injected and self.injected.hang_up:
+            # Before the body of the request has arrived.
+            self.close_connection = True
+            return
         length = int(self.headers.get("Content-Length") or 0)
         self.body = self._read_chunks() if "chunked" in self._header("Transfer-Encoding") else b""
         self.body = self.body or self.rfile.read(length)
-        self.injected = self.hub.fault(f"{self.command} {unquote(parts.path)}")
         try:
-            if self.injected:
-                time.sleep(self.injected.delay)
-            if self.injected and self.injected.status:
-                self._send(self.injected.status, b"", self.injected.headers)
-                return
-            self._route(parts.path)
-        except _Refused as refused:
-            self._json(refused.body, refused.status, refused.headers)
+            self._answer(parts.path)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
+
+    def _answer(self, path: str) -> None:
+        if self.injected:
+            time.sleep(self.injected.delay)
+        if self.injected and self.injected.status:
+            self._send(self.injected.status, b"", self.injected.headers)
+            return
+        try:
+            self._route(path)
+        except _Refused as refused:
+            self._json(refused.body, refused.status, refused.headers)
 
     do_HEAD = do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815
 
@@ -245,8 +205,15 @@ class Handler(BaseHTTPRequestHandler):
 
     # Upload.
 
+    def _target(self, repo_id: str) -> Repo:
+        """Repository to write to; who may read it may also propose changes."""
+        if "create_pr" in self.query:
+            self._user(must=True)
+            return self._repo(repo_id)
+        return self._repo(repo_id, write=True)
+
     def route_preupload(self, repo, rev):
-        found = self._repo(repo, write=True)
+        found = self._target(repo)
         present = found.commits[self._commit_of(found, rev)]
         files = []
         for asked in json.loads(self.body)["files"]:
@@ -257,7 +224,9 @@ class Handler(BaseHTTPRequestHandler):
         self._json({"files": files})
 
     def route_lfs_batch(self, repo):
-        self._repo(repo, write=True)
+        # Needed for a pull request, too, and the request does not tell.
+        self._user(must=True)
+        self._repo(repo)
         objects = []
         for asked in json.loads(self.body)["objects"]:
             answer = {"oid": asked["oid"], "size": asked["size"]}
@@ -275,20 +244,36 @@ class Handler(BaseHTTPRequestHandler):
         self._json({})
 
     def route_lfs_verify(self, repo):
-        self._repo(repo, write=True)
+        self._user(must=True)
+        self._repo(repo)
         asked = json.loads(self.body)
         if len(self.hub.lfs.get(asked["oid"], b"")) != asked["size"]:
             raise _Refused(404, "object not found")
         self._json({})
 
     def route_commit(self, repo, rev):
-        found = self._repo(repo, write=True)
+        found = self._target(repo)
         with self.hub.lock:
             if rev not in found.branches:
                 raise _Refused(404, f"Invalid rev id: {rev}", "RevisionNotFound")
+            urls = {}
+            if "create_pr" in self.query:
+                title = json.loads(self.body.splitlines()[0])["value"]["summary"]
+                number = found.open_pull_request(title, rev)
+                rev = f"refs/pr/{number}"
+                urls["pullRequestUrl"] = f"{self.hub.url}/{repo}/discussions/{number}"
             oid = self._apply(found, rev)
-        url = f"{self.hub.url}/{repo}/commit/{oid}"
-        self._json({"success": True, "commitOid": oid, "commitUrl": url, "hookOutput": ""})
+        urls["commitUrl"] = f"{self.hub.url}/{repo}/commit/{oid}"
+        self._json({"success": True, "commitOid": oid, "hookOutput": "", **urls})
+
+    def route_discussions(self, repo):
+        status = self.query["status"][0]
+        listed = [
+            {**facts, "repo": {"name": repo, "type": "model"}}
+            for facts in self._repo(repo).pull_requests
+            if facts["status"] == status
+        ]
+        self._json({"count": len(listed), "start": 0, "discussions": listed})
 
     def _apply(self, repo: Repo, branch: str) -> str:
         files = dict(repo.commits[repo.branches[branch]])

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 from types import SimpleNamespace
 
-from hub_routes import LFS_SIZE, Blob, Handler, Repo
+from hub_repos import LFS_SIZE, Blob, Repo
+from hub_routes import Handler
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Fault:
     headers: dict = field(default_factory=dict)
     cut_after: int | None = None
     wrong_bytes: bool = False
+    hang_up: bool = False
     delay: float = 0.0
 
 

@@ -32,6 +32,7 @@ def test_the_table_holds_the_detections_and_how_they_were_made(tiny_model, tiff,
     scale = frames[0].sampling / 10
     assert columns["x_nm"] == pytest.approx(columns["column"] * scale, abs=1e-3)
     text = "\n".join(header)
+    assert header[-1] == "against the frames that the weights were trained on: not compared"
     for fact in ("wse2.tif", "weights: tiny", "threshold: 0.0", "tta: False", "100 rows, 140 col"):
         assert fact in text
     assert f"pixel size: {frames[0].sampling * 100:.4f} pm (ImageJ)" in text
@@ -47,6 +48,7 @@ def test_the_report_is_for_machines(tiny_model, tiff, out):
     assert (report["threshold"], report["tta"]) == (0.25, True)
     assert list(report["counts"]) == ["se_vacancy", "bright"]
     assert sum(report["counts"].values()) == len(report["detections"])
+    assert (report["distance"], report["p_value"], report["differs"]) == (None, None, None)
     assert report["csv"] == str(out / "wse2.csv")
     assert report["overlay"] == str(out / "wse2.png")
 

@@ -131,3 +131,12 @@ def test_only_what_the_sessions_of_the_zoo_made_is_called_emulated(folder, data,
 def test_a_folder_without_a_model_has_no_card(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no config\.json"):
         model_card(BUNDLED[0], tmp_path)
+
+
+def test_a_card_tells_how_to_know_whether_an_image_fits(folder):
+    assert "stemzoo match" not in model_card(THEIRS, folder)
+    (folder / "conditions.json").write_text('{"frames": 44}')
+    card = model_card(THEIRS, folder)
+    assert "`stemzoo match image.tif` tells" in card
+    assert "(44 of them" in card
+    assert "`stemzoo translate --direction exp-to-sim` warns" in card

@@ -392,6 +392,10 @@ def test_a_detector_is_trained_and_used(run, tiff):
     for one, other in zip(model.weights, again.weights, strict=True):
         assert np.array_equal(one.numpy(), other.numpy())
     assert len(files("model")["model.weights.h5"]) == len(before)
+    # Another training starts from these weights, and its folder says so.
+    assert run("train", "fcn", "--from", "./model", "--out", "next", *TINY).code == 0
+    parent = stemzoo.load("./next").provenance.record["parent"]
+    assert parent["sha256"] == again.provenance.sha256
     # Another network does not fit into this folder.
     done = run("train", "fcn", "--out", "model", *TINY, "--filters", 5)
     assert done.code == 2

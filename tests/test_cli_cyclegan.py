@@ -146,6 +146,10 @@ def test_weights_of_the_wrong_kind_are_one_line(run, measured, tiny_folder):  # 
         assert (done.code, done.out) == (2, "")
         (line,) = done.err.splitlines()
         assert f"'stemzoo {verb}' needs weights of {needed}" in line
+    done = run("train", "fcn", "--from", "./gan", "--session", "wse2-dayA", "--out", "next")
+    (line,) = done.err.splitlines()
+    assert "'stemzoo train fcn --from' needs weights of a DefectFCN" in line
+    assert not Path("next").exists()
 
 
 @pytest.mark.parametrize("verb", [("detect", "day_0.tif"), ("simulate", "--material", "wse2")])

@@ -220,6 +220,22 @@ def test_json_keeps_distances_and_one_line_a_row():
         lambda content: content["mean"].pop("haze"),
         lambda content: content["covariance"].pop(),
         lambda content: content.pop("session"),
+        lambda content: content.update(session="red \x1b[31m"),
+        lambda content: content.update(session=["wse2-dayA"]),
+        lambda content: content.update(material="unobtainium"),
+        lambda content: content.update(frames=3, leave_one_out=[1, 2, 3]),
+        lambda content: content.update(frames="50"),
+        lambda content: content.update(frames=50.0),
+        lambda content: content.update(area=0.0),
+        lambda content: content.update(sampling=float("nan")),
+        lambda content: content["mean"].update(haze=float("inf")),
+        lambda content: content["mean"].update(haze="much"),
+        lambda content: content["covariance"][0].__setitem__(1, 5.0),
+        lambda content: content["covariance"][0].__setitem__(0, -1.0),
+        lambda content: content["within"][3].__setitem__(3, -1.0),
+        lambda content: content.update(leave_one_out=[1.0] * 50),
+        lambda content: content["leave_one_out"].__setitem__(0, 0.0),
+        lambda content: content.update(more=1),
     ],
 )
 def test_other_or_damaged_json_is_refused(change):
@@ -228,3 +244,15 @@ def test_other_or_damaged_json_is_refused(change):
     change(content)
     with pytest.raises(ValueError, match="Expected the conditions of weights in format 1"):
         Conditions.from_json(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b" " * (1 << 20) + b"{}"]
+)
+def test_a_file_that_holds_something_else_is_one_line(tmp_path, text):
+    path = tmp_path / "conditions.json"
+    path.write_bytes(text)
+    with pytest.raises(ValueError, match="conditions.json: ") as caught:
+        Conditions.read(path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 600

@@ -346,6 +346,10 @@ def test_a_model_without_discriminators_says_so_when_they_are_needed(hub_server,
     stemzoo.load("hf://alice/gan")
     with pytest.raises(FileNotFoundError, match=r"expected training.weights.h5, .* training=False"):
         stemzoo.load("hf://alice/gan", training=True)
+    # The cache does not tell whether the repository holds them.
+    hub_server.__exit__()
+    with pytest.raises(FileNotFoundError, match="If you were offline, go online; else load it"):
+        stemzoo.load("hf://alice/gan", training=True)
 
 
 def test_a_repository_that_was_made_to_do_harm_is_refused(hub_server, folder):

@@ -8,6 +8,7 @@ from scipy import ndimage
 from stemzoo import inference
 from stemzoo.inference import Detections, detect, find_points, predict_tiled
 from stemzoo.io import Image
+from stemzoo.matching import check_conditions
 from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.preprocessing import dihedral, rescale
 from stemzoo.simulate.dataset import simulate_frame
@@ -455,3 +456,26 @@ def test_the_bundled_detector_finds_the_vacancies_of_simulated_frames(detector, 
         )
     assert total.hits + total.misses > 20
     assert total.f1 > 0.75
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_an_image_unlike_the_training_frames_is_one_warning(day_conditions, frames, stated):
+    model = Brightness()
+    model.conditions, model.material = day_conditions, "wse2"
+    sampling = frames[0].sampling if stated else None
+    with pytest.warns(UserWarning, match="unlike the frames that brightness was") as caught:
+        found = detect(frames[0].image, model, sampling=sampling)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert "fcn-wse2 fits: use these weights" in str(caught[0].message)
+    assert found.details["match"].p_value < 0.01
+    # The lattice that tells the pixel size is the one that is compared with.
+    expected = check_conditions(frames[0].image, day_conditions, sampling=sampling)
+    assert found.details["match"].distance == pytest.approx(expected.distance, rel=1e-3)
+
+
+def test_an_image_that_cannot_be_compared_is_no_matter(day_conditions, frames):
+    model = Brightness()
+    assert detect(frames[0].image, model, sampling=0.2).details["match"] is None
+    model.conditions = day_conditions
+    small = frames[0].image[:100, :100]
+    assert detect(small, model, sampling=0.2074).details["match"] is None

@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 
 from stemzoo import matching
-from stemzoo.conditions import CONDITIONS, Conditions
+from stemzoo.conditions import Conditions
 from stemzoo.io import Image
+from stemzoo.lattice import find_lattice
 from stemzoo.matching import check_conditions, match, read_conditions
+from stemzoo.registry import FileEntry
 from stemzoo.simulate import find_session, simulate_session
+from stemzoo.simulate.materials import find_material
+from stemzoo.zoo.checksums import sha256
+from stemzoo.zoo.sources import CONDITIONS
 
 SAMPLINGS = {"wse2-dayA": 0.2074, "wse2-dayB": 0.2074, "graphene": 0.144}
 
@@ -114,15 +119,43 @@ def test_no_image_is_refused(conditions):
         match([], conditions=conditions)
 
 
-def test_conditions_are_read_from_model_folders(conditions, tmp_path, monkeypatch, unseen):
-    entries = [SimpleNamespace(name=name, folder=tmp_path / name) for name in ("own", "without")]
+@pytest.fixture
+def package(conditions, tmp_path, monkeypatch):
+    """Stand in for the package: weights with conditions, weights without, weights of the Hub."""
+    files = {name: FileEntry(name, None, None) for name in ("config.json", CONDITIONS)}
+    entries = [
+        SimpleNamespace(name="own", files=files.values(), bundled=True),
+        SimpleNamespace(name="without", files=[files["config.json"]], bundled=True),
+        SimpleNamespace(name="far", files=files.values(), bundled=False),
+    ]
     for entry in entries:
+        entry.folder = tmp_path / entry.name
         entry.folder.mkdir()
-    (tmp_path / "own" / CONDITIONS).write_text(conditions["wse2-dayA"].to_json(), encoding="utf-8")
+    path = tmp_path / "own" / CONDITIONS
+    path.write_text(conditions["wse2-dayA"].to_json(), encoding="utf-8")
+    files[CONDITIONS] = FileEntry(CONDITIONS, sha256(path), path.stat().st_size)
+    entries[0].files = tuple(files.values())
     monkeypatch.setattr(matching, "list_weights", lambda material: entries)
+    return path
+
+
+def test_conditions_are_read_from_the_package(package, conditions, unseen):
     assert list(read_conditions()) == ["own"]
     image = unseen["wse2-dayA"][0]
     (found,) = match(image)
     expected = check_conditions(image, conditions["wse2-dayA"])
     assert found.weights == "own"
     assert found.distance == pytest.approx(expected.distance, rel=1e-3)
+
+
+def test_changed_conditions_of_the_package_are_not_used(package, unseen):
+    package.write_bytes(package.read_bytes() + b" ")
+    with pytest.raises(ValueError, match=r"conditions.json: expected .*sha256.* Install stemzoo"):
+        match(unseen["wse2-dayA"][0])
+
+
+def test_a_lattice_that_was_found_before_gives_the_same_answer(conditions, unseen):
+    image, own = unseen["wse2-dayB"][0], conditions["wse2-dayB"]
+    lattice = find_lattice(image.data, find_material("wse2"))
+    found = check_conditions(image, own, lattice=lattice)
+    assert found == check_conditions(image, own)

@@ -88,3 +88,15 @@ def test_randomness_comes_from_rng_alone():
 def test_images_that_cannot_be_translated_are_refused(image, direction, reason):
     with pytest.raises(ValueError, match=reason):
         translate(image, Model(), direction)
+
+
+def test_a_measured_image_unlike_the_training_frames_is_one_warning(day_conditions, frames):
+    model = Model()
+    model.name, model.conditions = "gan", day_conditions
+    image, sampling = frames[0].image, frames[0].sampling
+    with pytest.warns(UserWarning, match="unlike the frames that gan was trained on") as caught:
+        translate(image, model, "exp-to-sim", sampling=sampling)
+    assert [warning.filename for warning in caught] == [__file__]
+    # A simulation is not meant to look like them; a small image cannot be compared.
+    translate(image, model, "sim-to-exp", sampling=sampling)
+    translate(image[:100, :100], model, "exp-to-sim", sampling=sampling)

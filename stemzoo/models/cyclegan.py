@@ -172,6 +172,12 @@ class CycleGANSTEM(keras.Model):
             its.set_weights(mine.get_weights())
         return other
 
+    def fit_adapt(self, experimental_images, **options) -> "CycleGANSTEM":
+        """Fine-tune a copy on a handful of new images; see `stemzoo.fit_adapt`."""
+        from stemzoo.adaptation import fit_adapt
+
+        return fit_adapt(self, experimental_images, **options)
+
     @property
     def generators(self) -> tuple[keras.Model, keras.Model]:
         """The two generators, G and F."""

@@ -13,6 +13,7 @@ from scipy import ndimage
 from stemzoo import io
 from stemzoo.models import DefectFCN
 from stemzoo.preprocessing import random_patch, rescale
+from stemzoo.training.budget import TimeBudget, TimedRate
 from stemzoo.training.state import TrainingState
 
 log = logging.getLogger(__name__)
@@ -112,6 +113,7 @@ def train_fcn(
     validation: tuple[Sequence[np.ndarray], Sequence[np.ndarray]] | None = None,
     model: DefectFCN | None = None,
     out=None,
+    budget: TimeBudget | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> DefectFCN:
     """Train a detector on labelled images.
@@ -137,6 +139,9 @@ def train_fcn(
     out : path-like, optional
         Folder for log, loss plot and the state from which a killed run goes on when called again
         with the same arguments.
+    budget : TimeBudget, optional
+        Train until it is used up, if that comes before the recipe's last epoch, and let the
+        learning rate follow it.
     callbacks : sequence of keras.callbacks.Callback
         More callbacks.
 
@@ -172,8 +177,12 @@ def train_fcn(
             material=material,
         )
     _check_model(model, recipe, classes)
-    steps = recipe.epochs * recipe.steps_per_epoch
-    schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
+    if budget is None:
+        steps = recipe.epochs * recipe.steps_per_epoch
+        schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
+    else:
+        schedule = budget.follow(TimedRate(recipe.learning_rate))
+        callbacks = [budget, *callbacks]
     # Masks hold class numbers, so this is categorical cross-entropy without the one-hot arrays.
     model.compile(_adam(schedule, recipe.ema), loss=keras.losses.SparseCategoricalCrossentropy())
     model.optimizer.build(model.trainable_variables)

@@ -39,10 +39,20 @@ def cached_snapshot(repo_id: str, revision: str) -> Path | None:
     -------
     Path or None
         Its name is the commit; None if no ``config.json`` of it was ever fetched.
+
+    Raises
+    ------
+    ValueError
+        If no repository can have that name.
     """
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
-    found = try_to_load_from_cache(repo_id, "config.json", cache_dir=hub_cache(), revision=revision)
+    cache = hub_cache()
+    try:
+        found = try_to_load_from_cache(repo_id, "config.json", cache_dir=cache, revision=revision)
+    except HFValidationError as error:
+        raise explain(error, repo_id, revision, cache) from error
     return Path(found).parent if isinstance(found, str) else None
 
 
@@ -112,8 +122,10 @@ def ask_hub(repo_id: str, revision: str) -> tuple[str, dict[str, FileEntry]]:
             pause = _pause(error, wait)
             if pause is None:
                 raise explain(error, repo_id, revision, hub_cache()) from error
+            # One line tells the end; a pause as long as the Hub asks for needs another.
+            level = logging.WARNING if pause > wait else logging.INFO
             status = error.response.status_code
-            log.warning("%s answers %d; trying again in %g s", api.endpoint, status, pause)
+            log.log(level, "%s answers %d; trying again in %g s", api.endpoint, status, pause)
             time.sleep(pause)
     raise AssertionError("the last try returns or raises")
 
@@ -244,11 +256,11 @@ def _download_again(repo_id: str, commit: str, file: FileEntry, path: Path) -> P
         if reason is None:
             # Another process has put it right.
             return path
-        log.warning("%s: %s Moving it aside and fetching it again.", where, reason)
         move_aside(path)
-        path = _download(repo_id, commit, file.name, offline=False)
+        path, first = _download(repo_id, commit, file.name, offline=False), reason
         reason = difference(path, file)
         if reason is None:
+            log.warning("%s: %s It was moved aside and fetched again.", where, first)
             return path
         move_aside(path)
     raise ValueError(

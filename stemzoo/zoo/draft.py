@@ -27,7 +27,7 @@ SUMMARIES = {
     "translation": "makes simulations of {material} look like images of {session}",
 }
 # Measured figures, logs and plots go up beside the weights; nothing else leaves the machine.
-SUFFIXES = (".json", ".csv", ".png")
+SUFFIXES = (".json", ".csv")
 
 
 @dataclass(frozen=True)

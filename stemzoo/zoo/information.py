@@ -6,7 +6,7 @@ from pathlib import Path
 from stemzoo.registry import find_weights
 from stemzoo.zoo.download import cached_snapshot
 from stemzoo.zoo.model_folder import read_json
-from stemzoo.zoo.sources import CONFIG, PROVENANCE, TRAINING_DATA, find_source
+from stemzoo.zoo.sources import CONDITIONS, CONFIG, PROVENANCE, TRAINING_DATA, find_source
 
 
 def describe_weights(source) -> dict:
@@ -21,8 +21,8 @@ def describe_weights(source) -> dict:
     -------
     dict
         `name`, `origin` (``"bundled"``, ``"hub"`` or ``"folder"``), `folder` if the files are on
-        this machine, the fields of `WeightsEntry` for a name, and `config`, `training_data` and
-        `provenance` as far as their files are here.
+        this machine, the fields of `WeightsEntry` for a name, and `config`, `training_data`,
+        `provenance` and `conditions` (session and number of frames) as far as their files are here.
 
     Raises
     ------
@@ -62,4 +62,7 @@ def _contents(folder: Path) -> dict:
     for key, name in (("training_data", TRAINING_DATA), ("provenance", PROVENANCE)):
         if (folder / name).is_file():
             found[key] = read_json(folder / name)
+    if (folder / CONDITIONS).is_file():
+        content = read_json(folder / CONDITIONS)
+        found["conditions"] = {key: content.get(key) for key in ("session", "frames")}
     return found

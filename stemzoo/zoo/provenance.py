@@ -17,6 +17,8 @@ from stemzoo.zoo.sources import CARD, PROVENANCE, TRAINING_DATA, WEIGHTS, Source
 log = logging.getLogger(__name__)
 
 PACKAGES = ("keras", "tensorflow", "numpy", "scipy", "h5py")
+# What is beyond is not read: a card may come from anywhere [characters].
+LARGEST_CARD = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ def read_card(source: Source) -> str:
         paths = [*(home / "model_cards" / f"{entry.name}.md" for home in homes), *paths]
     for path in paths:
         if path.is_file():
-            return path.read_text(encoding="utf-8", errors="replace")
+            with open(path, encoding="utf-8", errors="replace") as file:
+                return file.read(LARGEST_CARD)
     if entry is None:
         return ""
     return (

@@ -20,10 +20,12 @@ TRAINING_WEIGHTS = "training.weights.h5"
 GOLDEN = "golden.npz"
 PROVENANCE = "provenance.json"
 TRAINING_DATA = "training_data.json"
+# How the frames that the weights were trained on look; may be missing.
+CONDITIONS = "conditions.json"
 CARD = "README.md"
 REQUIRED = (CONFIG, WEIGHTS)
 # What `load` looks at, and so what is fetched for it.
-LOADED = (*REQUIRED, PROVENANCE, TRAINING_DATA, CARD)
+LOADED = (*REQUIRED, PROVENANCE, TRAINING_DATA, CONDITIONS, CARD)
 
 _HUB = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>\w[\w./-]*))?")
 
@@ -255,15 +257,15 @@ def _from_uri(uri: str, revision: str | None, offline: bool, names) -> Source:
             f"hf://{repo_id}@{revision or 'main'}: expected a model folder with {CONFIG} and "
             f"{WEIGHTS}. Received: no {missing[0]}. Is it a repository of stemzoo weights?"
         )
+    files = tuple(listed[name] for name in names if name in listed)
+    folder = download.fetch_from_hub(repo_id, commit, files, offline=offline)
+    download.remember(folder, revision or "main")
     log.warning(
         "hf://%s@%s is not in the manifest of the zoo: its files are checked against the Hub's own "
         "hashes, and that they are model files",
         repo_id,
         commit[:12],
     )
-    files = tuple(listed[name] for name in names if name in listed)
-    folder = download.fetch_from_hub(repo_id, commit, files, offline=offline)
-    download.remember(folder, revision or "main")
     return Source(folder, files, "hub", None, repo_id, commit)
 
 

@@ -40,7 +40,8 @@ def explain_write(error: Exception, repo_id: str) -> Exception:
     if status == 403 and not isinstance(error, errors.GatedRepoError):
         return PermissionError(
             f"{uri}: expected a token that may write there. Received: 403, {says}. Take a --repo "
-            f"of your own, or a token with the write role from {endpoint}/settings/tokens."
+            f"of your own, a token with the write role from {endpoint}/settings/tokens, or "
+            "--create-pr."
         )
     if status in (409, 412):
         return ValueError(

@@ -64,7 +64,8 @@ def commit(hub_server, package):
 
 
 def refused(source, error, *words, **options):
-    """Assert that the files cannot be had, in one line that holds the words."""
+    """Assert that the files cannot be had, in one line that holds the words; nothing is damaged."""
+    before, manifest = tree(), registry.manifest_path().read_bytes()
     with pytest.raises(error) as caught:
         find_source(source, **options)
     message = str(caught.value)
@@ -72,7 +73,17 @@ def refused(source, error, *words, **options):
     assert 40 < len(message) < 500, message
     for word in words:
         assert word in message, message
+    assert registry.manifest_path().read_bytes() == manifest
+    for path, content in tree().items():
+        # What was there before, or whole.
+        assert content in (before.get(path), FILES[path.name]), path
     return message
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_written_to_the_hub(hub_server):
+    yield
+    assert hub_server.count("^(POST|PUT|DELETE)") == 0
 
 
 def tree():
@@ -182,6 +193,7 @@ def test_a_gated_repository_asks_to_accept_its_terms(hub_server, package, monkey
 def test_a_forbidden_repository_says_so(hub_server, commit):
     hub_server.fail("/api/models", status=403)
     refused("fcn-remote", PermissionError, "Received: 403", "token")
+    assert tree() == {}
 
 
 def test_what_is_not_there_is_named(hub_server, commit):
@@ -198,6 +210,7 @@ def test_a_file_that_the_hub_lost_is_named(hub_server, commit):
     lost = {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": commit}
     hub_server.fail("HEAD .*/model.weights.h5", status=404, headers=lost)
     refused("fcn-remote", FileNotFoundError, "a file model.weights.h5", "Received: 404")
+    assert not any(path.name == "model.weights.h5" for path in tree())
 
 
 # A Hub that is busy, slow or gone.
@@ -225,13 +238,15 @@ def test_one_fault_of_the_hub_is_passed_over(hub_server, commit):
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_a_hub_with_a_lasting_fault_is_named(hub_server, commit, status):
+def test_a_hub_with_a_lasting_fault_is_named(hub_server, commit, status, caplog):
     hub_server.fail("/api/models", status=status)
     words = (hub_server.url, f"Received: {status}", "not you", "try again later")
     refused("fcn-remote", ConnectionError, *words)
-    # Asked three times, with pauses.
+    # Asked three times, with pauses, and no warning of ours hides the one line.
     assert hub_server.count("/api/models") == 3
     assert hub_server.pauses == [1, 4]
+    assert caplog.text == ""
+    assert tree() == {}
 
 
 def test_a_store_of_files_with_a_lasting_fault_is_named(hub_server, commit, caplog):
@@ -250,8 +265,9 @@ def test_a_download_that_is_cut_goes_on_where_it_was(hub_server, commit):
     assert hub_server.count("GET /lfs-download") == 3
 
 
-def test_a_download_that_is_cut_again_and_again_leaves_nothing(hub_server, commit):
-    hub_server.fail("GET /lfs-download", cut_after=0)
+@pytest.mark.parametrize("fault", [{"cut_after": 0}, {"cut_after": 1000}, {"hang_up": True}])
+def test_a_download_that_is_cut_again_and_again_leaves_nothing(hub_server, commit, fault):
+    hub_server.fail("GET /lfs-download", **fault)
     words = (hub_server.url, "Received: ", "Check the network")
     refused("fcn-remote", ConnectionError, *words)
     assert not any(path.name == "model.weights.h5" for path in tree())
@@ -292,15 +308,25 @@ def test_a_page_that_is_no_hub_is_recognised(hub_server, commit):
     assert tree() == {}
 
 
-def test_a_hub_that_is_gone_is_not_missed_with_a_full_cache(hub_server, package, caplog):
+@pytest.mark.parametrize("how", ["gone", "503", "cut"])
+def test_a_hub_that_fails_is_not_missed_with_a_full_cache(hub_server, package, caplog, how):
     write_manifest(package)
     hub_server.put("bob/own", FILES)
     first = find_source("hf://bob/own")
-    hub_server.__exit__()
+    before = tree()
+    if how == "gone":
+        hub_server.__exit__()
+    elif how == "cut":
+        hub_server.fail("", hang_up=True)
+    else:
+        hub_server.fail("", status=503)
+    caplog.clear()
     again = find_source("hf://bob/own")
     assert again.folder == first.folder
     assert again.differences() == []
-    assert f"Using the copy of {first.revision[:12]} in the cache" in caplog.text
+    assert tree() == before
+    (why, _) = caplog.messages
+    assert f"Using the copy of {first.revision[:12]} in the cache" in why
 
 
 # Offline.
@@ -341,7 +367,7 @@ def test_a_damaged_file_of_the_cache_is_moved_aside_and_fetched_again(hub_server
     damage(path)
     found = find_source("fcn-remote")
     assert found.differences() == []
-    assert "Moving it aside and fetching it again" in caplog.text
+    assert "It was moved aside and fetched again" in caplog.text
     assert hub_server.count("GET /lfs-download") == 2
     (aside,) = hub_cache().rglob("*.damaged")
     assert len(aside.read_bytes()) == len(FILES["model.weights.h5"])
@@ -357,7 +383,9 @@ def test_a_damaged_file_of_the_cache_is_reported_offline(commit):
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.weights.h5"])
-def test_wrong_bytes_under_a_right_etag_are_fetched_twice_and_refused(hub_server, commit, name):
+def test_wrong_bytes_under_a_right_etag_are_fetched_twice_and_refused(
+    hub_server, commit, name, caplog
+):
     pattern = "GET /lfs-download" if name.endswith("h5") else f"GET .*/{name}"
     hub_server.fail(pattern, wrong_bytes=True)
     content = FILES[name]
@@ -365,6 +393,7 @@ def test_wrong_bytes_under_a_right_etag_are_fetched_twice_and_refused(hub_server
     words = (name, hashlib.sha256(content).hexdigest(), received, "twice", "not loaded")
     refused("fcn-remote", ValueError, *words)
     assert hub_server.count(pattern) == 2
+    assert caplog.text == ""
     # Neither is left where a later load would look.
     assert not any(path.name == name for path in tree())
     hub_server.faults.clear()
@@ -376,11 +405,12 @@ def test_wrong_bytes_once_are_passed_over(hub_server, commit):
     assert find_source("fcn-remote").differences() == []
 
 
-def test_wrong_bytes_are_seen_without_a_manifest(hub_server, package):
+def test_wrong_bytes_are_seen_without_a_manifest(hub_server, package, caplog):
     write_manifest(package)
     hub_server.put("bob/own", FILES)
     hub_server.fail("GET .*/config.json", wrong_bytes=True)
     refused("hf://bob/own", ValueError, "config.json", "git hash", "twice")
+    assert caplog.text == ""
     hub_server.faults.clear()
     path = find_source("hf://bob/own").folder / "config.json"
     damage(path)

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from hub_routes import LFS_SIZE
+from hub_repos import LFS_SIZE
 from huggingface_hub import CommitOperationAdd, HfApi, ModelCard, constants, hf_hub_download
 from huggingface_hub.errors import (
     EntryNotFoundError,

@@ -6,6 +6,7 @@ import pytest
 import stemzoo
 from stemzoo import registry
 from stemzoo.zoo.checksums import sha256
+from stemzoo.zoo.provenance import LARGEST_CARD
 
 
 @pytest.fixture
@@ -73,6 +74,11 @@ def test_the_card_is_that_of_the_zoo_or_of_the_folder(folder, tmp_path, monkeypa
     (package / "model_cards").mkdir()
     (package / "model_cards" / "fcn-tiny.md").write_text("# Of the zoo\n")
     assert stemzoo.load("fcn-tiny").card == "# Of the zoo\n"
+
+
+def test_a_card_without_end_is_not_read_to_its_end(folder):
+    (folder / "README.md").write_bytes(b"# A card " * 200_000 + b"\xff")
+    assert len(stemzoo.load(folder).card) == LARGEST_CARD
 
 
 def test_without_a_card_the_manifest_speaks(detector):

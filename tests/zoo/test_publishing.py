@@ -453,6 +453,7 @@ def test_a_token_that_may_not_write_is_named(hub_server, refused, monkeypatch, t
         hub_server.put(REPO, {"paper.pdf": b"%PDF"})
     monkeypatch.setenv("HF_TOKEN", token)
     words = ("token that may write", "Received: 403", "--repo of your own", "/settings/tokens")
+    words = (*words, "--create-pr")
     refused(PermissionError, *words)
 
 
@@ -578,6 +579,61 @@ def test_a_commit_that_was_made_and_answered_with_a_fault_is_not_made_twice(
     assert len(hub_server.repos[REPO].commits) == 2
 
 
+@pytest.mark.parametrize("where", ["PUT /lfs-upload", "POST .*/commit/"])
+@pytest.mark.parametrize("fault", [{"hang_up": True}, {"cut_after": 0}])
+def test_a_connection_that_is_cut_while_sending_is_named(
+    hub_server, manifest, folder, refused, where, fault, caplog
+):
+    # Before the request is read, or before it is answered.
+    hub_server.fail(where, **fault)
+    if (where, fault) == ("POST .*/commit/", {"cut_after": 0}):
+        # The commit was made; only the manifest does not know yet.
+        before = manifest.read_bytes()
+        with pytest.raises(ConnectionError, match="Check the network") as caught:
+            publish(folder)
+        assert "\n" not in str(caught.value)
+        assert manifest.read_bytes() == before
+    else:
+        refused(ConnectionError, hub_server.url, "Received: ", "Check the network")
+    assert caplog.text == ""
+    hub_server.faults.clear()
+    assert publish(folder).entry.revision == head(hub_server)
+    assert len(hub_server.repos[REPO].commits) == 2
+
+
+@pytest.mark.parametrize("fault", [{"hang_up": True}, {"cut_after": 1000}])
+def test_a_connection_that_is_cut_on_reading_back_is_named(hub_server, manifest, folder, fault):
+    hub_server.fail("GET /lfs-download", **fault)
+    before = manifest.read_bytes()
+    with pytest.raises(ConnectionError, match="Check the network") as caught:
+        publish(folder)
+    assert "\n" not in str(caught.value)
+    assert manifest.read_bytes() == before
+    hub_server.faults.clear()
+    commit = head(hub_server)
+    assert publish(folder).entry.revision == commit == head(hub_server)
+
+
+def test_a_slow_hub_is_no_fault(hub_server, manifest, folder):
+    hub_server.fail("", times=12, delay=0.2)
+    hub_server.chunk, hub_server.wait = 20_000, 0.02
+    assert publish(folder).entry.revision == head(hub_server)
+
+
+def test_a_hub_that_does_not_answer_is_given_up(hub_server, refused, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 0.2)
+    hub_server.fail("GET /api/models", delay=0.5)
+    refused(ConnectionError, hub_server.url, "Received: ", "Check the network")
+
+
+def test_a_repository_that_changes_at_the_same_time_is_named(hub_server, manifest, folder, refused):
+    # What the Hub answers to two commits at once.
+    hub_server.fail("POST .*/commit/", status=409)
+    refused(ValueError, "Received: 409", "somebody committed in between", "/commits/main")
+    hub_server.faults.clear()
+    assert publish(folder).entry.revision == head(hub_server)
+
+
 def test_a_hub_that_is_gone_is_named(hub_server, refused):
     hub_server.__exit__()
     refused(ConnectionError, hub_server.url, "Connection refused", "Check the network")
@@ -631,43 +687,12 @@ def test_a_manifest_that_fails_at_the_end_is_written_the_next_time(
 # Pull requests.
 
 
-@pytest.fixture
-def pull_requests(hub_server, monkeypatch):
-    """Teach the server to keep them: a list of number, title and status."""
-    opened = []
-    route = hub_routes.Handler.route_commit
-
-    def commit(self, repo, rev):
-        if "create_pr" not in self.query:
-            return route(self, repo, rev)
-        found = self._repo(repo)
-        self._user(must=True)
-        branch = f"refs/pr/{len(opened) + 1}"
-        found.branches[branch] = found.branches[rev]
-        oid = self._apply(found, branch)
-        header = json.loads(self.body.splitlines()[0])["value"]
-        facts = {"num": len(opened) + 1, "title": header["summary"], "status": "open"}
-        opened.append({**facts, "createdAt": "2026-01-01T00:00:00.000Z", "isPullRequest": True})
-        url = f"{hub_server.url}/{repo}/discussions/{len(opened)}"
-        urls = {"commitUrl": f"{hub_server.url}/{repo}/commit/{oid}", "pullRequestUrl": url}
-        return self._json({"success": True, "commitOid": oid, **urls})
-
-    def discussions(self, repo):
-        listed = [{**one, "repo": {"name": repo, "type": "model"}} for one in opened]
-        listed = [one for one in listed if one["status"] == self.query["status"][0]]
-        self._json({"count": len(listed), "start": 0, "discussions": listed})
-
-    monkeypatch.setattr(hub_routes.Handler, "route_commit", commit)
-    monkeypatch.setattr(hub_routes.Handler, "route_discussions", discussions, raising=False)
-    pattern = r"/api/models/(?P<repo>[^/]+/[^/]+)/discussions"
-    routes = (("GET", pattern, "discussions"), *hub_routes.ROUTES)
-    monkeypatch.setattr(hub_routes, "ROUTES", routes)
-    return opened
-
-
-def test_a_pull_request_waits_for_the_merge(hub_server, manifest, folder, pull_requests):
+@pytest.mark.parametrize("token", ["hf_alice", "hf_bob"])
+def test_a_pull_request_waits_for_the_merge(hub_server, manifest, folder, monkeypatch, token):
     commit = hub_server.put(REPO, {"paper.pdf": b"%PDF"})
     before = manifest.read_bytes()
+    # Also who may not write may propose.
+    monkeypatch.setenv("HF_TOKEN", token)
     done = publish(folder, create_pr=True)
     assert done.url == f"{hub_server.url}/{REPO}/discussions/1"
     assert "after the merge run this without --create-pr" in str(done)
@@ -675,22 +700,23 @@ def test_a_pull_request_waits_for_the_merge(hub_server, manifest, folder, pull_r
     assert manifest.read_bytes() == before
     # A second time finds the first one.
     assert publish(folder, create_pr=True).url == done.url
-    assert len(pull_requests) == 1
     repo = hub_server.repos[REPO]
-    repo.branches["main"] = repo.branches["refs/pr/1"]
-    pull_requests[0]["status"] = "merged"
+    assert len(repo.pull_requests) == 1
+    repo.merge(1)
     assert publish(folder).entry.revision == head(hub_server) == done.entry.revision
 
 
-def test_a_pull_request_needs_a_repository(hub_server, refused, pull_requests):
+def test_a_pull_request_needs_a_repository(hub_server, refused):
     refused(FileNotFoundError, "Received: 404", "Check the name", create_pr=True)
     refused(FileNotFoundError, "Received: 404", create_pr=True, dry_run=True)
 
 
-def test_training_weights_are_files_of_the_zoo(tmp_path):
-    for name in ("training.weights.h5", "other.h5", "data.npz", "a b.json", "page.html"):
+def test_only_files_of_the_zoo_under_plain_names_are_for_others(tmp_path):
+    kept = {"training.weights.h5", "training_log.png", "metrics.json"}
+    others = {"other.h5", "data.npz", "a b.json", "a b.png", ".a.png", "page.html"}
+    for name in kept | others:
         (tmp_path / name).touch()
-    assert set(published_files(tmp_path)) == {"training.weights.h5"}
+    assert set(published_files(tmp_path)) == kept
 
 
 def test_a_file_travels_as_it_is(hub_server, manifest, folder):

@@ -161,7 +161,10 @@ def test_when_no_place_has_it_every_reason_is_told(zoo, hub_server, mirror):
 
 @pytest.mark.parametrize(
     "uri",
-    ["hf://", "hf://user", "hf://a/b/c", "hf://a/b@", "hf://a/b@v 1", "hf://a/b@../x", "hf:///b"],
+    [
+        *("hf://", "hf://user", "hf://a/b/c", "hf://a/b@", "hf://a/b@v 1", "hf://a/b@../x"),
+        *("hf:///b", "hf://../..", "hf://a--b/c", "hf://ä/b", f"hf://a/{'b' * 100}"),
+    ],
 )
 def test_an_address_is_user_and_repository(zoo, uri):
     zoo()

@@ -1,0 +1,240 @@
+"""How measured images differ from clean simulations: contrast transfer, noise, response."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+from scipy import fft, ndimage
+
+from stemzoo.lattice import Lattice, find_lattice, windowed_power
+from stemzoo.preprocessing import rescale
+from stemzoo.simulate.dataset import LabelledImage, simulate_frame
+from stemzoo.simulate.distributions import Normal
+from stemzoo.simulate.domain import domain_session
+from stemzoo.simulate.materials import Material
+from stemzoo.simulate.sessions import AcquisitionSession
+
+_TILE = 256  # [px], in which spectra are measured
+_MARGIN = 48  # [px]
+_SPOT = 2.5  # radius of a spot [bins of a tile]
+_SEEN = 2.0  # a spot is seen that is this many times stronger than the noise in it
+_SMOOTH = 1.5  # of the noise [bins of a tile]
+_FINEST = 9  # squared length of the finest reflections, in units of the innermost
+
+
+@dataclass(frozen=True, eq=False)
+class Appearance:
+    """What makes a clean simulation look like one measured image.
+
+    Parameters
+    ----------
+    coefficients : ndarray of shape (C,)
+        Of the log of the contrast transfer, see `_terms`.
+    limit : float
+        Frequency up to which the transfer was measured [1/px].
+    noise : ndarray of shape (256, 129)
+        Power of what is between the reflections, zero frequency first.
+    rotation : float
+        Of the lattice [degrees].
+    image : ndarray of shape (M, N)
+        The measured image, whose histogram stands for the response of the detector.
+    """
+
+    coefficients: np.ndarray
+    limit: float
+    noise: np.ndarray
+    rotation: float
+    image: np.ndarray
+
+    def apply(self, clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Make a clean simulation look like the measured image.
+
+        Parameters
+        ----------
+        clean : ndarray of shape (M, N)
+            A clean simulation.
+        rng : numpy.random.Generator
+            Source of the noise.
+
+        Returns
+        -------
+        ndarray of float32, shape (M, N)
+        """
+        from skimage.exposure import match_histograms
+
+        # Fourier filters wrap around: mirrored margins keep one edge from the other.
+        padded = np.pad(rescale(clean), _MARGIN, mode="symmetric")
+        y, x = fft.fftfreq(padded.shape[0])[:, None], fft.rfftfreq(padded.shape[1])[None]
+        signal = fft.rfft2(padded) * np.exp(_terms(y, x, self.limit) @ self.coefficients)
+        noise = fft.rfft2(rng.standard_normal(padded.shape)) * np.sqrt(self._noise_at(y, x))
+        seen = fft.irfft2(signal + noise, s=padded.shape)
+        seen = seen[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+        rows, columns = (
+            _crop(have, want, rng)
+            for have, want in zip(self.image.shape, clean.shape, strict=True)
+        )
+        return match_histograms(seen, self.image[rows, columns]).astype(np.float32)
+
+    def _noise_at(self, y, x) -> np.ndarray:
+        rows = np.rint(y * _TILE).astype(int) % _TILE
+        return self.noise[rows, np.rint(x * _TILE).astype(int)]
+
+
+def _crop(have: int, want: int, rng: np.random.Generator) -> slice:
+    first = int(rng.integers(max(have - want, 0) + 1))
+    return slice(first, first + want)
+
+
+def find_appearance(image: np.ndarray, material: Material, sampling: float) -> Appearance:
+    """Compare a measured image with a clean simulation.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        Measured image.
+    material : Material
+        The crystal.
+    sampling : float
+        Pixel size [Å/px].
+
+    Returns
+    -------
+    Appearance
+
+    Raises
+    ------
+    ValueError
+        If the image shows no lattice of the material, or too few reflections.
+
+    Notes
+    -----
+    Spectra are means over tiles of 256² pixels under a Hann window. The noise is what is between
+    the reflections (`log_background`). At each reflection the power above the noise, over that of a
+    clean simulation of the same orientation, is the squared contrast transfer; its logarithm is
+    fitted by a smooth function of the frequency. Noise is taken for independent of the signal.
+    """
+    lattice = find_lattice(image, material, sampling=sampling)
+    clean = _clean_image(material, sampling, lattice.rotation)
+    own = find_lattice(clean, material, sampling=sampling)
+    power, ideal = _mean_power(rescale(image)), _mean_power(rescale(clean))
+    noise = _between(power, lattice)
+    spots = _spots(lattice)
+    strength = np.array([_at(power - noise, spot) for spot in spots])
+    floor = np.array([_at(noise, spot) for spot in spots])
+    expected = np.array([_at(ideal, _nearest(spot, own)) for spot in spots])
+    seen = (strength > _SEEN * floor) & (expected > 0)
+    if np.count_nonzero(seen) < 3:
+        raise ValueError(
+            f"Expected three or more reflections of {material.name} above the noise. Received: "
+            f"{np.count_nonzero(seen)}"
+        )
+    limit = float(np.hypot(*spots[seen].T).max())
+    terms = _terms(*spots[seen].T, limit)
+    target = 0.5 * np.log(strength[seen] / expected[seen])
+    # A little ridge: two shells of reflections leave the fourth power open.
+    normal = terms.T @ terms + np.diag([0, *[1e-2] * (terms.shape[1] - 1)])
+    coefficients = np.linalg.solve(normal, terms.T @ target)
+    half = fft.ifftshift(noise)[:, : _TILE // 2 + 1]
+    return Appearance(coefficients, limit, half, lattice.rotation, np.asarray(image))
+
+
+def _terms(y: np.ndarray, x: np.ndarray, limit: float) -> np.ndarray:
+    """Even polynomials of the frequency up to a limit: isotropic, and of two directions."""
+    radius = np.hypot(y, x)
+    shrink = limit / np.maximum(radius, limit)
+    y, x = y * shrink / limit, x * shrink / limit
+    squared = x**2 + y**2
+    return np.stack([np.ones_like(squared), squared, squared**2, x**2 - y**2, 2 * x * y], axis=-1)
+
+
+def _clean_image(material: Material, sampling: float, rotation: float) -> np.ndarray:
+    session = replace(domain_session(material.name, sampling, (rotation, 0.0)), defects={})
+    # Wider than a tile, so that the lattice is found well.
+    return simulate_frame(session, (2 * _TILE, 2 * _TILE), rng=np.random.default_rng(0)).image
+
+
+def _mean_power(image: np.ndarray) -> np.ndarray:
+    """Mean power of tiles that overlap by half, zero frequency in the middle."""
+    edge = min(_TILE, *image.shape)
+    starts = (
+        np.rint(np.linspace(0, n - edge, max(2 * n // edge - 1, 1))).astype(int)
+        for n in image.shape
+    )
+    tiles = [image[r : r + edge, c : c + edge] for r, c in product(*starts)]
+    # Powers of tiles in units of the whole image's variance.
+    powers = [windowed_power(tile, (_TILE, _TILE)) * tile.var() for tile in tiles]
+    return np.mean(powers, axis=0)
+
+
+def _spots(lattice: Lattice) -> np.ndarray:
+    """Frequencies of the reflections of half the plane, (row, column) each [1/px]."""
+    reach = np.arange(-3, 4)
+    indices = np.stack(np.meshgrid(reach, reach, indexing="ij"), axis=-1).reshape(-1, 2)
+    h, k = indices.T
+    norm = h**2 + k**2 + (h * k if lattice.symmetry == 6 else 0)
+    # Of a pair of opposites, one.
+    chosen = (norm > 0) & (norm <= _FINEST) & ((h > 0) | ((h == 0) & (k > 0)))
+    spots = indices[chosen] @ lattice.reciprocal
+    return spots[(abs(spots) < 0.5 - _SPOT / _TILE).all(axis=1)]
+
+
+def _nearest(spot: np.ndarray, lattice: Lattice) -> np.ndarray:
+    """Return the reflection of a lattice that is nearest to a frequency."""
+    return np.rint(lattice.vectors @ spot) @ lattice.reciprocal
+
+
+def _at(power: np.ndarray, spot: np.ndarray) -> float:
+    """Sum of the power around a frequency."""
+    row, column = np.rint(spot * _TILE).astype(int) + _TILE // 2
+    reach = int(np.ceil(_SPOT))
+    return float(power[row - reach : row + reach + 1, column - reach : column + reach + 1].sum())
+
+
+def _between(power: np.ndarray, lattice: Lattice) -> np.ndarray:
+    """Power of what is between the reflections, smoothed a little and continued into them."""
+    y, x = (fft.fftshift(fft.fftfreq(_TILE)) for _ in range(2))
+    grid = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1)
+    indices = grid @ lattice.vectors.T
+    away = np.hypot(*np.moveaxis((indices - np.rint(indices)) @ lattice.reciprocal, -1, 0)) * _TILE
+    clear = ((away > _SPOT + 1.5) | (np.rint(indices) == 0).all(axis=-1)).astype(float)
+    parts = [
+        ndimage.gaussian_filter(part, _SMOOTH, mode="wrap", truncate=4)
+        for part in (power * clear, clear)
+    ]
+    return parts[0] / np.maximum(parts[1], 1e-9)
+
+
+def like_measured(
+    appearances: Sequence[Appearance],
+    session: AcquisitionSession,
+    n: int,
+    shape: tuple[int, int],
+    *,
+    seed: int,
+) -> Iterator[LabelledImage]:
+    """Simulate labelled frames that look like measured images.
+
+    Parameters
+    ----------
+    appearances : sequence of Appearance
+        Of the measured images.
+    session : AcquisitionSession
+        Clean, of the material and pixel size; orientations are those of the images.
+    n : int
+        Number of frames.
+    shape : tuple of int
+        (rows, columns).
+    seed : int
+        Names the frames.
+
+    Yields
+    ------
+    LabelledImage
+    """
+    for i in range(n):
+        rng = np.random.default_rng([seed, i])
+        chosen = appearances[i % len(appearances)]
+        turned = replace(session, rotation=Normal(chosen.rotation, 1.0))
+        frame = simulate_frame(turned, shape, rng=rng)
+        yield replace(frame, image=chosen.apply(frame.image, rng))

@@ -1,0 +1,190 @@
+"""Judge detections without labels: by the intensity of each column against its neighbours'."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.special import expit
+
+from stemzoo.columns import column_contrast, column_intensities, lattice_sites
+from stemzoo.inference import find_defects
+from stemzoo.io import Image
+from stemzoo.simulate.defects import find_defect
+from stemzoo.simulate.materials import Material
+
+_ON_SITE = 0.8  # [Å]: how far a detection may lie from its column
+_BORDER = 5.0  # [Å]: columns nearer to an edge are not judged
+_COLUMNS = 30  # of fewer no one can tell what is usual
+_ROUNDS = 200
+# Contrast of a column without one of its atoms, to begin with, and between what it is sought.
+_VACANCY, _LOWEST, _HIGHEST = 0.6, 0.2, 0.9
+_FEWEST, _MOST = 0.001, 0.1  # part of the columns that are vacancies
+_SCATTER = 1.4826  # of a normal distribution, over its median absolute deviation
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnEvidence:
+    """How likely each column of an image is a vacancy, by its intensity.
+
+    Parameters
+    ----------
+    positions : ndarray of shape (K, 2)
+        Row and column [px] of the columns that may be one.
+    probability : ndarray of shape (K,)
+        That it is.
+    separation : float
+        Distance of vacancies from full columns in standard deviations.
+    sampling : float
+        Pixel size [Å/px].
+    """
+
+    positions: np.ndarray
+    probability: np.ndarray
+    separation: float
+    sampling: float
+
+
+@dataclass(frozen=True)
+class EstimatedScore:
+    """Precision and recall of detections as the columns' intensities tell them.
+
+    Parameters
+    ----------
+    true, detected, present : float
+        Expected number of detections that are vacancies; number of detections; expected number of
+        vacancies.
+    """
+
+    true: float = 0.0
+    detected: float = 0.0
+    present: float = 0.0
+
+    def __add__(self, other: "EstimatedScore") -> "EstimatedScore":
+        return EstimatedScore(
+            self.true + other.true, self.detected + other.detected, self.present + other.present
+        )
+
+    @property
+    def precision(self) -> float:
+        """Part of the detections that are vacancies; 0 without any."""
+        return self.true / self.detected if self.detected else 0.0
+
+    @property
+    def recall(self) -> float:
+        """Part of the vacancies that are detected; 0 without any."""
+        return self.true / self.present if self.present else 0.0
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall."""
+        total = self.detected + self.present
+        return 2 * self.true / total if total else 0.0
+
+
+def column_evidence(
+    images: Sequence[np.ndarray], material: Material, label: str, sampling: float
+) -> list[ColumnEvidence | None]:
+    """Tell from the intensities of columns which are vacancies.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (M, N)
+        Images of one session.
+    material : Material
+        The crystal.
+    label : str
+        Class of the vacancies, for instance ``"se_vacancy"``.
+    sampling : float
+        Pixel size [Å/px].
+
+    Returns
+    -------
+    list of ColumnEvidence or None
+        None for an image without a lattice, and where there are too few columns.
+
+    Notes
+    -----
+    The contrasts of all columns of a kind (see `column_contrast`) are taken for a mixture of two
+    normal distributions of one width, full columns around 1 and few vacancies below, which
+    expectation maximisation finds: no labels are needed, but vacancies must be rare and stand out.
+    """
+    host = find_defect(material, label).element
+    found = []
+    for image in images:
+        try:
+            sites = lattice_sites(image, material, sampling=sampling)
+            intensities = column_intensities(image, sites.positions)
+            contrast = column_contrast(intensities, sites.positions, sites.kinds)
+        except ValueError:  # no lattice, or too few columns
+            found.append((np.zeros((0, 2)), np.zeros(0)))
+            continue
+        room = _BORDER / sampling
+        inner = (sites.positions >= room) & (sites.positions <= np.array(image.shape) - 1 - room)
+        judged = inner.all(axis=1) & (sites.kinds == host) & np.isfinite(contrast)
+        found.append((sites.positions[judged], contrast[judged]))
+    if sum(len(contrast) for _, contrast in found) < _COLUMNS:
+        return [None] * len(found)
+    probability, separation = _mixture(np.concatenate([contrast for _, contrast in found]))
+    ends = np.cumsum([len(contrast) for _, contrast in found])[:-1]
+    parts = np.split(probability, ends)
+    return [
+        ColumnEvidence(positions, part, separation, sampling) if len(part) else None
+        for (positions, _), part in zip(found, parts, strict=True)
+    ]
+
+
+def _mixture(contrast: np.ndarray) -> tuple[np.ndarray, float]:
+    """Probability of each contrast to be a vacancy's, and how well these stand apart."""
+    full = float(np.median(contrast))
+    width = _SCATTER * float(np.median(abs(contrast - full)))
+    vacancy, part = _VACANCY * full, 0.02
+    for _ in range(_ROUNDS):
+        log_odds = np.log(part / (1 - part)) + (
+            (contrast - full) ** 2 - (contrast - vacancy) ** 2
+        ) / (2 * width**2)
+        likely = expit(log_odds)
+        before = vacancy
+        mean = (likely * contrast).sum() / max(likely.sum(), 1e-9)
+        vacancy = float(np.clip(mean, _LOWEST * full, _HIGHEST * full))
+        part = float(np.clip(likely.mean(), _FEWEST, _MOST))
+        if abs(vacancy - before) < 1e-6:
+            break
+    return likely, (full - vacancy) / width
+
+
+def estimated_score(detector, images: Sequence[np.ndarray], evidence, label: str) -> EstimatedScore:
+    """Estimate precision and recall of a detector on images without labels.
+
+    Parameters
+    ----------
+    detector : DefectFCN
+        A detector.
+    images : sequence of ndarray of shape (M, N)
+        Those of `evidence`.
+    evidence : sequence of ColumnEvidence
+        From `column_evidence`.
+    label : str
+        Class of the vacancies.
+
+    Returns
+    -------
+    EstimatedScore
+    """
+    total = EstimatedScore()
+    for image, one in zip(images, evidence, strict=True):
+        if one is None:
+            continue
+        seen = Image(image, sampling=one.sampling, sampling_source="given")
+        found = find_defects(seen, detector).select(label).positions
+        room = _BORDER / one.sampling
+        inner = (found >= room) & (found <= np.array(image.shape) - 1 - room)
+        found = found[inner.all(axis=1)]
+        true = 0.0
+        if len(found):
+            reach = _ON_SITE / one.sampling
+            tree = cKDTree(one.positions)
+            distance, index = tree.query(found, distance_upper_bound=reach)
+            true = float(one.probability[np.unique(index[np.isfinite(distance)])].sum())
+        total += EstimatedScore(true, float(len(found)), float(one.probability.sum()))
+    return total

@@ -1,0 +1,292 @@
+"""Renew a detector on frames that look like the new images."""
+
+import logging
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stemzoo.adaptation.appearance import find_appearance, like_measured
+from stemzoo.adaptation.detections import EstimatedScore, column_evidence, estimated_score
+from stemzoo.adaptation.held_out import Agreement, HeldOut, cut_patches
+from stemzoo.adaptation.measured import measured_images
+from stemzoo.io import Image
+from stemzoo.preprocessing import rescale_group
+from stemzoo.simulate.dataset import LabelledImage, simulate_session, to_sampling
+from stemzoo.simulate.domain import domain_session
+from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.named_sessions import SESSIONS
+from stemzoo.training.budget import TimeBudget
+from stemzoo.training.fcn import FCNRecipe, train_fcn
+from stemzoo.translation import translate
+
+log = logging.getLogger(__name__)
+
+_FRAMES, _RANDOMISED = 24, 12  # to train on
+_EDGE = 512  # of these [px]
+_JUDGED = 640  # edge of the middle of each measured image that detectors are judged on [px]
+_COMPARED = 96  # patches of each kind
+_CLEARLY = 1.5  # times the misfit of another way to make frames
+_SCORED = 20.0  # seconds kept for that, at most a tenth of the time
+_BETTER = 0.01  # in F1: less is chance
+# From here on vacancies are told by their intensity: standard deviations, and expected number.
+_APART, _ENOUGH = 2.5, 15
+_RECIPE = FCNRecipe(epochs=10_000, steps_per_epoch=25, learning_rate=1e-3, ema=0.98)
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """What renewing a detector did.
+
+    Parameters
+    ----------
+    scores : dict of str to EstimatedScore
+        Precision and recall on the measured images of each detector that could be returned, as the
+        intensities of their columns tell them; ``"renewed"`` is the new one.
+    chosen : str
+        The one that was returned.
+    judged : bool
+        Whether vacancies could be told by their intensity; else the new one is returned unseen.
+    agreements : dict of str to Agreement
+        Of the ways in which training frames could be made with held-out patches.
+    seconds : float
+        How long it took in all.
+    """
+
+    scores: dict[str, EstimatedScore]
+    chosen: str
+    judged: bool
+    agreements: dict[str, Agreement]
+    seconds: float
+
+    @property
+    def helped(self) -> bool:
+        """Whether the new detector was returned."""
+        return self.chosen == "renewed"
+
+    def __str__(self) -> str:
+        if not self.judged:
+            return (
+                "renewed, but not judged: the intensity of the columns does not tell vacancies in "
+                "these images. Look at what it finds"
+            )
+        found = ", ".join(f"{name} {one.f1:.2f}" for name, one in self.scores.items())
+        return f"{self.chosen} is best, by the intensities of the columns: estimated F1 {found}"
+
+
+def renew_detector(
+    detector,
+    translator,
+    experimental_images: Sequence[np.ndarray | Image],
+    *,
+    rivals: Sequence = (),
+    minutes: float = 2.5,
+    sampling: float | None = None,
+    rng: np.random.Generator | None = None,
+    callbacks: Sequence = (),
+):
+    """Train a detector on simulations that look like the new images, if that makes it better.
+
+    Parameters
+    ----------
+    detector : DefectFCN
+        To start from; it is not changed.
+    translator : CycleGANSTEM
+        From `fit_adapt`: makes simulations look like the new images.
+    experimental_images : sequence of ndarray of shape (M, N), or of Image
+        The new images, without labels: detectors are judged on them.
+    rivals : sequence of DefectFCN
+        Other detectors that may be better.
+    minutes : float
+        How long it may take in all.
+    sampling : float, optional
+        Pixel size of the images [Å/px]. Else that of each `Image`; else the translator's.
+    rng : numpy.random.Generator, optional
+        Source of randomness; unpredictable where not given.
+    callbacks : sequence of keras.callbacks.Callback
+        More callbacks.
+
+    Returns
+    -------
+    DefectFCN
+        A new model. Its attribute `renewal` is a `Renewal`, which says which detector it is.
+
+    Raises
+    ------
+    ValueError
+        If the images cannot be used, or the detector is for another material or other classes.
+
+    Warns
+    -----
+    UserWarning
+        If the detectors could not be judged, or the new one is not the best.
+
+    Notes
+    -----
+    Frames that are randomised over many microscopes are mixed in, where the zoo has them for the
+    material, so that the detector does not forget them.
+
+    Examples
+    --------
+    >>> parent = stemzoo.load("fcn-wse2")  # doctest: +SKIP
+    >>> print(renew_detector(parent, adapted, images).renewal)  # doctest: +SKIP
+    renewed is best, by the intensities of the columns: estimated F1 fcn-wse2 0.50, renewed 0.89
+    """
+    started = time.monotonic()
+    label = _vacancy_class(detector, translator)
+    images = measured_images(
+        experimental_images,
+        translator.material,
+        translator.sampling,
+        translator.patch_size,
+        own=sampling,
+    )
+    seed = int((rng or np.random.default_rng()).integers(2**31))
+    frames, agreements = training_frames(translator, images, detector.sampling, seed=seed)
+    renewed = type(detector)(**detector.get_config())
+    renewed.set_weights(detector.get_weights())
+    budget = TimeBudget(60 * minutes, used=time.monotonic() - started)
+    budget.reserved = min(_SCORED, 6 * minutes)
+    train_fcn(
+        [frame.image for frame in frames],
+        [frame.mask for frame in frames],
+        replace(_RECIPE, seed=seed),
+        classes=detector.classes,
+        sampling=detector.sampling,
+        material=detector.material,
+        model=renewed,
+        budget=budget,
+        callbacks=callbacks,
+    )
+    known = {model.name: model for model in (detector, *rivals)}
+    scores = _scores({**known, "renewed": renewed}, images, translator, label)
+    chosen = _choose(scores)
+    model = {**known, "renewed": renewed}[chosen]
+    if chosen != "renewed":
+        renewed.set_weights(model.get_weights())
+    renewed.renewal = Renewal(scores, chosen, bool(scores), agreements, budget.used)
+    if not renewed.renewal.helped or not scores:
+        warnings.warn(str(renewed.renewal), stacklevel=2)
+    return renewed
+
+
+def _vacancy_class(detector, translator) -> str:
+    """Name the class that detectors are judged by."""
+    if detector.material != translator.material:
+        raise ValueError(
+            f"Expected a detector of {translator.material}. Received: {detector.name}, of "
+            f"{detector.material}"
+        )
+    return next(name for name in detector.classes if name.endswith("_vacancy"))
+
+
+def _scores(detectors, images, translator, label: str) -> dict[str, EstimatedScore]:
+    """Score detectors on the measured images; empty if vacancies do not stand out."""
+    parts = [_middle(image, _JUDGED) for image in images]
+    material = find_material(translator.material)
+    evidence = column_evidence(parts, material, label, translator.sampling)
+    seen = [one for one in evidence if one is not None]
+    if not seen or seen[0].separation < _APART:
+        return {}
+    if sum(one.probability.sum() for one in seen) < _ENOUGH:
+        return {}
+    return {
+        name: estimated_score(model, parts, evidence, label) for name, model in detectors.items()
+    }
+
+
+def _choose(scores: dict[str, EstimatedScore]) -> str:
+    """Name the best; of those that are as good, the one that was there before."""
+    if not scores:
+        return "renewed"
+    most = max(score.f1 for score in scores.values())
+    return next(name for name, score in scores.items() if score.f1 > most - _BETTER)
+
+
+def _middle(image: np.ndarray, edge: int) -> np.ndarray:
+    top, left = (max(n - edge, 0) // 2 for n in image.shape)
+    return image[top : top + edge, left : left + edge]
+
+
+def training_frames(
+    translator, images: Sequence[np.ndarray], sampling: float, *, seed: int
+) -> tuple[list[LabelledImage], dict[str, Agreement]]:
+    """Make labelled frames that look like measured images, in the better of two ways.
+
+    One is to translate clean simulations. The other gives them the contrast transfer, the noise and
+    the histogram of the images, see `find_appearance`: that needs no training and keeps every
+    label, but knows nothing of what is neither filter, noise nor response. Held-out patches tell
+    which is nearer; if none is, both are used.
+
+    Parameters
+    ----------
+    translator : CycleGANSTEM
+        Makes simulations look like the images.
+    images : sequence of ndarray of shape (M, N)
+        Measured images at the pixel size of the translator.
+    sampling : float
+        Pixel size of the detector [Å/px].
+    seed : int
+        Names the frames.
+
+    Returns
+    -------
+    frames : list of LabelledImage
+        At the pixel size of the detector, with randomised ones among them, so that nothing is
+        forgotten.
+    agreements : dict of str to Agreement
+        Of each way that was possible.
+    """
+    sources = {
+        "translated": _translated(translator, seed),
+        "simulated": _simulated(translator, images, seed),
+    }
+    sources = {name: frames for name, frames in sources.items() if frames}
+    held = HeldOut.split(images, translator.patch_size)
+    agreements = {
+        name: held.agreement(_patches(frames, translator.patch_size, seed))
+        for name, frames in sources.items()
+    }
+    kept = [name for name in sources if not _is_beaten(agreements, name)]
+    count = -(-_FRAMES // len(kept))
+    frames = [frame for name in kept for frame in sources[name][:count]]
+    wide = SESSIONS.get(f"{translator.material}-randomised")
+    if wide is not None:
+        frames += simulate_session(wide, _RANDOMISED, (_EDGE, _EDGE), seed=seed + 1)
+    return [to_sampling(frame, sampling) for frame in frames], agreements
+
+
+def _is_beaten(agreements: dict[str, Agreement], name: str) -> bool:
+    others = (other for key, other in agreements.items() if key != name)
+    return any(agreements[name].misfit(other) > _CLEARLY for other in others)
+
+
+def _translated(translator, seed: int) -> list[LabelledImage]:
+    session = domain_session(translator.material, translator.sampling, translator.rotation)
+    rng = np.random.default_rng([seed, 1])
+    return [
+        replace(frame, image=translate(frame.image, translator, rng=rng))
+        for frame in simulate_session(session, _FRAMES, (_EDGE, _EDGE), seed=seed)
+    ]
+
+
+def _simulated(translator, images, seed: int) -> list[LabelledImage]:
+    """Frames with the appearance of the images; none if no image shows its lattice well."""
+    material = find_material(translator.material)
+    appearances = []
+    for image in images:
+        try:
+            appearances.append(find_appearance(image, material, translator.sampling))
+        except ValueError as error:
+            log.info("appearance not found: %s", error)
+    session = domain_session(translator.material, translator.sampling)
+    shape = (_EDGE, _EDGE)
+    return list(like_measured(appearances, session, _FRAMES, shape, seed=seed))
+
+
+def _patches(frames: Sequence[LabelledImage], patch: int, seed: int) -> np.ndarray:
+    images = rescale_group([frame.image for frame in frames])
+    patches = np.concatenate([cut_patches(image, patch) for image in images])
+    return patches[np.random.default_rng([seed, 2]).permutation(len(patches))[:_COMPARED]]

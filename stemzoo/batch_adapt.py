@@ -1,0 +1,219 @@
+"""Image files in, renewed model folders out: what `stemzoo adapt` does."""
+
+import json
+import math
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from glob import glob
+from pathlib import Path
+
+import numpy as np
+
+from stemzoo import io
+from stemzoo.conditions import MIN_FRAMES, Conditions
+from stemzoo.datasets import write_training_data
+from stemzoo.description import MIN_SIDE
+from stemzoo.hub import save, sha256
+from stemzoo.inference import choose_sampling
+from stemzoo.registry import list_weights
+
+DETECTOR = "detector"  # folder of the renewed detector, in that of the CycleGAN
+RUN = "adaptation.json"
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """What `adapt_files` made.
+
+    Parameters
+    ----------
+    translator : CycleGANSTEM
+        With `adaptation`.
+    detector : DefectFCN or None
+        With `renewal`.
+    """
+
+    translator: object
+    detector: object | None
+
+
+def adapt_files(
+    patterns: Sequence[Path],
+    parent,
+    out: Path,
+    *,
+    minutes: float = 5.0,
+    pixel_size: float | None = None,
+    session: str | None = None,
+    detector=None,
+    rivals: Sequence = (),
+    seed: int = 0,
+    report: Callable[[str], None] = lambda line: None,
+) -> Renewed:
+    """Adapt a CycleGAN, and perhaps a detector, to a few image files.
+
+    Parameters
+    ----------
+    patterns : sequence of Path
+        Files, or patterns such as ``today/*.tif``.
+    parent : CycleGANSTEM
+        Pretrained, with its discriminators.
+    out : Path
+        Model folder; the detector's is ``out/detector``. A run that was killed goes on in it.
+    minutes : float
+        How long it may take in all; half of it is the detector's, if there is one.
+    pixel_size : float, optional
+        Pixel size [pm], for files that lack it.
+    session : str, optional
+        What to call the new conditions; the name of the folder where not given.
+    detector : DefectFCN, optional
+        To renew.
+    rivals : sequence of DefectFCN
+        Detectors that may be better than that.
+    seed : int
+        Names the run.
+    report : callable
+        Takes a line of text now and then.
+
+    Returns
+    -------
+    Renewed
+
+    Raises
+    ------
+    ValueError, OSError
+        One clear line about what is wrong with a file or an option, before any time is spent.
+    """
+    from stemzoo.adaptation import fit_adapt, renew_detector
+
+    started = time.monotonic()
+    paths = sorted({Path(name) for pattern in patterns for name in glob(str(pattern))})
+    if not paths:
+        raise ValueError(
+            "Expected at least one measured image. Received: no file matches "
+            f"{', '.join(str(pattern) for pattern in patterns)}"
+        )
+    images = [_read(path, parent.material, pixel_size) for path in paths]
+    out.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    session = session or out.resolve().name
+    translator = fit_adapt(
+        parent,
+        images,
+        minutes=minutes if detector is None else minutes / 2,
+        session=session,
+        out=out,
+        rng=rng,
+        report=report,
+    )
+    facts = {
+        "from": parent.name,
+        "session": session,
+        "sampling": parent.sampling,
+        "adapted_to": {path.name: sha256(path) for path in paths},
+        "minutes": minutes,
+        "seed": seed,
+    }
+    conditions = _conditions(images, parent, session)
+    _save(translator, out, parent, facts, conditions, translator.adaptation)
+    report(str(translator.adaptation))
+    if detector is None:
+        return Renewed(translator, None)
+    renewed = renew_detector(
+        detector,
+        translator,
+        images,
+        rivals=rivals,
+        minutes=max(minutes - (time.monotonic() - started) / 60, minutes / 10),
+        rng=rng,
+    )
+    facts |= {"from": detector.name, "translate": [session], "sampling": detector.sampling}
+    _save(renewed, out / DETECTOR, detector, facts, conditions, renewed.renewal)
+    report(str(renewed.renewal))
+    return Renewed(translator, renewed)
+
+
+def find_detectors(material: str) -> list[str]:
+    """Name the detectors of the zoo for a material, the one to start from first.
+
+    Parameters
+    ----------
+    material : str
+        Entry of `MATERIALS`.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    names = [entry.name for entry in list_weights(material=material, task="detection")]
+    if not names:
+        raise ValueError(
+            f"Expected a detector of {material} to renew; name one with --detector-from. Received: "
+            "none in the zoo"
+        )
+    return sorted(names, key=lambda name: (name != f"fcn-{material}", name))
+
+
+def _read(path: Path, material: str, pixel_size: float | None) -> io.Image:
+    image = io.read_image(path)
+    io.check_image(image.data, path)
+    if pixel_size is not None:
+        return replace(image, sampling=pixel_size / 100, sampling_source="given")
+    return replace(image, sampling=choose_sampling(image, material)[0])
+
+
+def _conditions(images: Sequence[io.Image], parent, session: str) -> Conditions | None:
+    """Describe the images, in parts if they are few; None if they are too few for that."""
+    largest = min(min(image.data.shape) for image in images)
+    for edge in (largest, *(2**n for n in range(10, 6, -1) if 2**n < largest)):
+        parts = [part for image in images for part in _parts(image, edge)]
+        if len(parts) < MIN_FRAMES or edge * images[0].sampling < MIN_SIDE * parent.sampling:
+            continue
+        try:
+            return Conditions.from_frames(
+                parts, session=session, material=parent.material, sampling=parent.sampling
+            )
+        except ValueError:  # too few of them show a lattice
+            continue
+    return None
+
+
+def _parts(image: io.Image, edge: int) -> list[io.Image]:
+    rows, columns = (range(0, n - edge + 1, edge) for n in image.data.shape)
+    return [
+        replace(image, data=image.data[row : row + edge, column : column + edge])
+        for row in rows
+        for column in columns
+    ]
+
+
+def _save(model, folder: Path, parent, facts: dict, conditions, done) -> None:
+    """Write a model folder of the zoo, and what was judged on the way."""
+    write_training_data(folder, facts)
+    known = folder / RUN
+    kept = json.loads(known.read_text(encoding="utf-8")) if known.is_file() else {}
+    content = _finite({**kept, **asdict(done), "result": str(done)})
+    io.write_text(known, json.dumps(content, indent=1) + "\n")
+    save(model, folder, parent=getattr(parent, "provenance", None), conditions=conditions)
+    if conditions is None:
+        warnings.warn(
+            f"{folder}: too few images to describe their conditions; 'detect' will not tell other "
+            "ones from them",
+            stacklevel=3,
+        )
+
+
+def _finite(value):
+    """Replace NaN and infinity, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

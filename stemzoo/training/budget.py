@@ -1,0 +1,78 @@
+"""Trainings that last a given time, not a given number of steps."""
+
+import time
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="stemzoo")
+class TimedRate(keras.optimizers.schedules.LearningRateSchedule):
+    """Learning rate that follows the part of the time that is used up.
+
+    Constant for the first half, then falling linearly to zero.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Rate at the start.
+    """
+
+    def __init__(self, learning_rate: float):
+        self.learning_rate = learning_rate
+        self.used = keras.Variable(0.0, trainable=False, name="used_time")
+
+    def __call__(self, step):
+        """Return the rate, whatever the step."""
+        return self.learning_rate * keras.ops.clip(2.0 - 2.0 * self.used, 0.0, 1.0)
+
+    def get_config(self):
+        """Return the constructor's arguments."""
+        return {"learning_rate": self.learning_rate}
+
+
+class TimeBudget(keras.callbacks.Callback):
+    """Stop a training after some time, and tell its schedules how much of it is used up.
+
+    Parameters
+    ----------
+    seconds : float
+        How long to train.
+    used : float
+        Seconds that were used up before, by a run that was interrupted.
+    """
+
+    def __init__(self, seconds: float, *, used: float = 0.0):
+        super().__init__()
+        self.seconds = seconds
+        self._schedules: list[TimedRate] = []
+        self.reserved = 0.0  # seconds for what comes after the training
+        self._start = time.monotonic() - used
+
+    def follow(self, schedule: TimedRate) -> TimedRate:
+        """Let a rate follow the time; return it."""
+        self._schedules.append(schedule)
+        return schedule
+
+    def add_used(self, seconds: float) -> None:
+        """Count time that was used up before."""
+        self._start -= seconds
+
+    @property
+    def used(self) -> float:
+        """Seconds used up."""
+        return time.monotonic() - self._start
+
+    @property
+    def left(self) -> float:
+        """Seconds left for training."""
+        return self.seconds - self.reserved - self.used
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Set the rates."""
+        for schedule in self._schedules:
+            schedule.used.assign(min(self.used / (self.used + max(self.left, 0.0)), 1.0))
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Stop, if it is time."""
+        if self.left <= 0:
+            self.model.stop_training = True

@@ -1,0 +1,40 @@
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from stemzoo.conditions import Conditions
+from stemzoo.registry import list_weights
+from stemzoo.zoo.sources import CONDITIONS
+
+PATH = Path(__file__).parents[2] / "examples" / "write_conditions.py"
+BUNDLED = [entry for entry in list_weights() if entry.bundled]
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("write_conditions", PATH)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("entry", BUNDLED, ids=lambda entry: entry.name)
+def test_bundled_weights_know_their_conditions(entry):
+    config = json.loads((entry.folder / "config.json").read_text(encoding="utf-8"))["config"]
+    found = Conditions.read(entry.folder / CONDITIONS)
+    assert (found.session, found.material) == (entry.session, entry.material)
+    assert found.sampling == config["sampling"]
+
+
+def test_frames_are_those_of_the_training(script):
+    data = {
+        name: script.read(script.find_weights(name).folder / script.TRAINING_DATA)
+        for name in ("fcn-wse2-dayB", "cyclegan-wse2-dayB", "fcn-wse2")
+    }
+    assert script.seen_files(data["fcn-wse2-dayB"]) == data["cyclegan-wse2-dayB"]["experimental"]
+    assert script.seen_files(data["fcn-wse2"]) == {}
+    entry = script.find_weights("fcn-wse2-dayB")
+    with pytest.raises(ValueError, match="the 60 files of training_data.json. Received: 0 files"):
+        script.frames_of(entry, ["nowhere/*.tif"])

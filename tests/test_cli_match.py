@@ -1,0 +1,136 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_cli import here, run  # noqa: F401 - fixtures
+
+import stemzoo
+from stemzoo import io
+from stemzoo.simulate import find_session, simulate_session
+
+
+@pytest.fixture
+def days(here):  # noqa: F811
+    """Two frames of day A and one of day B."""
+    for name, n in (("wse2-dayA", 2), ("wse2-dayB", 1)):
+        for i, frame in enumerate(simulate_session(find_session(name), n, (384, 384), seed=5)):
+            io.write_tiff(f"{name}_{i}.tif", frame.image, sampling=frame.sampling)
+    return here
+
+
+def test_weights_are_ranked_and_the_last_line_says_what_to_do(run, days):  # noqa: F811
+    done = run("match", "wse2-dayA_0.tif", "wse2-dayA_1.tif")
+    assert (done.code, done.err) == (0, "")
+    head, first, *rows, last = done.out.splitlines()
+    assert head.split() == ["WEIGHTS", "SESSION", "DISTANCE", "P", "FITS", "DIFFERS"]
+    assert first.split()[1] == "wse2-dayA"
+    assert first.split()[4] == "yes"
+    (graphene,) = (row for row in rows if row.startswith("cyclegan-graphene"))
+    assert "inf" in graphene
+    assert "no lattice of graphene" in graphene
+    assert "no adapting is needed. Next: stemzoo detect IMAGE... --weights fcn-wse2" in last
+
+
+def test_json_is_for_machines(run, days):  # noqa: F811
+    done = run("match", "wse2-dayB_0.tif", "--json")
+    found = json.loads(done.out, parse_constant=pytest.fail)
+    assert found["images"] == ["wse2-dayB_0.tif"]
+    first, *_, last = found["matches"]
+    assert (first["session"], first["fits"]) == ("wse2-dayB", True)
+    assert (last["weights"], last["fits"]) == ("cyclegan-graphene", False)
+    assert (last["distance"], last["differs"]) == (None, "no lattice of graphene")
+    assert "stemzoo detect wse2-dayB_0.tif" in found["advice"]
+
+
+def test_options_reach_the_match(run, days):  # noqa: F811
+    found = json.loads(run("match", "wse2-dayB_0.tif", "--material", "WSe2", "--json").out)
+    assert {row["material"] for row in found["matches"]} == {"wse2"}
+    done = run("match", "wse2-dayB_0.tif", "--pixel-size", 18.5, "--json")
+    assert "stated pixels" in json.loads(done.out)["matches"][0]["differs"]
+    stack = np.stack([io.read_image("wse2-dayB_0.tif").data] * 2)
+    np.save("stack.npy", stack)
+    assert run("match", "stack.npy", "--frame", 1).out.split()[6].endswith("wse2-dayB")
+
+
+def test_images_that_nothing_fits_are_to_be_adapted_to(run, days):  # noqa: F811
+    image = io.read_image("wse2-dayB_0.tif")
+    # A detector that is far from linear.
+    values = np.exp(1.5 * (image.data - image.data.mean()) / image.data.std())
+    io.write_tiff("strange.tif", values, sampling=image.sampling)
+    done = run("match", "strange.tif")
+    assert done.code == 0
+    assert "Next: stemzoo adapt strange.tif --from cyclegan-wse2-day" in done.out.splitlines()[-1]
+
+
+def test_bad_input_is_one_line(run, days):  # noqa: F811
+    io.write_tiff("small.tif", io.read_image("wse2-dayB_0.tif").data[:100, :100], sampling=0.2074)
+    io.write_tiff("flat.tif", np.ones((200, 200)), sampling=0.2074)
+    Path("text.tif").write_text("nothing", encoding="utf-8")
+    for arguments, words in (
+        (["missing.tif"], "missing.tif: expected an image file"),
+        (["text.tif"], "text.tif"),
+        (["flat.tif"], "flat.tif"),
+        (["small.tif"], "at least 128 px a side"),
+        (["wse2-dayB_0.tif", "--material", "wse3"], "Unknown material"),
+        (["wse2-dayB_0.tif", "--material", "srtio3x"], "Unknown material"),
+        (["wse2-dayB_0.tif", "--material", "mos2"], "Received: none for mos2"),
+        (["wse2-dayB_0.tif", "--pixel-size", "-3"], "sampling above 0"),
+    ):
+        done = run("match", *arguments)
+        assert (done.code, done.out) == (2, ""), arguments
+        (line,) = done.err.splitlines()
+        assert line.startswith("stemzoo: ")
+        assert words in line
+
+
+# What detect and translate say.
+
+
+@pytest.fixture
+def folder(tiny_model, day_conditions, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "mine"
+    stemzoo.save(tiny_model, folder, conditions=day_conditions)
+    return folder
+
+
+def test_detect_warns_once_of_all_images(run, days, folder):  # noqa: F811
+    noisy = io.read_image("wse2-dayB_0.tif")
+    io.write_tiff("wse2-dayB_1.tif", noisy.data[:, ::-1], sampling=noisy.sampling)
+    io.write_tiff("small.tif", noisy.data[:100, :100], sampling=noisy.sampling)
+    names = ["wse2-dayA_0.tif", "wse2-dayB_0.tif", "wse2-dayB_1.tif", "small.tif"]
+    done = run("detect", *names, "--weights", folder, "--json")
+    assert done.code == 0
+    (line,) = done.err.splitlines()
+    assert line.startswith("stemzoo: warning: 2 of 3 images are unlike the frames that tiny was ")
+    assert "most of all wse2-dayB_" in line
+    assert line.endswith("fcn-wse2 fits: use these weights.")
+    own, other, _, small = (json.loads(text) for text in done.out.splitlines())
+    assert own["p_value"] >= 0.01 > other["p_value"]
+    assert own["distance"] < other["distance"]
+    assert (small["distance"], small["p_value"], small["differs"]) == (None, None, None)
+    header, _ = io.read_csv(other["csv"])
+    assert header[-1].startswith("against the frames that the weights were trained on: distance ")
+    assert io.read_csv(small["csv"])[0][-1].endswith(": not compared")
+
+
+def test_detect_says_nothing_of_images_that_fit(run, days, folder):  # noqa: F811
+    done = run("detect", "wse2-dayA_0.tif", "--weights", folder)
+    assert (done.code, done.err) == (0, "")
+
+
+def test_translate_warns_of_measured_images_only(run, days, folder, day_conditions):  # noqa: F811
+    from stemzoo.models import CycleGANSTEM
+
+    model = CycleGANSTEM(
+        filters=4, depth=2, discriminator_filters=4, patch_size=32, sampling=0.2074, material="wse2"
+    )
+    stemzoo.save(model, "gan", conditions=day_conditions)
+    assert run("translate", "wse2-dayB_0.tif", "--weights", "./gan").err == ""
+    done = run("translate", "wse2-dayB_0.tif", "--weights", "./gan", "--direction", "exp-to-sim")
+    assert done.code == 0
+    (line,) = done.err.splitlines()
+    assert line.startswith("stemzoo: warning: wse2-dayB_0.tif: unlike the frames that ")
+    assert "cyclegan-wse2-dayB fits" in line or "cyclegan-wse2-dayAB fits" in line
+    written = io.read_image("translated/wse2-dayB_0_exp-to-sim.tif")
+    assert written.metadata["against the training frames"].startswith("distance ")
