@@ -46,7 +46,8 @@ def train_fcn(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ):
     """Train a defect detector on labelled frames, simulated now or read from folders."""
-    from stemzoo.datasets import training_set, write_training_data
+    from stemzoo.conditions import Conditions
+    from stemzoo.datasets import hash_frames, training_set, write_training_data
 
     translators = [
         load_kind(weights, "CycleGANSTEM", "train fcn --translate") for weights in through or ()
@@ -89,8 +90,16 @@ def train_fcn(
         "size": size,
         "seed": seed,
     }
-    write_training_data(out, {**facts, "data": [folder.name for folder in data or []]})
-    save(model, out)
+    facts["data"] = {folder.name: hash_frames(folder) for folder in data or ()}
+    write_training_data(out, facts)
+    sources = [*facts["session"], *facts["translate"], *facts["data"]]
+    conditions = Conditions.from_training(
+        labelled.images,
+        session="+".join(sources),
+        material=labelled.material,
+        sampling=labelled.sampling,
+    )
+    save(model, out, conditions=conditions)
     typer.echo(f"model folder {out}: try 'stemzoo detect IMAGE --weights {out}'")
 
 
@@ -133,6 +142,7 @@ def train_cyclegan(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ):
     """Train a CycleGAN on one session's measured images; it simulates the other domain itself."""
+    from stemzoo.conditions import Conditions
     from stemzoo.datasets import experimental_set, write_training_data
 
     images = experimental_set(experimental, material, pixel_size)
@@ -191,6 +201,12 @@ def train_cyclegan(
             "seed": seed,
         }
         write_training_data(out, facts)
-        save(model, out, parent=parent and parent.provenance)
+        described = Conditions.from_training(
+            images.images,
+            session=session or out.resolve().name,
+            material=images.material,
+            sampling=images.sampling,
+        )
+        save(model, out, parent=parent and parent.provenance, conditions=described)
         typer.echo(f"model folder {out}: try 'stemzoo translate IMAGE --weights {out}'")
     wait_for_all(devices)

@@ -71,6 +71,25 @@ def download(
     _each(names, lambda name: typer.echo(f"{name}: {copy_weights(name, to)}"))
 
 
+@app.command()
+def save(
+    source: Annotated[
+        str, typer.Argument(metavar="WEIGHTS", help="Name of the zoo, or a model folder.")
+    ],
+    folder: Annotated[Path, typer.Argument(help="Model folder to write.")],
+    half: Annotated[bool, typer.Option("--half", help="In half precision.")] = False,
+):
+    """Write a model folder anew: weights, golden output and provenance of this installation."""
+    start_keras()
+    from stemzoo import hub
+
+    model = hub.load(source)
+    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+        raise ValueError(f"expected an empty or new folder. Received: {folder}")
+    hub.save(model, folder, half=half, conditions=model.conditions)
+    typer.echo(f"model folder {folder}: try 'stemzoo verify {folder}'")
+
+
 def _each(names, act) -> None:
     """Go on with the other names after one that fails, which is one line; end with code 2 then."""
     failed = False

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from stemzoo.io import Image
 from stemzoo.simulate.materials import find_material
 
 MIN_FRAMES = 12
+
+_DESCRIBED = 60
 
 _FORMAT = 1
 _LARGEST = 1 << 20  # [bytes]
@@ -106,6 +108,18 @@ class Conditions:
             step = frame.sampling or sampling
             found.append(describe_conditions(frame.data, material, sampling, sampling=step))
         return cls.from_descriptions(found, session=session, material=material, sampling=sampling)
+
+    @classmethod
+    def from_training(
+        cls, frames: Sequence[np.ndarray], *, session: str, material: str, sampling: float
+    ) -> "Conditions | None":
+        """Do as `from_frames` with at most 60 of them; None if too few show a lattice."""
+        every = max(len(frames) // _DESCRIBED, 1)
+        facts = {"session": session, "material": material, "sampling": sampling}
+        try:
+            return cls.from_frames(frames[::every][:_DESCRIBED], **facts)
+        except ValueError:
+            return None
 
     @classmethod
     def from_descriptions(

@@ -215,6 +215,23 @@ def experimental_set(
     return ExperimentalSet(tuple(images), first, name, {path.name: sha256(path) for path in paths})
 
 
+def hash_frames(folder: Path) -> dict[str, str]:
+    """Return the sha256 of the images that a training on a folder reads.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder written by `stemzoo simulate`.
+
+    Returns
+    -------
+    dict of str to str
+        By file name.
+    """
+    tables = sorted(folder.glob("*.csv"))
+    return {path.name: sha256(path) for path in (table.with_suffix(".tif") for table in tables)}
+
+
 def write_training_data(out: Path, facts: dict) -> None:
     """Write down what a model is trained on, as `training_data.json` in its folder.
 

@@ -302,3 +302,19 @@ def test_nothing_but_the_result_appears_on_the_terminal(python, day, hub_server,
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
     assert "Received: 401" in done.stderr
+
+
+def test_save_writes_a_folder_that_passes_and_names_its_parent(package, run, tmp_path):  # noqa: F811
+    done = run("save", NAME, tmp_path / "copy")
+    assert done.code == 0, done.err
+    assert hub.verify(tmp_path / "copy").passed
+    provenance = json.loads((tmp_path / "copy" / "provenance.json").read_text())
+    assert provenance["parent"]["name"] == NAME
+
+
+def test_save_keeps_what_a_folder_holds(package, run, tmp_path):  # noqa: F811
+    folder = tmp_path / "full"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    assert "expected an empty or new folder" in one_line(run("save", NAME, folder))
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]

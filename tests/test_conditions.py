@@ -256,3 +256,9 @@ def test_a_file_that_holds_something_else_is_one_line(tmp_path, text):
         Conditions.read(path)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 600
+
+
+def test_conditions_of_a_training_are_none_for_too_few_frames():
+    frames = [np.zeros((128, 128), dtype=np.float32)] * 3
+    found = Conditions.from_training(frames, session="x", material="wse2", sampling=0.2074)
+    assert found is None

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from stemzoo import io
-from stemzoo.datasets import ZOO_SAMPLING, experimental_set, training_set, write_frame
+from stemzoo.datasets import (
+    ZOO_SAMPLING,
+    experimental_set,
+    hash_frames,
+    training_set,
+    write_frame,
+)
 from stemzoo.preprocessing import rescale
 from stemzoo.simulate.dataset import LABEL_RADIUS, simulate_session, to_sampling
 from stemzoo.simulate.domain import domain_session
@@ -214,3 +220,12 @@ def test_measured_images_of_another_pixel_size_are_resampled(measured, frames):
 def test_a_pattern_without_files_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no file matches"):
         experimental_set([tmp_path / "*.tif"], "wse2", None)
+
+
+def test_frames_of_a_folder_are_hashed_by_name(tmp_path):
+    (tmp_path / "a.csv").write_text("")
+    (tmp_path / "a.tif").write_bytes(b"abc")
+    (tmp_path / "other.tif").write_bytes(b"not labelled")
+    # FIPS 180-2, appendix B.1: sha256 of "abc".
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert hash_frames(tmp_path) == {"a.tif": digest}

@@ -71,8 +71,7 @@ class Appearance:
         seen = fft.irfft2(signal + noise, s=padded.shape)
         seen = seen[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
         rows, columns = (
-            _crop(have, want, rng)
-            for have, want in zip(self.image.shape, clean.shape, strict=True)
+            _crop(have, want, rng) for have, want in zip(self.image.shape, clean.shape, strict=True)
         )
         return match_histograms(seen, self.image[rows, columns]).astype(np.float32)
 

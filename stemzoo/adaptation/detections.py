@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 from scipy.spatial import cKDTree
 from scipy.special import expit
 
@@ -108,13 +109,16 @@ def column_evidence(
     The contrasts of all columns of a kind (see `column_contrast`) are taken for a mixture of two
     normal distributions of one width, full columns around 1 and few vacancies below, which
     expectation maximisation finds: no labels are needed, but vacancies must be rare and stand out.
+    Pixels first get the values of a normal distribution by their rank, so that a detector whose
+    response is not linear changes nothing.
     """
     host = find_defect(material, label).element
     found = []
     for image in images:
         try:
-            sites = lattice_sites(image, material, sampling=sampling)
-            intensities = column_intensities(image, sites.positions)
+            ranked = _normal_scores(image)
+            sites = lattice_sites(ranked, material, sampling=sampling)
+            intensities = column_intensities(ranked, sites.positions)
             contrast = column_contrast(intensities, sites.positions, sites.kinds)
         except ValueError:  # no lattice, or too few columns
             found.append((np.zeros((0, 2)), np.zeros(0)))
@@ -132,6 +136,11 @@ def column_evidence(
         ColumnEvidence(positions, part, separation, sampling) if len(part) else None
         for (positions, _), part in zip(found, parts, strict=True)
     ]
+
+
+def _normal_scores(image: np.ndarray) -> np.ndarray:
+    ranks = stats.rankdata(image, axis=None).reshape(np.shape(image))
+    return stats.norm.ppf(ranks / (ranks.size + 1))
 
 
 def _mixture(contrast: np.ndarray) -> tuple[np.ndarray, float]:

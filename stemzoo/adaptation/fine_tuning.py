@@ -147,7 +147,8 @@ def fit_adapt(
         )
     adapted.adaptation = keeper.finish(adapted)
     for network in (*adapted.generators, *adapted.discriminators):
-        network.trainable = True
+        for layer in network.layers:
+            layer.trainable = True
     if not adapted.adaptation.helped:
         warnings.warn(str(adapted.adaptation), stacklevel=2)
     return adapted

@@ -177,6 +177,7 @@ def train_fcn(
             material=material,
         )
     _check_model(model, recipe, classes)
+    model.conditions = None  # those of earlier frames, if it was loaded
     if budget is None:
         steps = recipe.epochs * recipe.steps_per_epoch
         schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)

@@ -1,11 +1,14 @@
 import json
 import signal
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
-from quick_gan import QuickGAN, quick_gan, quick_recipe, use_small_frames
+from quick_gan import quick_gan, quick_recipe, use_small_frames
 
 import stemzoo
+from stemzoo import plotting
 from stemzoo.adaptation import fine_tuning
 from stemzoo.adaptation.fine_tuning import BEST, RUN, fit_adapt
 from stemzoo.adaptation.held_out import Agreement, HeldOut, cut_patches
@@ -70,6 +73,9 @@ def clock(monkeypatch):
     monkeypatch.setattr(budget, "time", clock)
     use_small_frames(monkeypatch)
 
+    # A plot after each block would take most of the time.
+    monkeypatch.setattr(plotting, "plot_training_log", lambda rows, path: path.touch())
+
     def tick(self, batch, logs=None):
         clock.now += STEP
         original(self, batch, logs)
@@ -88,9 +94,7 @@ def adapt(clock, monkeypatch, day_b):
         monkeypatch.setattr(fine_tuning, "Judge", script)
         given = {"minutes": 1.0, "rng": np.random.default_rng(0), **options}
         images = [frame.image for frame in day_b[:2]]
-        adapted = fit_adapt(
-            parent or quick_gan(), images, recipe=recipe or quick_recipe(), **given
-        )
+        adapted = fit_adapt(parent or quick_gan(), images, recipe=recipe or quick_recipe(), **given)
         return adapted, script
 
     return run
@@ -119,7 +123,7 @@ def test_if_nothing_agrees_better_the_start_is_returned_to_the_bit(adapt):
     assert not adapted.adaptation.helped
 
 
-@pytest.mark.parametrize("best", [1, 3, -1])
+@pytest.mark.parametrize("best", [2, -1])
 def test_the_best_weights_are_returned_not_the_last(adapt, best):
     adapted, script = adapt(lambda i: 0.1 if i == best else 1 / (i + 1) if best < 0 else 1.0)
     assert_same(adapted.get_weights(), script.weights[best])
@@ -155,7 +159,7 @@ def test_a_run_that_loses_labels_at_once_returns_the_start(adapt):
 def test_a_run_whose_translations_move_the_crystal_is_rolled_back(day_b, monkeypatch):
     """The same with the real judge: after the start, translations are shifted by 0.8 Å."""
     use_small_frames(monkeypatch)
-    parent = quick_gan(Identity)
+    parent = quick_gan()
     calls = []
 
     def shifted(image, model, **options):
@@ -170,13 +174,9 @@ def test_a_run_whose_translations_move_the_crystal_is_rolled_back(day_b, monkeyp
             parent, [day_b[0].image], minutes=0.2, recipe=quick_recipe(judgements=40)
         )
     assert adapted.adaptation.stopped == "labels"
-    assert len(calls) == len(adapted.adaptation.judgements) == 3
+    assert len(calls) == 2 * len(adapted.adaptation.judgements) == 6
     assert adapted.adaptation.seconds < 0.2 * 60
     assert_same(adapted.get_weights(), parent.get_weights())
-
-
-class Identity(QuickGAN):
-    """It does not matter what it does."""
 
 
 def test_the_parent_is_not_changed(adapt):
@@ -221,7 +221,7 @@ def test_the_same_rng_gives_the_same_weights(adapt):
 # Time
 
 
-@pytest.mark.parametrize("minutes", [0.75, 1.0, 3.0])
+@pytest.mark.parametrize("minutes", [0.75, 2.0])
 def test_the_time_is_kept_within_a_tenth(adapt, clock, minutes):
     adapted, script = adapt(minutes=minutes)
     assert clock.now == pytest.approx(60 * minutes, rel=0.1)
@@ -238,15 +238,14 @@ def test_what_improves_is_reported(adapt):
 
 
 def test_hardly_any_time_is_no_error(adapt):
-    adapted, script = adapt(minutes=0.01)
-    assert script.calls <= 2
-    assert adapted.adaptation.seconds < 10
+    with pytest.warns(UserWarning, match="did not help"):
+        adapted, script = adapt(minutes=0.01)
+    assert script.calls == 1
+    assert adapted.adaptation.seconds == JUDGEMENT
 
 
 @pytest.mark.slow
 def test_a_small_network_keeps_the_time_of_the_clock_on_the_wall(day_b, monkeypatch):
-    import time
-
     use_small_frames(monkeypatch, block=25)
     parent = quick_gan(stemzoo.CycleGANSTEM, filters=4, depth=2, discriminator_filters=4)
     begun = time.monotonic()
@@ -380,7 +379,7 @@ def test_its_own_simulations_are_turned_like_the_images(adapt, monkeypatch):
 def test_averaged_weights_are_judged_and_returned_but_not_trained(adapt, monkeypatch):
     # Judged after each step, so that every weight on the way is known.
     monkeypatch.setattr(fine_tuning, "_BLOCK", 1)
-    often = {"judgements": 1000, "learning_rate": 1e-2}
+    often = {"judgements": 1000}
     rng = {"minutes": 0.8}
     _, raw = adapt(recipe=quick_recipe(**often), **rng)
     adapted, averaged = adapt(recipe=quick_recipe(ema=0.8, **often), **rng)
@@ -389,7 +388,7 @@ def test_averaged_weights_are_judged_and_returned_but_not_trained(adapt, monkeyp
     expected = raw.weights[0]
     for new, judged in zip(raw.weights[1:], averaged.weights[1:], strict=True):
         expected = [0.8 * a + 0.2 * b for a, b in zip(expected, new, strict=True)]
-        for a, b, c in zip(expected[:number], judged[:number], new[:number], strict=True):
+        for a, b in zip(expected[:number], judged[:number], strict=True):
             np.testing.assert_allclose(a, b, atol=1e-5)
         # Discriminators are not averaged; that they are the same tells that training is.
         for b, c in zip(judged[number:], new[number:], strict=True):
@@ -435,14 +434,13 @@ def test_the_best_weights_of_before_are_kept(adapt, tmp_path):
         if len(lines) == 5:
             raise KeyboardInterrupt
 
-    lines, scripts = [], []
+    lines = []
     with pytest.raises(KeyboardInterrupt):
         adapt(lambda i: 0.1 if i == 2 else 1.0, out=tmp_path, report=interrupt)
     with np.load(tmp_path / BEST) as file:
         best = [file[f"w{i}"] for i in range(len(file.files) - 1)]
     adapted, script = adapt(lambda i: 0.5, out=tmp_path)
     assert script.calls > 0
-    assert not scripts
     assert_same(adapted.get_weights(), best)
     assert adapted.adaptation.best.misfit == 0.1
 
@@ -471,28 +469,23 @@ images = [np.load("image.npy")]
 written, write = [], np.savez
 
 def half(file, **arrays):
-    written.append(file.name)
-    name = {name!r}
-    if sum(name in one for one in written) == 3 and name in file.name:
+    written.append({key!r} in arrays)
+    if sum(written) == 3:
         file.write(b"half")
         file.flush()
         os.kill(os.getpid(), signal.SIGKILL)
     write(file, **arrays)
 
 np.savez = half
-recipe = quick_recipe(judgements=30)
+recipe = quick_recipe(judgements=100)
 fine_tuning.fit_adapt(quick_gan(), images, minutes=0.5, recipe=recipe, out="run", rng=None)
 """
 
 
-@pytest.mark.parametrize("name", [STATE_FILE, BEST])
-def test_a_run_that_is_killed_while_it_writes_goes_on(
-    python, tmp_path, adapt, day_b, name, monkeypatch
-):
-    from pathlib import Path
-
+@pytest.mark.parametrize("key", ["log", "judgements"])
+def test_a_run_that_is_killed_while_it_writes_goes_on(python, tmp_path, adapt, day_b, key):
     np.save(tmp_path / "image.npy", day_b[0].image)
-    code = KILLED.format(tests=str(Path(__file__).parents[1]), name=name.removesuffix(".npz"))
+    code = KILLED.format(tests=str(Path(__file__).parents[1]), key=key)
     done = python("-c", code, cwd=tmp_path)
     assert done.returncode == -signal.SIGKILL, done.stderr
     out = tmp_path / "run"
@@ -511,7 +504,7 @@ def test_a_run_that_is_killed_while_it_writes_goes_on(
     assert_same(adapted.get_weights(), script.weights[0])
 
 
-def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_state(adapt, tmp_path, monkeypatch):
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_best_weights(adapt, tmp_path, monkeypatch):
     def poison(i):
         if i == 2:
             weight = models[-1].discriminators[0].weights[0]

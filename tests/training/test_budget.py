@@ -106,9 +106,7 @@ def training(budget, recipe, **options):
     rng = np.random.default_rng(0)
     images = [rng.normal(size=(64, 64))]
     masks = [(rng.random((64, 64)) < 0.1).astype(np.uint8)]
-    return train_fcn(
-        images, masks, recipe, classes=["a"], sampling=0.2, budget=budget, **options
-    )
+    return train_fcn(images, masks, recipe, classes=["a"], sampling=0.2, budget=budget, **options)
 
 
 TINY = FCNRecipe(epochs=4, steps_per_epoch=3, batch_size=2, patch=16, filters=2, depth=1)
