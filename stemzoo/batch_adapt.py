@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stemzoo import io
+from stemzoo.batch import detect_file
 from stemzoo.conditions import MIN_FRAMES, Conditions
 from stemzoo.datasets import write_training_data
 from stemzoo.description import MIN_SIDE
@@ -19,8 +20,11 @@ from stemzoo.hub import save, sha256
 from stemzoo.inference import choose_sampling
 from stemzoo.registry import list_weights
 
-DETECTOR = "detector"  # folder of the renewed detector, in that of the CycleGAN
+# Folders of the renewed detector and of what it finds, in that of the CycleGAN.
+DETECTOR, DETECTIONS = "detector", "detections"
 RUN = "adaptation.json"
+
+_DETECTING = 2.0  # seconds kept for the table of an image
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ def adapt_files(
     parent : CycleGANSTEM
         Pretrained, with its discriminators.
     out : Path
-        Model folder; the detector's is ``out/detector``. A run that was killed goes on in it.
+        Model folder; the detector's is ``out/detector``, tables and overlays of what it finds go to
+        ``out/detections``. A run that was killed goes on in it.
     minutes : float
         How long it may take in all; half of it is the detector's, if there is one.
     pixel_size : float, optional
@@ -87,16 +92,15 @@ def adapt_files(
         One clear line about what is wrong with a file or an option, before any time is spent.
     """
     from stemzoo.adaptation import fit_adapt, renew_detector
+    from stemzoo.adaptation.renewal import vacancy_class
 
     started = time.monotonic()
-    paths = sorted({Path(name) for pattern in patterns for name in glob(str(pattern))})
-    if not paths:
-        raise ValueError(
-            "Expected at least one measured image. Received: no file matches "
-            f"{', '.join(str(pattern) for pattern in patterns)}"
-        )
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out expects a folder. Received: {out}, a file")
+    if detector is not None:
+        vacancy_class((detector, *rivals), parent)
+    paths = _find(patterns)
     images = [_read(path, parent.material, pixel_size) for path in paths]
-    out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     session = session or out.resolve().name
     translator = fit_adapt(
@@ -121,22 +125,50 @@ def adapt_files(
     report(str(translator.adaptation))
     if detector is None:
         return Renewed(translator, None)
+    kept = _DETECTING * len(images)
+    # A run that goes on has used time before.
+    spent = max(time.monotonic() - started, translator.adaptation.seconds)
     renewed = renew_detector(
         detector,
         translator,
         images,
         rivals=rivals,
-        minutes=max(minutes - (time.monotonic() - started) / 60, minutes / 10),
+        minutes=max(minutes - (spent + kept) / 60, minutes / 10),
         rng=rng,
     )
-    facts |= {"from": detector.name, "translate": [session], "sampling": detector.sampling}
-    _save(renewed, out / DETECTOR, detector, facts, conditions, renewed.renewal)
+    renewed.conditions = conditions
+    candidates = {model.name: model for model in (*rivals, detector)}
+    start = candidates.get(renewed.renewal.chosen, detector)
+    facts |= {"from": start.name, "translate": [session], "sampling": renewed.sampling}
+    _save(renewed, out / DETECTOR, start, facts, conditions, renewed.renewal)
     report(str(renewed.renewal))
+    (out / DETECTIONS).mkdir(exist_ok=True)
+    sampling = None if pixel_size is None else pixel_size / 100
+    for path in paths:
+        found = detect_file(path, renewed, out / DETECTIONS, sampling=sampling)
+        counts = ", ".join(f"{count} {name}" for name, count in found["counts"].items())
+        report(f"{path.name}: {counts} | {found['csv']}")
     return Renewed(translator, renewed)
 
 
+def _find(patterns: Sequence[Path]) -> list[Path]:
+    paths = sorted({Path(name) for pattern in patterns for name in glob(str(pattern))})
+    if not paths:
+        raise ValueError(
+            "Expected at least one measured image. Received: no file matches "
+            f"{', '.join(str(pattern) for pattern in patterns)}"
+        )
+    stems = [path.stem for path in paths]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice is not None:
+        raise ValueError(
+            f"Expected files of different names, for their tables. Received: two named {twice}"
+        )
+    return paths
+
+
 def find_detectors(material: str) -> list[str]:
-    """Name the detectors of the zoo for a material, the one to start from first.
+    """Name the detectors of the zoo for a material, the default first.
 
     Parameters
     ----------
@@ -146,18 +178,9 @@ def find_detectors(material: str) -> list[str]:
     Returns
     -------
     list of str
-
-    Raises
-    ------
-    ValueError
-        If there is none.
+        May be empty.
     """
     names = [entry.name for entry in list_weights(material=material, task="detection")]
-    if not names:
-        raise ValueError(
-            f"Expected a detector of {material} to renew; name one with --detector-from. Received: "
-            "none in the zoo"
-        )
     return sorted(names, key=lambda name: (name != f"fcn-{material}", name))
 
 
@@ -165,14 +188,14 @@ def _read(path: Path, material: str, pixel_size: float | None) -> io.Image:
     image = io.read_image(path)
     io.check_image(image.data, path)
     if pixel_size is not None:
-        return replace(image, sampling=pixel_size / 100, sampling_source="given")
+        image = replace(image, sampling=pixel_size / 100, sampling_source="given")
     return replace(image, sampling=choose_sampling(image, material)[0])
 
 
 def _conditions(images: Sequence[io.Image], parent, session: str) -> Conditions | None:
     """Describe the images, in parts if they are few; None if they are too few for that."""
     largest = min(min(image.data.shape) for image in images)
-    for edge in (largest, *(2**n for n in range(10, 6, -1) if 2**n < largest)):
+    for edge in (largest, *range(min(1024, largest - 1), 63, -32)):
         parts = [part for image in images for part in _parts(image, edge)]
         if len(parts) < MIN_FRAMES or edge * images[0].sampling < MIN_SIDE * parent.sampling:
             continue

@@ -42,8 +42,14 @@ def adapt(
 
     detectors = []
     if detector or detector_from:
-        default = find_detectors(parent.material)[:1] if detector_from is None else []
-        names = dict.fromkeys([*([detector_from] if detector_from else []), *default])
+        known = find_detectors(parent.material)[:1]
+        if not known and not detector_from:
+            raise ValueError(
+                f"'adapt --detector' needs a detector of {parent.material}: name one with "
+                "--detector-from. Received: none in the zoo"
+            )
+        # The default may be better than the one that was asked for.
+        names = dict.fromkeys([detector_from, *known] if detector_from else known)
         detectors = [load_kind(name, "DefectFCN", "adapt --detector-from") for name in names]
     adapt_files(
         images,

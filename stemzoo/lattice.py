@@ -79,7 +79,11 @@ class _Peaks:
 
 
 def find_lattice(
-    image: np.ndarray, material: Material, *, sampling: float | None = None
+    image: np.ndarray,
+    material: Material,
+    *,
+    sampling: float | None = None,
+    min_confidence: float = MIN_CONFIDENCE,
 ) -> Lattice:
     """Find the lattice of a crystal in an image, and from it the pixel size.
 
@@ -96,6 +100,9 @@ def find_lattice(
         The crystal; its spacing and symmetry are used.
     sampling : float, optional
         Expected pixel size [Å/px]: search within 20 % of it, instead of from 0.03 to 0.6 Å/px.
+    min_confidence : float
+        Least `confidence`; a lower one lets a distorted lattice pass, where other images of the
+        session show what to expect.
 
     Returns
     -------
@@ -105,7 +112,7 @@ def find_lattice(
     ------
     ValueError
         If the image has the wrong shape, holds infinities or NaN, or if no lattice is found
-        (confidence below `MIN_CONFIDENCE`).
+        (confidence below `min_confidence`).
 
     Notes
     -----
@@ -142,15 +149,15 @@ def find_lattice(
     scores = [_confidence(cell, peaks, order) for cell in cells]
     best = max(scores, default=0.0)
     lattice = None
-    if best >= MIN_CONFIDENCE:
+    if best >= min_confidence:
         # Of equals the larger cell: its ring is there, only too weak to weigh in the score.
         equals = [c for c, s in zip(cells, scores, strict=True) if s > best - 0.05]
         lattice = _describe(_refined(min(equals, key=_area), peaks, order), peaks, material)
         best = lattice.confidence
-    if best < MIN_CONFIDENCE:
+    if best < min_confidence:
         raise ValueError(
             f"No {material.name} lattice found: expected a confidence of at least "
-            f"{MIN_CONFIDENCE} for {low:.3g} to {high:.3g} Å/px; state the sampling, or check the "
+            f"{min_confidence} for {low:.3g} to {high:.3g} Å/px; state the sampling, or check the "
             f"material. Received: an image of shape {image.shape}, confidence {best:.2f}"
         )
     return lattice

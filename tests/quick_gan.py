@@ -1,9 +1,14 @@
 """A CycleGAN whose steps take no time, to test what is done with one."""
 
 import keras
+import numpy as np
 
 import stemzoo
 from stemzoo.adaptation import AdaptRecipe, fine_tuning
+from stemzoo.adaptation.held_out import Agreement
+from stemzoo.adaptation.judging import Judgement
+
+STEP, JUDGEMENT = 1.0, 4.0  # seconds
 
 
 class QuickGAN(stemzoo.CycleGANSTEM):
@@ -38,3 +43,53 @@ def use_small_frames(monkeypatch, *, block=2):
     """Watch the labels of one small frame, and save after few steps."""
     monkeypatch.setattr(fine_tuning, "_WATCHED", (1, 256))
     monkeypatch.setattr(fine_tuning, "_BLOCK", block)
+
+
+class Clock:
+    """A clock that goes on by a second a step, and by four a judgement."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+class Script:
+    """Stand in for `Judge`: it says what it is told, and remembers what it saw."""
+
+    def __init__(self, clock, misfits, unsafe=()):
+        self.clock, self.misfits, self.unsafe = clock, misfits, unsafe
+        self.calls, self.weights = 0, []
+
+    def __call__(self, *_, **__):
+        self.start = None
+        return self.judge
+
+    @property
+    def judge(self):
+        script = self
+
+        class Judge:
+            start = None
+
+            def __call__(self, model, seconds, steps):
+                i = script.calls
+                script.calls += 1
+                script.weights.append(model.get_weights())
+                script.clock.now += JUDGEMENT
+                misfit = float(script.misfits(i))
+                labels, safe = None, i not in script.unsafe
+                one = Agreement(misfit, misfit, misfit)
+                return Judgement(seconds, steps, one, labels, misfit, safe)
+
+        return Judge()
+
+
+def assert_same(weights, others):
+    for a, b in zip(weights, others, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def differ(weights, others):
+    return any(not np.array_equal(a, b) for a, b in zip(weights, others, strict=True))

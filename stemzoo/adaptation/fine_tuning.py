@@ -1,5 +1,6 @@
 """Fine-tune a pretrained CycleGAN on a handful of new images, in minutes."""
 
+import hashlib
 import json
 import logging
 import time
@@ -86,7 +87,7 @@ def fit_adapt(
     ------
     ValueError
         If the images cannot be used (none, blank, too small, of another material), the model has no
-        material, or `minutes` is not positive.
+        material, `minutes` is not positive, or `out` holds a run on other images.
     FloatingPointError
         If a loss is not finite; the last saved state stays.
 
@@ -109,7 +110,7 @@ def fit_adapt(
         experimental_images, model.material, model.sampling, model.patch_size, own=sampling
     )
     held = HeldOut.split(images, model.patch_size)
-    seed = _seed(out, rng)
+    seed = _seed(out, rng, {"images": _digest(images), "parent": model.name})
     rotation = find_rotation(images, model.material, model.sampling)
     domain = domain_session(model.material, model.sampling, rotation)
     if simulated is None:
@@ -125,7 +126,11 @@ def fit_adapt(
         seed=seed,
     )
     measured = [*held.training, *_replayed(model, simulated, len(held.training), recipe, seed)]
-    adapted = model.successor(session=session or f"{model.session}-adapted", rotation=rotation)
+    adapted = model.successor(
+        session=session or adapted_name(str(model.session)),
+        rotation=rotation,
+        name=adapted_name(model.name),
+    )
     budget = TimeBudget(60 * minutes, used=time.monotonic() - started)
     _compile(adapted, recipe, budget)
     state = None if out is None else TrainingState(out)
@@ -164,16 +169,30 @@ def _check(model, minutes: float) -> None:
         )
 
 
-def _seed(out, rng: np.random.Generator | None) -> int:
-    """Name the run; one that goes on keeps the name it had."""
+def _seed(out, rng: np.random.Generator | None, facts: dict) -> int:
+    """Name the run; one that goes on keeps the name it had, and must be of the same facts."""
     path = None if out is None else Path(out) / RUN
     if path is not None and path.is_file():
-        return int(json.loads(path.read_text(encoding="utf-8"))["seed"])
+        known = json.loads(path.read_text(encoding="utf-8"))
+        if {key: known.get(key) for key in facts} != facts:
+            raise ValueError(
+                f"{path.parent}: expected a new folder, or one of the same images and weights, to "
+                f"go on in. Received: a run of {known.get('parent')} on other images or weights"
+            )
+        return int(known["seed"])
     seed = int((rng or np.random.default_rng()).integers(2**31))
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        io.write_text(path, json.dumps({"seed": seed}) + "\n")
+        io.write_text(path, json.dumps({"seed": seed, **facts}) + "\n")
     return seed
+
+
+def _digest(images: Sequence[np.ndarray]) -> str:
+    found = hashlib.sha256()
+    for image in images:
+        found.update(str(image.shape).encode())
+        found.update(np.ascontiguousarray(image))
+    return found.hexdigest()
 
 
 def _replayed(model, simulated, count: int, recipe: AdaptRecipe, seed: int) -> list[np.ndarray]:
@@ -206,6 +225,17 @@ def _patch_recipe(recipe: AdaptRecipe, model, seed: int) -> CycleGANRecipe:
         noise=recipe.noise,
         seed=seed,
     )
+
+
+def adapted_name(name: str) -> str:
+    """Return the name of a model that was adapted.
+
+    Examples
+    --------
+    >>> adapted_name("fcn-wse2"), adapted_name("fcn-wse2-adapted")
+    ('fcn-wse2-adapted', 'fcn-wse2-adapted')
+    """
+    return f"{name.removesuffix('-adapted')}-adapted"
 
 
 class KeepBest(keras.callbacks.Callback):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from stemzoo.io import Image, check_image
-from stemzoo.lattice import find_lattice
+from stemzoo.lattice import MIN_CONFIDENCE, find_lattice
 from stemzoo.preprocessing import resample
-from stemzoo.simulate.materials import MATERIALS, find_material
+from stemzoo.simulate.materials import MATERIALS, Material, find_material
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 _SATURATED = 0.05
 # Pixel sizes that differ by more are not of one session.
 _SAME_SIZE = 0.05
+# Confidence in the lattice of an image that is enough where others of the session show it well.
+_DISTORTED = 0.25
 
 
 def measured_images(
@@ -109,8 +111,7 @@ def _warn_of_saturation(image: np.ndarray, name: str) -> None:
 def _with_lattice(images, names, material: str, sampling: float) -> list[np.ndarray]:
     crystal = find_material(material)
     reasons = [_missing(image, crystal, sampling) for image in images]
-    kept = [image for image, reason in zip(images, reasons, strict=True) if reason is None]
-    if not kept:
+    if None not in reasons:
         others = [
             other.name
             for other in MATERIALS.values()
@@ -121,16 +122,21 @@ def _with_lattice(images, names, material: str, sampling: float) -> list[np.ndar
             f"Expected images of {crystal.name} at {sampling:.4g} Å/px. Received: {names[0]} "
             f"without such a lattice ({hint}{reasons[0]}). Check material and pixel size"
         )
-    for name, reason in zip(names, reasons, strict=True):
-        if reason is not None:
+    kept = []
+    for image, name, reason in zip(images, names, reasons, strict=True):
+        if reason is None or _missing(image, crystal, sampling, _DISTORTED) is None:
+            kept.append(image)
+        else:
             warnings.warn(f"{name}: left out, no lattice of {crystal.name} found", stacklevel=3)
     return kept
 
 
-def _missing(image: np.ndarray, crystal, sampling: float) -> str | None:
+def _missing(
+    image: np.ndarray, crystal: Material, sampling: float, confidence: float = MIN_CONFIDENCE
+) -> str | None:
     """Why an image shows no lattice of a crystal; None if it does."""
     try:
-        find_lattice(image, crystal, sampling=sampling)
+        find_lattice(image, crystal, sampling=sampling, min_confidence=confidence)
     except ValueError as error:
         return str(error)
     return None

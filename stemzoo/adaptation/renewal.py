@@ -10,11 +10,18 @@ import numpy as np
 
 from stemzoo.adaptation.appearance import find_appearance, like_measured
 from stemzoo.adaptation.detections import EstimatedScore, column_evidence, estimated_score
+from stemzoo.adaptation.fine_tuning import adapted_name
 from stemzoo.adaptation.held_out import Agreement, HeldOut, cut_patches
 from stemzoo.adaptation.measured import measured_images
 from stemzoo.io import Image
+from stemzoo.matching import match
 from stemzoo.preprocessing import rescale_group
-from stemzoo.simulate.dataset import LabelledImage, simulate_session, to_sampling
+from stemzoo.simulate.dataset import (
+    LabelledImage,
+    session_classes,
+    simulate_session,
+    to_sampling,
+)
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import SESSIONS
@@ -48,7 +55,8 @@ class Renewal:
     chosen : str
         The one that was returned.
     judged : bool
-        Whether vacancies could be told by their intensity; else the new one is returned unseen.
+        Whether vacancies could be told by their intensity; else the old one is returned if the
+        images are like the frames that it was trained on, and the new one if not.
     agreements : dict of str to Agreement
         Of the ways in which training frames could be made with held-out patches.
     seconds : float
@@ -69,8 +77,8 @@ class Renewal:
     def __str__(self) -> str:
         if not self.judged:
             return (
-                "renewed, but not judged: the intensity of the columns does not tell vacancies in "
-                "these images. Look at what it finds"
+                f"{self.chosen}, but not judged: the intensity of the columns does not tell "
+                "vacancies in these images. Look at what it finds"
             )
         found = ", ".join(f"{name} {one.f1:.2f}" for name, one in self.scores.items())
         return f"{self.chosen} is best, by the intensities of the columns: estimated F1 {found}"
@@ -135,7 +143,7 @@ def renew_detector(
     renewed is best, by the intensities of the columns: estimated F1 fcn-wse2 0.50, renewed 0.89
     """
     started = time.monotonic()
-    label = _vacancy_class(detector, translator)
+    label = vacancy_class((detector, *rivals), translator)
     images = measured_images(
         experimental_images,
         translator.material,
@@ -145,8 +153,7 @@ def renew_detector(
     )
     seed = int((rng or np.random.default_rng()).integers(2**31))
     frames, agreements = training_frames(translator, images, detector.sampling, seed=seed)
-    renewed = type(detector)(**detector.get_config())
-    renewed.set_weights(detector.get_weights())
+    renewed = _copy(detector, adapted_name(detector.name))
     budget = TimeBudget(60 * minutes, used=time.monotonic() - started)
     budget.reserved = min(_SCORED, 6 * minutes)
     train_fcn(
@@ -160,26 +167,53 @@ def renew_detector(
         budget=budget,
         callbacks=callbacks,
     )
-    known = {model.name: model for model in (detector, *rivals)}
+    known = _named((detector, *rivals))
     scores = _scores({**known, "renewed": renewed}, images, translator, label)
-    chosen = _choose(scores)
-    model = {**known, "renewed": renewed}[chosen]
+    chosen = _choose(scores) if scores else _unjudged(detector, images, translator.sampling)
     if chosen != "renewed":
-        renewed.set_weights(model.get_weights())
+        renewed = _copy(known[chosen], known[chosen].name)
     renewed.renewal = Renewal(scores, chosen, bool(scores), agreements, budget.used)
     if not renewed.renewal.helped or not scores:
         warnings.warn(str(renewed.renewal), stacklevel=2)
     return renewed
 
 
-def _vacancy_class(detector, translator) -> str:
-    """Name the class that detectors are judged by."""
-    if detector.material != translator.material:
-        raise ValueError(
-            f"Expected a detector of {translator.material}. Received: {detector.name}, of "
-            f"{detector.material}"
-        )
-    return next(name for name in detector.classes if name.endswith("_vacancy"))
+def vacancy_class(detectors, translator) -> str:
+    """Name the class that detectors are judged by.
+
+    Parameters
+    ----------
+    detectors : sequence of DefectFCN
+        Those that may be returned.
+    translator : CycleGANSTEM
+        What they are to be trained with.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If one is for another material or other classes.
+    """
+    classes = session_classes(domain_session(translator.material, translator.sampling))
+    for model in detectors:
+        if model.material != translator.material or tuple(model.classes) != classes:
+            raise ValueError(
+                f"Expected detectors of {translator.material}, of the classes "
+                f"{', '.join(classes)}; name another one. Received: {model.name}, of "
+                f"{model.material}, of {', '.join(model.classes)}"
+            )
+    return next(name for name in classes if name.endswith("_vacancy"))
+
+
+def _named(detectors) -> dict[str, object]:
+    """Tell detectors apart that have the same name."""
+    named = {}
+    for i, model in enumerate(detectors):
+        named[f"{model.name} ({i + 1})" if model.name in named else model.name] = model
+    return named
 
 
 def _scores(detectors, images, translator, label: str) -> dict[str, EstimatedScore]:
@@ -199,10 +233,23 @@ def _scores(detectors, images, translator, label: str) -> dict[str, EstimatedSco
 
 def _choose(scores: dict[str, EstimatedScore]) -> str:
     """Name the best; of those that are as good, the one that was there before."""
-    if not scores:
-        return "renewed"
     most = max(score.f1 for score in scores.values())
     return next(name for name, score in scores.items() if score.f1 > most - _BETTER)
+
+
+def _unjudged(detector, images, sampling: float) -> str:
+    """Keep a detector whose training frames were like the images; of others, take the new one."""
+    conditions = getattr(detector, "conditions", None)
+    if conditions is None:
+        return "renewed"
+    (found,) = match(images, sampling=sampling, conditions={detector.name: conditions})
+    return detector.name if found.fits else "renewed"
+
+
+def _copy(model, name: str):
+    copy = type(model)(**{**model.get_config(), "name": name})
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def _middle(image: np.ndarray, edge: int) -> np.ndarray:

@@ -354,7 +354,9 @@ def _bright_neighbours(sites, intensities, n):
     """Index, for each column, of the n nearest other columns of a bright kind."""
     levels = {kind: np.median(intensities[sites.kinds == kind]) for kind in np.unique(sites.kinds)}
     top = max(levels.values())
-    bright = np.flatnonzero([levels[kind] >= _BRIGHT * top for kind in sites.kinds])
+    # In an inverted image no kind is bright: the least dark one then.
+    least = min(_BRIGHT * top, top)
+    bright = np.flatnonzero([levels[kind] >= least for kind in sites.kinds])
     _, near = cKDTree(sites.positions[bright]).query(sites.positions, n + 1)
     near = bright[near]
     itself = near[:, :1] == np.arange(len(near))[:, None]

@@ -94,6 +94,15 @@ def test_noise_lowers_the_separation(frames, evidence):
     assert evidence_of(noisy)[0].separation < 0.8 * evidence[0].separation
 
 
+@pytest.mark.parametrize("response", [lambda x: np.exp(2 * x), np.cbrt])
+def test_a_response_that_is_not_linear_changes_nothing(response, frames):
+    image = frames[0].image
+    bent = response((image - image.mean()) / image.std())
+    (linear,), (found,) = evidence_of([image]), evidence_of([bent])
+    assert found.separation == pytest.approx(linear.separation, rel=0.01)
+    np.testing.assert_allclose(found.probability, linear.probability, atol=0.01)
+
+
 def test_perfect_detections_score_as_such(frames, evidence, monkeypatch):
     found = score_of([vacancies(f) for f in frames], frames, evidence, monkeypatch)
     assert found.precision > 0.97

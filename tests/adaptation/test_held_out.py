@@ -79,11 +79,13 @@ def test_other_parts_of_the_same_session_agree_better_than_another_session(day_a
 
 
 def test_misfit_is_the_mean_of_both_parts():
-    start = Agreement(0.4, 2.0, 0.1)
+    start = Agreement(0.4, 2e4, 0.1)
     assert start.misfit(start) == 1
-    assert Agreement(0.2, 0.5, 9.0).misfit(start) == pytest.approx((0.5 + 0.25) / 2)
-    # An unbiased distance may be below 0; that is no better than 0.
-    assert Agreement(0.2, -1.0, 0.1).misfit(start) == pytest.approx(0.25)
+    assert Agreement(0.2, 5e3, 9.0).misfit(start) == pytest.approx((0.5 + 0.25) / 2)
+    # Distances as small as chance, or below 0 as an unbiased one may be, are alike.
+    alike = [Agreement(0.2, distance, 0.1).misfit(start) for distance in (-1.0, 0.0, 1e-3)]
+    assert alike == pytest.approx([0.25] * 3, abs=0.02)
+    assert len(set(alike)) == 1
 
 
 def test_a_start_that_agrees_perfectly_is_beaten_by_nothing():

@@ -95,10 +95,10 @@ def test_a_translation_without_a_crystal_is_not_safe(watched, start):
     assert not check_labels(watched, flat).is_safe(start)
 
 
-def test_a_translation_without_contrast_is_not_safe(watched, start):
-    assert not check_labels(watched, [np.zeros_like(frame.image) for frame in watched]).is_safe(
-        start
-    )
+@pytest.mark.parametrize("contrast", [0, -1])
+def test_a_translation_without_contrast_or_inverted_is_not_safe(watched, start, contrast):
+    found = check_labels(watched, [contrast * frame.image for frame in watched])
+    assert not found.is_safe(start)
 
 
 NAN = (float("nan"), float("nan"))

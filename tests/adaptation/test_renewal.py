@@ -1,0 +1,218 @@
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import stemzoo
+from stemzoo.adaptation import renewal
+from stemzoo.adaptation.detections import EstimatedScore
+from stemzoo.adaptation.renewal import renew_detector, training_frames
+from stemzoo.simulate import find_session, simulate_session
+from stemzoo.training.budget import TimeBudget
+
+CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
+
+
+class Translator:
+    """A CycleGAN that leaves images as they are."""
+
+    material, sampling, patch_size, rotation, session = "wse2", 0.2074, 32, (0.0, 3.0), "dayX"
+
+    def __init__(self):
+        self.sim_to_exp = self
+
+    @staticmethod
+    def predict_on_batch(batch):
+        return batch
+
+
+@pytest.fixture(scope="module")
+def images():
+    """Two images of day A, in which vacancies stand out."""
+    frames = simulate_session(find_session("wse2-dayA"), 2, (512, 512), seed=7)
+    return [frame.image for frame in frames]
+
+
+@pytest.fixture
+def parent(make_model):
+    return make_model(CLASSES, name="parent")
+
+
+@pytest.fixture
+def renew(monkeypatch, images):
+    """Renew a detector in no time; detectors have the scores that are given."""
+
+    def run(detector, scores=None, *, images=images, **options):
+        shifted = {}
+
+        def train(frames, masks, recipe, *, model, **others):
+            shifted.update(others, masks=masks)
+            model.set_weights([w + 0.01 for w in model.get_weights()])
+            return model
+
+        def score(model, parts, evidence, label):
+            assert label == "se_vacancy"
+            f1 = scores[model.name if model in known else "renewed"]
+            return EstimatedScore(100 * f1, 100.0, 100.0)
+
+        known = (detector, *options.get("rivals", ()))
+        monkeypatch.setattr(renewal, "train_fcn", train)
+        monkeypatch.setattr(renewal, "training_frames", lambda *_, **__: ([], {}))
+        if scores is not None:
+            monkeypatch.setattr(renewal, "estimated_score", score)
+        found = renew_detector(detector, Translator(), images, **options)
+        run.given = shifted
+        return found
+
+    return run
+
+
+def assert_same(model, other):
+    for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def is_trained(model, parent):
+    return all(
+        np.allclose(a, b + 0.01)
+        for a, b in zip(model.get_weights(), parent.get_weights(), strict=True)
+    )
+
+
+def test_the_new_detector_is_returned_if_it_is_better(renew, parent):
+    before = parent.get_weights()
+    found = renew(parent, {"parent": 0.5, "renewed": 0.8})
+    assert is_trained(found, parent)
+    assert found is not parent
+    for a, b in zip(parent.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert found.renewal.helped
+    assert found.renewal.judged
+    assert found.classes == CLASSES
+    assert str(found.renewal) == (
+        "renewed is best, by the intensities of the columns: estimated F1 parent 0.50, renewed 0.80"
+    )
+
+
+@pytest.mark.parametrize("f1", [0.3, 0.8, 0.805])
+def test_the_parent_is_kept_if_the_new_one_is_no_better(renew, parent, f1):
+    with pytest.warns(UserWarning, match="parent is best"):
+        found = renew(parent, {"parent": 0.8, "renewed": f1})
+    assert_same(found, parent)
+    assert found is not parent
+    assert not found.renewal.helped
+
+
+def test_a_rival_that_is_better_is_returned(renew, parent, make_model):
+    # It may be of another size.
+    rival = make_model(CLASSES, seed=1, name="rival", filters=6, sampling=0.19)
+    with pytest.warns(UserWarning, match="rival is best"):
+        found = renew(parent, {"parent": 0.5, "rival": 0.9, "renewed": 0.7}, rivals=[rival])
+    assert_same(found, rival)
+    assert found.sampling == 0.19
+
+
+def test_the_new_one_is_kept_against_rivals_that_are_worse(renew, parent, make_model):
+    rival = make_model(CLASSES, seed=1, name="rival")
+    found = renew(parent, {"parent": 0.5, "rival": 0.6, "renewed": 0.7}, rivals=[rival])
+    assert is_trained(found, parent)
+    assert list(found.renewal.scores) == ["parent", "rival", "renewed"]
+
+
+def test_a_rival_of_the_same_name_does_not_replace_the_parent(renew, parent, make_model):
+    rival = make_model(CLASSES, seed=1, name="parent")
+    found = renew(parent, {"parent": 0.5, "renewed": 0.7}, rivals=[rival])
+    assert list(found.renewal.scores) == ["parent", "parent (2)", "renewed"]
+
+
+def test_the_time_is_kept_for_the_training_but_for_the_judging(renew, parent):
+    renew(parent, {"parent": 0.5, "renewed": 0.8}, minutes=2.0)
+    budget = renew.given["budget"]
+    assert isinstance(budget, TimeBudget)
+    assert budget.seconds == 120
+    assert budget.reserved == pytest.approx(12)
+    renew(parent, {"parent": 0.5, "renewed": 0.8}, minutes=20.0)
+    assert renew.given["budget"].reserved == pytest.approx(20)
+
+
+@pytest.mark.parametrize("how", ["noise", "hardly any vacancy"])
+def test_images_that_cannot_be_judged_give_no_judgement(renew, parent, images, how):
+    if how == "noise":
+        noise = np.random.default_rng(0).normal(0, 4 * images[0].std(), images[0].shape)
+        bad = [images[0] + noise]
+    else:
+        session = replace(find_session("wse2-dayA"), defects={"se_vacancy": 0.0005})
+        bad = [frame.image for frame in simulate_session(session, 1, (384, 384), seed=1)]
+    with pytest.warns(UserWarning, match="renewed, but not judged"):
+        found = renew(parent, images=bad)
+    assert found.renewal.scores == {}
+    assert not found.renewal.judged
+    assert is_trained(found, parent)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"material": "graphene"}, "Expected detectors of wse2.*Received: other, of graphene"),
+        ({"classes": ("se_vacancy", "bright")}, "of the classes se_vacancy, se_divacancy"),
+        # The same names in another order would be learnt for each other.
+        ({"classes": CLASSES[::-1]}, "Received: other, of wse2, of bright, metal_dark"),
+        ({"classes": ("bright",)}, "Received: other, of wse2, of bright"),
+    ],
+)
+@pytest.mark.parametrize("role", ["parent", "rival"])
+def test_a_detector_for_something_else_is_one_line(
+    options, words, role, parent, make_model, images, monkeypatch
+):
+    monkeypatch.setattr(renewal, "training_frames", pytest.fail)
+    other = make_model(**{"classes": CLASSES, "name": "other", **options})
+    detectors = [other, []] if role == "parent" else [parent, [other]]
+    with pytest.raises(ValueError, match=words) as caught:
+        renew_detector(detectors[0], Translator(), images, rivals=detectors[1])
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_images_are_one_line_before_any_time_is_spent(parent, monkeypatch):
+    monkeypatch.setattr(renewal, "training_frames", pytest.fail)
+    for bad, words in (([], "one measured image or more"), ([np.zeros((99, 99))], "with contrast")):
+        with pytest.raises(ValueError, match=words):
+            renew_detector(parent, Translator(), bad)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Few and small frames to train on, and a tiny recipe."""
+    monkeypatch.setattr(renewal, "_FRAMES", 2)
+    monkeypatch.setattr(renewal, "_RANDOMISED", 1)
+    monkeypatch.setattr(renewal, "_EDGE", 128)
+    recipe = replace(renewal._RECIPE, patch=32, batch_size=2, steps_per_epoch=2)
+    monkeypatch.setattr(renewal, "_RECIPE", recipe)
+
+
+def test_training_frames_are_labelled_and_at_the_pixels_of_the_detector(small, images):
+    frames, agreements = training_frames(Translator(), images, 0.19, seed=1)
+    assert "translated" in agreements
+    assert len(frames) == 2 + 1
+    for frame in frames:
+        assert frame.sampling == 0.19
+        assert frame.classes == CLASSES
+        # 128 px of 0.2074 Å; randomised frames have pixels of their own.
+        assert frame.image.shape == frame.mask.shape
+        assert (frame.mask > 0).any() == bool(len(frame.points))
+    assert frames[0].image.shape == (139, 139)  # 128 px of 0.2074 Å
+    assert frames[-1].conditions.name == "wse2-randomised"
+
+
+def test_a_detector_is_trained_in_the_time_it_is_given(small, images, make_model):
+    parent = make_model(CLASSES, name="parent")
+    begun = time.monotonic()
+    with pytest.warns(UserWarning, match="parent is best"):
+        # A network that has learnt for seconds finds nothing: the detector of before stays.
+        found = renew_detector(
+            parent, Translator(), images, minutes=0.1, rng=np.random.default_rng(0)
+        )
+    assert time.monotonic() - begun < 12
+    assert set(found.renewal.scores) == {"parent", "renewed"}
+    detections = stemzoo.detect(images[0], found, sampling=0.2074)
+    assert detections.details["classes"] == CLASSES

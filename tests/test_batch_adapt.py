@@ -1,0 +1,208 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from quick_gan import quick_gan
+
+import stemzoo
+from stemzoo import batch_adapt, io
+from stemzoo.adaptation.detections import EstimatedScore
+from stemzoo.adaptation.held_out import Agreement
+from stemzoo.adaptation.judging import Adaptation, Judgement
+from stemzoo.adaptation.renewal import Renewal
+from stemzoo.batch_adapt import adapt_files, find_detectors
+from stemzoo.simulate import find_session, simulate_session
+
+CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
+
+
+def judgement(misfit, steps):
+    agreement = Agreement(misfit, misfit, misfit)
+    return Judgement(10.0 * steps, steps, agreement, None, misfit, True)
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """Two images of day B in the folder `today`, 512 pixels wide."""
+    monkeypatch.chdir(tmp_path)
+    Path("today").mkdir()
+    for i, frame in enumerate(simulate_session(find_session("wse2-dayB"), 2, (512, 512), seed=3)):
+        io.write_tiff(f"today/{i}.tif", frame.image, sampling=0.2074)
+    return [Path("today/*.tif")]
+
+
+@pytest.fixture
+def parent(tmp_path):
+    """Return a CycleGAN of a folder, so that it knows where it comes from."""
+    stemzoo.save(quick_gan(stemzoo.CycleGANSTEM), tmp_path / "parent")
+    return stemzoo.load(tmp_path / "parent", training=True)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Adapt and renew in no time, and note with what."""
+    noted = {}
+
+    def fit_adapt(model, images, **options):
+        noted["adapt"] = (images, options)
+        adapted = model.successor(session=options["session"])
+        judged = (judgement(1.0, 0), judgement(0.5, 3), judgement(float("nan"), 4))
+        adapted.adaptation = Adaptation(judged, 100.0, "time")
+        return adapted
+
+    def renew(model, translator, images, **options):
+        noted["renew"] = (translator, images, options)
+        renewed = type(model)(**model.get_config())
+        renewed.set_weights(model.get_weights())
+        scores = {"tiny": EstimatedScore(1, 2, 3), "renewed": EstimatedScore(2, 3, 3)}
+        agreements = {"translated": Agreement(0.1, float("inf"), 0.3)}
+        renewed.renewal = Renewal(scores, "renewed", True, agreements, 20.0)
+        return renewed
+
+    monkeypatch.setattr("stemzoo.adaptation.fit_adapt", fit_adapt)
+    monkeypatch.setattr("stemzoo.adaptation.renew_detector", renew)
+    return noted
+
+
+def strict(path):
+    def fail(constant):
+        raise AssertionError(f"{path} holds {constant}")
+
+    return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=fail)
+
+
+def test_a_model_folder_of_the_zoo_is_written(files, parent, calls):
+    done = adapt_files(files, parent, Path("out"), minutes=2.0, seed=4)
+    assert done.detector is None
+    model = stemzoo.load("./out", training=True)
+    assert (model.session, model.material) == ("out", "wse2")
+    facts = strict("out/provenance.json")
+    assert facts["parent"]["sha256"] == parent.provenance.sha256
+    data = strict("out/training_data.json")
+    assert data["from"] == "quick"
+    assert list(data["adapted_to"]) == ["0.tif", "1.tif"]
+    assert (data["minutes"], data["seed"], data["session"]) == (2.0, 4, "out")
+    assert stemzoo.verify("./out").passed
+
+
+def test_what_was_judged_is_written_as_strict_json(files, parent, calls):
+    adapt_files(files, parent, Path("out"))
+    content = strict("out/adaptation.json")
+    assert [one["misfit"] for one in content["judgements"]] == [1.0, 0.5, None]
+    assert content["stopped"] == "time"
+    assert content["result"].startswith("after 3 steps")
+
+
+def test_the_seed_of_a_run_is_kept(files, parent, calls):
+    Path("out").mkdir()
+    Path("out/adaptation.json").write_text('{"seed": 77}', encoding="utf-8")
+    adapt_files(files, parent, Path("out"))
+    assert strict("out/adaptation.json")["seed"] == 77
+
+
+def test_parts_of_few_images_make_their_conditions(files, parent, calls):
+    adapt_files(files, parent, Path("out"), session="dayZ")
+    conditions = stemzoo.load("./out").conditions
+    assert (conditions.session, conditions.material) == ("dayZ", "wse2")
+    assert conditions.frames >= 12
+
+
+def test_images_too_small_for_conditions_are_warned_of(files, parent, calls, recwarn):
+    image = io.read_image("today/0.tif").data
+    io.write_tiff("small.tif", image[:200, :200], sampling=0.2074)
+    adapt_files([Path("small.tif")], parent, Path("out"))
+    found = [str(one.message) for one in recwarn if one.category is UserWarning]
+    assert len(found) == 1
+    assert found[0].startswith("out: too few images to describe their conditions")
+    assert not Path("out/conditions.json").exists()
+    assert stemzoo.load("./out").conditions is None
+
+
+def test_a_detector_is_renewed_in_a_folder_of_its_own(files, parent, calls, make_model):
+    detector, lines = make_model(CLASSES), []
+    stemzoo.save(detector, "detector")
+    detector = stemzoo.load("./detector")
+    done = adapt_files(
+        files, parent, Path("out"), detector=detector, minutes=6.0, report=lines.append
+    )
+    translator, images, options = calls["renew"]
+    assert translator is done.translator
+    assert len(images) == 2
+    # Half of the time is the CycleGAN's; it says that it took 100 s.
+    assert calls["adapt"][1]["minutes"] == 3.0
+    assert options["minutes"] < 6.0 - 100 / 60
+    model = stemzoo.load("./out/detector")
+    assert model.classes == CLASSES
+    assert strict("out/detector/provenance.json")["parent"]["sha256"] == detector.provenance.sha256
+    assert strict("out/detector/training_data.json")["translate"] == ["out"]
+    content = strict("out/detector/adaptation.json")
+    assert content["scores"]["renewed"] == {"true": 2, "detected": 3, "present": 3}
+    assert content["agreements"]["translated"]["kernel_distance"] is None
+    assert any(line.startswith("renewed is best") for line in lines)
+    assert model.conditions.session == "out"
+
+
+def test_a_pixel_size_that_is_stated_is_that_of_all_images(files, parent, calls):
+    adapt_files(files, parent, Path("out"), pixel_size=20.0)
+    assert [image.sampling for image in calls["adapt"][0]] == [0.2, 0.2]
+
+
+def test_a_pixel_size_that_files_lack_is_measured(files, parent, calls):
+    image = io.read_image("today/0.tif").data
+    np.save("bare.npy", image)
+    adapt_files([Path("bare.npy")], parent, Path("out"))
+    assert calls["adapt"][0][0].sampling == pytest.approx(0.2074, rel=0.02)
+
+
+@pytest.fixture
+def no_time(monkeypatch):
+    monkeypatch.setattr("stemzoo.adaptation.fit_adapt", pytest.fail)
+
+
+def refused(*arguments, **options):
+    with pytest.raises(ValueError, match="Received") as caught:
+        adapt_files(*arguments, Path("out"), **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_files_that_cannot_be_used_are_one_line(files, parent, no_time):
+    io.write_tiff("flat.tif", np.ones((200, 200)), sampling=0.2)
+    bad = np.random.default_rng(0).normal(size=(200, 200)).astype(np.float32)
+    io.write_tiff("noise.tif", bad, sampling=None)
+    bad[3, 3] = np.nan
+    io.write_tiff("nan.tif", bad, sampling=0.2)
+    assert "no file matches none_*.tif" in refused([Path("none_*.tif")], parent)
+    assert "flat.tif: expected an image with contrast" in refused([Path("flat.tif")], parent)
+    assert "1 of 40000 pixels NaN" in refused([*files, Path("nan.tif")], parent)
+    with pytest.raises(ValueError, match="noise.tif: the file states no pixel size"):
+        adapt_files([Path("noise.tif")], parent, Path("out"))
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("pixel_size", [0.0, -20.0, 2074.0])
+def test_an_impossible_pixel_size_is_one_line(files, parent, no_time, pixel_size):
+    assert "--pixel-size" in refused(files, parent, pixel_size=pixel_size)
+    assert not Path("out").exists()
+
+
+def test_a_detector_of_another_material_is_one_line_before_any_time_is_spent(
+    files, parent, no_time, make_model
+):
+    text = refused(files, parent, detector=make_model(CLASSES, material="graphene"))
+    assert "Expected detectors of wse2" in text
+    assert not Path("out").exists()
+
+
+def test_a_file_in_place_of_the_folder_is_one_line(files, parent, no_time):
+    Path("out").write_text("mine", encoding="utf-8")
+    assert "--out expects a folder" in refused(files, parent)
+    assert Path("out").read_text(encoding="utf-8") == "mine"
+
+
+def test_detectors_of_a_material_are_found_the_default_one_first():
+    assert find_detectors("wse2")[0] == "fcn-wse2"
+    assert all(name.startswith("fcn-wse2") for name in find_detectors("wse2"))
+    assert find_detectors("mose2") == []
+    assert batch_adapt.RUN == "adaptation.json"

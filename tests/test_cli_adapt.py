@@ -1,0 +1,136 @@
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from quick_gan import quick_gan
+from test_cli import here, run  # noqa: F401 - fixtures
+
+import stemzoo
+from stemzoo import io
+from stemzoo.adaptation import fine_tuning, renewal
+from stemzoo.simulate import find_session, simulate_session
+
+CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
+
+
+@pytest.fixture
+def measured(here, make_model):  # noqa: F811
+    """Two images of day B, a CycleGAN and a detector, all small."""
+    for i, frame in enumerate(simulate_session(find_session("wse2-dayB"), 2, (512, 512), seed=3)):
+        io.write_tiff(f"day_{i}.tif", frame.image, sampling=0.2074)
+    stemzoo.save(quick_gan(stemzoo.CycleGANSTEM, fft_discriminators=False), "gan")
+    stemzoo.save(make_model(CLASSES, name="small"), "fcn")
+    return here
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Few and small frames, and steps of little work."""
+    monkeypatch.setattr(fine_tuning, "_WATCHED", (1, 256))
+    monkeypatch.setattr(fine_tuning, "_BLOCK", 5)
+    recipe = {"frames": 2, "frame_size": 128, "batch_size": 2}
+    whole = fine_tuning.AdaptRecipe
+    monkeypatch.setattr(fine_tuning, "AdaptRecipe", lambda: whole(**recipe))
+    for name, value in (("_FRAMES", 2), ("_RANDOMISED", 1), ("_EDGE", 128)):
+        monkeypatch.setattr(renewal, name, value)
+    options = {"steps_per_epoch": 2, "batch_size": 2, "patch": 32}
+    monkeypatch.setattr(renewal, "_RECIPE", renewal.replace(renewal._RECIPE, **options))
+
+
+def strict(path):
+    return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=pytest.fail)
+
+
+@pytest.mark.slow
+def test_weights_and_a_detector_are_renewed_from_files(run, measured, small):  # noqa: F811
+    command = ("adapt", "day_*.tif", "--from", "./gan", "--out", "new", "--minutes", 0.2)
+    command += ("--detector-from", "./fcn", "--session", "dayX")
+    done = run(*command)
+    assert done.code == 0, done.err
+    # Warnings, each a line, at most: that something did not help, or could not be judged.
+    assert all(line.startswith("stemzoo: warning: ") for line in done.err.splitlines())
+    lines = done.out.splitlines()
+    assert lines[0].startswith("0.0 min  0 steps  misfit 1.00")
+    assert any("--weights new/detector" in line for line in lines)
+    assert lines[-1] == "CycleGAN new: try 'stemzoo translate IMAGE --weights new'"
+    gan = stemzoo.load("./new", training=True)
+    assert (gan.session, gan.material) == ("dayX", "wse2")
+    assert gan.conditions.session == "dayX"
+    content = strict("new/adaptation.json")
+    assert isinstance(content["seed"], int)
+    assert content["judgements"][0]["steps"] == 0
+    for folder, parent in (("new", "gan"), ("new/detector", "fcn")):
+        facts = strict(f"{folder}/provenance.json")
+        assert facts["parent"]["sha256"] == stemzoo.load(f"./{parent}").provenance.sha256
+    assert strict("new/detector/adaptation.json")["result"]
+    detect = run("detect", "day_0.tif", "--weights", "new/detector", "--out", "found")
+    assert detect.code == 0, detect.err
+    assert "day_0.csv" in os.listdir("found")
+    # Once more: what is done is not done again.
+    again = run(*command)
+    assert again.code == 0, again.err
+    judged = strict("new/adaptation.json")["judgements"]
+    assert judged[: len(content["judgements"])] == content["judgements"]
+    assert strict("new/adaptation.json")["seed"] == content["seed"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("none_*.tif", "--from", "./gan"), "no file matches none_*.tif"),
+        (("day_0.tif", "--from", "./nothing"), "nothing"),
+        (("day_0.tif", "--from", "cyclegan-wse2-dayC"), "No weights of that name"),
+        (("day_0.tif", "--from", "./fcn"), "'stemzoo adapt --from' needs weights of a CycleGAN"),
+        (("day_0.tif", "--from", "./gan", "--minutes", 0), "minutes is positive. Received: 0"),
+        (("day_0.tif", "--from", "./gan", "--pixel-size", 0), "--pixel-size"),
+        (("day_0.tif", "flat.tif", "--from", "./gan"), "flat.tif: expected an image with contrast"),
+        (("day_0.tif", "nan.tif", "--from", "./gan"), "nan.tif: expected finite values"),
+        (("tiny.tif", "--from", "./gan"), "tiny.tif: expected at least 64 px"),
+        (("noise.tif", "--from", "./gan"), "Expected images of wse2"),
+        (("graphene.tif", "--from", "./gan"), "it fits graphene"),
+        (("day_0.tif", "coarse.tif", "--from", "./gan"), "Expected images of one pixel size"),
+        (
+            ("day_0.tif", "--from", "./gan", "--detector-from", "./gan"),
+            "'stemzoo adapt --detector-from' needs weights of a DefectFCN",
+        ),
+        (
+            ("day_0.tif", "--from", "./gan", "--detector-from", "./other"),
+            "Expected detectors of wse2",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_written(run, files, options, words):  # noqa: F811
+    done = run("adapt", *options, "--out", "new")
+    assert (done.code, done.out) == (2, "")
+    *warned, line = done.err.splitlines()
+    assert words in line
+    assert all("warning" in one for one in warned)
+    assert not Path("new").exists()
+
+
+@pytest.fixture
+def files(measured, make_model, monkeypatch):
+    """All that may be wrong with a file."""
+    monkeypatch.setattr(fine_tuning, "simulate_session", pytest.fail)  # no time may be spent
+    image = io.read_image("day_0.tif").data
+    rng = np.random.default_rng(0)
+    io.write_tiff("flat.tif", np.ones((200, 200)), sampling=0.2074)
+    bad = image.astype(np.float32)
+    bad[0, 0] = np.nan
+    io.write_tiff("nan.tif", bad, sampling=0.2074)
+    io.write_tiff("tiny.tif", image[:40, :40], sampling=0.2074)
+    io.write_tiff("noise.tif", rng.normal(size=(256, 256)).astype(np.float32), sampling=0.2074)
+    io.write_tiff("coarse.tif", image[::2, ::2], sampling=2 * 0.2074)
+    (frame,) = simulate_session(find_session("graphene"), 1, (256, 256), seed=1)
+    io.write_tiff("graphene.tif", frame.image, sampling=frame.sampling)
+    stemzoo.save(make_model(("c_vacancy",), material="graphene", name="other"), "other")
+    return measured
+
+
+def test_the_help_names_what_is_needed(run):  # noqa: F811
+    done = run("adapt", "--help")
+    assert done.code == 0
+    for word in ("--from", "--out", "--minutes", "--detector"):
+        assert word in done.out
