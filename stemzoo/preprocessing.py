@@ -1,7 +1,7 @@
 """What every image goes through before a network sees it, in training and in use."""
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, stats
 
 # Contract of the package: intensities further from the mean than this saturate.
 N_SIGMA = 3.5
@@ -60,6 +60,30 @@ def rescale(image: np.ndarray, n_sigma: float = N_SIGMA) -> np.ndarray:
         return np.zeros_like(values)
     scaled = (values - np.float32(mean)) * np.float32(1 / reach)
     return np.clip(scaled, -1.0, 1.0, out=scaled)
+
+
+def normal_scores(image: np.ndarray) -> np.ndarray:
+    """Give each pixel the value of a normal distribution that has its rank.
+
+    What is measured then does not depend on the response of the detector, as long as that rises.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        Image.
+
+    Returns
+    -------
+    ndarray of float64
+        Same shape; equal pixels stay equal.
+
+    Examples
+    --------
+    >>> normal_scores(np.array([[1.0, 4.0, 90.0]])).round(2).tolist()
+    [[-0.67, 0.0, 0.67]]
+    """
+    ranks = stats.rankdata(image, axis=None).reshape(np.shape(image))
+    return stats.norm.ppf(ranks / (ranks.size + 1))
 
 
 def resample(image: np.ndarray, sampling: float, target: float) -> np.ndarray:

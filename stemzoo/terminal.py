@@ -1,5 +1,6 @@
 """What the command line's verbs share: how they speak, and how they start Keras."""
 
+import logging
 import os
 import sys
 from contextlib import contextmanager
@@ -58,6 +59,8 @@ def start_keras() -> None:
         import keras
 
         keras.random.SeedGenerator(0)  # the first variable starts the device, with more messages
+    # Of each new image size TensorFlow says that it compiles once more.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def load_kind(weights: str, kind: str, verb: str, *, training: bool = False):

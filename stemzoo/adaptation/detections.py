@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 from scipy.spatial import cKDTree
 from scipy.special import expit
 
 from stemzoo.columns import column_contrast, column_intensities, lattice_sites
 from stemzoo.inference import find_defects
 from stemzoo.io import Image
+from stemzoo.preprocessing import normal_scores
 from stemzoo.simulate.defects import find_defect
 from stemzoo.simulate.materials import Material
 
@@ -116,7 +116,7 @@ def column_evidence(
     found = []
     for image in images:
         try:
-            ranked = _normal_scores(image)
+            ranked = normal_scores(image)
             sites = lattice_sites(ranked, material, sampling=sampling)
             intensities = column_intensities(ranked, sites.positions)
             contrast = column_contrast(intensities, sites.positions, sites.kinds)
@@ -136,11 +136,6 @@ def column_evidence(
         ColumnEvidence(positions, part, separation, sampling) if len(part) else None
         for (positions, _), part in zip(found, parts, strict=True)
     ]
-
-
-def _normal_scores(image: np.ndarray) -> np.ndarray:
-    ranks = stats.rankdata(image, axis=None).reshape(np.shape(image))
-    return stats.norm.ppf(ranks / (ranks.size + 1))
 
 
 def _mixture(contrast: np.ndarray) -> tuple[np.ndarray, float]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stemzoo.metrics.preservation import label_preservation
+from stemzoo.preprocessing import normal_scores
 from stemzoo.simulate.dataset import LabelledImage, simulate_session
 from stemzoo.simulate.sessions import AcquisitionSession
 
@@ -88,7 +89,8 @@ def check_labels(
     """
     if not frames:
         return None
-    pairs = zip(frames, translated, strict=True)
+    # By rank: what a translation does to contrast, as the detector does, is not to count.
+    pairs = zip(frames, map(normal_scores, translated), strict=True)
     first, *others = (label_preservation(*pair) for pair in pairs)
     found = sum(others, start=first)
     fair = found.noise_corrected()

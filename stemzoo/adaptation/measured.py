@@ -13,8 +13,9 @@ from stemzoo.simulate.materials import MATERIALS, Material, find_material
 
 log = logging.getLogger(__name__)
 
-# Images with more of their pixels at the end of the scale are saturated.
-_SATURATED = 0.05
+# Images with more of their pixels at the upper end of the scale are saturated. At the lower end,
+# where a detector counted nothing, many may be.
+_SATURATED, _EMPTY = 0.05, 0.3
 # Pixel sizes that differ by more are not of one session.
 _SAME_SIZE = 0.05
 # Confidence in the lattice of an image that is enough where others of the session show it well.
@@ -99,11 +100,11 @@ def _name(image, index: int) -> str:
 
 
 def _warn_of_saturation(image: np.ndarray, name: str) -> None:
-    ends = max(np.mean(image == image.max()), np.mean(image == image.min()))
-    if ends > _SATURATED:
+    high, low = np.mean(image == image.max()), np.mean(image == image.min())
+    if high > _SATURATED or low > _EMPTY:
         warnings.warn(
-            f"{name}: {ends:.0%} of the pixels are at one end of the scale; translations will "
-            "imitate that. Leave it out, or record with less gain",
+            f"{name}: {high:.0%} of the pixels are at the upper and {low:.0%} at the lower end of "
+            "the scale; translations will imitate that. Leave it out, or change gain and offset",
             stacklevel=4,
         )
 

@@ -125,3 +125,9 @@ GOOD = LabelCheck((10.0, 4.0), (2.0, 1.0), 0.0)
 )
 def test_labels_are_compared_with_those_at_the_start(now, start, safe):
     assert now.is_safe(start) is safe
+
+
+def test_a_response_that_is_not_linear_changes_no_label(watched):
+    expanded = [(frame.image / frame.image.max()) ** 5 for frame in watched]
+    start = check_labels(watched, [frame.image for frame in watched])
+    assert check_labels(watched, expanded).is_safe(start)

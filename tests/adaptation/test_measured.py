@@ -114,8 +114,14 @@ def test_an_impossible_pixel_size_is_one_line(own, image):
 
 def test_saturated_images_are_warned_of(image):
     bright = np.minimum(image, np.quantile(image, 0.9))
-    with pytest.warns(UserWarning, match="image 0: 10% of the pixels are at one end"):
+    with pytest.warns(UserWarning, match="image 0: 10% of the pixels are at the upper"):
         assert len(check([bright])) == 1
+
+
+def test_pixels_in_which_nothing_was_counted_are_no_saturation(image, recwarn):
+    counted = np.maximum(image, np.quantile(image, 0.2))
+    assert len(check([counted])) == 1
+    assert not recwarn.list
 
 
 def test_an_unknown_material_is_one_line(image):
