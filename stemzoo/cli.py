@@ -101,7 +101,7 @@ def detect(
         float | None,
         typer.Option(
             metavar="PM",
-            help="Pixel size [pm]; else from the file's metadata, else measured from the lattice.",
+            help="Pixel size (pm); else from the file's metadata, else measured from the lattice.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("detections"),
@@ -161,7 +161,7 @@ def translate(
         str, typer.Option(help="sim-to-exp, or exp-to-sim (denoises).")
     ] = "sim-to-exp",
     pixel_size: Annotated[
-        float | None, typer.Option(metavar="PM", help="Pixel size [pm], if the files lack it.")
+        float | None, typer.Option(metavar="PM", help="Pixel size (pm), if the files lack it.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("translated"),
     frame: Annotated[int | None, typer.Option(help="Frame of a stack to take, from 0.")] = None,
@@ -208,14 +208,14 @@ def evaluate(
         str | None, typer.Option(help="Folder or pattern of raw simulations, for the ceiling.")
     ] = None,
     pixel_size: Annotated[
-        float | None, typer.Option(metavar="PM", help="Pixel size [pm], if the files lack it.")
+        float | None, typer.Option(metavar="PM", help="Pixel size (pm), if the files lack it.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("evaluation"),
     extractor: Annotated[
         str, typer.Option(help="efficientnet-lite0, or inception-v3 (needs internet once).")
     ] = "efficientnet-lite0",
     protocol: Annotated[str, typer.Option(help="standard, or khan2023.")] = "standard",
-    patch: Annotated[int, typer.Option(min=32, help="Edge of the compared patches [px].")] = 256,
+    patch: Annotated[int, typer.Option(min=32, help="Edge of the compared patches (px).")] = 256,
     classifier: Annotated[
         bool, typer.Option(help="Train a network to tell them apart (the slow part).")
     ] = True,
@@ -255,7 +255,7 @@ def simulate(
     ] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="Number of frames.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder for the frames.")] = Path("simulated"),
-    size: Annotated[int, typer.Option(min=64, help="Edge of a frame [px].")] = 1024,
+    size: Annotated[int, typer.Option(min=64, help="Edge of a frame (px).")] = 1024,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same frames.")] = 0,
 ):
     """Simulate labelled frames: TIFF, table of defects and class mask for each."""

@@ -29,7 +29,7 @@ def adapt(
         typer.Option(metavar="WEIGHTS", help="Detector to start from; else the material's own."),
     ] = None,
     pixel_size: Annotated[
-        float | None, typer.Option(metavar="PM", help="Pixel size [pm], if the files lack it.")
+        float | None, typer.Option(metavar="PM", help="Pixel size (pm), if the files lack it.")
     ] = None,
     session: Annotated[str | None, typer.Option(help="What to call these conditions.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,

@@ -21,7 +21,7 @@ def match(
         float | None,
         typer.Option(
             metavar="PM",
-            help="Pixel size [pm]; else from the files' metadata, else measured from the lattice.",
+            help="Pixel size (pm); else from the files' metadata, else measured from the lattice.",
         ),
     ] = None,
     frame: Annotated[int | None, typer.Option(help="Frame of a stack to take, from 0.")] = None,

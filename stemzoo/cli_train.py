@@ -34,12 +34,12 @@ def train_fcn(
         int, typer.Option(min=1, help="Simulated frames a session, or a CycleGAN.")
     ] = 200,
     size: Annotated[
-        int, typer.Option(min=64, help="Edge of simulated frames at 0.2074 Å/px [px].")
+        int, typer.Option(min=64, help="Edge of simulated frames at 0.2074 Å/px (px).")
     ] = 512,
     epochs: Annotated[int, typer.Option(min=1)] = 60,
     steps: Annotated[int, typer.Option(min=1, help="Steps an epoch.")] = 50,
     batch: Annotated[int, typer.Option(min=1, help="Patches a step.")] = 16,
-    patch: Annotated[int, typer.Option(min=16, help="Edge of a patch [px].")] = 128,
+    patch: Annotated[int, typer.Option(min=16, help="Edge of a patch (px).")] = 128,
     filters: Annotated[int, typer.Option(min=1)] = 16,
     depth: Annotated[int, typer.Option(min=1)] = 3,
     learning_rate: Annotated[float, typer.Option()] = 2e-3,
@@ -111,7 +111,7 @@ def train_cyclegan(
     material: Annotated[str, typer.Option(help="Material, for the simulations.")],
     out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
     pixel_size: Annotated[
-        float | None, typer.Option(metavar="PM", help="Pixel size [pm], if the files lack it.")
+        float | None, typer.Option(metavar="PM", help="Pixel size (pm), if the files lack it.")
     ] = None,
     session: Annotated[str | None, typer.Option(help="What to call this day.")] = None,
     simulated: Annotated[int, typer.Option(min=1, help="Number of simulated frames.")] = 20,
@@ -121,7 +121,7 @@ def train_cyclegan(
     batch: Annotated[
         int | None, typer.Option(min=1, help="Patches of each domain a step, on all devices.")
     ] = None,
-    patch: Annotated[int | None, typer.Option(min=32, help="Edge of a patch [px].")] = None,
+    patch: Annotated[int | None, typer.Option(min=32, help="Edge of a patch (px).")] = None,
     filters: Annotated[int | None, typer.Option(min=1)] = None,
     depth: Annotated[int | None, typer.Option(min=1)] = None,
     fft: Annotated[bool, typer.Option(help="Use Fourier-space discriminators.")] = True,

@@ -137,3 +137,9 @@ def test_the_help_names_what_is_needed(run):  # noqa: F811
     assert done.code == 0
     for word in ("--from", "--out", "--minutes", "--detector"):
         assert word in done.out
+
+
+@pytest.mark.parametrize("verb", ["adapt", "match", "detect", "translate"])
+def test_help_shows_the_unit_of_the_pixel_size(run, verb):  # noqa: F811
+    # In brackets it would be taken for markup, and not be shown.
+    assert "(pm)" in run(verb, "--help").out
