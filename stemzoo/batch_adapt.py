@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from glob import glob
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from stemzoo import io
 from stemzoo.batch import detect_file
 from stemzoo.conditions import MIN_FRAMES, Conditions
-from stemzoo.datasets import write_training_data
+from stemzoo.datasets import find_files, write_training_data
 from stemzoo.description import MIN_SIDE
 from stemzoo.hub import save, sha256
 from stemzoo.inference import choose_sampling
@@ -152,12 +151,7 @@ def adapt_files(
 
 
 def _find(patterns: Sequence[Path]) -> list[Path]:
-    paths = sorted({Path(name) for pattern in patterns for name in glob(str(pattern))})
-    if not paths:
-        raise ValueError(
-            "Expected at least one measured image. Received: no file matches "
-            f"{', '.join(str(pattern) for pattern in patterns)}"
-        )
+    paths = find_files(patterns)
     stems = [path.stem for path in paths]
     twice = next((stem for stem in stems if stems.count(stem) > 1), None)
     if twice is not None:

@@ -168,6 +168,33 @@ class ExperimentalSet:
     hashes: dict[str, str]
 
 
+def find_files(patterns: Sequence[Path]) -> list[Path]:
+    """Find the measured images that patterns name.
+
+    Parameters
+    ----------
+    patterns : sequence of Path
+        Files, or patterns such as ``day/*.tif``.
+
+    Returns
+    -------
+    list of Path
+        Sorted, each once.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    paths = sorted({Path(name) for pattern in patterns for name in glob(str(pattern))})
+    if not paths:
+        raise ValueError(
+            "Expected at least one measured image. Received: no file matches "
+            f"{', '.join(str(pattern) for pattern in patterns)}"
+        )
+    return paths
+
+
 def experimental_set(
     patterns: Sequence[Path], material: str, pixel_size: float | None
 ) -> ExperimentalSet:
@@ -192,12 +219,7 @@ def experimental_set(
     ValueError
         If no file matches, a file cannot be used, or no pixel size is known.
     """
-    paths = sorted({Path(name) for pattern in patterns for name in glob(str(pattern))})
-    if not paths:
-        raise ValueError(
-            "Expected at least one measured image. Received: no file matches "
-            f"{', '.join(str(p) for p in patterns)}"
-        )
+    paths = find_files(patterns)
     name = find_material(material).name
     images, samplings = [], []
     for path in paths:

@@ -176,7 +176,7 @@ def describe_conditions(
     if lattice is None:
         return NO_LATTICE
     used = lattice.sampling if sampling is None else sampling
-    seen = saturate(resample(_middle(image, _FIELD), used, target))
+    seen = saturate(resample(middle(image, _FIELD), used, target))
     if min(seen.shape) < MIN_SIDE:
         raise ValueError(
             f"Expected at least {MIN_SIDE} px a side at {target:.4g} Å/px, to judge the conditions "
@@ -217,7 +217,7 @@ def middle_lattice(
     _check_sampling(sampling)
     crystal = find_material(material)
     try:
-        return find_lattice(_middle(image, _LATTICE_FIELD), crystal, sampling=sampling)
+        return find_lattice(middle(image, _LATTICE_FIELD), crystal, sampling=sampling)
     except ValueError:
         return None
 
@@ -227,7 +227,8 @@ def _check_sampling(sampling: float | None) -> None:
         raise ValueError(f"Expected a sampling above 0 Å/px. Received: sampling={sampling}")
 
 
-def _middle(image: np.ndarray, edge: int) -> np.ndarray:
+def middle(image: np.ndarray, edge: int) -> np.ndarray:
+    """Return the middle of an image, at most edge² pixels."""
     top, left = (max(n - edge, 0) // 2 for n in image.shape)
     return image[top : top + edge, left : left + edge]
 

@@ -151,6 +151,30 @@ def cut_patches(image: np.ndarray, patch: int) -> np.ndarray:
     return np.stack([image[r : r + patch, c : c + patch] for r in rows for c in columns])
 
 
+def random_patches(
+    images: Sequence[np.ndarray], patch: int, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Choose at random among the patches of `cut_patches` of several images.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (M, N)
+        Each at least one patch large.
+    patch : int
+        Edge [px].
+    count : int
+        How many at most.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of shape (P, patch, patch)
+    """
+    patches = np.concatenate([cut_patches(image, patch) for image in images])
+    return patches[rng.permutation(len(patches))[:count]]
+
+
 def patch_features(patches: np.ndarray) -> np.ndarray:
     """Describe patches by their power spectra and intensities.
 

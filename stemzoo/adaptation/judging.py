@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stemzoo.adaptation.held_out import Agreement, HeldOut, cut_patches
+from stemzoo.adaptation.held_out import Agreement, HeldOut, random_patches
 from stemzoo.adaptation.labels import LabelCheck, check_labels
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate.dataset import LabelledImage
@@ -128,8 +128,7 @@ class Judge:
         seed: int,
     ):
         rng = np.random.default_rng([seed, 2])
-        patches = np.concatenate([cut_patches(image, patch) for image in simulated])
-        patches = patches[rng.permutation(len(patches))[:_PATCHES]]
+        patches = random_patches(simulated, patch, _PATCHES, rng)
         self.patches = patches + rng.normal(0, noise, patches.shape).astype(np.float32)
         self.held, self.watched, self.noise, self.seed = held, watched, noise, seed
         self.start: Judgement | None = None

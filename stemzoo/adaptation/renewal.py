@@ -11,8 +11,9 @@ import numpy as np
 from stemzoo.adaptation.appearance import find_appearance, like_measured
 from stemzoo.adaptation.detections import EstimatedScore, column_evidence, estimated_score
 from stemzoo.adaptation.fine_tuning import adapted_name
-from stemzoo.adaptation.held_out import Agreement, HeldOut, cut_patches
+from stemzoo.adaptation.held_out import Agreement, HeldOut, random_patches
 from stemzoo.adaptation.measured import measured_images
+from stemzoo.description import middle
 from stemzoo.io import Image
 from stemzoo.matching import match
 from stemzoo.preprocessing import rescale_group
@@ -218,7 +219,7 @@ def _named(detectors) -> dict[str, object]:
 
 def _scores(detectors, images, translator, label: str) -> dict[str, EstimatedScore]:
     """Score detectors on the measured images; empty if vacancies do not stand out."""
-    parts = [_middle(image, _JUDGED) for image in images]
+    parts = [middle(image, _JUDGED) for image in images]
     material = find_material(translator.material)
     evidence = column_evidence(parts, material, label, translator.sampling)
     seen = [one for one in evidence if one is not None]
@@ -250,11 +251,6 @@ def _copy(model, name: str):
     copy = type(model)(**{**model.get_config(), "name": name})
     copy.set_weights(model.get_weights())
     return copy
-
-
-def _middle(image: np.ndarray, edge: int) -> np.ndarray:
-    top, left = (max(n - edge, 0) // 2 for n in image.shape)
-    return image[top : top + edge, left : left + edge]
 
 
 def training_frames(
@@ -335,5 +331,4 @@ def _simulated(translator, images, seed: int) -> list[LabelledImage]:
 
 def _patches(frames: Sequence[LabelledImage], patch: int, seed: int) -> np.ndarray:
     images = rescale_group([frame.image for frame in frames])
-    patches = np.concatenate([cut_patches(image, patch) for image in images])
-    return patches[np.random.default_rng([seed, 2]).permutation(len(patches))[:_COMPARED]]
+    return random_patches(images, patch, _COMPARED, np.random.default_rng([seed, 2]))
