@@ -422,8 +422,7 @@ def test_a_folder_that_is_no_model_is_said_to_be(folder, tmp_path):
 # The package as it is installed.
 
 WITHOUT_NETWORK = """
-import socket, time
-import keras
+import socket
 
 def refuse(*_, **__):
     raise AssertionError("the network was used")
@@ -435,19 +434,15 @@ socket.getaddrinfo = socket.create_connection = refuse
 import numpy as np
 import stemzoo
 
-begin = time.process_time()
 model = stemzoo.load("fcn-wse2")
-print(time.process_time() - begin)
 stemzoo.detect(np.random.default_rng(0).normal(size=(128, 128)), model, sampling=0.2074)
 """
 
 
 @pytest.mark.slow
-def test_bundled_weights_need_no_network_and_little_time(python, tmp_path):
+def test_bundled_weights_need_no_network(python, tmp_path):
     done = python("-c", WITHOUT_NETWORK, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    # Processor time, as tests may share the machine; it takes 0.5 s.
-    assert float(done.stdout) < 1.5
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,7 +2,6 @@
 
 import ast
 import sys
-import time
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -150,14 +149,11 @@ print([name for name in {heavy} if name in sys.modules], file=sys.stderr)
         ("from stemzoo.cli import main; main()", "'train', 'fcn', '--help'"),
     ],
 )
-def test_the_start_is_quick_and_loads_no_heavy_library(python, tmp_path, statement, arguments):
-    begin = time.monotonic()
+def test_the_start_loads_no_heavy_library(python, tmp_path, statement, arguments):
     code = PROBE.format(statement=statement, arguments=arguments, heavy=HEAVY)
     done = python("-c", code, cwd=tmp_path)
     assert done.stderr == "[]\n"
     assert done.returncode == 0
-    # It takes 0.2 s; the bound is for a busy machine.
-    assert time.monotonic() - begin < 3
 
 
 def test_every_public_name_leads_somewhere():

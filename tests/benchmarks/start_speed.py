@@ -1,0 +1,56 @@
+"""Time of what everybody waits for first, beside the import of Keras, in one run.
+
+Each is done in new processes, in turns; times are the least processor time of several, and their
+ratio to ``import keras`` tells machines apart from code.
+
+    python tests/benchmarks/start_speed.py [--repeats 5] [--weights fcn-wse2]
+"""
+
+import argparse
+import subprocess
+import sys
+
+CODE = """
+import contextlib, io, time
+{before}
+begin = time.process_time()
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+{statements}
+print(time.process_time() - begin)
+"""
+CLI = "import sys; sys.argv[1:] = {arguments}\nfrom stemzoo.cli import main\nmain()"
+
+
+def seconds(statements: str, before: str = "") -> float:
+    """Run statements in a new process and return the time that they took [s]."""
+    indented = "\n".join(f"    {line}" for line in statements.splitlines())
+    code = CODE.format(statements=indented, before=before)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--weights", default="fcn-wse2")
+    given = parser.parse_args()
+    load = f"import stemzoo\nstemzoo.load({given.weights!r})"
+    cases = {
+        "import keras": ("import keras", ""),
+        f"load {given.weights}, after import keras": (load, "import keras"),
+        "import stemzoo": ("import stemzoo", ""),
+        "stemzoo list": (CLI.format(arguments=["list"]), ""),
+        "stemzoo --help": (CLI.format(arguments=["--help"]), ""),
+    }
+    times = {name: [] for name in cases}
+    for _ in range(given.repeats):
+        for name, (statements, before) in cases.items():
+            times[name].append(seconds(statements, before))
+    keras = min(times["import keras"])
+    for name, found in times.items():
+        print(f"{name:45} {min(found):6.2f} s  {min(found) / keras:5.2f} of import keras")
+
+
+if __name__ == "__main__":
+    main()
