@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from scipy import fft, ndimage
 
+from stemzoo.adaptation.scan_errors import ScanErrors, find_scan_errors
 from stemzoo.lattice import Lattice, find_lattice, windowed_power
 from stemzoo.preprocessing import rescale
 from stemzoo.simulate.dataset import LabelledImage, simulate_frame
@@ -20,6 +21,10 @@ _MARGIN = 48  # [px]
 _SPOT = 2.5  # radius of a spot [bins of a tile]
 _SEEN = 2.0  # a spot is seen that is this many times stronger than the noise in it
 _SMOOTH = 1.5  # of the noise [bins of a tile]
+_LEAST_NOISE = 0.05  # of the mean variance
+_SHOT = (-1.0, 3.0)  # beyond 1 where the signal was blurred less than the simulation is
+_PERIODIC = 0.12  # from a reflection, in units of the reciprocal lattice
+_EDGE = 16  # [px]: Fourier filters wrap around
 _FINEST = 9  # squared length of the finest reflections, in units of the innermost
 
 
@@ -31,31 +36,43 @@ class Appearance:
     ----------
     coefficients : ndarray of shape (C,)
         Of the log of the contrast transfer, see `_terms`.
-    limit : float
-        Frequency up to which the transfer was measured [1/px].
+    innermost, limit : float
+        Frequencies from which and up to which the transfer was measured [1/px].
     noise : ndarray of shape (256, 129)
         Power of what is between the reflections, zero frequency first.
     rotation : float
         Of the lattice [degrees].
     image : ndarray of shape (M, N)
         The measured image, whose histogram stands for the response of the detector.
+    errors : ScanErrors
+        Of the scan of the image, after `rescale`.
+    shot : float
+        Part of the noise whose variance is proportional to the signal, see `_shot_noise`; negative
+        where bright parts are less noisy.
     """
 
     coefficients: np.ndarray
+    innermost: float
     limit: float
     noise: np.ndarray
     rotation: float
     image: np.ndarray
+    errors: ScanErrors = ScanErrors()
+    shot: float = 0.0
 
-    def apply(self, clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def apply(
+        self, clean: np.ndarray, rng: np.random.Generator, *, same_hum: bool = False
+    ) -> np.ndarray:
         """Make a clean simulation look like the measured image.
 
         Parameters
         ----------
         clean : ndarray of shape (M, N)
-            A clean simulation.
+            A clean simulation, its lines shifted as those of the image.
         rng : numpy.random.Generator
             Source of the noise.
+        same_hum : bool
+            Whether hum is the image's own, not what its source would give another image.
 
         Returns
         -------
@@ -66,14 +83,40 @@ class Appearance:
         # Fourier filters wrap around: mirrored margins keep one edge from the other.
         padded = np.pad(rescale(clean), _MARGIN, mode="symmetric")
         y, x = fft.fftfreq(padded.shape[0])[:, None], fft.rfftfreq(padded.shape[1])[None]
-        signal = fft.rfft2(padded) * np.exp(_terms(y, x, self.limit) @ self.coefficients)
-        noise = fft.rfft2(rng.standard_normal(padded.shape)) * np.sqrt(self._noise_at(y, x))
+        signal = fft.rfft2(padded) * self.transfer(y, x)
+        white = rng.standard_normal(padded.shape) * np.sqrt(self._variance(clean))
+        noise = fft.rfft2(white) * np.sqrt(self._noise_at(y, x))
         seen = fft.irfft2(signal + noise, s=padded.shape)
         seen = seen[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+        for wave in self.errors.hum:
+            seen += (wave if same_hum else wave.another(rng)).over(seen.shape)
         rows, columns = (
             _crop(have, want, rng) for have, want in zip(self.image.shape, clean.shape, strict=True)
         )
         return match_histograms(seen, self.image[rows, columns]).astype(np.float32)
+
+    def transfer(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return the contrast transfer at frequencies along rows and columns [1/px].
+
+        Below the innermost reflections, where nothing is measured, it falls as the noise does: a
+        filter after the detector acts on both. Where the noise rises, by contamination, it stays.
+        """
+        smooth = np.exp(_terms(y, x, self.limit) @ self.coefficients)
+        radius = np.hypot(y, x)
+        places = np.hypot(fft.fftfreq(_TILE)[:, None], fft.rfftfreq(_TILE))
+        bins = np.rint(places * _TILE).astype(int).ravel()
+        profile = np.bincount(bins, self.noise.ravel()) / np.bincount(bins)
+        inner = profile[round(self.innermost * _TILE)]
+        fall = np.sqrt(np.minimum(profile / inner, 1.0))
+        fall[round(self.innermost * _TILE) :] = 1.0
+        return smooth * np.interp(radius * _TILE, np.arange(len(fall)), fall)
+
+    def _variance(self, clean: np.ndarray) -> np.ndarray:
+        """Relative variance of the noise, over the padded image."""
+        electrons = np.clip(clean, 0, None).astype(np.float64)
+        relative = electrons / max(electrons.mean(), 1e-12)
+        variance = np.maximum(1 + self.shot * (relative - 1), _LEAST_NOISE)
+        return np.pad(variance / variance.mean(), _MARGIN, mode="symmetric")
 
     def _noise_at(self, y, x) -> np.ndarray:
         rows = np.rint(y * _TILE).astype(int) % _TILE
@@ -112,11 +155,15 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     the reflections (`log_background`). At each reflection the power above the noise, over that of a
     clean simulation of the same orientation, is the squared contrast transfer; its logarithm is
     fitted by a smooth function of the frequency. Noise is taken for independent of the signal.
+    All of this is measured with the errors of the scan undone.
     """
-    lattice = find_lattice(image, material, sampling=sampling)
+    scaled = rescale(image)
+    errors = find_scan_errors(scaled, material, sampling)
+    scaled = errors.undo(scaled)
+    lattice = find_lattice(scaled, material, sampling=sampling)
     clean = _clean_image(material, sampling, lattice.rotation)
     own = find_lattice(clean, material, sampling=sampling)
-    power, ideal = _mean_power(rescale(image)), _mean_power(rescale(clean))
+    power, ideal = _mean_power(scaled), _mean_power(rescale(clean))
     noise = _between(power, lattice)
     spots = _spots(lattice)
     strength = np.array([_at(power - noise, spot) for spot in spots])
@@ -128,14 +175,48 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
             f"Expected three or more reflections of {material.name} above the noise. Received: "
             f"{np.count_nonzero(seen)}"
         )
-    limit = float(np.hypot(*spots[seen].T).max())
+    radii = np.hypot(*spots[seen].T)
+    innermost, limit = float(radii.min()), float(radii.max())
     terms = _terms(*spots[seen].T, limit)
     target = 0.5 * np.log(strength[seen] / expected[seen])
     # A little ridge: two shells of reflections leave the fourth power open.
     normal = terms.T @ terms + np.diag([0, *[1e-2] * (terms.shape[1] - 1)])
     coefficients = np.linalg.solve(normal, terms.T @ target)
     half = fft.ifftshift(noise)[:, : _TILE // 2 + 1]
-    return Appearance(coefficients, limit, half, lattice.rotation, np.asarray(image))
+    even = Appearance(coefficients, innermost, limit, half, lattice.rotation, scaled)
+    shot = _shot_part(even, lattice, material, sampling)
+    return replace(even, image=np.asarray(image), errors=errors, shot=shot)
+
+
+def _shot_part(even: Appearance, lattice: Lattice, material: Material, sampling: float) -> float:
+    """Find the part of the noise whose variance is proportional to the signal.
+
+    It is the one with which simulations are as uneven in noise as the image is, taken for linear
+    between simulations without such noise and with no other.
+    """
+    # With defects, which are no part of what is periodic.
+    clean = _clean_image(material, sampling, lattice.rotation, perfect=False)
+    own = find_lattice(clean, material, sampling=sampling)
+    wanted = _unevenness(even.image, lattice)
+    none, full = (
+        _unevenness(replace(even, shot=shot).apply(clean, np.random.default_rng(0)), own)
+        for shot in (0.0, 1.0)
+    )
+    return float(np.clip((wanted - none) / max(full - none, 1e-3), *_SHOT))
+
+
+def _unevenness(image: np.ndarray, lattice: Lattice) -> float:
+    """Covariance of the noise's square with what is periodic, both standardised."""
+    image = rescale(image).astype(np.float64)
+    y, x = fft.fftfreq(image.shape[0]), fft.rfftfreq(image.shape[1])
+    indices = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1) @ lattice.vectors.T
+    near = np.hypot(*np.moveaxis(indices - np.rint(indices), -1, 0)) < _PERIODIC
+    spectrum = fft.rfft2(image)
+    inner = (slice(_EDGE, -_EDGE),) * 2
+    periodic = fft.irfft2(spectrum * near, s=image.shape)[inner]
+    noise = fft.irfft2(spectrum * ~near, s=image.shape)[inner] ** 2
+    covariance = np.mean((periodic - periodic.mean()) * noise)
+    return float(covariance / max(periodic.std() * noise.mean(), 1e-12))
 
 
 def _terms(y: np.ndarray, x: np.ndarray, limit: float) -> np.ndarray:
@@ -147,8 +228,12 @@ def _terms(y: np.ndarray, x: np.ndarray, limit: float) -> np.ndarray:
     return np.stack([np.ones_like(squared), squared, squared**2, x**2 - y**2, 2 * x * y], axis=-1)
 
 
-def _clean_image(material: Material, sampling: float, rotation: float) -> np.ndarray:
-    session = replace(domain_session(material.name, sampling, (rotation, 0.0)), defects={})
+def _clean_image(
+    material: Material, sampling: float, rotation: float, *, perfect: bool = True
+) -> np.ndarray:
+    session = domain_session(material.name, sampling, (rotation, 0.0))
+    if perfect:
+        session = replace(session, defects={})
     # Wider than a tile, so that the lattice is found well.
     return simulate_frame(session, (2 * _TILE, 2 * _TILE), rng=np.random.default_rng(0)).image
 
@@ -211,6 +296,7 @@ def like_measured(
     shape: tuple[int, int],
     *,
     seed: int,
+    same_hum: bool = False,
 ) -> Iterator[LabelledImage]:
     """Simulate labelled frames that look like measured images.
 
@@ -219,13 +305,16 @@ def like_measured(
     appearances : sequence of Appearance
         Of the measured images.
     session : AcquisitionSession
-        Clean, of the material and pixel size; orientations are those of the images.
+        Clean, of the material and pixel size; orientations and shifts of lines are those of the
+        images.
     n : int
         Number of frames.
     shape : tuple of int
         (rows, columns).
     seed : int
         Names the frames.
+    same_hum : bool
+        See `Appearance.apply`.
 
     Yields
     ------
@@ -234,6 +323,8 @@ def like_measured(
     for i in range(n):
         rng = np.random.default_rng([seed, i])
         chosen = appearances[i % len(appearances)]
-        turned = replace(session, rotation=Normal(chosen.rotation, 1.0))
+        shifts = chosen.errors.line_shifts
+        shifts = () if shifts is None else (shifts,)
+        turned = replace(session, rotation=Normal(chosen.rotation, 1.0), line_shifts=shifts)
         frame = simulate_frame(turned, shape, rng=rng)
-        yield replace(frame, image=chosen.apply(frame.image, rng))
+        yield replace(frame, image=chosen.apply(frame.image, rng, same_hum=same_hum))

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import expit
 
+from stemzoo.adaptation.scan_errors import find_scan_errors
 from stemzoo.columns import column_contrast, column_intensities, lattice_sites
 from stemzoo.inference import find_defects
 from stemzoo.io import Image
@@ -110,13 +111,14 @@ def column_evidence(
     normal distributions of one width, full columns around 1 and few vacancies below, which
     expectation maximisation finds: no labels are needed, but vacancies must be rare and stand out.
     Pixels first get the values of a normal distribution by their rank, so that a detector whose
-    response is not linear changes nothing.
+    response is not linear changes nothing; shifts of lines and hum are undone before.
     """
     host = find_defect(material, label).element
     found = []
     for image in images:
         try:
-            ranked = normal_scores(image)
+            errors = find_scan_errors(image, material, sampling)
+            ranked = normal_scores(errors.undo(image))
             sites = lattice_sites(ranked, material, sampling=sampling)
             intensities = column_intensities(ranked, sites.positions)
             contrast = column_contrast(intensities, sites.positions, sites.kinds)
@@ -126,7 +128,7 @@ def column_evidence(
         room = _BORDER / sampling
         inner = (sites.positions >= room) & (sites.positions <= np.array(image.shape) - 1 - room)
         judged = inner.all(axis=1) & (sites.kinds == host) & np.isfinite(contrast)
-        found.append((sites.positions[judged], contrast[judged]))
+        found.append((errors.move(sites.positions[judged]), contrast[judged]))
     if sum(len(contrast) for _, contrast in found) < _COLUMNS:
         return [None] * len(found)
     probability, separation = _mixture(np.concatenate([contrast for _, contrast in found]))

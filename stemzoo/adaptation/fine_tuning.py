@@ -6,7 +6,7 @@ import logging
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import keras
@@ -18,9 +18,12 @@ from stemzoo.adaptation.judging import Adaptation, Judge, Judgement, best_of
 from stemzoo.adaptation.labels import LabelCheck, watched_frames
 from stemzoo.adaptation.measured import measured_images
 from stemzoo.adaptation.recipe import AdaptRecipe
+from stemzoo.adaptation.scan_errors import all_scan_errors
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.domain import domain_session, find_rotation
+from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.training.budget import TimeBudget, TimedRate
 from stemzoo.training.cyclegan import StopOnNaN
 from stemzoo.training.patches import patch_dataset
@@ -111,8 +114,7 @@ def fit_adapt(
     )
     held = HeldOut.split(images, model.patch_size)
     seed = _seed(out, rng, {"images": _digest(images), "parent": model.name})
-    rotation = find_rotation(images, model.material, model.sampling)
-    domain = domain_session(model.material, model.sampling, rotation)
+    domain, rotation = measured_domain(images, model.material, model.sampling)
     if simulated is None:
         frames = simulate_session(domain, recipe.frames, (recipe.frame_size,) * 2, seed=seed)
         simulated = [frame.image for frame in frames]
@@ -120,7 +122,8 @@ def fit_adapt(
     judge = Judge(
         held,
         simulated,
-        watched_frames(domain, *_WATCHED, seed + 1),
+        # Straight ones, whose columns can be told one by one.
+        watched_frames(replace(domain, line_shifts=()), *_WATCHED, seed + 1),
         patch=model.patch_size,
         noise=recipe.noise,
         seed=seed,
@@ -157,6 +160,35 @@ def fit_adapt(
     if not adapted.adaptation.helped:
         warnings.warn(str(adapted.adaptation), stacklevel=2)
     return adapted
+
+
+def measured_domain(
+    images: Sequence[np.ndarray], material: str, sampling: float
+) -> tuple[AcquisitionSession, tuple[float, float] | None]:
+    """Return clean simulations that lie and sway as measured images do.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (M, N)
+        Measured images.
+    material : str
+        Entry of `MATERIALS`.
+    sampling : float
+        Pixel size [Å/px].
+
+    Returns
+    -------
+    domain : AcquisitionSession
+        See `domain_session`, with the orientation and the shifted lines of the images: a CycleGAN
+        could learn to shift lines only by moving columns away from their labels.
+    rotation : pair of float, or None
+        See `find_rotation`.
+    """
+    errors = all_scan_errors(images, find_material(material), sampling)
+    straight = [one.undo(image) for one, image in zip(errors, images, strict=True)]
+    rotation = find_rotation(straight, material, sampling)
+    shifts = tuple(one.line_shifts for one in errors if one.line_shifts is not None)
+    return replace(domain_session(material, sampling, rotation), line_shifts=shifts), rotation
 
 
 def _check(model, minutes: float) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stemzoo.adaptation.appearance import find_appearance, like_measured
+from stemzoo.adaptation.appearance import Appearance, find_appearance, like_measured
 from stemzoo.adaptation.detections import EstimatedScore, column_evidence, estimated_score
-from stemzoo.adaptation.fine_tuning import adapted_name
+from stemzoo.adaptation.fine_tuning import adapted_name, measured_domain
 from stemzoo.adaptation.held_out import Agreement, HeldOut, random_patches
 from stemzoo.adaptation.measured import measured_images
 from stemzoo.description import middle
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 _FRAMES, _RANDOMISED = 24, 12  # to train on
 _EDGE = 512  # of these [px]
 _JUDGED = 640  # edge of the middle of each measured image that detectors are judged on [px]
-_COMPARED = 96  # patches of each kind
+_COMPARED, _COMPARED_FRAMES = 96, 12  # patches of each kind, and frames they are cut from
 _CLEARLY = 1.5  # times the misfit of another way to make frames
 _SCORED = 20.0  # seconds kept for that, at most a tenth of the time
 _BETTER = 0.01  # in F1: less is chance
@@ -282,15 +282,18 @@ def training_frames(
     agreements : dict of str to Agreement
         Of each way that was possible.
     """
-    sources = {
-        "translated": _translated(translator, seed),
-        "simulated": _simulated(translator, images, seed),
-    }
-    sources = {name: frames for name, frames in sources.items() if frames}
+    sources = {"translated": _translated(translator, images, seed)}
+    judged = dict(sources)
+    appearances = _appearances(translator, images)
+    if appearances:
+        sources["simulated"], judged["simulated"] = (
+            _simulated(appearances, translator, n, seed, same_hum=same)
+            for n, same in ((_FRAMES, False), (_COMPARED_FRAMES, True))
+        )
     held = HeldOut.split(images, translator.patch_size)
     agreements = {
         name: held.agreement(_patches(frames, translator.patch_size, seed))
-        for name, frames in sources.items()
+        for name, frames in judged.items()
     }
     kept = [name for name in sources if not _is_beaten(agreements, name)]
     count = -(-_FRAMES // len(kept))
@@ -306,8 +309,8 @@ def _is_beaten(agreements: dict[str, Agreement], name: str) -> bool:
     return any(agreements[name].misfit(other) > _CLEARLY for other in others)
 
 
-def _translated(translator, seed: int) -> list[LabelledImage]:
-    session = domain_session(translator.material, translator.sampling, translator.rotation)
+def _translated(translator, images, seed: int) -> list[LabelledImage]:
+    session, _ = measured_domain(images, translator.material, translator.sampling)
     rng = np.random.default_rng([seed, 1])
     return [
         replace(frame, image=translate(frame.image, translator, rng=rng))
@@ -315,8 +318,8 @@ def _translated(translator, seed: int) -> list[LabelledImage]:
     ]
 
 
-def _simulated(translator, images, seed: int) -> list[LabelledImage]:
-    """Frames with the appearance of the images; none if no image shows its lattice well."""
+def _appearances(translator, images) -> list[Appearance]:
+    """Describe the images that show their lattice well."""
     material = find_material(translator.material)
     appearances = []
     for image in images:
@@ -324,9 +327,13 @@ def _simulated(translator, images, seed: int) -> list[LabelledImage]:
             appearances.append(find_appearance(image, material, translator.sampling))
         except ValueError as error:
             log.info("appearance not found: %s", error)
+    return appearances
+
+
+def _simulated(appearances, translator, n: int, seed: int, *, same_hum: bool):
     session = domain_session(translator.material, translator.sampling)
     shape = (_EDGE, _EDGE)
-    return list(like_measured(appearances, session, _FRAMES, shape, seed=seed))
+    return list(like_measured(appearances, session, n, shape, seed=seed, same_hum=same_hum))
 
 
 def _patches(frames: Sequence[LabelledImage], patch: int, seed: int) -> np.ndarray:

@@ -192,7 +192,13 @@ def distort_image(image: np.ndarray, distortion: ScanDistortion) -> np.ndarray:
 
 
 def average_frames(
-    image: np.ndarray, *, frames: int, misregistration: float, line_jitter: float, rng
+    image: np.ndarray,
+    *,
+    frames: int,
+    misregistration: float,
+    line_jitter: float,
+    line_shifts: np.ndarray | None = None,
+    rng,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Average, in expectation, several frames with line jitter that are not quite in register.
 
@@ -209,6 +215,8 @@ def average_frames(
         Standard deviation of the shift of a frame along each axis [px].
     line_jitter : float
         Standard deviation of the shift of a line [px].
+    line_shifts : ndarray of shape (M,), optional
+        How far the content of each line is shifted besides, the same in all frames [px].
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -229,6 +237,8 @@ def average_frames(
     y = rng.normal(0, misregistration, frames)
     x = rng.normal(0, misregistration, (frames, 1)) + rng.normal(0, line_jitter, (frames, rows))
     y, x = y - y.mean(), x - x.mean()  # the average frame defines the position
+    if line_shifts is not None:
+        x = x + line_shifts
     averaged = image
     if misregistration > 0 and frames > 1:
         ky = fft.fftfreq(rows)

@@ -43,8 +43,8 @@ class LabelledImage:
     conditions : AcquisitionSession
         What was drawn for this frame.
     clean : ndarray of shape (M, N)
-        The noise-free image, with the slow distortion of the scan but without line jitter and
-        contamination [fraction of the beam current].
+        The noise-free image, with the slow distortion of the scan but without line jitter, line
+        shifts and contamination [fraction of the beam current].
     """
 
     image: np.ndarray
@@ -226,6 +226,7 @@ def _record(expected: np.ndarray, drawn: AcquisitionSession, rng):
         frames=max(round(drawn.frames), 1),
         misregistration=drawn.misregistration,
         line_jitter=drawn.line_jitter,
+        line_shifts=_line_shifts(drawn, len(image), rng),
         rng=rng,
     )
     electrons = acquisition.shot_noise(
@@ -239,6 +240,16 @@ def _record(expected: np.ndarray, drawn: AcquisitionSession, rng):
         electrons, gain=drawn.gain, offset=drawn.offset, read_noise=drawn.read_noise, rng=rng
     )
     return recorded, row_shift
+
+
+def _line_shifts(drawn: AcquisitionSession, rows: int, rng) -> np.ndarray | None:
+    """Cut as many shifts as there are rows out of the measured ones, at any place."""
+    if not drawn.line_shifts:
+        return None
+    measured = np.asarray(drawn.line_shifts[0])
+    measured = np.pad(measured, (0, max(rows - len(measured), 0)), mode="reflect")
+    first = int(rng.integers(len(measured) - rows + 1))
+    return measured[first : first + rows]
 
 
 def _label(image, clean, points, names, session, drawn) -> LabelledImage:

@@ -66,6 +66,9 @@ class AcquisitionSession:
         Number of averaged frames (rounded).
     misregistration, line_jitter : Distribution
         Standard deviations [px], see `average_frames`.
+    line_shifts : tuple of tuple of float
+        Measured shifts of the lines of scans along themselves [px]; the lines of a frame are
+        shifted as a part of one of them, none where empty.
     drift_y, drift_x, curvature_y, curvature_x, flyback, flyback_decay : Distribution
         See `ScanDistortion`.
     afterglow, afterglow_decay : Distribution
@@ -98,6 +101,7 @@ class AcquisitionSession:
     bits: int = 0
     defocus_drift: float = 0.0
     C12_drift: float = 0.0
+    line_shifts: tuple[tuple[float, ...], ...] = ()
     sampling: Distribution = 0.2074
     rotation: Distribution = Uniform(0.0, 360.0)
     strain_xx: Distribution = 0.0
@@ -166,6 +170,8 @@ class AcquisitionSession:
             _slow_change(self.name + "/a", time) + 1j * _slow_change(self.name + "/b", time)
         )
         drawn["C12"], drawn["azimuth_C12"] = float(abs(twofold)), float(np.angle(twofold))
+        if self.line_shifts:
+            drawn["line_shifts"] = (self.line_shifts[rng.integers(len(self.line_shifts))],)
         return replace(self, defocus_drift=0.0, C12_drift=0.0, **drawn)
 
     def microscope(self) -> Microscope:

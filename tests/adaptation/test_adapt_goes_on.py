@@ -100,8 +100,8 @@ def half(file, **arrays):
     write(file, **arrays)
 
 np.savez = half
-recipe = quick_recipe(judgements=100)
-fine_tuning.fit_adapt(quick_gan(), images, minutes=0.5, recipe=recipe, out="run", rng=None)
+recipe = quick_recipe(judgements=1000)
+fine_tuning.fit_adapt(quick_gan(), images, minutes=5, recipe=recipe, out="run", rng=None)
 """
 
 

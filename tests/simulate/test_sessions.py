@@ -19,6 +19,7 @@ SAMPLE = AcquisitionSession(
     dwell_time=LogUniform(1e-6, 1e-4),
 )
 VARYING = ("sampling", "rotation", "defocus", "C12", "C21", "source_size", "dwell_time", "flyback")
+NOT_DRAWN = ("name", "material", "defects", "thickness", "bits", "line_shifts")
 
 
 def rng(seed=0):
@@ -30,7 +31,7 @@ def test_a_drawn_session_is_made_of_numbers(name):
     drawn = find_session(name).draw(rng())
     assert find_session(name).name == name
     for field in fields(drawn):
-        if field.name not in ("name", "material", "defects", "thickness", "bits"):
+        if field.name not in NOT_DRAWN:
             assert type(getattr(drawn, field.name)) is float, field.name
     assert drawn.microscope().defocus == pytest.approx(drawn.defocus)
     assert drawn.distortion().flyback == drawn.flyback
@@ -105,3 +106,9 @@ def test_a_material_without_a_session_gets_the_manual_noise_model():
 def test_a_choice_that_cannot_be_made_is_explained(name, material, error, reason):
     with pytest.raises(error, match=reason):
         choose_session(name, material)
+
+
+def test_a_frame_is_drawn_one_of_the_measured_scans():
+    session = replace(find_session("wse2-dayA"), line_shifts=((0.0, 1.0), (2.0, 3.0)))
+    drawn = [session.draw(rng(seed)).line_shifts for seed in range(20)]
+    assert set(drawn) == {((0.0, 1.0),), ((2.0, 3.0),)}

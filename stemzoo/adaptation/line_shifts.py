@@ -1,0 +1,174 @@
+"""How far each line of a scan is shifted, measured from the lattice."""
+
+import numpy as np
+from scipy import ndimage
+
+from stemzoo.lattice import Lattice, find_lattice
+from stemzoo.preprocessing import normal_scores
+from stemzoo.simulate.materials import Material
+
+# Confidence in a lattice that is enough to measure how its lines are shifted.
+MIN_CONFIDENCE = 0.25
+
+_REACH = 0.45  # of the spacing of lattice planes: beyond half of it shifts cannot be told
+_STEP = 0.25  # [px]
+_ROUNDS = 4
+_NEIGHBOURS = (0.2, 1.0, 0.2)  # what the lines around count, in case of doubt
+_FINEST = 4  # squared length of the finest reflections, in units of the innermost
+_SHARPER = 1.1  # times the power of the reflections, if it is not to be chance
+_LEAST = 1.0  # rms [px]: as large as the jitter that weights are trained with, and larger
+
+
+def find_line_shifts(
+    image: np.ndarray, material: Material, sampling: float
+) -> tuple[float, ...] | None:
+    """Measure how far the content of each scan line is shifted along it, as by a stray field.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        Measured image.
+    material : Material
+        The crystal.
+    sampling : float
+        Pixel size [Å/px].
+
+    Returns
+    -------
+    tuple of M floats, or None
+        Towards larger columns [px], without drift (their mean and slope are zero). None if lines
+        are hardly shifted.
+
+    Raises
+    ------
+    ValueError
+        If the image shows no lattice of the material.
+
+    Notes
+    -----
+    The perfect lattice is a sum of waves, one for each reflection g. In a line at row y that is
+    shifted by s, that of amplitude c is c exp(2πi (g_y y + g_x (x - s))). The shift is the one that
+    makes these waves most like the line and, a little, its neighbours, by normalised correlation;
+    the amplitudes are the means over all lines, shifted back, and both are found in turns. Shifts
+    that are measured in one half of the columns must make the reflections of the other half
+    stronger, and the reverse.
+
+    Examples
+    --------
+    >>> shifts = find_line_shifts(image, find_material("wse2"), 0.2074)  # doctest: +SKIP
+    """
+    lattice = find_lattice(image, material, sampling=sampling, min_confidence=MIN_CONFIDENCE)
+    spots = _spots(lattice)
+    reach = _REACH * material.spacing / sampling
+    ranked = normal_scores(image).astype(np.float64)
+    middle = image.shape[1] // 2
+    left, right = (
+        _Lines(part, spots) for part in (ranked[:, :middle], ranked[:, middle : 2 * middle])
+    )
+    if min(right.gain(left.shifts(reach)), left.gain(right.shifts(reach))) < _SHARPER:
+        return None
+    shifts = _without_drift(_Lines(ranked, spots).shifts(reach))
+    if np.sqrt(np.mean(shifts**2)) < _LEAST:
+        return None
+    # Hum, too, can be taken for shifts; to undo those would do harm to the lattice.
+    least = lattice.confidence
+    try:
+        find_lattice(straighten(image, shifts), material, sampling=sampling, min_confidence=least)
+    except ValueError:
+        return None
+    return tuple(map(float, shifts))
+
+
+def straighten(image: np.ndarray, shifts) -> np.ndarray:
+    """Shift the lines of an image back.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        An image.
+    shifts : sequence of M floats, or None
+        From `find_line_shifts`; None leaves the image as it is.
+
+    Returns
+    -------
+    ndarray of shape (M, N)
+    """
+    if shifts is None:
+        return image
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]].astype(np.float64)
+    columns += np.asarray(shifts)[:, None]
+    # Lines by themselves: they are shifted, not interpolated between each other.
+    return ndimage.map_coordinates(
+        np.asarray(image, np.float64), [rows, columns], order=3, mode="nearest"
+    )
+
+
+def _spots(lattice: Lattice) -> np.ndarray:
+    """Frequencies of the inner reflections of half the plane, (row, column) each [1/px]."""
+    h, k = (part.ravel() for part in np.meshgrid(range(-2, 3), range(-2, 3), indexing="ij"))
+    norm = h**2 + k**2 + (h * k if lattice.symmetry == 6 else 0)
+    chosen = ((h > 0) | ((h == 0) & (k > 0))) & (norm <= _FINEST)
+    spots = np.column_stack([h, k])[chosen] @ lattice.reciprocal
+    return spots[(abs(spots) < 0.5).all(axis=1)]
+
+
+class _Lines:
+    """The waves that each line of an image holds.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        An image.
+    spots : ndarray of shape (G, 2)
+        Frequencies of the reflections [1/px].
+    """
+
+    def __init__(self, image: np.ndarray, spots: np.ndarray):
+        rows, columns = (np.arange(n) for n in image.shape)
+        window = np.hanning(len(columns))
+        window /= window.sum()
+        waves = np.exp(2j * np.pi * np.outer(spots[:, 1], columns))
+        self.along = spots[:, 1]
+        # Turns each wave by what it gains from row to row.
+        self.turns = np.exp(2j * np.pi * np.outer(rows, spots[:, 0]))
+        self.amplitudes = image @ (waves.conj() * window).T
+        # Waves are no orthogonal set on one line: what the measurement sees of each other.
+        self.overlap = (waves.conj() * window) @ waves.T
+
+    def shifts(self, reach: float) -> np.ndarray:
+        """Find the shift of each line [px]."""
+        steps = np.arange(-reach, reach + _STEP / 2, _STEP)
+        trials = np.exp(-2j * np.pi * np.outer(steps, self.along))
+        found = np.zeros(len(self.turns))
+        for _ in range(_ROUNDS):
+            waves = self._mean(found) * self.turns
+            expected = np.einsum("mg,sg->msg", waves, trials) @ self.overlap.T
+            likeness = np.einsum("msg,mg->ms", expected.conj(), self.amplitudes).real
+            likeness /= np.linalg.norm(expected, axis=-1)
+            found = _peak(steps, ndimage.correlate1d(likeness, _NEIGHBOURS, axis=0))
+        return found
+
+    def gain(self, shifts: np.ndarray) -> float:
+        """Tell how many times stronger the reflections are without these shifts."""
+        none = np.zeros(len(self.turns))
+        before, after = (np.sum(abs(self._mean(s)) ** 2) for s in (none, shifts))
+        return float(after / before)
+
+    def _mean(self, shifts: np.ndarray) -> np.ndarray:
+        """Amplitude of each wave, lines being shifted back."""
+        back = np.exp(2j * np.pi * np.outer(shifts, self.along))
+        return (self.amplitudes * self.turns.conj() * back).mean(axis=0)
+
+
+def _peak(steps: np.ndarray, likeness: np.ndarray) -> np.ndarray:
+    """Place of the maximum of each row, by a parabola through three steps."""
+    at = np.clip(likeness.argmax(axis=1), 1, len(steps) - 2)
+    rows = np.arange(len(likeness))
+    low, top, high = (likeness[rows, at + i] for i in (-1, 0, 1))
+    bend = np.minimum(low - 2 * top + high, -1e-12)
+    return steps[at] + _STEP * np.clip(0.5 * (low - high) / bend, -1, 1)
+
+
+def _without_drift(shifts: np.ndarray) -> np.ndarray:
+    rows = np.arange(len(shifts))
+    return shifts - np.polyval(np.polyfit(rows, shifts, 1), rows)

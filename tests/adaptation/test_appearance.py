@@ -1,0 +1,113 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from scipy.spatial import cKDTree
+from test_line_shifts import shifted, sway
+
+from stemzoo.adaptation.appearance import find_appearance, like_measured
+from stemzoo.adaptation.detections import column_evidence
+from stemzoo.adaptation.held_out import HeldOut, cut_patches
+from stemzoo.adaptation.hum import Wave
+from stemzoo.preprocessing import rescale, rescale_group
+from stemzoo.simulate import find_material, find_session, simulate_session
+from stemzoo.simulate.domain import domain_session
+
+WSE2 = find_material("wse2")
+SAMPLING = 0.2074
+
+
+def humming(image):
+    return image + Wave((0.37, 0.076), 3 * image.std(), 1.0).over(image.shape)
+
+
+def swaying(image):
+    return shifted(image, sway(len(image)))
+
+
+def sharpened(image):
+    return image - 0.9 * ndimage.gaussian_filter(image, 3)
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return [
+        frame.image.astype(float)
+        for frame in simulate_session(find_session("wse2-dayA"), 3, (512, 512), seed=2)
+    ]
+
+
+def agreement(measured, frames):
+    patches = [
+        np.concatenate([cut_patches(image, 128) for image in rescale_group(group)])
+        for group in (measured, frames)
+    ]
+    return HeldOut((), patches[0]).agreement(patches[1])
+
+
+@pytest.mark.parametrize("disturb", [lambda image: image, sharpened, humming])
+def test_simulations_get_the_look_of_images(frames, disturb):
+    images = [disturb(image) for image in frames]
+    appearances = [find_appearance(image, WSE2, SAMPLING) for image in images[:2]]
+    clean = domain_session("wse2", SAMPLING)
+    like = list(like_measured(appearances, clean, 4, (512, 512), seed=1, same_hum=True))
+    plain = [frame.image for frame in simulate_session(clean, 4, (512, 512), seed=1)]
+    found = agreement(images[2:], [frame.image for frame in like])
+    # 5 and more for clean simulations; frames of day A among themselves: 0.07 to 0.1.
+    assert found.spectrum_rms < 0.16
+    assert found.intensity_kl < 0.03
+    assert agreement(images[2:], plain).spectrum_rms > 1
+
+
+def with_noise(clean, variance):
+    """Add noise whose variance follows the signal by a part, and is a tenth of its variance."""
+    relative = clean / clean.mean()
+    sigma = np.sqrt(0.1 * clean.var() * (1 + variance * (relative - 1)))
+    return clean + sigma * np.random.default_rng(5).standard_normal(clean.shape)
+
+
+@pytest.mark.parametrize("part", [0.0, 0.5, 1.0])
+def test_noise_that_follows_the_signal_is_told_from_noise_that_does_not(part):
+    session = domain_session("wse2", SAMPLING, (12.0, 0.0))
+    (frame,) = simulate_session(session, 1, (512, 512), seed=4)
+    found = find_appearance(with_noise(frame.image.astype(float), part), WSE2, SAMPLING)
+    assert found.shot == pytest.approx(part, abs=0.15)
+
+
+def test_noise_that_follows_the_signal_is_stronger_on_columns():
+    session = domain_session("wse2", SAMPLING, (12.0, 0.0))
+    (frame,) = simulate_session(session, 1, (512, 512), seed=4)
+    clean = frame.image.astype(float)
+    measured = with_noise(clean, 1.0)
+    noisy = find_appearance(measured, WSE2, SAMPLING)
+    like = [noisy.apply(clean, np.random.default_rng(seed)) for seed in range(8)]
+    spread = np.std([rescale(one) for one in like], axis=0)
+    bright, dark = (
+        spread[part] for part in (clean > np.quantile(clean, 0.9), clean < clean.mean())
+    )
+    # Poisson: the mean of the brightest tenth over that of the darker half, under the root.
+    expected = np.sqrt(
+        clean[clean > np.quantile(clean, 0.9)].mean() / clean[clean < clean.mean()].mean()
+    )
+    assert bright.mean() / dark.mean() == pytest.approx(expected, rel=0.25)
+
+
+def test_vacancies_are_where_the_labels_are_in_swaying_frames(frames):
+    appearance = find_appearance(swaying(frames[0]), WSE2, SAMPLING)
+    assert np.std(appearance.errors.line_shifts) == pytest.approx(4 / np.sqrt(2), rel=0.1)
+    session = replace(domain_session("wse2", SAMPLING), defects={"se_vacancy": 0.05})
+    (frame,) = like_measured([appearance], session, 1, (512, 512), seed=1)
+    (evidence,) = column_evidence([frame.image], WSE2, "se_vacancy", SAMPLING)
+    likely = evidence.positions[evidence.probability > 0.5]
+    inner = frame.points[((frame.points > 30) & (frame.points < 482)).all(axis=1)]
+    distance, _ = cKDTree(likely).query(inner)
+    assert len(inner) > 40
+    # In lines that are shifted by up to 4 px, columns are found within 2.5 px (0.5 Å).
+    assert np.mean(distance < 2.5) > 0.95
+    assert abs(len(likely) / len(evidence.positions) - 0.05) < 0.02
+
+
+def test_an_image_without_a_lattice_is_an_error():
+    with pytest.raises(ValueError, match="No wse2 lattice"):
+        find_appearance(np.random.default_rng(0).normal(size=(256, 256)), WSE2, SAMPLING)
