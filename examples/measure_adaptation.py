@@ -22,6 +22,7 @@ from measure_detectors import BORDER, RADIUS
 
 import stemzoo
 from stemzoo import io
+from stemzoo.adaptation import appearance_agreement
 from stemzoo.adaptation.held_out import HeldOut, cut_patches, patch_features
 from stemzoo.inference import find_defects
 from stemzoo.metrics.detection import DetectionScore, score_detections
@@ -102,10 +103,13 @@ def measure(name: str, draw: int, options) -> dict:
     test = session.frames(3, 1024, TEST)
     parent, default = stemzoo.load(options.parent, training=True), stemzoo.load(DEFAULT)
     begun = time.monotonic()
+    rng = np.random.default_rng(draw)
+    rival = appearance_agreement(parent, images, sampling=SAMPLING, rng=rng)
     adapted = stemzoo.fit_adapt(
         parent,
         images,
-        minutes=options.minutes / 2,
+        minutes=options.minutes / 2 - (time.monotonic() - begun) / 60,
+        rival=rival,
         sampling=SAMPLING,
         session=name,
         rng=np.random.default_rng(draw),
@@ -121,6 +125,7 @@ def measure(name: str, draw: int, options) -> dict:
         **{"session": name, "parent": options.parent, "draw": draw},
         **{"images": options.images, "minutes": options.minutes, "seconds": round(seconds, 1)},
         "steps": adapted.adaptation.judgements[-1].steps,
+        "stopped": adapted.adaptation.stopped,
         "helped": adapted.adaptation.helped,
         "default": score(default, test),
         "adapted": score(renewed, test),

@@ -67,7 +67,8 @@ def adapt_files(
         Model folder; the detector's is ``out/detector``, tables and overlays of what it finds go to
         ``out/detections``. A run that was killed goes on in it.
     minutes : float
-        How long it may take in all; half of it is the detector's, if there is one.
+        How long it may take in all; half of it is the detector's, if there is one, and more where
+        the CycleGAN turns out to be of no use for it.
     pixel_size : float, optional
         Pixel size [pm], for files that lack it.
     session : str, optional
@@ -90,7 +91,7 @@ def adapt_files(
     ValueError, OSError
         One clear line about what is wrong with a file or an option, before any time is spent.
     """
-    from stemzoo.adaptation import fit_adapt, renew_detector
+    from stemzoo.adaptation import appearance_agreement, fit_adapt, renew_detector
     from stemzoo.adaptation.renewal import vacancy_class
 
     started = time.monotonic()
@@ -102,10 +103,13 @@ def adapt_files(
     images = [_read(path, parent.material, pixel_size) for path in paths]
     rng = np.random.default_rng(seed)
     session = session or out.resolve().name
+    rival = None if detector is None else appearance_agreement(parent, images, rng=rng)
+    begun = (time.monotonic() - started) / 60
     translator = fit_adapt(
         parent,
         images,
-        minutes=minutes if detector is None else minutes / 2,
+        rival=rival,
+        minutes=minutes if detector is None else max(minutes / 2 - begun, minutes / 10),
         session=session,
         out=out,
         rng=rng,

@@ -9,7 +9,7 @@ from test_cli import here, run  # noqa: F401 - fixtures
 
 import stemzoo
 from stemzoo import io
-from stemzoo.adaptation import fine_tuning, renewal
+from stemzoo.adaptation import fine_tuning, realistic_frames, renewal
 from stemzoo.simulate import find_session, simulate_session
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
@@ -34,7 +34,7 @@ def small(monkeypatch):
     whole = fine_tuning.AdaptRecipe
     monkeypatch.setattr(fine_tuning, "AdaptRecipe", lambda: whole(**recipe))
     for name, value in (("_FRAMES", 2), ("_RANDOMISED", 1), ("_EDGE", 128)):
-        monkeypatch.setattr(renewal, name, value)
+        monkeypatch.setattr(realistic_frames, name, value)
     options = {"steps_per_epoch": 2, "batch_size": 2, "patch": 32}
     monkeypatch.setattr(renewal, "_RECIPE", renewal.replace(renewal._RECIPE, **options))
 

@@ -6,7 +6,7 @@ import logging
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -14,8 +14,9 @@ import numpy as np
 
 from stemzoo import io
 from stemzoo.adaptation.held_out import Agreement, HeldOut
-from stemzoo.adaptation.judging import Adaptation, Judge, Judgement, best_of
-from stemzoo.adaptation.labels import LabelCheck, watched_frames
+from stemzoo.adaptation.judging import Judge
+from stemzoo.adaptation.keep_best import KeepBest
+from stemzoo.adaptation.labels import watched_frames
 from stemzoo.adaptation.measured import measured_images
 from stemzoo.adaptation.recipe import AdaptRecipe
 from stemzoo.adaptation.scan_errors import all_scan_errors
@@ -34,7 +35,6 @@ from stemzoo.translation import translate
 log = logging.getLogger(__name__)
 
 RUN = "adaptation.json"
-BEST = "adaptation_best.npz"
 _BLOCK = 25  # steps from one saved state to the next
 _WATCHED = (2, 512)  # number of frames whose labels are watched, and their edge [px]
 
@@ -48,6 +48,7 @@ def fit_adapt(
     sampling: float | None = None,
     session: str | None = None,
     recipe: AdaptRecipe | None = None,
+    rival: Agreement | None = None,
     out=None,
     rng: np.random.Generator | None = None,
     report=log.info,
@@ -73,6 +74,9 @@ def fit_adapt(
         What to call the new conditions.
     recipe : AdaptRecipe, optional
         How to train.
+    rival : Agreement, optional
+        Of another way to make frames that look like the images, see `appearance_agreement`. Where
+        that is clearly nearer to them after half of the time, the rest is left to others.
     out : path-like, optional
         Folder for the log and the state from which a run that was killed goes on when called again
         with the same arguments.
@@ -140,7 +144,7 @@ def fit_adapt(
     done = 0 if state is None else state.restore(adapted)
     used = state.rows[-1]["seconds"] if done else 0.0
     budget.add_used(used)
-    keeper = KeepBest(judge, budget, recipe, report, out)
+    keeper = KeepBest(judge, budget, recipe, report, out, rival)
     keeper.start(adapted, model, done * _BLOCK)
     if budget.left > 0:
         patches = _patch_recipe(recipe, model, seed)
@@ -268,119 +272,3 @@ def adapted_name(name: str) -> str:
     ('fcn-wse2-adapted', 'fcn-wse2-adapted')
     """
     return f"{name.removesuffix('-adapted')}-adapted"
-
-
-class KeepBest(keras.callbacks.Callback):
-    """Judge a model several times while it is fine-tuned, and keep its best weights.
-
-    Parameters
-    ----------
-    judge : Judge
-        Tells how good it is.
-    budget : TimeBudget
-        Tells how much time is left.
-    recipe : AdaptRecipe
-        Tells how often to judge.
-    report : callable
-        Takes a line of text at each judgement.
-    out : path-like, optional
-        Folder for the best weights and the judgements.
-    """
-
-    def __init__(self, judge: Judge, budget: TimeBudget, recipe: AdaptRecipe, report, out):
-        super().__init__()
-        self.judge, self.budget, self.recipe, self.report = judge, budget, recipe, report
-        self.folder = None if out is None else Path(out)
-        self.judgements: list[Judgement] = []
-        self.best: list[np.ndarray] = []
-        self.steps, self.stopped = 0, "time"
-        self._average: list[np.ndarray] = []
-
-    def start(self, model, parent, steps: int) -> None:
-        """Judge the pretrained weights, or go on from what was judged before.
-
-        Parameters
-        ----------
-        model, parent : CycleGANSTEM
-            The one that is trained, and the one that it started from.
-        steps : int
-            Steps that it has been trained already.
-        """
-        self.steps = steps
-        self._average = [] if not self.recipe.ema else _generator_weights(model)
-        if self.folder is not None and (self.folder / BEST).is_file():
-            with np.load(self.folder / BEST, allow_pickle=False) as file:
-                self.best = [file[f"w{i}"] for i in range(len(file.files) - 1)]
-                self.judgements = [_judgement(one) for one in json.loads(str(file["judgements"]))]
-            self.judge.start = self.judgements[0]
-            return
-        self.best = parent.get_weights()
-        self._judge(parent)
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Count, and average the weights if the recipe says so."""
-        self.steps += 1
-        if self._average:
-            new, keep = _generator_weights(self.model), self.recipe.ema
-            self._average = [
-                keep * a + (1 - keep) * w for a, w in zip(self._average, new, strict=True)
-            ]
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Judge, if it is time; stop a run that has twice lost its labels."""
-        logs["seconds"] = self.budget.used
-        since = self.budget.used - self.judgements[-1].seconds
-        if since < self.budget.seconds / self.recipe.judgements or self.model.stop_training:
-            return
-        self._judge(self.model)
-        if not any(one.safe for one in self.judgements[-2:]):
-            self.stopped, self.model.stop_training = "labels", True
-
-    def finish(self, model) -> Adaptation:
-        """Judge a last time and give the model its best weights."""
-        if self.steps > self.judgements[-1].steps:
-            self._judge(model)
-        model.set_weights(self.best)
-        return Adaptation(tuple(self.judgements), self.budget.used, self.stopped)
-
-    def _judge(self, model) -> None:
-        begun, current = time.monotonic(), _generator_weights(model)
-        if self._average and model is self.model:
-            _set_generator_weights(model, self._average)
-        self.judgements.append(self.judge(model, self.budget.used, self.steps))
-        if best_of(self.judgements) is self.judgements[-1]:
-            self.best = model.get_weights()
-        _set_generator_weights(model, current)
-        if self.folder is not None:
-            self._save()
-        self.report(str(self.judgements[-1]))
-        # The last judgement comes after the training.
-        self.budget.reserved = time.monotonic() - begun
-
-    def _save(self) -> None:
-        text = json.dumps([asdict(one) for one in self.judgements])
-        arrays = {f"w{i}": weights for i, weights in enumerate(self.best)}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with io.atomic_path(self.folder / BEST) as temporary, open(temporary, "wb") as file:
-            np.savez(file, judgements=text, **arrays)
-
-
-def _judgement(content: dict) -> Judgement:
-    labels = content["labels"]
-    return Judgement(
-        **{
-            **content,
-            "agreement": Agreement(**content["agreement"]),
-            "labels": None if labels is None else LabelCheck(**labels),
-        }
-    )
-
-
-def _generator_weights(model) -> list[np.ndarray]:
-    return [array for network in model.generators for array in network.get_weights()]
-
-
-def _set_generator_weights(model, weights: Sequence[np.ndarray]) -> None:
-    weights = list(weights)
-    for network in model.generators:
-        network.set_weights([weights.pop(0) for _ in network.weights])

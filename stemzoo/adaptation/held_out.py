@@ -16,6 +16,7 @@ _BINS = 64
 _PATCHES = 96
 # Kernel distances below this are chance.
 _SAME = 2.0
+_CLEARLY = 1.5  # times the misfit of another
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ class Agreement:
         """Mean of the spectrum's and the kernel distance as parts of those at the start."""
         kernel = max(self.kernel_distance, _SAME) / max(start.kernel_distance, _SAME)
         return (self.spectrum_rms / max(start.spectrum_rms, 1e-6) + kernel) / 2
+
+    def is_beaten_by(self, other: "Agreement") -> bool:
+        """Whether another one is clearly better, by half."""
+        return self.misfit(other) > _CLEARLY
 
 
 @dataclass(frozen=True, eq=False)

@@ -63,7 +63,7 @@ class Adaptation:
     seconds : float
         How long it took in all.
     stopped : str
-        Why it ended: ``"time"`` or ``"labels"``.
+        Why it ended: ``"time"``, ``"labels"``, or ``"rival"`` (another way is clearly better).
     """
 
     judgements: tuple[Judgement, ...]
@@ -83,7 +83,11 @@ class Adaptation:
     def __str__(self) -> str:
         first, best = self.judgements[0].agreement, self.best.agreement
         if not self.helped:
-            reason = "labels no longer held" if self.stopped == "labels" else "none agreed better"
+            reasons = {
+                "labels": "labels no longer held",
+                "rival": "filtered simulations are nearer",
+            }
+            reason = reasons.get(self.stopped, "none agreed better")
             return f"adapting did not help ({reason}): the weights are those of the start"
         return (
             f"after {self.best.steps} steps: power spectrum {first.spectrum_rms:.3f} -> "

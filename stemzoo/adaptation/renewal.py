@@ -8,35 +8,25 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stemzoo.adaptation.appearance import Appearance, find_appearance, like_measured
 from stemzoo.adaptation.detections import EstimatedScore, column_evidence, estimated_score
-from stemzoo.adaptation.fine_tuning import adapted_name, measured_domain
-from stemzoo.adaptation.held_out import Agreement, HeldOut, random_patches
+from stemzoo.adaptation.fine_tuning import adapted_name
+from stemzoo.adaptation.held_out import Agreement
 from stemzoo.adaptation.measured import measured_images
+from stemzoo.adaptation.realistic_frames import training_frames
 from stemzoo.description import middle
 from stemzoo.io import Image
 from stemzoo.matching import match
-from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate.dataset import (
-    LabelledImage,
     session_classes,
-    simulate_session,
-    to_sampling,
 )
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import find_material
-from stemzoo.simulate.named_sessions import SESSIONS
 from stemzoo.training.budget import TimeBudget
 from stemzoo.training.fcn import FCNRecipe, train_fcn
-from stemzoo.translation import translate
 
 log = logging.getLogger(__name__)
 
-_FRAMES, _RANDOMISED = 24, 12  # to train on
-_EDGE = 512  # of these [px]
 _JUDGED = 640  # edge of the middle of each measured image that detectors are judged on [px]
-_COMPARED, _COMPARED_FRAMES = 96, 12  # patches of each kind, and frames they are cut from
-_CLEARLY = 1.5  # times the misfit of another way to make frames
 _SCORED = 20.0  # seconds kept for that, at most a tenth of the time
 _BETTER = 0.01  # in F1: less is chance
 # From here on vacancies are told by their intensity: standard deviations, and expected number.
@@ -251,91 +241,3 @@ def _copy(model, name: str):
     copy = type(model)(**{**model.get_config(), "name": name})
     copy.set_weights(model.get_weights())
     return copy
-
-
-def training_frames(
-    translator, images: Sequence[np.ndarray], sampling: float, *, seed: int
-) -> tuple[list[LabelledImage], dict[str, Agreement]]:
-    """Make labelled frames that look like measured images, in the better of two ways.
-
-    One is to translate clean simulations. The other gives them the contrast transfer, the noise and
-    the histogram of the images, see `find_appearance`: that needs no training and keeps every
-    label, but knows nothing of what is neither filter, noise nor response. Held-out patches tell
-    which is nearer; if none is, both are used.
-
-    Parameters
-    ----------
-    translator : CycleGANSTEM
-        Makes simulations look like the images.
-    images : sequence of ndarray of shape (M, N)
-        Measured images at the pixel size of the translator.
-    sampling : float
-        Pixel size of the detector [Å/px].
-    seed : int
-        Names the frames.
-
-    Returns
-    -------
-    frames : list of LabelledImage
-        At the pixel size of the detector, with randomised ones among them, so that nothing is
-        forgotten.
-    agreements : dict of str to Agreement
-        Of each way that was possible.
-    """
-    sources = {"translated": _translated(translator, images, seed)}
-    judged = dict(sources)
-    appearances = _appearances(translator, images)
-    if appearances:
-        sources["simulated"], judged["simulated"] = (
-            _simulated(appearances, translator, n, seed, same_hum=same)
-            for n, same in ((_FRAMES, False), (_COMPARED_FRAMES, True))
-        )
-    held = HeldOut.split(images, translator.patch_size)
-    agreements = {
-        name: held.agreement(_patches(frames, translator.patch_size, seed))
-        for name, frames in judged.items()
-    }
-    kept = [name for name in sources if not _is_beaten(agreements, name)]
-    count = -(-_FRAMES // len(kept))
-    frames = [frame for name in kept for frame in sources[name][:count]]
-    wide = SESSIONS.get(f"{translator.material}-randomised")
-    if wide is not None:
-        frames += simulate_session(wide, _RANDOMISED, (_EDGE, _EDGE), seed=seed + 1)
-    return [to_sampling(frame, sampling) for frame in frames], agreements
-
-
-def _is_beaten(agreements: dict[str, Agreement], name: str) -> bool:
-    others = (other for key, other in agreements.items() if key != name)
-    return any(agreements[name].misfit(other) > _CLEARLY for other in others)
-
-
-def _translated(translator, images, seed: int) -> list[LabelledImage]:
-    session, _ = measured_domain(images, translator.material, translator.sampling)
-    rng = np.random.default_rng([seed, 1])
-    return [
-        replace(frame, image=translate(frame.image, translator, rng=rng))
-        for frame in simulate_session(session, _FRAMES, (_EDGE, _EDGE), seed=seed)
-    ]
-
-
-def _appearances(translator, images) -> list[Appearance]:
-    """Describe the images that show their lattice well."""
-    material = find_material(translator.material)
-    appearances = []
-    for image in images:
-        try:
-            appearances.append(find_appearance(image, material, translator.sampling))
-        except ValueError as error:
-            log.info("appearance not found: %s", error)
-    return appearances
-
-
-def _simulated(appearances, translator, n: int, seed: int, *, same_hum: bool):
-    session = domain_session(translator.material, translator.sampling)
-    shape = (_EDGE, _EDGE)
-    return list(like_measured(appearances, session, n, shape, seed=seed, same_hum=same_hum))
-
-
-def _patches(frames: Sequence[LabelledImage], patch: int, seed: int) -> np.ndarray:
-    images = rescale_group([frame.image for frame in frames])
-    return random_patches(images, patch, _COMPARED, np.random.default_rng([seed, 2]))

@@ -3,7 +3,7 @@ import pytest
 from quick_gan import STEP, Clock, Script, quick_gan, quick_recipe, use_small_frames
 
 from stemzoo import plotting
-from stemzoo.adaptation import fine_tuning, renewal
+from stemzoo.adaptation import fine_tuning, keep_best, renewal
 from stemzoo.adaptation.fine_tuning import fit_adapt
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.training import budget
@@ -26,6 +26,7 @@ def clock(monkeypatch):
     """Train by a clock of its own, in small blocks."""
     clock = Clock()
     monkeypatch.setattr(fine_tuning, "time", clock)
+    monkeypatch.setattr(keep_best, "time", clock)
     monkeypatch.setattr(renewal, "time", clock)
     monkeypatch.setattr(budget, "time", clock)
     use_small_frames(monkeypatch)

@@ -10,7 +10,8 @@ from quick_gan import (
 )
 
 from stemzoo.adaptation import fine_tuning
-from stemzoo.adaptation.fine_tuning import BEST, RUN, fit_adapt
+from stemzoo.adaptation.fine_tuning import RUN, fit_adapt
+from stemzoo.adaptation.keep_best import BEST
 from stemzoo.training.state import STATE_FILE
 
 

@@ -15,7 +15,7 @@ from quick_gan import (
 import stemzoo
 from stemzoo.adaptation import fine_tuning
 from stemzoo.adaptation.fine_tuning import fit_adapt
-from stemzoo.adaptation.held_out import cut_patches
+from stemzoo.adaptation.held_out import Agreement, cut_patches
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.domain import domain_session
@@ -173,6 +173,34 @@ def test_a_network_with_gradients_is_trained_and_judged(day_b, monkeypatch):
     first, *others = adapted.adaptation.judgements
     assert first.steps == 0 < others[0].steps
     assert others[0].agreement != first.agreement
+
+
+# Another way to make frames
+
+
+@pytest.mark.parametrize(("misfit", "stopped"), [(0.1, "rival"), (0.5, "time")])
+def test_where_another_way_is_clearly_nearer_after_half_of_the_time_the_rest_is_left(
+    adapt, clock, misfit, stopped
+):
+    # Judgements fall to 0.4, no further.
+    rival = Agreement(misfit, misfit, misfit)
+    adapted, _ = adapt(lambda i: max(1 / (i + 1), 0.4), rival=rival)
+    assert adapted.adaptation.stopped == stopped
+    assert adapted.adaptation.helped
+    # A judgement each eighth of the minute.
+    assert clock.now == pytest.approx(35 if stopped == "rival" else 60, abs=9)
+
+
+def test_a_way_that_is_no_nearer_changes_nothing(adapt, clock):
+    adapted, script = adapt(rival=Agreement(0.2, 0.2, 0.2))
+    assert adapted.adaptation.stopped == "time"
+    assert_same(adapted.get_weights(), script.weights[-1])
+
+
+def test_simulations_that_are_nearer_than_any_translation_are_named(adapt):
+    rival = Agreement(0.1, 0.1, 0.1)
+    with pytest.warns(UserWarning, match=r"did not help \(filtered simulations are nearer\)"):
+        adapt(lambda i: 1.0 + i, rival=rival)
 
 
 # Copies

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import stemzoo
-from stemzoo.adaptation import renewal
+from stemzoo.adaptation import realistic_frames, renewal
 from stemzoo.adaptation.detections import EstimatedScore
-from stemzoo.adaptation.renewal import renew_detector, training_frames
+from stemzoo.adaptation.realistic_frames import appearance_agreement, training_frames
+from stemzoo.adaptation.renewal import renew_detector
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.training.budget import TimeBudget
 
@@ -182,9 +183,9 @@ def test_bad_images_are_one_line_before_any_time_is_spent(parent, monkeypatch):
 @pytest.fixture
 def small(monkeypatch):
     """Few and small frames to train on, and a tiny recipe."""
-    monkeypatch.setattr(renewal, "_FRAMES", 2)
-    monkeypatch.setattr(renewal, "_RANDOMISED", 1)
-    monkeypatch.setattr(renewal, "_EDGE", 128)
+    monkeypatch.setattr(realistic_frames, "_FRAMES", 2)
+    monkeypatch.setattr(realistic_frames, "_RANDOMISED", 1)
+    monkeypatch.setattr(realistic_frames, "_EDGE", 128)
     recipe = replace(renewal._RECIPE, patch=32, batch_size=2, steps_per_epoch=2)
     monkeypatch.setattr(renewal, "_RECIPE", recipe)
 
@@ -216,3 +217,24 @@ def test_a_detector_is_trained_in_the_time_it_is_given(small, images, make_model
     assert set(found.renewal.scores) == {"parent", "renewed"}
     detections = stemzoo.detect(images[0], found, sampling=0.2074)
     assert detections.details["classes"] == CLASSES
+
+
+def test_how_near_simulations_come_without_a_network_is_told_beforehand(small, images):
+    found = appearance_agreement(Translator(), images, rng=np.random.default_rng(0))
+    # Frames of day A among themselves: 0.07 to 0.1.
+    assert found.spectrum_rms < 0.2
+    # This translator leaves simulations as they are, clean.
+    _, agreements = training_frames(Translator(), images, 0.2074, seed=1)
+    assert agreements["translated"].is_beaten_by(found)
+    assert not found.is_beaten_by(agreements["simulated"])
+
+
+def test_without_a_lattice_there_is_no_way_without_a_network(small, images, monkeypatch):
+    def refuse(*_):
+        raise ValueError("too few reflections")
+
+    monkeypatch.setattr(realistic_frames, "find_appearance", refuse)
+    assert appearance_agreement(Translator(), images) is None
+    frames, agreements = training_frames(Translator(), images, 0.2074, seed=1)
+    assert set(agreements) == {"translated"}
+    assert len(frames) == 3

@@ -1,0 +1,161 @@
+"""Make labelled frames that look like measured images."""
+
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from stemzoo.adaptation.appearance import Appearance, find_appearance, like_measured
+from stemzoo.adaptation.fine_tuning import measured_domain
+from stemzoo.adaptation.held_out import Agreement, HeldOut, random_patches
+from stemzoo.adaptation.measured import measured_images
+from stemzoo.io import Image
+from stemzoo.preprocessing import rescale_group
+from stemzoo.simulate.dataset import LabelledImage, simulate_session, to_sampling
+from stemzoo.simulate.domain import domain_session
+from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.named_sessions import SESSIONS
+from stemzoo.translation import translate
+
+log = logging.getLogger(__name__)
+
+_FRAMES, _RANDOMISED = 24, 12  # to train on
+_EDGE = 512  # of these [px]
+_COMPARED, _COMPARED_FRAMES = 96, 12  # patches of each kind, and frames they are cut from
+
+
+def training_frames(
+    translator, images: Sequence[np.ndarray], sampling: float, *, seed: int
+) -> tuple[list[LabelledImage], dict[str, Agreement]]:
+    """Make labelled frames that look like measured images, in the better of two ways.
+
+    One is to translate clean simulations. The other gives them the contrast transfer, the noise and
+    the histogram of the images, see `find_appearance`: that needs no training and keeps every
+    label, but knows nothing of what is neither filter, noise nor response. Held-out patches tell
+    which is nearer; if none is, both are used.
+
+    Parameters
+    ----------
+    translator : CycleGANSTEM
+        Makes simulations look like the images.
+    images : sequence of ndarray of shape (M, N)
+        Measured images at the pixel size of the translator.
+    sampling : float
+        Pixel size of the detector [Å/px].
+    seed : int
+        Names the frames.
+
+    Returns
+    -------
+    frames : list of LabelledImage
+        At the pixel size of the detector, with randomised ones among them, so that nothing is
+        forgotten.
+    agreements : dict of str to Agreement
+        Of each way that was possible.
+    """
+    sources = {"translated": _translated(translator, images, seed)}
+    judged = dict(sources)
+    appearances = _appearances(translator, images)
+    if appearances:
+        sources["simulated"], judged["simulated"] = (
+            _simulated(appearances, translator, n, seed, same_hum=same)
+            for n, same in ((_FRAMES, False), (_COMPARED_FRAMES, True))
+        )
+    held = HeldOut.split(images, translator.patch_size)
+    agreements = {
+        name: held.agreement(_patches(frames, translator.patch_size, seed))
+        for name, frames in judged.items()
+    }
+    kept = [
+        name
+        for name in sources
+        if not any(agreements[name].is_beaten_by(other) for other in agreements.values())
+    ]
+    count = -(-_FRAMES // len(kept))
+    frames = [frame for name in kept for frame in sources[name][:count]]
+    wide = SESSIONS.get(f"{translator.material}-randomised")
+    if wide is not None:
+        frames += simulate_session(wide, _RANDOMISED, (_EDGE, _EDGE), seed=seed + 1)
+    return [to_sampling(frame, sampling) for frame in frames], agreements
+
+
+def appearance_agreement(
+    translator,
+    experimental_images: Sequence[np.ndarray | Image],
+    *,
+    sampling: float | None = None,
+    rng: np.random.Generator | None = None,
+) -> Agreement | None:
+    """Tell how near simulations come to images without a network, see `find_appearance`.
+
+    Parameters
+    ----------
+    translator : CycleGANSTEM
+        Of the images' material; gives its pixel size and patches.
+    experimental_images : sequence of ndarray of shape (M, N), or of Image
+        The new images.
+    sampling : float, optional
+        Pixel size of the images [Å/px], as in `renew_detector`.
+    rng : numpy.random.Generator, optional
+        Source of randomness; unpredictable where not given.
+
+    Returns
+    -------
+    Agreement, or None
+        With held-out patches; None if no image shows its lattice well.
+
+    Raises
+    ------
+    ValueError
+        If the images cannot be used.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # whoever uses the images next says it
+        images = measured_images(
+            experimental_images,
+            translator.material,
+            translator.sampling,
+            translator.patch_size,
+            own=sampling,
+        )
+    seed = int((rng or np.random.default_rng()).integers(2**31))
+    appearances = _appearances(translator, images)
+    if not appearances:
+        return None
+    frames = _simulated(appearances, translator, _COMPARED_FRAMES, seed, same_hum=True)
+    held = HeldOut.split(images, translator.patch_size)
+    return held.agreement(_patches(frames, translator.patch_size, seed))
+
+
+def _translated(translator, images, seed: int) -> list[LabelledImage]:
+    session, _ = measured_domain(images, translator.material, translator.sampling)
+    rng = np.random.default_rng([seed, 1])
+    return [
+        replace(frame, image=translate(frame.image, translator, rng=rng))
+        for frame in simulate_session(session, _FRAMES, (_EDGE, _EDGE), seed=seed)
+    ]
+
+
+def _appearances(translator, images) -> list[Appearance]:
+    """Describe the images that show their lattice well."""
+    material = find_material(translator.material)
+    appearances = []
+    for image in images:
+        try:
+            appearances.append(find_appearance(image, material, translator.sampling))
+        except ValueError as error:
+            log.info("appearance not found: %s", error)
+    return appearances
+
+
+def _simulated(appearances, translator, n: int, seed: int, *, same_hum: bool):
+    session = domain_session(translator.material, translator.sampling)
+    shape = (_EDGE, _EDGE)
+    return list(like_measured(appearances, session, n, shape, seed=seed, same_hum=same_hum))
+
+
+def _patches(frames: Sequence[LabelledImage], patch: int, seed: int) -> np.ndarray:
+    images = rescale_group([frame.image for frame in frames])
+    return random_patches(images, patch, _COMPARED, np.random.default_rng([seed, 2]))
