@@ -164,7 +164,7 @@ def test_a_network_with_gradients_is_trained_and_judged(day_b, monkeypatch):
     adapted = fit_adapt(
         parent,
         [day_b[0].image],
-        minutes=0.3,
+        minutes=0.15,
         recipe=quick_recipe(judgements=3),
         rng=np.random.default_rng(0),
     )

@@ -157,7 +157,7 @@ def runs(tmp_path_factory):
     try:
         model = train_cyclegan([real], [simulated], RECIPE, sampling=0.2, out=folder / "one")
         np.savez(folder / "one" / "weights.npz", *model.get_weights())
-        said, end = [], time.monotonic() + 120
+        said, end = [], time.monotonic() + 300
         for process in processes:
             out, err = process.communicate(timeout=max(1, end - time.monotonic()))
             assert process.returncode == 0, err
