@@ -11,7 +11,6 @@ simulated patches go the same way.
 """
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,7 +139,7 @@ def main() -> None:
         shown = report[name].get("against_patch", {})
         print("   ", {k: v for k, v in shown.items() if k != "curves"})
     if options.out:
-        io.write_text(options.out / "sessions.json", json.dumps(report, indent=1) + "\n")
+        io.write_json(options.out / "sessions.json", report)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def main() -> None:
                     continue
                 runs.append(measure(session, recipe, draw, options))
                 print(json.dumps(runs[-1]), flush=True)
-                io.write_text(options.out, json.dumps(runs, indent=1) + "\n")
+                io.write_json(options.out, runs)
 
 
 if __name__ == "__main__":

@@ -187,12 +187,12 @@ def main() -> None:
                 continue
             report["runs"].append(measure(name, draw, options))
             print(json.dumps(report["runs"][-1]), flush=True)
-            io.write_text(options.out, json.dumps(report, indent=1) + "\n")
+            io.write_json(options.out, report)
         if name not in report["oracle"] and not options.no_oracle:
             test = TEST_SESSIONS[name].frames(3, 1024, TEST)
             report["oracle"][name] = score(train_oracle(TEST_SESSIONS[name]), test)
             print(name, "oracle", report["oracle"][name], flush=True)
-            io.write_text(options.out, json.dumps(report, indent=1) + "\n")
+            io.write_json(options.out, report)
     if options.plot:
         plot(report, options.plot)
 

@@ -8,7 +8,6 @@ model folder; FOLDER receives NAME.json and NAME.html. About 4 minutes each on t
 """
 
 import argparse
-import json
 from functools import reduce
 from operator import add
 from pathlib import Path
@@ -158,7 +157,7 @@ def measure(name: str, options) -> dict:
     }
     out = options.out
     out.mkdir(parents=True, exist_ok=True)
-    io.write_text(out / f"{Path(name).name}.json", json.dumps(result, indent=1) + "\n")
+    io.write_json(out / f"{Path(name).name}.json", result)
     io.write_text(out / f"{Path(name).name}.html", evaluation_page(found, sets))
     return result
 

@@ -9,7 +9,6 @@ scored as in the paper, in physical units: matches within 7.5 px of its
 """
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,7 +117,7 @@ def main() -> None:
         )
     if options.out:
         content = reports[0] if len(reports) == 1 else reports
-        io.write_text(options.out, json.dumps(content, indent=1) + "\n")
+        io.write_json(options.out, content)
 
 
 if __name__ == "__main__":

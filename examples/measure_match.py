@@ -242,15 +242,6 @@ def measure_images(conditions: Conditions, options) -> list[dict]:
     return rows
 
 
-def finite(value):
-    """Replace infinite numbers, which JSON does not know."""
-    if isinstance(value, dict):
-        return {key: finite(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [finite(inner) for inner in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
 def main() -> None:
     """Measure the parts asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -279,7 +270,7 @@ def main() -> None:
             )
         if "images" in parts:
             report["images"] = measure_images(conditions, options)
-    io.write_text(path, json.dumps(finite(report), indent=1) + "\n")
+    io.write_json(path, report)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ Table 1 and Figure 4.
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +99,7 @@ def main() -> None:
     if options.out:
         facts = {"frames": options.frames, "size": options.size, "seed": options.seed}
         content = {**facts, "extractor": "efficientnet-lite0", "rows": rows}
-        io.write_text(options.out, json.dumps(content, indent=1) + "\n")
+        io.write_json(options.out, content)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def main() -> None:
     print(f"all: precision {total.precision:.3f}  recall {total.recall:.3f}  F1 {total.f1:.3f}")
     if options.out:
         report = {"weights": model.name, "threshold": options.threshold, "images": rows}
-        io.write_text(options.out / "scores.json", json.dumps(report, indent=1) + "\n")
+        io.write_json(options.out / "scores.json", report)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Files in, files out: what the command line does to each image."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -299,7 +298,7 @@ def evaluate_files(
     )
     files = {name: part.hashes for name, part in found.items()}
     content = {"stemzoo": __version__, "seed": seed, **report.to_dict(), "files": files}
-    io.write_text(out / "evaluation.json", json.dumps(content, indent=1) + "\n")
+    io.write_json(out / "evaluation.json", content)
     io.write_text(out / "evaluation.html", evaluation_page(report, sets))
     return report
 

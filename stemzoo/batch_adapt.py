@@ -1,7 +1,6 @@
 """Image files in, renewed model folders out: what `stemzoo adapt` does."""
 
 import json
-import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -220,8 +219,8 @@ def _save(model, folder: Path, parent, facts: dict, conditions, done) -> None:
     write_training_data(folder, facts)
     known = folder / RUN
     kept = json.loads(known.read_text(encoding="utf-8")) if known.is_file() else {}
-    content = _finite({**kept, **asdict(done), "result": str(done)})
-    io.write_text(known, json.dumps(content, indent=1) + "\n")
+    content = {**kept, **asdict(done), "result": str(done)}
+    io.write_json(known, content)
     save(model, folder, parent=getattr(parent, "provenance", None), conditions=conditions)
     if conditions is None:
         warnings.warn(
@@ -229,12 +228,3 @@ def _save(model, folder: Path, parent, facts: dict, conditions, done) -> None:
             "ones from them",
             stacklevel=3,
         )
-
-
-def _finite(value):
-    """Replace NaN and infinity, which JSON does not know."""
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -193,6 +193,8 @@ def _preservation(found: dict) -> str:
         return ""
 
     def corrected(values):
+        if values[0] is None:
+            return "noise hides it"
         return f"{values[0]:.1f} ({values[1]:.1f} to {values[2]:.1f})"
 
     lines = {

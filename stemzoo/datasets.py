@@ -1,6 +1,5 @@
 """Labelled and measured images as files and folders: what trainings start from."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from glob import glob
@@ -266,7 +265,7 @@ def write_training_data(out: Path, facts: dict) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     content = {"stemzoo": __version__, "sampling": ZOO_SAMPLING, **facts}
-    io.write_text(out / "training_data.json", json.dumps(content, indent=1) + "\n")
+    io.write_json(out / "training_data.json", content)
 
 
 def _simulated(

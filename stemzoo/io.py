@@ -13,7 +13,15 @@ import numpy as np
 from stemzoo import readers
 from stemzoo.frames import Refusal
 from stemzoo.pixel_size import square_sampling
-from stemzoo.writers import atomic_path, read_csv, write_csv, write_png, write_text, write_tiff
+from stemzoo.writers import (
+    atomic_path,
+    read_csv,
+    write_csv,
+    write_json,
+    write_png,
+    write_text,
+    write_tiff,
+)
 
 __all__ = [
     "Image",
@@ -22,6 +30,7 @@ __all__ = [
     "read_csv",
     "read_image",
     "write_csv",
+    "write_json",
     "write_png",
     "write_text",
     "write_tiff",

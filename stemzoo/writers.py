@@ -1,6 +1,8 @@
 """Write images, tables and text, each in one step; read tables back."""
 
 import csv
+import json
+import math
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -70,6 +72,29 @@ def write_text(path, text: str) -> None:
     r"""Write UTF-8 text with "\n" line ends, in one step."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path, content) -> None:
+    """Write JSON in one step; what is no number (NaN, infinity) becomes null.
+
+    Parameters
+    ----------
+    path : path-like
+        File.
+    content : dict or list
+        Made of what JSON knows, tuples and NumPy numbers.
+    """
+    write_text(path, json.dumps(_known_to_json(content), indent=1, allow_nan=False) + "\n")
+
+
+def _known_to_json(value):
+    if isinstance(value, dict):
+        return {key: _known_to_json(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known_to_json(inner) for inner in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_tiff(

@@ -1,3 +1,4 @@
+import json
 import os
 
 import numpy as np
@@ -8,6 +9,7 @@ from stemzoo.io import (
     read_csv,
     read_image,
     write_csv,
+    write_json,
     write_png,
     write_text,
     write_tiff,
@@ -217,3 +219,23 @@ def test_csv_from_excel_is_read(tmp_path):
     header, columns = read_csv(tmp_path / "a.csv")
     assert header == ["Å"]
     assert columns["x"] == [1.0]
+
+
+def test_json_is_strict(tmp_path):
+    content = {"f1": float("nan"), "found": [np.float64(0.5), (np.inf, np.int64(3))], "name": "Å"}
+    write_json(tmp_path / "a.json", content)
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert json.loads(text, parse_constant=pytest.fail) == {
+        "f1": None,
+        "found": [0.5, [None, 3]],
+        "name": "Å",
+    }
+    assert text.endswith("}\n")
+
+
+def test_what_json_cannot_hold_leaves_the_file_as_it_was(tmp_path):
+    write_json(tmp_path / "a.json", {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"a": object()})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"a": 1}
+    assert len(list(tmp_path.iterdir())) == 1

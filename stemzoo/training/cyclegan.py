@@ -1,6 +1,5 @@
 """Train a CycleGAN between experimental and simulated images."""
 
-import json
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -195,7 +194,7 @@ def _compile(model: CycleGANSTEM, recipe: CycleGANRecipe, strategy) -> None:
 
 def _start_folder(folder: Path, recipe: CycleGANRecipe, patches, every: int) -> SamplePictures:
     """Write down the recipe and choose the patches of the sample pictures."""
-    io.write_text(folder / "recipe.json", json.dumps(asdict(recipe), indent=1) + "\n")
+    io.write_json(folder / "recipe.json", asdict(recipe))
     real, clean = next(iter(patches))
     return SamplePictures(real[0, ..., 0].numpy(), clean[0, ..., 0].numpy(), folder, every)
 

@@ -1,6 +1,5 @@
 """Training of detectors: a recipe, labelled images, a folder with all that was learnt."""
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -196,7 +195,7 @@ def train_fcn(
         folder.mkdir(parents=True, exist_ok=True)
         state = TrainingState(folder)
         done = state.restore(model)
-        io.write_text(folder / "recipe.json", json.dumps(asdict(recipe), indent=1) + "\n")
+        io.write_json(folder / "recipe.json", asdict(recipe))
         callbacks.insert(0, state)
     model.fit(
         data,

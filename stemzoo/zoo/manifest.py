@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from stemzoo.io import write_text
+from stemzoo.io import write_json
 from stemzoo.registry import WeightsEntry, entry_of, read_manifest
 from stemzoo.zoo.checksums import sha256
 
@@ -68,5 +68,5 @@ def write_entry(path: Path, record: dict) -> None:
     content = json.loads(path.read_text(encoding="utf-8"))
     others = [other for other in content["weights"] if other["name"] != record["name"]]
     content["weights"] = sorted([*others, record], key=lambda other: other["name"])
-    write_text(path, json.dumps(content, indent=1) + "\n")
+    write_json(path, content)
     read_manifest.cache_clear()

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
-from stemzoo.io import atomic_path, write_text
+from stemzoo.io import atomic_path, write_json
 from stemzoo.zoo.hdf5 import layer_names, read_shapes, write_half
 from stemzoo.zoo.sources import CONFIG, TRAINING_WEIGHTS, WEIGHTS
 
@@ -83,7 +83,7 @@ def write_model(model, folder: Path, *, half: bool = False) -> None:
     for name, part in parts_of(model).items():
         _write_weights(part, folder / name, half)
     config = {"format": FOLDER_FORMAT, "class": kind, "config": model.get_config()}
-    write_text(folder / CONFIG, json.dumps(config, indent=1) + "\n")
+    write_json(folder / CONFIG, config)
 
 
 def _write_weights(part, path: Path, half: bool) -> None:

@@ -1,6 +1,5 @@
 """Where weights come from, and what they are good for."""
 
-import json
 import logging
 import platform
 from collections.abc import Mapping
@@ -9,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from stemzoo import __version__, registry
-from stemzoo.io import write_text
+from stemzoo.io import write_json
 from stemzoo.zoo.checksums import sha256
 from stemzoo.zoo.model_folder import read_json
 from stemzoo.zoo.sources import CARD, PROVENANCE, TRAINING_DATA, WEIGHTS, Source
@@ -146,4 +145,4 @@ def write_provenance(path, *, parent: Provenance | None, facts: Mapping) -> None
     if parent is not None:
         keys = ("name", "repository", "revision", "sha256", "licence")
         record["parent"] = {key: getattr(parent, key) for key in keys}
-    write_text(path, json.dumps(record, indent=1) + "\n")
+    write_json(path, record)
