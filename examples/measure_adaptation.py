@@ -22,7 +22,6 @@ from measure_detectors import BORDER, RADIUS
 
 import stemzoo
 from stemzoo import io
-from stemzoo.adaptation import appearance_agreement
 from stemzoo.adaptation.held_out import HeldOut, cut_patches, patch_features
 from stemzoo.inference import find_defects
 from stemzoo.metrics.detection import DetectionScore, score_detections
@@ -103,13 +102,11 @@ def measure(name: str, draw: int, options) -> dict:
     test = session.frames(3, 1024, TEST)
     parent, default = stemzoo.load(options.parent, training=True), stemzoo.load(DEFAULT)
     begun = time.monotonic()
-    rng = np.random.default_rng(draw)
-    rival = appearance_agreement(parent, images, sampling=SAMPLING, rng=rng)
     adapted = stemzoo.fit_adapt(
         parent,
         images,
-        minutes=options.minutes / 2 - (time.monotonic() - begun) / 60,
-        rival=rival,
+        minutes=options.minutes / 2,
+        for_detector=True,
         sampling=SAMPLING,
         session=name,
         rng=np.random.default_rng(draw),

@@ -90,7 +90,7 @@ def adapt_files(
     ValueError, OSError
         One clear line about what is wrong with a file or an option, before any time is spent.
     """
-    from stemzoo.adaptation import appearance_agreement, fit_adapt, renew_detector
+    from stemzoo.adaptation import fit_adapt, renew_detector
     from stemzoo.adaptation.renewal import vacancy_class
 
     started = time.monotonic()
@@ -102,13 +102,11 @@ def adapt_files(
     images = [_read(path, parent.material, pixel_size) for path in paths]
     rng = np.random.default_rng(seed)
     session = session or out.resolve().name
-    rival = None if detector is None else appearance_agreement(parent, images, rng=rng)
-    begun = (time.monotonic() - started) / 60
     translator = fit_adapt(
         parent,
         images,
-        rival=rival,
-        minutes=minutes if detector is None else max(minutes / 2 - begun, minutes / 10),
+        for_detector=detector is not None,
+        minutes=minutes if detector is None else minutes / 2,
         session=session,
         out=out,
         rng=rng,

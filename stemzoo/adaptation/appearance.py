@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from scipy import fft, ndimage
 
+from stemzoo.adaptation.hum import away_from_reflections
 from stemzoo.adaptation.scan_errors import ScanErrors, find_scan_errors
 from stemzoo.lattice import Lattice, find_lattice, windowed_power
 from stemzoo.preprocessing import rescale
@@ -22,7 +23,8 @@ _SPOT = 2.5  # radius of a spot [bins of a tile]
 _SEEN = 2.0  # a spot is seen that is this many times stronger than the noise in it
 _SMOOTH = 1.5  # of the noise [bins of a tile]
 _LEAST_NOISE = 0.05  # of the mean variance
-_SHOT = (-1.0, 3.0)  # beyond 1 where the signal was blurred less than the simulation is
+_SHOT = (-0.5, 1.0)  # below 0 where the detector's response makes bright parts less noisy
+_TELLING = 0.05  # unevenness that is more than chance
 _PERIODIC = 0.12  # from a reflection, in units of the reciprocal lattice
 _EDGE = 16  # [px]: Fourier filters wrap around
 _FINEST = 9  # squared length of the finest reflections, in units of the innermost
@@ -47,7 +49,7 @@ class Appearance:
     errors : ScanErrors
         Of the scan of the image, after `rescale`.
     shot : float
-        Part of the noise whose variance is proportional to the signal, see `_shot_noise`; negative
+        Part of the noise whose variance is proportional to the signal, see `_shot_part`; negative
         where bright parts are less noisy.
     """
 
@@ -89,7 +91,7 @@ class Appearance:
         seen = fft.irfft2(signal + noise, s=padded.shape)
         seen = seen[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
         for wave in self.errors.hum:
-            seen += (wave if same_hum else wave.another(rng)).over(seen.shape)
+            seen += (wave if same_hum else wave.another(rng, seen.shape[1])).over(seen.shape)
         rows, columns = (
             _crop(have, want, rng) for have, want in zip(self.image.shape, clean.shape, strict=True)
         )
@@ -152,10 +154,9 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     Notes
     -----
     Spectra are means over tiles of 256² pixels under a Hann window. The noise is what is between
-    the reflections (`log_background`). At each reflection the power above the noise, over that of a
-    clean simulation of the same orientation, is the squared contrast transfer; its logarithm is
-    fitted by a smooth function of the frequency. Noise is taken for independent of the signal.
-    All of this is measured with the errors of the scan undone.
+    the reflections. At each reflection the power above the noise, over that of a clean simulation
+    of the same orientation, is the squared contrast transfer; its logarithm is fitted by a smooth
+    function of the frequency. All of this is measured with the errors of the scan undone.
     """
     scaled = rescale(image)
     errors = find_scan_errors(scaled, material, sampling)
@@ -192,7 +193,7 @@ def _shot_part(even: Appearance, lattice: Lattice, material: Material, sampling:
     """Find the part of the noise whose variance is proportional to the signal.
 
     It is the one with which simulations are as uneven in noise as the image is, taken for linear
-    between simulations without such noise and with no other.
+    between simulations without such noise and with no other; none where these hardly differ.
     """
     # With defects, which are no part of what is periodic.
     clean = _clean_image(material, sampling, lattice.rotation, perfect=False)
@@ -202,15 +203,15 @@ def _shot_part(even: Appearance, lattice: Lattice, material: Material, sampling:
         _unevenness(replace(even, shot=shot).apply(clean, np.random.default_rng(0)), own)
         for shot in (0.0, 1.0)
     )
-    return float(np.clip((wanted - none) / max(full - none, 1e-3), *_SHOT))
+    if full - none < _TELLING:
+        return 0.0
+    return float(np.clip((wanted - none) / (full - none), *_SHOT))
 
 
 def _unevenness(image: np.ndarray, lattice: Lattice) -> float:
     """Covariance of the noise's square with what is periodic, both standardised."""
     image = rescale(image).astype(np.float64)
-    y, x = fft.fftfreq(image.shape[0]), fft.rfftfreq(image.shape[1])
-    indices = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1) @ lattice.vectors.T
-    near = np.hypot(*np.moveaxis(indices - np.rint(indices), -1, 0)) < _PERIODIC
+    near = away_from_reflections(image.shape, lattice) < _PERIODIC
     spectrum = fft.rfft2(image)
     inner = (slice(_EDGE, -_EDGE),) * 2
     periodic = fft.irfft2(spectrum * near, s=image.shape)[inner]

@@ -13,18 +13,16 @@ import keras
 import numpy as np
 
 from stemzoo import io
-from stemzoo.adaptation.held_out import Agreement, HeldOut
+from stemzoo.adaptation.held_out import HeldOut
 from stemzoo.adaptation.judging import Judge
 from stemzoo.adaptation.keep_best import KeepBest
 from stemzoo.adaptation.labels import watched_frames
 from stemzoo.adaptation.measured import measured_images
+from stemzoo.adaptation.measured_domain import measured_domain
+from stemzoo.adaptation.realistic_frames import appearance_agreement
 from stemzoo.adaptation.recipe import AdaptRecipe
-from stemzoo.adaptation.scan_errors import all_scan_errors
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate.dataset import simulate_session
-from stemzoo.simulate.domain import domain_session, find_rotation
-from stemzoo.simulate.materials import find_material
-from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.training.budget import TimeBudget, TimedRate
 from stemzoo.training.cyclegan import StopOnNaN
 from stemzoo.training.patches import patch_dataset
@@ -48,7 +46,7 @@ def fit_adapt(
     sampling: float | None = None,
     session: str | None = None,
     recipe: AdaptRecipe | None = None,
-    rival: Agreement | None = None,
+    for_detector: bool = False,
     out=None,
     rng: np.random.Generator | None = None,
     report=log.info,
@@ -74,9 +72,10 @@ def fit_adapt(
         What to call the new conditions.
     recipe : AdaptRecipe, optional
         How to train.
-    rival : Agreement, optional
-        Of another way to make frames that look like the images, see `appearance_agreement`. Where
-        that is clearly nearer to them after half of the time, the rest is left to others.
+    for_detector : bool
+        Whether it is to make training frames for `renew_detector`. Where these can be made without
+        a network, and would be clearly nearer to the images than its own, it ends after half of the
+        time and leaves the rest to the detector.
     out : path-like, optional
         Folder for the log and the state from which a run that was killed goes on when called again
         with the same arguments.
@@ -132,6 +131,7 @@ def fit_adapt(
         noise=recipe.noise,
         seed=seed,
     )
+    rival = appearance_agreement(model, held, seed) if for_detector else None
     measured = [*held.training, *_replayed(model, simulated, len(held.training), recipe, seed)]
     adapted = model.successor(
         session=session or adapted_name(str(model.session)),
@@ -146,7 +146,7 @@ def fit_adapt(
     budget.add_used(used)
     keeper = KeepBest(judge, budget, recipe, report, out, rival)
     keeper.start(adapted, model, done * _BLOCK)
-    if budget.left > 0:
+    if budget.left > 0 and keeper.stopped == "time":
         patches = _patch_recipe(recipe, model, seed)
         adapted.fit(
             patch_dataset(measured, simulated, patches, first_step=done * _BLOCK),
@@ -164,35 +164,6 @@ def fit_adapt(
     if not adapted.adaptation.helped:
         warnings.warn(str(adapted.adaptation), stacklevel=2)
     return adapted
-
-
-def measured_domain(
-    images: Sequence[np.ndarray], material: str, sampling: float
-) -> tuple[AcquisitionSession, tuple[float, float] | None]:
-    """Return clean simulations that lie and sway as measured images do.
-
-    Parameters
-    ----------
-    images : sequence of ndarray of shape (M, N)
-        Measured images.
-    material : str
-        Entry of `MATERIALS`.
-    sampling : float
-        Pixel size [Å/px].
-
-    Returns
-    -------
-    domain : AcquisitionSession
-        See `domain_session`, with the orientation and the shifted lines of the images: a CycleGAN
-        could learn to shift lines only by moving columns away from their labels.
-    rotation : pair of float, or None
-        See `find_rotation`.
-    """
-    errors = all_scan_errors(images, find_material(material), sampling)
-    straight = [one.undo(image) for one, image in zip(errors, images, strict=True)]
-    rotation = find_rotation(straight, material, sampling)
-    shifts = tuple(one.line_shifts for one in errors if one.line_shifts is not None)
-    return replace(domain_session(material, sampling, rotation), line_shifts=shifts), rotation
 
 
 def _check(model, minutes: float) -> None:

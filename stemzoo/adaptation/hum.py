@@ -11,7 +11,12 @@ from stemzoo.lattice import Lattice
 _MOST = 6  # waves
 _STRONG = 60.0  # times the median power around: noise exceeds that nowhere in 10^8 places
 _LEAST = 0.01  # of the variance of the image
-_AWAY = 0.12  # from every reflection, in units of the reciprocal lattice
+# Of a wave from every reflection: in units of the reciprocal lattice, and of the resolution of the
+# spectrum, where the foot of a peak under a Hann window ends.
+_AWAY, _FOOT = 0.12, 4.0
+_SATELLITES = 0.1  # of reflections, by shifts of lines that repeat after ten lines or more [1/px]
+_SAME = 0.03  # part by which the lengths of waves of one crystal differ at most
+_EVEN = 0.5  # of the amplitude of a wave, in every quarter of the image
 _BLOCK = 32  # in which medians are taken [bins]
 
 
@@ -38,19 +43,18 @@ class Wave:
         y, x = (2 * np.pi * k * np.arange(n) for k, n in zip(self.frequency, shape, strict=True))
         return self.amplitude * np.cos(y[:, None] + x[None, :] + self.phase)
 
-    def another(self, rng: np.random.Generator) -> "Wave":
-        """Draw the wave that the same source gives another frame.
+    def another(self, rng: np.random.Generator, columns: int) -> "Wave":
+        """Draw the wave that the same source gives another frame of lines of so many columns.
 
         Along a line it is what its frequency in time makes it, within a hundredth. What it gains
         from one line to the next is many periods and a part of one, and that part is another one
-        whenever the frequency changes a little.
+        whenever the frequency changes a little; but one that is slower than a line keeps it.
         """
-        along = self.frequency[1] * rng.normal(1, 0.01)
-        return Wave(
-            (float(rng.uniform(-0.5, 0.5)), float(along)),
-            self.amplitude,
-            float(rng.uniform(0, 2 * np.pi)),
-        )
+        down, along = self.frequency
+        if abs(along) * columns > 1:
+            down, along = rng.uniform(-0.5, 0.5), along * rng.normal(1, 0.01)
+        phase = rng.uniform(0, 2 * np.pi)
+        return Wave((float(down), float(along)), self.amplitude, float(phase))
 
 
 def find_hum(image: np.ndarray, lattice: Lattice) -> tuple[Wave, ...]:
@@ -71,7 +75,10 @@ def find_hum(image: np.ndarray, lattice: Lattice) -> tuple[Wave, ...]:
     Notes
     -----
     One after the other, the strongest peak of the spectrum (Hann window) that lies away from all
-    reflections is refined and taken out, while it stands out of its surroundings.
+    reflections is refined and taken out, while it stands out of its surroundings. Hum is everywhere
+    in an image: a peak that a quarter of it lacks is another grain's. Nor are peaks of one length
+    hum, which another layer's are, nor those with the frequency of a reflection along lines, which
+    shifts of lines make.
 
     Examples
     --------
@@ -81,8 +88,7 @@ def find_hum(image: np.ndarray, lattice: Lattice) -> tuple[Wave, ...]:
     left = np.asarray(image, dtype=np.float64)
     left = left - left.mean()
     least = np.sqrt(2 * _LEAST * left.var())
-    windows = [np.hanning(n + 2)[1:-1] for n in left.shape]
-    windows = [window / window.sum() for window in windows]
+    windows = _windows(left.shape)
     allowed = _between_reflections(left.shape, lattice)
     found = []
     while len(found) < _MOST:
@@ -97,16 +103,75 @@ def find_hum(image: np.ndarray, lattice: Lattice) -> tuple[Wave, ...]:
         wave = _refined(left, start, windows)
         if wave.amplitude < least:
             break
+        moved = (np.array(wave.frequency) - start) * left.shape
+        if max(abs(moved)) > 1 or not _is_everywhere(left, wave):
+            down = abs(np.arange(len(power)) - row)
+            down = np.minimum(down, len(power) - down)
+            along = abs(np.arange(power.shape[1]) - column)
+            allowed &= np.maximum(down[:, None], along) > _FOOT
+            continue
         found.append(wave)
         left = left - wave.over(left.shape)
-    return tuple(found)
+    lengths = np.array([np.hypot(*wave.frequency) for wave in found])
+    return tuple(
+        wave
+        for wave, length in zip(found, lengths, strict=True)
+        if np.count_nonzero(abs(lengths - length) < _SAME * length) == 1
+    )
+
+
+def away_from_reflections(shape: tuple[int, int], lattice: Lattice) -> np.ndarray:
+    """Return how far each place of half the spectrum is from the nearest reflection.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the image.
+    lattice : Lattice
+        Its lattice.
+
+    Returns
+    -------
+    ndarray of shape (M, N // 2 + 1)
+        In units of the reciprocal lattice.
+    """
+    y, x = fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])
+    squared = 0.0
+    for down, along in lattice.vectors:
+        index = y * down + x * along
+        squared = squared + (index - np.rint(index)) ** 2
+    return np.sqrt(squared)
 
 
 def _between_reflections(shape: tuple[int, int], lattice: Lattice) -> np.ndarray:
-    """Places of half the spectrum that are away from all reflections."""
-    y, x = fft.fftfreq(shape[0]), fft.rfftfreq(shape[1])
-    indices = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1) @ lattice.vectors.T
-    return np.hypot(*np.moveaxis(indices - np.rint(indices), -1, 0)) > _AWAY
+    """Places of half the spectrum at which there may be hum."""
+    longest = np.hypot(*lattice.reciprocal.T).max()
+    foot = _FOOT / (min(shape) * longest)
+    allowed = away_from_reflections(shape, lattice) > max(_AWAY, foot)
+    reach = np.arange(-2, 3)
+    h, k = (part.ravel() for part in np.meshgrid(reach, reach, indexing="ij"))
+    down, along = (np.column_stack([h, k]) @ lattice.reciprocal).T
+    # In half the spectrum, each pair of opposites once.
+    for y, x in zip(down[along > 0], along[along > 0], strict=True):
+        rows = abs(fft.fftfreq(shape[0]) - y) < _SATELLITES
+        columns = abs(np.arange(allowed.shape[1]) - x * shape[1]) <= 1
+        allowed &= ~(rows[:, None] & columns)
+    return allowed
+
+
+def _is_everywhere(image: np.ndarray, wave: Wave) -> bool:
+    """Tell whether each quarter of an image holds a wave."""
+    quarters = (part for half in np.array_split(image, 2) for part in np.array_split(half, 2, 1))
+    return all(
+        abs(_amplitude(part, wave.frequency, _windows(part.shape))) > _EVEN * wave.amplitude
+        for part in quarters
+    )
+
+
+def _windows(shape: tuple[int, int]) -> list[np.ndarray]:
+    """Hann windows along rows and columns, each of unit sum."""
+    windows = [np.hanning(n + 2)[1:-1] for n in shape]
+    return [window / window.sum() for window in windows]
 
 
 def _block_medians(power: np.ndarray) -> np.ndarray:
@@ -120,22 +185,23 @@ def _block_medians(power: np.ndarray) -> np.ndarray:
 
 def _refined(image: np.ndarray, start: tuple[float, float], windows) -> Wave:
     """Find the frequency near the start at which the amplitude is largest."""
-    places = [np.arange(n) for n in image.shape]
-
-    def amplitude(frequency) -> complex:
-        y, x = (
-            w * np.exp(-2j * np.pi * k * n)
-            for w, k, n in zip(windows, frequency, places, strict=True)
-        )
-        return 2 * (y @ (image @ x))
-
     size = np.array(image.shape)
     best = minimize(
-        lambda bins: -abs(amplitude(start + bins / size)),
+        lambda bins: -abs(_amplitude(image, start + bins / size, windows)),
         np.zeros(2),
         method="Nelder-Mead",
         options={"initial_simplex": [[-0.3, -0.3], [0.3, 0], [0, 0.3]], "xatol": 1e-3},
     )
     frequency = start + best.x / size
-    found = amplitude(frequency)
+    found = _amplitude(image, frequency, windows)
     return Wave(tuple(map(float, frequency)), float(abs(found)), float(np.angle(found)))
+
+
+def _amplitude(image: np.ndarray, frequency, windows) -> complex:
+    """Complex amplitude of a wave under windows of unit sum."""
+    y, x = (
+        window * np.exp(-2j * np.pi * k * np.arange(len(window)))
+        for window, k in zip(windows, frequency, strict=True)
+    )
+    # Parts by themselves: the image need not be copied to complex numbers.
+    return 2 * complex(y @ (image @ x.real) + 1j * (y @ (image @ x.imag)))

@@ -36,7 +36,7 @@ class KeepBest(keras.callbacks.Callback):
     out : path-like, optional
         Folder for the best weights and the judgements.
     rival : Agreement, optional
-        See `fit_adapt`.
+        Of frames made in another way.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class KeepBest(keras.callbacks.Callback):
                 self.best = [file[f"w{i}"] for i in range(len(file.files) - 1)]
                 self.judgements = [_judgement(one) for one in json.loads(str(file["judgements"]))]
             self.judge.start = self.judgements[0]
+            self._decide()
             return
         self.best = parent.get_weights()
         self._judge(parent)
@@ -94,10 +95,15 @@ class KeepBest(keras.callbacks.Callback):
         if since < self.budget.seconds / self.recipe.judgements or self.model.stop_training:
             return
         self._judge(self.model)
+        self._decide()
+        self.model.stop_training |= self.stopped != "time"
+
+    def _decide(self) -> None:
+        """Set why to stop, if there is a reason."""
         if not any(one.safe for one in self.judgements[-2:]):
-            self.stopped, self.model.stop_training = "labels", True
+            self.stopped = "labels"
         elif self._is_hopeless():
-            self.stopped, self.model.stop_training = "rival", True
+            self.stopped = "rival"
 
     def _is_hopeless(self) -> bool:
         if self.rival is None or self.budget.used < _PATIENCE * self.budget.seconds:

@@ -13,7 +13,10 @@ MIN_CONFIDENCE = 0.25
 _REACH = 0.45  # of the spacing of lattice planes: beyond half of it shifts cannot be told
 _STEP = 0.25  # [px]
 _ROUNDS = 4
+_SHEARS = 3
 _NEIGHBOURS = (0.2, 1.0, 0.2)  # what the lines around count, in case of doubt
+# A line is shifted as those around it, or by up to this part of the reach otherwise.
+_AROUND, _FREE = 2.0, 0.6
 _FINEST = 4  # squared length of the finest reflections, in units of the innermost
 _SHARPER = 1.1  # times the power of the reflections, if it is not to be chance
 _LEAST = 1.0  # rms [px]: as large as the jitter that weights are trained with, and larger
@@ -37,7 +40,7 @@ def find_line_shifts(
     -------
     tuple of M floats, or None
         Towards larger columns [px], without drift (their mean and slope are zero). None if lines
-        are hardly shifted.
+        are hardly shifted, or by so much that it cannot be told: by half the spacing of planes.
 
     Raises
     ------
@@ -61,13 +64,20 @@ def find_line_shifts(
     spots = _spots(lattice)
     reach = _REACH * material.spacing / sampling
     ranked = normal_scores(image).astype(np.float64)
+    # A lattice that is measured in a swaying image is a little sheared: that is no shift.
+    for _ in range(_SHEARS):
+        spots[:, 0] -= spots[:, 1] * _slope(_Lines(ranked, spots).shifts(reach))
     middle = image.shape[1] // 2
     left, right = (
         _Lines(part, spots) for part in (ranked[:, :middle], ranked[:, middle : 2 * middle])
     )
     if min(right.gain(left.shifts(reach)), left.gain(right.shifts(reach))) < _SHARPER:
         return None
-    shifts = _without_drift(_Lines(ranked, spots).shifts(reach))
+    shifts = _Lines(ranked, spots).shifts(reach)
+    # Beyond the reach, shifts come back from the other side.
+    if max(abs(np.diff(ndimage.median_filter(shifts, 3)))) > reach:
+        return None
+    shifts = _without_drift(shifts)
     if np.sqrt(np.mean(shifts**2)) < _LEAST:
         return None
     # Hum, too, can be taken for shifts; to undo those would do harm to the lattice.
@@ -145,7 +155,12 @@ class _Lines:
             expected = np.einsum("mg,sg->msg", waves, trials) @ self.overlap.T
             likeness = np.einsum("msg,mg->ms", expected.conj(), self.amplitudes).real
             likeness /= np.linalg.norm(expected, axis=-1)
-            found = _peak(steps, ndimage.correlate1d(likeness, _NEIGHBOURS, axis=0))
+            rough = _peak(steps, ndimage.gaussian_filter1d(likeness, _AROUND, axis=0))
+            likeness = ndimage.correlate1d(likeness, _NEIGHBOURS, axis=0)
+            likeness[abs(steps - rough[:, None]) > _FREE * reach] = likeness.min()
+            found = _peak(steps, likeness)
+            # The origin is free: with it in the middle, shifts stay within the reach.
+            found -= np.median(found)
         return found
 
     def gain(self, shifts: np.ndarray) -> float:
@@ -167,6 +182,13 @@ def _peak(steps: np.ndarray, likeness: np.ndarray) -> np.ndarray:
     low, top, high = (likeness[rows, at + i] for i in (-1, 0, 1))
     bend = np.minimum(low - 2 * top + high, -1e-12)
     return steps[at] + _STEP * np.clip(0.5 * (low - high) / bend, -1, 1)
+
+
+def _slope(shifts: np.ndarray) -> float:
+    """Median slope of parts that are long against a period of the shifts, wraps not counted."""
+    length = max(len(shifts) // 4, 2)
+    smooth = ndimage.uniform_filter1d(shifts, length)
+    return float(np.median(smooth[length:] - smooth[:-length]) / length)
 
 
 def _without_drift(shifts: np.ndarray) -> np.ndarray:

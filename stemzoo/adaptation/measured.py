@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stemzoo.adaptation.line_shifts import find_line_shifts, straighten
+from stemzoo.adaptation.scan_errors import ScanErrors, all_scan_errors
 from stemzoo.io import Image, check_image
 from stemzoo.lattice import MIN_CONFIDENCE, find_lattice
 from stemzoo.preprocessing import resample
@@ -136,15 +136,16 @@ def _with_lattice(images, names, material: str, sampling: float) -> list[np.ndar
 def _missing(
     image: np.ndarray, crystal: Material, sampling: float, confidence: float = MIN_CONFIDENCE
 ) -> str | None:
-    """Why an image shows no lattice of a crystal, not even a swaying one; None if it does."""
+    """Why an image shows no lattice of a crystal, its scan's errors undone; None if it does."""
     try:
         find_lattice(image, crystal, sampling=sampling, min_confidence=confidence)
     except ValueError as error:
+        (errors,) = all_scan_errors([image], crystal, sampling)
+        if errors == ScanErrors():
+            return str(error)
+        mended = errors.undo(image)
         try:
-            shifts = find_line_shifts(image, crystal, sampling)
-        except ValueError:
-            return str(error)
-        if shifts is None:
-            return str(error)
-        return _missing(straighten(image, shifts), crystal, sampling, confidence)
+            find_lattice(mended, crystal, sampling=sampling, min_confidence=confidence)
+        except ValueError as still:
+            return str(still)
     return None

@@ -1,17 +1,14 @@
 """Make labelled frames that look like measured images."""
 
 import logging
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from stemzoo.adaptation.appearance import Appearance, find_appearance, like_measured
-from stemzoo.adaptation.fine_tuning import measured_domain
 from stemzoo.adaptation.held_out import Agreement, HeldOut, random_patches
-from stemzoo.adaptation.measured import measured_images
-from stemzoo.io import Image
+from stemzoo.adaptation.measured_domain import measured_domain
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate.dataset import LabelledImage, simulate_session, to_sampling
 from stemzoo.simulate.domain import domain_session
@@ -55,15 +52,15 @@ def training_frames(
     agreements : dict of str to Agreement
         Of each way that was possible.
     """
+    held = HeldOut.split(images, translator.patch_size)
     sources = {"translated": _translated(translator, images, seed)}
     judged = dict(sources)
-    appearances = _appearances(translator, images)
+    appearances = _appearances(translator, held.training)
     if appearances:
         sources["simulated"], judged["simulated"] = (
             _simulated(appearances, translator, n, seed, same_hum=same)
             for n, same in ((_FRAMES, False), (_COMPARED_FRAMES, True))
         )
-    held = HeldOut.split(images, translator.patch_size)
     agreements = {
         name: held.agreement(_patches(frames, translator.patch_size, seed))
         for name, frames in judged.items()
@@ -81,51 +78,27 @@ def training_frames(
     return [to_sampling(frame, sampling) for frame in frames], agreements
 
 
-def appearance_agreement(
-    translator,
-    experimental_images: Sequence[np.ndarray | Image],
-    *,
-    sampling: float | None = None,
-    rng: np.random.Generator | None = None,
-) -> Agreement | None:
+def appearance_agreement(translator, held: HeldOut, seed: int) -> Agreement | None:
     """Tell how near simulations come to images without a network, see `find_appearance`.
 
     Parameters
     ----------
     translator : CycleGANSTEM
         Of the images' material; gives its pixel size and patches.
-    experimental_images : sequence of ndarray of shape (M, N), or of Image
-        The new images.
-    sampling : float, optional
-        Pixel size of the images [Å/px], as in `renew_detector`.
-    rng : numpy.random.Generator, optional
-        Source of randomness; unpredictable where not given.
+    held : HeldOut
+        Of the images.
+    seed : int
+        Names the frames.
 
     Returns
     -------
     Agreement, or None
-        With held-out patches; None if no image shows its lattice well.
-
-    Raises
-    ------
-    ValueError
-        If the images cannot be used.
+        None if no image shows its lattice well.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # whoever uses the images next says it
-        images = measured_images(
-            experimental_images,
-            translator.material,
-            translator.sampling,
-            translator.patch_size,
-            own=sampling,
-        )
-    seed = int((rng or np.random.default_rng()).integers(2**31))
-    appearances = _appearances(translator, images)
+    appearances = _appearances(translator, held.training)
     if not appearances:
         return None
     frames = _simulated(appearances, translator, _COMPARED_FRAMES, seed, same_hum=True)
-    held = HeldOut.split(images, translator.patch_size)
     return held.agreement(_patches(frames, translator.patch_size, seed))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stemzoo.adaptation.hum import Wave, find_hum
-from stemzoo.adaptation.line_shifts import find_line_shifts, straighten
+from stemzoo.adaptation.line_shifts import MIN_CONFIDENCE, find_line_shifts, straighten
 from stemzoo.lattice import find_lattice
 from stemzoo.simulate.materials import Material
 
@@ -97,7 +97,8 @@ def find_scan_errors(image: np.ndarray, material: Material, sampling: float) -> 
     if shifts is not None:
         # Shifted lines give each reflection satellites, which would pass for hum.
         return ScanErrors(shifts)
-    return ScanErrors(hum=find_hum(image, find_lattice(image, material, sampling=sampling)))
+    lattice = find_lattice(image, material, sampling=sampling, min_confidence=MIN_CONFIDENCE)
+    return ScanErrors(hum=find_hum(image, lattice))
 
 
 def all_scan_errors(

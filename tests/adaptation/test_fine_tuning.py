@@ -178,29 +178,51 @@ def test_a_network_with_gradients_is_trained_and_judged(day_b, monkeypatch):
 # Another way to make frames
 
 
-@pytest.mark.parametrize(("misfit", "stopped"), [(0.1, "rival"), (0.5, "time")])
+@pytest.fixture
+def rival(monkeypatch):
+    """Frames of another way agree as they are told."""
+
+    def set_to(misfit):
+        found = None if misfit is None else Agreement(misfit, 10 * misfit, misfit)
+        monkeypatch.setattr(fine_tuning, "appearance_agreement", lambda *_: found)
+
+    return set_to
+
+
+@pytest.mark.parametrize(("misfit", "stopped"), [(0.1, "rival"), (2.0, "time"), (None, "time")])
 def test_where_another_way_is_clearly_nearer_after_half_of_the_time_the_rest_is_left(
-    adapt, clock, misfit, stopped
+    adapt, clock, rival, misfit, stopped
 ):
-    # Judgements fall to 0.4, no further.
-    rival = Agreement(misfit, misfit, misfit)
-    adapted, _ = adapt(lambda i: max(1 / (i + 1), 0.4), rival=rival)
+    rival(misfit)
+    adapted, _ = adapt(lambda i: max(1 / (i + 1), 0.4), for_detector=True)
     assert adapted.adaptation.stopped == stopped
     assert adapted.adaptation.helped
     # A judgement each eighth of the minute.
     assert clock.now == pytest.approx(35 if stopped == "rival" else 60, abs=9)
 
 
-def test_a_way_that_is_no_nearer_changes_nothing(adapt, clock):
-    adapted, script = adapt(rival=Agreement(0.2, 0.2, 0.2))
+def test_without_a_detector_nothing_is_compared_with(adapt, monkeypatch):
+    monkeypatch.setattr(fine_tuning, "appearance_agreement", pytest.fail)
+    adapted, script = adapt()
     assert adapted.adaptation.stopped == "time"
     assert_same(adapted.get_weights(), script.weights[-1])
 
 
-def test_simulations_that_are_nearer_than_any_translation_are_named(adapt):
-    rival = Agreement(0.1, 0.1, 0.1)
+def test_simulations_that_are_nearer_than_any_translation_are_named(adapt, rival):
+    rival(0.1)
     with pytest.warns(UserWarning, match=r"did not help \(filtered simulations are nearer\)"):
-        adapt(lambda i: 1.0 + i, rival=rival)
+        adapt(lambda i: 1.0 + i, for_detector=True)
+
+
+def test_a_run_that_was_ended_is_not_gone_on_with(adapt, clock, rival, tmp_path):
+    rival(0.1)
+    first, _ = adapt(lambda i: max(1 / (i + 1), 0.4), for_detector=True, out=tmp_path)
+    spent = clock.now
+    again, script = adapt(for_detector=True, out=tmp_path)
+    assert script.calls == 0
+    assert clock.now == spent
+    assert again.adaptation.stopped == "rival"
+    assert_same(first.get_weights(), again.get_weights())
 
 
 # Copies

@@ -91,3 +91,12 @@ def test_misfit_is_the_mean_of_both_parts():
 def test_a_start_that_agrees_perfectly_is_beaten_by_nothing():
     perfect = Agreement(0.0, 0.0, 0.0)
     assert Agreement(0.1, 0.1, 0.0).misfit(perfect) > 1
+
+
+def test_two_cannot_beat_each_other():
+    first, second = Agreement(0.1, 20.0, 0.0), Agreement(0.4, 4.0, 0.0)
+    assert first.is_beaten_by(second) + second.is_beaten_by(first) < 2
+    assert Agreement(0.4, 20.0, 0.0).is_beaten_by(first)
+    assert not first.is_beaten_by(Agreement(0.4, 20.0, 0.0))
+    # Kernel distances as small as chance are alike.
+    assert not Agreement(0.1, 1.5, 0.0).is_beaten_by(Agreement(0.1, 0.01, 0.0))

@@ -51,6 +51,33 @@ def test_single_lines_that_jump_are_measured(frames):
     assert 2.5 < found[::4].mean() - found[2::4].mean() < 4.2
 
 
+@pytest.mark.parametrize("amplitude", [0.4, 0.5, 0.6])
+def test_shifts_that_are_too_large_to_be_told_are_not_made_up(frames, amplitude):
+    true = sway(384, amplitude * WSE2.spacing / SAMPLING)
+    found = find_line_shifts_or_none(shifted(frames["wse2-dayA"], true))
+    assert found is None or np.std(np.array(found) - true) < 1.5
+
+
+def test_a_strongly_curved_drift_is_not_made_jumps_of(frames):
+    true = 20 * np.linspace(-1, 1, 384) ** 2
+    found = find_line_shifts_or_none(shifted(frames["wse2-dayA"], true))
+    assert found is None or abs(np.diff(found)).max() < 5
+
+
+def find_line_shifts_or_none(image):
+    try:
+        return find_line_shifts(image, WSE2, SAMPLING)
+    except ValueError:  # no lattice is found any more
+        return None
+
+
+def test_frames_need_not_be_square(frames):
+    true = sway(300)
+    image = shifted(frames["wse2-dayA"][:300, :220], true).astype(np.float32)
+    found = np.array(find_line_shifts(image, WSE2, SAMPLING))
+    assert np.std(found - true) < 0.8
+
+
 def test_a_drift_is_not_a_shift(frames):
     """The lattice is sheared by it, and stays one."""
     drifting = shifted(frames["wse2-dayA"], 0.03 * np.arange(384))

@@ -6,6 +6,7 @@ import pytest
 import stemzoo
 from stemzoo.adaptation import realistic_frames, renewal
 from stemzoo.adaptation.detections import EstimatedScore
+from stemzoo.adaptation.held_out import HeldOut
 from stemzoo.adaptation.realistic_frames import appearance_agreement, training_frames
 from stemzoo.adaptation.renewal import renew_detector
 from stemzoo.simulate import find_session, simulate_session
@@ -220,7 +221,7 @@ def test_a_detector_is_trained_in_the_time_it_is_given(small, images, make_model
 
 
 def test_how_near_simulations_come_without_a_network_is_told_beforehand(small, images):
-    found = appearance_agreement(Translator(), images, rng=np.random.default_rng(0))
+    found = appearance_agreement(Translator(), HeldOut.split(images, 32), 0)
     # Frames of day A among themselves: 0.07 to 0.1.
     assert found.spectrum_rms < 0.2
     # This translator leaves simulations as they are, clean.
@@ -234,7 +235,7 @@ def test_without_a_lattice_there_is_no_way_without_a_network(small, images, monk
         raise ValueError("too few reflections")
 
     monkeypatch.setattr(realistic_frames, "find_appearance", refuse)
-    assert appearance_agreement(Translator(), images) is None
+    assert appearance_agreement(Translator(), HeldOut.split(images, 32), 0) is None
     frames, agreements = training_frames(Translator(), images, 0.2074, seed=1)
     assert set(agreements) == {"translated"}
     assert len(frames) == 3

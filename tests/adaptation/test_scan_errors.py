@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 from test_line_shifts import SAMPLING, WSE2, shifted, sway
 
+from stemzoo.adaptation.detections import column_evidence
 from stemzoo.adaptation.hum import Wave
+from stemzoo.adaptation.measured import measured_images
+from stemzoo.adaptation.measured_domain import measured_domain
 from stemzoo.adaptation.scan_errors import ScanErrors, all_scan_errors, find_scan_errors
 from stemzoo.simulate import find_session, simulate_session
 
@@ -43,4 +46,32 @@ def test_points_move_between_lines():
 
 def test_images_without_a_lattice_have_no_errors_to_undo(image):
     noise = np.random.default_rng(0).normal(size=(256, 256))
-    assert all_scan_errors([noise, image], WSE2, SAMPLING) == [ScanErrors(), ScanErrors()]
+    found = all_scan_errors([noise, shifted(image, sway(384))], WSE2, SAMPLING)
+    assert found[0] == ScanErrors()
+    assert np.std(found[1].line_shifts) > 2
+
+
+def test_simulations_sway_as_the_images_do(image):
+    domain, _ = measured_domain([image, shifted(image, sway(384))], "wse2", SAMPLING)
+    straight, swaying = domain.line_shifts
+    assert set(straight) == {0.0}
+    assert np.std(swaying) > 2
+    assert measured_domain([image], "wse2", SAMPLING)[0].line_shifts == ()
+
+
+def test_columns_are_judged_without_hum(image):
+    bad = image + Wave((0.37, 0.076), 3 * image.std(), 1.0).over(image.shape)
+    for one in column_evidence([image, bad], WSE2, "se_vacancy", SAMPLING):
+        assert one.separation > 6
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda image: shifted(image, sway(384, amplitude=4.5)),
+        lambda image: image + Wave((0.37, 0.076), 3 * image.std(), 1.0).over(image.shape),
+    ],
+)
+def test_images_with_errors_of_the_scan_can_be_adapted_to(image, spoil):
+    (kept,) = measured_images([spoil(image)], "wse2", SAMPLING, 128)
+    assert kept.shape == image.shape
