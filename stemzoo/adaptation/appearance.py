@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 from scipy import fft, ndimage
 
-from stemzoo.adaptation.hum import away_from_reflections
+from stemzoo.adaptation.reflections import away_from_reflections, half_plane_reflections
 from stemzoo.adaptation.scan_errors import ScanErrors, find_scan_errors
 from stemzoo.lattice import Lattice, find_lattice, windowed_power
 from stemzoo.preprocessing import rescale
@@ -166,7 +166,8 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     own = find_lattice(clean, material, sampling=sampling)
     power, ideal = _mean_power(scaled), _mean_power(rescale(clean))
     noise = _between(power, lattice)
-    spots = _spots(lattice)
+    spots = half_plane_reflections(lattice, _FINEST)
+    spots = spots[(abs(spots) < 0.5 - _SPOT / _TILE).all(axis=1)]
     strength = np.array([_at(power - noise, spot) for spot in spots])
     floor = np.array([_at(noise, spot) for spot in spots])
     expected = np.array([_at(ideal, _nearest(spot, own)) for spot in spots])
@@ -250,18 +251,6 @@ def _mean_power(image: np.ndarray) -> np.ndarray:
     # Powers of tiles in units of the whole image's variance.
     powers = [windowed_power(tile, (_TILE, _TILE)) * tile.var() for tile in tiles]
     return np.mean(powers, axis=0)
-
-
-def _spots(lattice: Lattice) -> np.ndarray:
-    """Frequencies of the reflections of half the plane, (row, column) each [1/px]."""
-    reach = np.arange(-3, 4)
-    indices = np.stack(np.meshgrid(reach, reach, indexing="ij"), axis=-1).reshape(-1, 2)
-    h, k = indices.T
-    norm = h**2 + k**2 + (h * k if lattice.symmetry == 6 else 0)
-    # Of a pair of opposites, one.
-    chosen = (norm > 0) & (norm <= _FINEST) & ((h > 0) | ((h == 0) & (k > 0)))
-    spots = indices[chosen] @ lattice.reciprocal
-    return spots[(abs(spots) < 0.5 - _SPOT / _TILE).all(axis=1)]
 
 
 def _nearest(spot: np.ndarray, lattice: Lattice) -> np.ndarray:

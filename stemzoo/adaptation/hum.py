@@ -6,6 +6,7 @@ import numpy as np
 from scipy import fft, ndimage
 from scipy.optimize import minimize
 
+from stemzoo.adaptation.reflections import away_from_reflections
 from stemzoo.lattice import Lattice
 
 _MOST = 6  # waves
@@ -118,29 +119,6 @@ def find_hum(image: np.ndarray, lattice: Lattice) -> tuple[Wave, ...]:
         for wave, length in zip(found, lengths, strict=True)
         if np.count_nonzero(abs(lengths - length) < _SAME * length) == 1
     )
-
-
-def away_from_reflections(shape: tuple[int, int], lattice: Lattice) -> np.ndarray:
-    """Return how far each place of half the spectrum is from the nearest reflection.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Of the image.
-    lattice : Lattice
-        Its lattice.
-
-    Returns
-    -------
-    ndarray of shape (M, N // 2 + 1)
-        In units of the reciprocal lattice.
-    """
-    y, x = fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])
-    squared = 0.0
-    for down, along in lattice.vectors:
-        index = y * down + x * along
-        squared = squared + (index - np.rint(index)) ** 2
-    return np.sqrt(squared)
 
 
 def _between_reflections(shape: tuple[int, int], lattice: Lattice) -> np.ndarray:

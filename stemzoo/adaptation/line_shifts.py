@@ -3,7 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
-from stemzoo.lattice import Lattice, find_lattice
+from stemzoo.adaptation.reflections import half_plane_reflections
+from stemzoo.lattice import find_lattice
 from stemzoo.preprocessing import normal_scores
 from stemzoo.simulate.materials import Material
 
@@ -61,7 +62,8 @@ def find_line_shifts(
     >>> shifts = find_line_shifts(image, find_material("wse2"), 0.2074)  # doctest: +SKIP
     """
     lattice = find_lattice(image, material, sampling=sampling, min_confidence=MIN_CONFIDENCE)
-    spots = _spots(lattice)
+    spots = half_plane_reflections(lattice, _FINEST)
+    spots = spots[(abs(spots) < 0.5).all(axis=1)]
     reach = _REACH * material.spacing / sampling
     ranked = normal_scores(image).astype(np.float64)
     # A lattice that is measured in a swaying image is a little sheared: that is no shift.
@@ -111,15 +113,6 @@ def straighten(image: np.ndarray, shifts) -> np.ndarray:
     return ndimage.map_coordinates(
         np.asarray(image, np.float64), [rows, columns], order=3, mode="nearest"
     )
-
-
-def _spots(lattice: Lattice) -> np.ndarray:
-    """Frequencies of the inner reflections of half the plane, (row, column) each [1/px]."""
-    h, k = (part.ravel() for part in np.meshgrid(range(-2, 3), range(-2, 3), indexing="ij"))
-    norm = h**2 + k**2 + (h * k if lattice.symmetry == 6 else 0)
-    chosen = ((h > 0) | ((h == 0) & (k > 0))) & (norm <= _FINEST)
-    spots = np.column_stack([h, k])[chosen] @ lattice.reciprocal
-    return spots[(abs(spots) < 0.5).all(axis=1)]
 
 
 class _Lines:

@@ -1,0 +1,53 @@
+"""Where the reflections of a lattice are in the spectrum of an image."""
+
+import numpy as np
+from scipy import fft
+
+from stemzoo.lattice import Lattice
+
+
+def half_plane_reflections(lattice: Lattice, finest: int) -> np.ndarray:
+    """Return the frequencies of reflections, of a pair of opposites one.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        Its lattice.
+    finest : int
+        Squared length of the finest, in units of the innermost.
+
+    Returns
+    -------
+    ndarray of shape (G, 2)
+        Along rows and columns of the array [1/px]; they may lie beyond what pixels can show.
+    """
+    # The largest index is that of a hexagonal lattice.
+    reach = int(np.sqrt(4 * finest / 3))
+    indices = np.indices((2 * reach + 1,) * 2).reshape(2, -1).T - reach
+    h, k = indices.T
+    norm = h**2 + k**2 + (h * k if lattice.symmetry == 6 else 0)
+    chosen = (norm > 0) & (norm <= finest) & ((h > 0) | ((h == 0) & (k > 0)))
+    return indices[chosen] @ lattice.reciprocal
+
+
+def away_from_reflections(shape: tuple[int, int], lattice: Lattice) -> np.ndarray:
+    """Return how far each place of half the spectrum is from the nearest reflection.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the image.
+    lattice : Lattice
+        Its lattice.
+
+    Returns
+    -------
+    ndarray of shape (M, N // 2 + 1)
+        In units of the reciprocal lattice.
+    """
+    y, x = fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])
+    squared = 0.0
+    for down, along in lattice.vectors:
+        index = y * down + x * along
+        squared = squared + (index - np.rint(index)) ** 2
+    return np.sqrt(squared)
