@@ -124,7 +124,9 @@ def train_cyclegan(
     patch: Annotated[int | None, typer.Option(min=32, help="Edge of a patch (px).")] = None,
     filters: Annotated[int | None, typer.Option(min=1)] = None,
     depth: Annotated[int | None, typer.Option(min=1)] = None,
-    fft: Annotated[bool, typer.Option(help="Use Fourier-space discriminators.")] = True,
+    fft: Annotated[
+        bool | None, typer.Option("--fft/--no-fft", help="Use Fourier-space discriminators.")
+    ] = None,
     rotations: Annotated[
         bool | None, typer.Option(help="Rotate patches by 90°, which turns streaks, too.")
     ] = None,
@@ -162,7 +164,7 @@ def train_cyclegan(
     from stemzoo.hub import save
     from stemzoo.progress import TrainingProgress
     from stemzoo.simulate.domain import find_rotation, simulate_domain
-    from stemzoo.training.recipe import recipe_of_size
+    from stemzoo.training.recipe import recipe_from, recipe_of_size
 
     changes = {
         "epochs": epochs,
@@ -172,9 +174,13 @@ def train_cyclegan(
         "filters": filters,
         "depth": depth,
         "rotations": rotations,
+        "fft_discriminators": fft,
+        "seed": seed,
     }
     given = {key: value for key, value in changes.items() if value is not None}
-    recipe = recipe_of_size(size, fft_discriminators=fft, seed=seed, **given)
+    recipe = recipe_of_size(size, **given)
+    if parent is not None:
+        recipe = recipe_from(parent.get_config(), size, **given)
     conditions = {"material": images.material, "sampling": images.sampling}
     conditions["rotation"] = find_rotation(images.images, **conditions)
     frames = simulate_domain(images.images, **conditions, n=simulated, seed=seed)
@@ -184,7 +190,7 @@ def train_cyclegan(
         recipe,
         **conditions,
         session=session,
-        model=parent and parent.successor(**conditions, session=session),
+        model=parent and parent.successor(**conditions, session=session, patch_size=recipe.patch),
         out=out,
         samples_every=samples,
         callbacks=[TrainingProgress(typer.echo)] if is_chief(devices) else [],

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from scipy import ndimage
 
 from stemzoo.advice import Comparison, compare
 from stemzoo.io import Image, check_image
@@ -11,6 +12,8 @@ from stemzoo.preprocessing import resample, rescale
 DIRECTIONS = {"sim-to-exp": "sim_to_exp", "exp-to-sim": "exp_to_sim"}
 # Tiles that a network sees at once.
 _BATCH = 16
+# Width over which the brightness of a tile is told, part of the tile.
+_BRIGHTNESS = 0.1
 
 
 def translate(
@@ -24,8 +27,9 @@ def translate(
 ) -> np.ndarray:
     """Make a simulation look like the session's images, or the reverse.
 
-    The image is cut into tiles of the size that the networks were trained on, which overlap by half
-    and are blended with a smooth window, so that no seam shows.
+    The image is cut into overlapping tiles of the size that the networks were trained on, which are
+    joined so that no seam shows: blended where noise is taken away, and faded into each other over
+    two pixels, with their brightness blended, where the noise of a session is made.
 
     Parameters
     ----------
@@ -91,12 +95,16 @@ def translate_quietly(
     if rng is not None and direction == "sim-to-exp":
         values = values + rng.normal(0, noise, values.shape).astype(np.float32)
     generator = getattr(model, DIRECTIONS[direction])
-    result = translate_tiled(generator, values, model.patch_size)
+    tiled = texture_tiled if direction == "sim-to-exp" else translate_tiled
+    result = np.clip(tiled(generator, values, model.patch_size), -1, 1)
     return _back(result, image.shape, sampling, model.sampling)
 
 
 def translate_tiled(generator, image: np.ndarray, tile: int) -> np.ndarray:
     """Apply a generator to overlapping tiles and blend them.
+
+    The middles of the tiles count most and what differs between tiles is averaged: right for
+    denoising.
 
     Parameters
     ----------
@@ -112,27 +120,73 @@ def translate_tiled(generator, image: np.ndarray, tile: int) -> np.ndarray:
     ndarray of float32, shape (M, N)
     """
     half = tile // 2
-    # Half a tile of mirrored margin, so that every pixel lies in the middle part of some tile.
-    size = [-(-(n + half) // half) * half + half for n in image.shape]
-    fill = [(half, total - half - n) for n, total in zip(image.shape, size, strict=True)]
+    return _assemble(generator, image, tile, overlap=half, fade=half)
+
+
+def texture_tiled(generator, image: np.ndarray, tile: int) -> np.ndarray:
+    """Apply a generator that makes noise to tiles, and keep this noise as it is.
+
+    A mean of tiles has less noise than each of them, and a generator was trained for whole tiles
+    to look measured, edges and all. So nearly whole tiles are set side by side and faded into
+    each other over 2 px. Tiles differ in brightness, which would show: each is first brought to
+    that of the blended tiles (`translate_tiled`) at low frequencies. The idea of joining
+    different frequencies over different widths is from Burt and Adelson, ACM Trans. Graph. 2, 217
+    (1983).
+
+    Parameters
+    ----------
+    generator : object
+        Has `predict_on_batch`, from (B, tile, tile, 1) to the same shape.
+    image : ndarray of shape (M, N)
+        Image in [-1, 1], any size; mirrored at its edges.
+    tile : int
+        Edge of a tile [px], even.
+
+    Returns
+    -------
+    ndarray of float32, shape (M, N)
+    """
+    blended = translate_tiled(generator, image, tile)
+    return _assemble(generator, image, tile, overlap=3 * tile // 32 * 2, fade=2, like=blended)
+
+
+def _assemble(
+    generator, image: np.ndarray, tile: int, *, overlap: int, fade: int, like=None
+) -> np.ndarray:
+    """Set tiles side by side that fade into each other in the middle of their overlap."""
+    # So much is mirrored around the image that the first tile's window has risen where it begins.
+    step, edge = tile - overlap, (overlap + fade) // 2
+    counts = [-(-(n + fade) // step) for n in image.shape]
+    fill = [(edge, c * step + overlap - edge - n) for c, n in zip(counts, image.shape, strict=True)]
     padded = np.pad(image, fill, mode="symmetric")
-    ramp = np.sin(np.pi * (np.arange(tile) + 0.5) / tile) ** 2  # adds up to 1 at half overlap
-    window = np.outer(ramp, ramp).astype(np.float32)
+    like = None if like is None else np.pad(like, fill, mode="symmetric")
+    window = _window(tile, overlap // 2, fade)
     result = np.zeros_like(padded, dtype=np.float32)
-    corners = [
-        (top, left)
-        for top in range(0, size[0] - tile + 1, half)
-        for left in range(0, size[1] - tile + 1, half)
-    ]
+    for (top, left), output in _outputs(generator, padded, tile, step, counts):
+        place = slice(top, top + tile), slice(left, left + tile)
+        if like is not None:
+            output = output + ndimage.gaussian_filter(like[place] - output, _BRIGHTNESS * tile)
+        result[place] += window * output
+    return result[edge : edge + image.shape[0], edge : edge + image.shape[1]]
+
+
+def _window(tile: int, margin: int, fade: int) -> np.ndarray:
+    """Weights that rise over `fade` pixels around `margin` and fall likewise: they add up to 1."""
+    rise = np.clip((np.arange(tile) + 0.5 - margin) / fade + 0.5, 0, 1)
+    ramp = np.sin(np.pi / 2 * rise) ** 2
+    ramp *= ramp[::-1]
+    return np.outer(ramp, ramp).astype(np.float32)
+
+
+def _outputs(generator, padded: np.ndarray, tile: int, step: int, counts):
+    """Yield each tile's corner and what the generator makes of the tile."""
+    corners = [(row * step, column * step) for row, column in np.ndindex(*counts)]
     for first in range(0, len(corners), _BATCH):
         chosen = corners[first : first + _BATCH]
         batch = np.stack([padded[t : t + tile, c : c + tile] for t, c in chosen])[..., None]
         # One shape for all calls: the last batch is filled up, its extra results are dropped.
         batch = np.concatenate([batch, np.repeat(batch[:1], _BATCH - len(chosen), axis=0)])
-        outputs = generator.predict_on_batch(batch)[: len(chosen), ..., 0]
-        for (top, left), output in zip(chosen, outputs, strict=True):
-            result[top : top + tile, left : left + tile] += window * output
-    return result[half : half + image.shape[0], half : half + image.shape[1]]
+        yield from zip(chosen, generator.predict_on_batch(batch)[..., 0], strict=False)
 
 
 def _back(values: np.ndarray, shape, sampling: float, model_sampling: float) -> np.ndarray:

@@ -38,6 +38,15 @@ def test_a_cyclegan_is_trained_and_translates(run, measured, frames):  # noqa: F
     )
     assert (again.code, again.err) == (0, "")
     assert stemzoo.load("./next").session == "dayY"
+    larger = run(
+        *("train", "cyclegan", "--experimental", "day_*.tif", "--material", "wse2"),
+        *("--from", "./gan", "--out", "larger", "--simulated", 1, "--epochs", 1, "--steps", 1),
+        *("--batch", 1, "--patch", 64),
+    )
+    assert (larger.code, larger.err) == (0, "")
+    recipe = json.loads(Path("larger/recipe.json").read_text())
+    assert (recipe["filters"], recipe["depth"], recipe["patch"]) == (2, 2, 64)
+    assert stemzoo.load("./larger").patch_size == 64
     facts = json.loads(Path("next/provenance.json").read_text())
     assert facts["parent"]["sha256"] == model.provenance.sha256
     for direction in ("sim-to-exp", "exp-to-sim"):
@@ -149,6 +158,21 @@ def test_weights_of_the_wrong_kind_are_one_line(run, measured, tiny_folder):  # 
     done = run("train", "fcn", "--from", "./gan", "--session", "wse2-dayA", "--out", "next")
     (line,) = done.err.splitlines()
     assert "'stemzoo train fcn --from' needs weights of a DefectFCN" in line
+    assert not Path("next").exists()
+
+
+def test_other_networks_than_those_to_start_from_are_one_line(run, measured):  # noqa: F811
+    gan = stemzoo.CycleGANSTEM(
+        filters=2, depth=2, discriminator_filters=2, patch_size=32, material="wse2"
+    )
+    stemzoo.save(gan, "gan")
+    done = run(
+        *("train", "cyclegan", "--experimental", "day_*.tif", "--material", "wse2"),
+        *("--from", "./gan", "--out", "next", "--simulated", 1, "--filters", 4),
+    )
+    assert done.code == 2
+    (line,) = done.err.splitlines()
+    assert "filters is 2. Received: 4" in line
     assert not Path("next").exists()
 
 

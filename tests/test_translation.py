@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
+from stemzoo.hub import load
 from stemzoo.models import CycleGANSTEM
-from stemzoo.translation import translate, translate_tiled
+from stemzoo.simulate import simulate_session
+from stemzoo.simulate.domain import domain_session
+from stemzoo.translation import texture_tiled, translate, translate_tiled
 
 
 class Local:
@@ -31,23 +35,28 @@ def noise(*shape):
     return np.random.default_rng(0).normal(0, 0.3, shape).clip(-1, 1).astype(np.float32)
 
 
+@pytest.mark.parametrize("tiled", [translate_tiled, texture_tiled])
 @pytest.mark.parametrize("shape", [(64, 64), (65, 130), (100, 71), (32, 33)])
-def test_blended_tiles_of_a_local_generator_are_one_pass(shape):
+def test_tiles_of_a_local_generator_are_one_pass(tiled, shape):
     # The weights of the overlapping windows add up to 1 everywhere.
     image = noise(*shape)
-    np.testing.assert_allclose(translate_tiled(Local(), image, 32), np.tanh(image), atol=1e-6)
+    np.testing.assert_allclose(tiled(Local(), image, 32), np.tanh(image), atol=1e-6)
 
 
-def test_no_seam_shows():
+@pytest.mark.parametrize(
+    # Tiles start every 16, or every 32 - 6 pixels; windows cross in the middle of the overlap.
+    ("tiled", "borders"),
+    [(translate_tiled, np.arange(15, 255, 16)), (texture_tiled, np.arange(25, 255, 26))],
+)
+def test_no_seam_shows(tiled, borders):
     image = np.full((256, 256), 0.1, np.float32) + 0.05 * noise(256, 256)
-    result = translate_tiled(Positional(), image, 32)
+    result = tiled(Positional(), image, 32)
     steps = np.abs(np.diff(result, axis=1)).mean(0)
-    borders = np.arange(15, 255, 16)  # tiles start every 16 pixels
     inside = np.setdiff1d(np.arange(255), borders)
     assert steps[borders].mean() == pytest.approx(steps[inside].mean(), rel=0.05)
 
 
-def test_no_seam_of_a_real_generator_shows():
+def test_no_seam_of_an_untrained_generator_shows():
     generator = CycleGANSTEM(filters=4, depth=3, discriminator_filters=4, patch_size=64).sim_to_exp
     result = translate_tiled(generator, noise(512, 512), 64)
     steps = np.abs(np.diff(result, axis=0)).mean(1)
@@ -55,6 +64,49 @@ def test_no_seam_of_a_real_generator_shows():
     # An untrained generator of depth 3 has a texture of its own with a period of 8 pixels.
     inside = np.setdiff1d(np.arange(7, 511, 8), borders)
     assert steps[borders].mean() == pytest.approx(steps[inside].mean(), rel=0.05)
+
+
+def test_no_seam_of_trained_weights_shows():
+    model = load("cyclegan-wse2-dayB")
+    session = domain_session(model.material, model.sampling, model.rotation)
+    [clean] = simulate_session(session, 1, (1024, 1024), seed=3)
+    result = translate(clean.image, model, rng=np.random.default_rng(1))
+    borders = np.arange(model.patch_size - 24, 1023, model.patch_size - 24) - 1
+    inside = np.setdiff1d(np.arange(1023), borders)
+    for axis in (0, 1):
+        steps = np.abs(np.diff(result, axis=axis)).mean(1 - axis)
+        assert steps[borders].mean() == pytest.approx(steps[inside].mean(), rel=0.05)
+
+
+class Noisy:
+    """A generator that makes white noise, with a brightness of its own for each tile."""
+
+    def __init__(self):
+        self.rng = np.random.default_rng(3)
+
+    def predict_on_batch(self, batch):
+        brightness = self.rng.normal(0, 0.2, (len(batch), 1, 1, 1))
+        return (self.rng.normal(0, 0.1, batch.shape) + brightness).astype(np.float32)
+
+
+def test_noise_of_a_generator_keeps_its_strength_and_blending_weakens_it():
+    def noise_of(image):
+        return (image - ndimage.gaussian_filter(image, 6)).std()
+
+    image = np.zeros((384, 384), np.float32)
+    assert noise_of(texture_tiled(Noisy(), image, 64)) == pytest.approx(0.1, rel=0.02)
+    # A mean with weights sin² of both axes has (3 / 4)² of the variance.
+    assert noise_of(translate_tiled(Noisy(), image, 64)) == pytest.approx(0.075, rel=0.05)
+
+
+def test_brightness_of_tiles_shows_no_patchwork():
+    result = texture_tiled(Noisy(), np.zeros((416, 416), np.float32), 64)
+    smooth = ndimage.uniform_filter(result, (52, 4))
+    borders = np.arange(52, 364, 52)
+    # Means over 4 columns of 52 pixels on both sides of a border: their noise is 0.1 / sqrt(208),
+    # the tiles differ by 0.2 * sqrt(2) themselves.
+    steps = (smooth[26::52, borders + 3] - smooth[26::52, borders - 3])[:7]
+    assert steps.std() < 0.06
 
 
 @pytest.mark.parametrize("sampling", [0.1, 0.2, 0.23, 0.31])

@@ -48,6 +48,15 @@ class CycleGANRecipe:
     seed: int = 0
 
 
+# What a model that was built before decides, not the recipe of a further training.
+_BUILT = (
+    "filters",
+    "depth",
+    "discriminator_filters",
+    "fft_discriminators",
+    "bottleneck_norm",
+    "dropout",
+)
 # Sizes of the paper: 256² patches, batches of 42, 5e5 patches in all over 297 epochs.
 _PAPER = {
     "epochs": 297,
@@ -87,3 +96,33 @@ def recipe_of_size(size: str, **changes) -> CycleGANRecipe:
     if size not in sizes:
         raise ValueError(f"size is {' or '.join(sizes)}. Received: {size!r}")
     return CycleGANRecipe(**{**sizes[size], **changes})
+
+
+def recipe_from(config: dict, size: str, **changes) -> CycleGANRecipe:
+    """Return the recipe for training a model on.
+
+    Parameters
+    ----------
+    config : dict
+        Configuration of the model, see `CycleGANSTEM`: its networks stay as they are, and its
+        patches have the same size if nothing else is said.
+    size, **changes
+        As for `recipe_of_size`.
+
+    Returns
+    -------
+    CycleGANRecipe
+
+    Raises
+    ------
+    ValueError
+        If a change would need other networks.
+    """
+    built = {key: config[key] for key in _BUILT}
+    for key in changes.keys() & built.keys():
+        if changes[key] != built[key]:
+            raise ValueError(
+                f"weights to start from keep their networks: {key} is {built[key]}. Received: "
+                f"{changes[key]}. Leave it out, or train from scratch."
+            )
+    return recipe_of_size(size, **{"patch": config["patch_size"], **changes, **built})
