@@ -8,12 +8,13 @@ from scipy.spatial import cKDTree
 from scipy.special import expit
 
 from stemzoo.adaptation.scan_errors import find_scan_errors
-from stemzoo.columns import column_contrast, column_intensities, lattice_sites
+from stemzoo.columns import column_contrast, column_intensities
 from stemzoo.inference import find_defects
 from stemzoo.io import Image
 from stemzoo.preprocessing import normal_scores
 from stemzoo.simulate.defects import find_defect
 from stemzoo.simulate.materials import Material
+from stemzoo.sites import lattice_sites
 
 _ON_SITE = 0.8  # [Å]: how far a detection may lie from its column
 _BORDER = 5.0  # [Å]: columns nearer to an edge are not judged

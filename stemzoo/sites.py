@@ -1,0 +1,262 @@
+"""Ideal sites of the atom columns of a crystal in an image.
+
+They come from the local phases of the lattice's spots; no network is involved.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from stemzoo.lattice import Lattice, find_lattice
+from stemzoo.simulate.materials import Material, atomic_number
+
+# Places of high symmetry in the primitive cell, equivalent ones together.
+_PLACES = {
+    6: (((0, 0),), ((1 / 3, 2 / 3),), ((2 / 3, 1 / 3),)),
+    4: (((0, 0),), ((1 / 2, 1 / 2),), ((1 / 2, 0), (0, 1 / 2))),
+}
+# Innermost spots whose phases are equal at those places.
+_SPOTS = {6: ((1, 0), (0, -1), (-1, 1)), 4: ((1, 0), (0, 1))}
+# Standard deviation of the window in which phases are averaged, in lattice constants: a vacancy
+# hardly moves them, and a distortion over some four cells is followed.
+_WINDOW = 1.5
+# Where the spots are weaker than this part of their median there is no crystal.
+_FAINT = 0.3
+
+
+@dataclass(frozen=True, eq=False)
+class LatticeSites:
+    """Ideal sites of a crystal in an image.
+
+    Parameters
+    ----------
+    positions : ndarray of shape (K, 2)
+        Row and column of each projected column of atoms, complete or not [px].
+    kinds : ndarray of str, shape (K,)
+        Symbol of the heaviest element of each column, for instance ``"Se"``.
+    lattice : Lattice
+        The lattice of the whole image.
+    """
+
+    positions: np.ndarray
+    kinds: np.ndarray
+    lattice: Lattice
+
+
+def lattice_sites(
+    image: np.ndarray,
+    material: Material,
+    *,
+    lattice: Lattice | None = None,
+    sampling: float | None = None,
+) -> LatticeSites:
+    """Find the ideal sites of all columns of a crystal.
+
+    The phases of the innermost spots in a window around each place say where the lattice lies
+    there, so that drift and other slow distortions are followed. Which sublattice is which is told
+    by brightness: columns that scatter more are brighter.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        An image of one crystal; parts of it without a lattice get no sites.
+    material : Material
+        The crystal.
+    lattice : Lattice, optional
+        From `find_lattice`, which is called where it is not given.
+    sampling : float, optional
+        Expected pixel size [Å/px], for `find_lattice`.
+
+    Returns
+    -------
+    LatticeSites
+
+    Raises
+    ------
+    ValueError
+        If no lattice is found, or the given one is not of this material's symmetry.
+
+    References
+    ----------
+    Local phases of spots: M. J. Hÿtch, E. Snoeck, R. Kilaas, Ultramicroscopy 74, 131 (1998).
+
+    Examples
+    --------
+    >>> sites = lattice_sites(image, find_material("wse2"))  # doctest: +SKIP
+    >>> selenium = sites.positions[sites.kinds == "Se"]  # doctest: +SKIP
+    """
+    values = checked_image(image)
+    if lattice is None:
+        lattice = find_lattice(values, material, sampling=sampling)
+    if lattice.symmetry != material.symmetry:
+        raise ValueError(
+            f"Expected a lattice of {material.name}, of symmetry {material.symmetry}; find it with "
+            f"the same material. Received: symmetry {lattice.symmetry}"
+        )
+    spots = _local_spots(values, lattice)
+    origin, amplitude = _origin(spots, lattice), abs(spots).sum(axis=0)
+    groups = [
+        [
+            _grown(np.array(place) @ lattice.vectors, origin, lattice, values.shape)
+            for place in group
+        ]
+        for group in _PLACES[lattice.symmetry]
+    ]
+    groups.sort(key=lambda group: -np.mean([_brightness(values, at) for at in group]))
+    columns = [at for group in groups for at in group]
+    kinds = _column_kinds(material)
+    positions = np.concatenate(columns[: len(kinds)])
+    labels = np.concatenate(
+        [np.full(len(at), kind) for at, kind in zip(columns, kinds, strict=False)]
+    )
+    keep = _interpolated(amplitude, positions, values.shape) > _FAINT * np.median(amplitude)
+    return LatticeSites(positions[keep], labels[keep], lattice)
+
+
+def lattice_shifts(image: np.ndarray, reference: np.ndarray, sites: LatticeSites) -> np.ndarray:
+    """Find how far a lattice has moved from one image to another, near each site.
+
+    Parameters
+    ----------
+    image, reference : ndarray of shape (M, N)
+        Two images of the same crystal. Shifts below half a lattice spacing are told.
+    sites : LatticeSites
+        Of `reference`.
+
+    Returns
+    -------
+    ndarray of shape (K, 2)
+        Shift along rows and columns [px], smooth as sites of `lattice_sites` are.
+
+    Raises
+    ------
+    ValueError
+        If the images differ in shape or are not finite.
+
+    Examples
+    --------
+    >>> shifts = lattice_shifts(image, reference, sites)  # doctest: +SKIP
+    >>> positions = sites.positions + shifts  # doctest: +SKIP
+    """
+    values, before = checked_image(image), checked_image(reference)
+    if values.shape != before.shape:
+        raise ValueError(
+            f"Expected two images of one shape. Received: {values.shape} and {before.shape}"
+        )
+    turned = _local_spots(values, sites.lattice) * _local_spots(before, sites.lattice).conj()
+    return _interpolated(_origin(turned, sites.lattice, near=True), sites.positions, before.shape).T
+
+
+def _local_spots(values, lattice):
+    """Fourier coefficients of the spots in windows around the points of a coarse grid."""
+    constant = np.sqrt(abs(np.linalg.det(lattice.vectors)) / np.sin(2 * np.pi / lattice.symmetry))
+    windows = [_windows(n, _WINDOW * constant) for n in values.shape]
+    vectors = np.array(_SPOTS[lattice.symmetry]) @ lattice.reciprocal
+    rows, columns = (
+        window * np.exp(-2j * np.pi * along[:, None, None] * np.arange(window.shape[1]))
+        for window, along in zip(windows, vectors.T, strict=True)
+    )
+    flat = values - values.mean()
+    # Real products with the image, which complex ones would copy; contiguous factors are quick.
+    rows = rows.reshape(-1, values.shape[0])
+    real, imaginary = (np.ascontiguousarray(part) @ flat for part in (rows.real, rows.imag))
+    lines = (real + 1j * imaginary).reshape(len(vectors), -1, values.shape[1])
+    return lines @ columns.swapaxes(1, 2)
+
+
+def _origin(spots, lattice, *, near=False):
+    """Position of a place of high symmetry as seen from each point of a grid: (2, P, Q) [px].
+
+    With I = Σ F exp(2πi g·(r - t)), the phase of spot g is arg F - 2π g·t; the spots of `_SPOTS`
+    have one common arg F, which the pseudo-inverse drops. `near` takes the origin next to 0.
+    """
+    from skimage.restoration import unwrap_phase
+
+    phases = np.array([unwrap_phase(np.angle(spot)) for spot in spots])
+    if near:
+        phases -= 2 * np.pi * np.rint(np.median(phases, axis=(1, 2), keepdims=True) / (2 * np.pi))
+    vectors = np.array(_SPOTS[lattice.symmetry]) @ lattice.reciprocal
+    return np.tensordot(np.linalg.pinv(vectors), phases, axes=1) / (-2 * np.pi)
+
+
+def _windows(n, width):
+    """Gaussian windows around equally spaced pixels from the first to the last, one a row."""
+    pixels = np.arange(n)
+    centres = np.linspace(0, n - 1, max(int(np.ceil(2 * n / width)), 2))
+    window = np.exp(-((pixels - centres[:, None]) ** 2) / (2 * width**2))
+    # Softly to zero at the edges, where a cut would let the other spots in.
+    inward = np.minimum(pixels, pixels[::-1]) + 0.5
+    window *= np.sin(np.pi / 2 * np.minimum(inward / (width / 2), 1)) ** 2
+    return window / window.sum(axis=1, keepdims=True)
+
+
+def _interpolated(grid, positions, shape):
+    """Values (..., K) of a grid that spans the image, at positions (K, 2)."""
+    scale = (np.array(grid.shape[-2:]) - 1) / (np.array(shape) - 1)
+    places = (positions * scale).T
+    if grid.ndim == 2:
+        return ndimage.map_coordinates(grid, places, order=1, mode="nearest")
+    return np.array([ndimage.map_coordinates(g, places, order=1, mode="nearest") for g in grid])
+
+
+def _grown(offset, origin, lattice, shape):
+    """All places of one kind in the image: r = origin(r) + offset + a lattice vector."""
+    corners = np.array([[r, c] for r in (0, shape[0] - 1) for c in (0, shape[1] - 1)])
+    middle = origin.mean(axis=(1, 2))
+    away = np.abs(origin - middle[:, None, None]).max()
+    reach = np.array([[r, c] for r in (-away, away) for c in (-away, away)])
+    index = ((corners - middle)[:, None] + reach).reshape(-1, 2) @ lattice.reciprocal.T
+    low, high = np.floor(index.min(0)) - 1, np.ceil(index.max(0)) + 1
+    cells = np.stack(
+        np.meshgrid(*(np.arange(a, b + 1) for a, b in zip(low, high, strict=True))), axis=-1
+    ).reshape(-1, 2)
+    ideal = cells @ lattice.vectors + offset
+    positions = ideal + middle
+    # The origin changes by less than a tenth of the distance, so this converges.
+    for _ in range(8):
+        positions = ideal + _interpolated(origin, positions, shape).T
+    return positions[((positions >= 0) & (positions <= np.array(shape) - 1)).all(axis=1)]
+
+
+def _brightness(values, positions):
+    return values[tuple(np.rint(positions).astype(int).T)].mean()
+
+
+def _column_kinds(material):
+    """Heaviest element of each column of the primitive cell, the strongest scatterer first.
+
+    Incoherent scattering goes with about Z^1.7.
+    """
+    places = {}
+    for site in material.sites:
+        places.setdefault(site.position[:2], []).append(site.symbol)
+    contents = sorted(places.values(), key=lambda c: -sum(atomic_number(s) ** 1.7 for s in c))
+    cells = 2 if material.symmetry == 6 else 1  # an orthogonal cell holds two hexagonal ones
+    return [max(content, key=atomic_number) for content in contents[::cells]]
+
+
+def checked_image(image: np.ndarray) -> np.ndarray:
+    """Return an image as float64.
+
+    Parameters
+    ----------
+    image : ndarray
+        The image.
+
+    Returns
+    -------
+    ndarray of float64, shape (M, N)
+
+    Raises
+    ------
+    ValueError
+        If it is not two-dimensional and finite.
+    """
+    values = np.asarray(image, dtype=np.float64)
+    if values.ndim != 2 or not np.isfinite(values).all():
+        raise ValueError(
+            "Expected one image of shape (M, N) with finite pixels; select a channel, replace NaN. "
+            f"Received: shape {values.shape}, {np.count_nonzero(~np.isfinite(values))} not finite"
+        )
+    return values
