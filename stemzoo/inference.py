@@ -10,6 +10,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from stemzoo.advice import Comparison, compare
+from stemzoo.description import middle
 from stemzoo.io import Image, check_image
 from stemzoo.lattice import Lattice, find_lattice
 from stemzoo.preprocessing import dihedral, dihedral_inverse, resample, rescale
@@ -327,7 +328,7 @@ def _choose(image: Image, material: str | None) -> tuple[float, str, Lattice | N
     lattice, problem = None, None
     if material is not None:
         try:
-            lattice = find_lattice(_middle(image.data), find_material(material))
+            lattice = find_lattice(middle(image.data, _LATTICE_FIELD), find_material(material))
         except ValueError as error:
             problem = error
     if image.sampling is None:
@@ -348,15 +349,6 @@ def _choose(image: Image, material: str | None) -> tuple[float, str, Lattice | N
         )
         lattice = None
     return image.sampling, image.sampling_source or "stated", lattice
-
-
-def _middle(image: np.ndarray) -> np.ndarray:
-    """Cut out the middle, which is enough to measure a lattice."""
-    start = [max(n - _LATTICE_FIELD, 0) // 2 for n in image.shape]
-    return image[
-        start[0] : start[0] + _LATTICE_FIELD,
-        start[1] : start[1] + _LATTICE_FIELD,
-    ]
 
 
 def detect(

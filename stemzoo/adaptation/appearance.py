@@ -9,6 +9,7 @@ from scipy import fft, ndimage
 
 from stemzoo.adaptation.reflections import away_from_reflections, half_plane_reflections
 from stemzoo.adaptation.scan_errors import ScanErrors, find_scan_errors
+from stemzoo.description import middle
 from stemzoo.lattice import Lattice, find_lattice, windowed_power
 from stemzoo.preprocessing import rescale
 from stemzoo.simulate.dataset import LabelledImage, simulate_frame
@@ -17,6 +18,7 @@ from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import Material
 from stemzoo.simulate.sessions import AcquisitionSession
 
+_LARGEST = 2048  # [px]: more takes time and tells nothing new
 _TILE = 256  # [px], in which spectra are measured
 _MARGIN = 48  # [px]
 _SPOT = 2.5  # radius of a spot [bins of a tile]
@@ -156,8 +158,10 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     Spectra are means over tiles of 256² pixels under a Hann window. The noise is what is between
     the reflections. At each reflection the power above the noise, over that of a clean simulation
     of the same orientation, is the squared contrast transfer; its logarithm is fitted by a smooth
-    function of the frequency. All of this is measured with the errors of the scan undone.
+    function of the frequency. All of this is measured with the errors of the scan undone, on the
+    middle 2048² pixels of a larger image.
     """
+    image = middle(np.asarray(image), _LARGEST)
     scaled = rescale(image)
     errors = find_scan_errors(scaled, material, sampling)
     scaled = errors.undo(scaled)
@@ -187,7 +191,7 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     half = fft.ifftshift(noise)[:, : _TILE // 2 + 1]
     even = Appearance(coefficients, innermost, limit, half, lattice.rotation, scaled)
     shot = _shot_part(even, lattice, material, sampling)
-    return replace(even, image=np.asarray(image), errors=errors, shot=shot)
+    return replace(even, image=image, errors=errors, shot=shot)
 
 
 def _shot_part(even: Appearance, lattice: Lattice, material: Material, sampling: float) -> float:

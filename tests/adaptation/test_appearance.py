@@ -6,6 +6,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from test_line_shifts import shifted, sway
 
+from stemzoo.adaptation import appearance
 from stemzoo.adaptation.appearance import find_appearance, like_measured
 from stemzoo.adaptation.detections import column_evidence
 from stemzoo.adaptation.held_out import HeldOut, cut_patches
@@ -111,3 +112,12 @@ def test_vacancies_are_where_the_labels_are_in_swaying_frames(frames):
 def test_an_image_without_a_lattice_is_an_error():
     with pytest.raises(ValueError, match="No wse2 lattice"):
         find_appearance(np.random.default_rng(0).normal(size=(256, 256)), WSE2, SAMPLING)
+
+
+def test_the_middle_of_a_large_image_is_measured(monkeypatch):
+    [frame] = simulate_session(find_session("wse2-dayA"), 1, (640, 600), seed=4)
+    monkeypatch.setattr(appearance, "_LARGEST", 512)
+    large = find_appearance(frame.image, WSE2, frame.sampling)
+    middle = find_appearance(frame.image[64:576, 44:556], WSE2, frame.sampling)
+    assert large.image.shape == (512, 512)
+    np.testing.assert_allclose(large.coefficients, middle.coefficients)
