@@ -134,6 +134,7 @@ def adapt_files(
         images,
         rivals=rivals,
         minutes=max(minutes - (spent + kept) / 60, minutes / 10),
+        out=out / DETECTOR,
         rng=rng,
     )
     renewed.conditions = conditions

@@ -133,6 +133,7 @@ def test_a_detector_is_renewed_in_a_folder_of_its_own(files, parent, calls, make
     assert calls["adapt"][1]["minutes"] == 3.0
     assert calls["adapt"][1]["for_detector"]
     assert options["minutes"] < 6.0 - 100 / 60
+    assert options["out"] == Path("out/detector")
     model = stemzoo.load("./out/detector")
     assert model.classes == CLASSES
     assert strict("out/detector/provenance.json")["parent"]["sha256"] == detector.provenance.sha256

@@ -1,13 +1,10 @@
 """Fine-tune a pretrained CycleGAN on a handful of new images, in minutes."""
 
-import hashlib
-import json
 import logging
 import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -21,6 +18,7 @@ from stemzoo.adaptation.measured import measured_images
 from stemzoo.adaptation.measured_domain import measured_domain
 from stemzoo.adaptation.realistic_frames import appearance_agreement
 from stemzoo.adaptation.recipe import AdaptRecipe
+from stemzoo.adaptation.run import run_seed
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.training.budget import TimeBudget, TimedRate
@@ -32,7 +30,6 @@ from stemzoo.translation import translate
 
 log = logging.getLogger(__name__)
 
-RUN = "adaptation.json"
 _BLOCK = 25  # steps from one saved state to the next
 _WATCHED = (2, 512)  # number of frames whose labels are watched, and their edge [px]
 
@@ -116,7 +113,7 @@ def fit_adapt(
         experimental_images, model.material, model.sampling, model.patch_size, own=sampling
     )
     held = HeldOut.split(images, model.patch_size)
-    seed = _seed(out, rng, {"images": _digest(images), "parent": model.name})
+    seed = run_seed(out, rng, images, model.name)
     domain, rotation = measured_domain(images, model.material, model.sampling)
     if simulated is None:
         frames = simulate_session(domain, recipe.frames, (recipe.frame_size,) * 2, seed=seed)
@@ -174,32 +171,6 @@ def _check(model, minutes: float) -> None:
             "Expected a CycleGANSTEM whose material is known; 'stemzoo list' shows those of the "
             f"zoo. Received: {getattr(model, 'name', model)}"
         )
-
-
-def _seed(out, rng: np.random.Generator | None, facts: dict) -> int:
-    """Name the run; one that goes on keeps the name it had, and must be of the same facts."""
-    path = None if out is None else Path(out) / RUN
-    if path is not None and path.is_file():
-        known = json.loads(path.read_text(encoding="utf-8"))
-        if {key: known.get(key) for key in facts} != facts:
-            raise ValueError(
-                f"{path.parent}: expected a new folder, or one of the same images and weights, to "
-                f"go on in. Received: a run of {known.get('parent')} on other images or weights"
-            )
-        return int(known["seed"])
-    seed = int((rng or np.random.default_rng()).integers(2**31))
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        io.write_text(path, json.dumps({"seed": seed, **facts}) + "\n")
-    return seed
-
-
-def _digest(images: Sequence[np.ndarray]) -> str:
-    found = hashlib.sha256()
-    for image in images:
-        found.update(str(image.shape).encode())
-        found.update(np.ascontiguousarray(image))
-    return found.hexdigest()
 
 
 def _replayed(model, simulated, count: int, recipe: AdaptRecipe, seed: int) -> list[np.ndarray]:

@@ -90,7 +90,6 @@ class KeepBest(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Judge, if it is time; stop a run that has twice lost its labels, or is of no use."""
-        logs["seconds"] = self.budget.used
         since = self.budget.used - self.judgements[-1].seconds
         if since < self.budget.seconds / self.recipe.judgements or self.model.stop_training:
             return

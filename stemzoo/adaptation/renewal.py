@@ -13,12 +13,11 @@ from stemzoo.adaptation.fine_tuning import adapted_name
 from stemzoo.adaptation.held_out import Agreement
 from stemzoo.adaptation.measured import measured_images
 from stemzoo.adaptation.realistic_frames import training_frames
+from stemzoo.adaptation.run import run_seed
 from stemzoo.description import middle
 from stemzoo.io import Image
 from stemzoo.matching import match
-from stemzoo.simulate.dataset import (
-    session_classes,
-)
+from stemzoo.simulate.dataset import session_classes
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import find_material
 from stemzoo.training.budget import TimeBudget
@@ -83,6 +82,7 @@ def renew_detector(
     rivals: Sequence = (),
     minutes: float = 2.5,
     sampling: float | None = None,
+    out=None,
     rng: np.random.Generator | None = None,
     callbacks: Sequence = (),
 ):
@@ -102,6 +102,9 @@ def renew_detector(
         How long it may take in all.
     sampling : float, optional
         Pixel size of the images [Å/px]. Else that of each `Image`; else the translator's.
+    out : path-like, optional
+        Folder for log, loss plot and the state from which a killed run goes on when called again
+        with the same arguments.
     rng : numpy.random.Generator, optional
         Source of randomness; unpredictable where not given.
     callbacks : sequence of keras.callbacks.Callback
@@ -115,7 +118,8 @@ def renew_detector(
     Raises
     ------
     ValueError
-        If the images cannot be used, or the detector is for another material or other classes.
+        If the images cannot be used, or the detector is for another material or other classes; if
+        `out` holds another run.
 
     Warns
     -----
@@ -142,7 +146,7 @@ def renew_detector(
         translator.patch_size,
         own=sampling,
     )
-    seed = int((rng or np.random.default_rng()).integers(2**31))
+    seed = run_seed(out, rng, images, detector.name)
     frames, agreements = training_frames(translator, images, detector.sampling, seed=seed)
     renewed = _copy(detector, adapted_name(detector.name))
     budget = TimeBudget(60 * minutes, used=time.monotonic() - started)
@@ -155,6 +159,7 @@ def renew_detector(
         sampling=detector.sampling,
         material=detector.material,
         model=renewed,
+        out=out,
         budget=budget,
         callbacks=callbacks,
     )

@@ -72,6 +72,11 @@ class TimeBudget(keras.callbacks.Callback):
         for schedule in self._schedules:
             schedule.used.assign(min(self.used / (self.used + max(self.left, 0.0)), 1.0))
 
+    def on_epoch_end(self, epoch, logs=None):
+        """Write down the time, so that a run that goes on can count it."""
+        if logs is not None:
+            logs["seconds"] = self.used
+
     def on_train_batch_end(self, batch, logs=None):
         """Stop, if it is time."""
         if self.left <= 0:

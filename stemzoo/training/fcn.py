@@ -195,11 +195,16 @@ def train_fcn(
         folder.mkdir(parents=True, exist_ok=True)
         state = TrainingState(folder)
         done = state.restore(model)
+        if budget is not None and done:
+            budget.add_used(state.rows[-1]["seconds"])
         io.write_json(folder / "recipe.json", asdict(recipe))
-        callbacks.insert(0, state)
+        # After the budget, which adds the time to what is logged.
+        callbacks.insert(1 if budget is None else 2, state)
+    # A run whose time is over learns no more, but Keras ends it with the averaged weights.
+    over = budget is not None and budget.left <= 0
     model.fit(
         data,
-        epochs=recipe.epochs,
+        epochs=done if over else recipe.epochs,
         initial_epoch=done,
         shuffle=False,  # Keras' own shuffling would differ when a run goes on
         validation_data=_whole_images(validation, model.stride) if validation else None,

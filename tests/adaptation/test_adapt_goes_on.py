@@ -10,8 +10,9 @@ from quick_gan import (
 )
 
 from stemzoo.adaptation import fine_tuning
-from stemzoo.adaptation.fine_tuning import RUN, fit_adapt
+from stemzoo.adaptation.fine_tuning import fit_adapt
 from stemzoo.adaptation.keep_best import BEST
+from stemzoo.adaptation.run import RUN
 from stemzoo.training.state import STATE_FILE
 
 
@@ -101,8 +102,8 @@ def half(file, **arrays):
     write(file, **arrays)
 
 np.savez = half
-recipe = quick_recipe(judgements=1000)
-fine_tuning.fit_adapt(quick_gan(), images, minutes=5, recipe=recipe, out="run", rng=None)
+recipe, rng = quick_recipe(judgements=1000), np.random.default_rng(0)
+fine_tuning.fit_adapt(quick_gan(), images, minutes=5, recipe=recipe, out="run", rng=rng)
 """
 
 

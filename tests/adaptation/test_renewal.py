@@ -1,5 +1,7 @@
+import json
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from stemzoo.adaptation.detections import EstimatedScore
 from stemzoo.adaptation.held_out import HeldOut
 from stemzoo.adaptation.realistic_frames import appearance_agreement, training_frames
 from stemzoo.adaptation.renewal import renew_detector
+from stemzoo.adaptation.run import RUN
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.training.budget import TimeBudget
 
@@ -218,6 +221,38 @@ def test_a_detector_is_trained_in_the_time_it_is_given(small, images, make_model
     assert set(found.renewal.scores) == {"parent", "renewed"}
     detections = stemzoo.detect(images[0], found, sampling=0.2074)
     assert detections.details["classes"] == CLASSES
+
+
+@pytest.mark.filterwarnings("ignore:parent is best")
+def test_a_killed_renewal_goes_on_in_the_time_that_is_left(
+    small, images, make_model, clock, tmp_path, monkeypatch
+):
+    class Kill(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if clock.now > 12:
+                raise KeyboardInterrupt
+
+    def renew(**options):
+        clock.now = 0.0
+        renew_detector(parent, Translator(), images, minutes=0.5, out=tmp_path, **options)
+        return clock.now
+
+    parent = make_model(CLASSES, name="parent")
+    monkeypatch.setattr(renewal, "_RECIPE", replace(renewal._RECIPE, steps_per_epoch=5))
+    with pytest.raises(KeyboardInterrupt):
+        renew(callbacks=[Kill()])
+    killed = json.loads((tmp_path / RUN).read_text())
+    log = (tmp_path / "training_log.csv").read_text().splitlines()
+    assert log[-1].startswith("3,")
+    # 15 of 27 s were spent; another source of randomness does not make it another run.
+    assert renew(rng=np.random.default_rng(8)) == 12
+    assert json.loads((tmp_path / RUN).read_text()) == killed
+    # It was ended: no step more.
+    assert renew() == 0
+    with pytest.raises(ValueError, match="expected a new folder"):
+        renew_detector(
+            make_model(CLASSES, name="other"), Translator(), images, minutes=0.5, out=tmp_path
+        )
 
 
 def test_how_near_simulations_come_without_a_network_is_told_beforehand(small, images):
