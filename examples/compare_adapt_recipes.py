@@ -1,7 +1,7 @@
 """Compare ways to fine-tune a CycleGAN on a few images.
 
-    python examples/compare_adapt_recipes.py OUT.json [--session NAME ...] [--minutes 2.5]
-        [--images 6] [--draws 1] [--parent WEIGHTS]
+    python examples/compare_adapt_recipes.py OUT.json [--session NAME ...] [--recipe NAME ...]
+        [--minutes 2.5] [--images 6] [--draws 1] [--parent WEIGHTS]
 
 For each session of adapt_sessions.py and each recipe: how translations agree with frames that were
 not adapted to, and what became of labels. Runs that OUT.json holds are not repeated. Nothing else
@@ -64,6 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--session", action="append", choices=list(TEST_SESSIONS))
+    parser.add_argument("--recipe", action="append", choices=list(RECIPES))
     parser.add_argument("--minutes", type=float, default=2.5)
     parser.add_argument("--images", type=int, default=6)
     parser.add_argument("--draws", type=int, default=1)
@@ -75,7 +76,7 @@ def main() -> None:
     done = {tuple(run[key] for key in keys) for run in runs}
     for draw in range(options.draws):
         for session in options.session or TEST_SESSIONS:
-            for recipe in RECIPES:
+            for recipe in options.recipe or RECIPES:
                 key = (session, recipe, draw, options.parent, options.images, options.minutes)
                 if key in done:
                     continue

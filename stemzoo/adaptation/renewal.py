@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 
 _JUDGED = 640  # edge of the middle of each measured image that detectors are judged on [px]
 _SCORED = 20.0  # seconds kept for that, at most a tenth of the time
-# Part of the estimated errors, 1 - F1, that a change of detectors must mend: on day B, 8 % mended by
-# the estimate were truly a small loss.
+# Part of the estimated errors, 1 - F1, that a change of detectors must mend: on day B, 8 % mended
+# by the estimate were truly a small loss.
 _BETTER = 0.1
 # From here on vacancies are told by their intensity: standard deviations, and expected number.
 _APART, _ENOUGH = 2.5, 15
