@@ -23,12 +23,12 @@ from stemzoo import io
 from stemzoo.adaptation import AdaptRecipe
 
 RECIPES = {
-    "plain": AdaptRecipe(),
-    "lower discriminators frozen": AdaptRecipe(frozen="discriminators"),
+    "plain": AdaptRecipe(frozen="nothing"),
+    "lower discriminators frozen": AdaptRecipe(),
     "normalisations and outer layers": AdaptRecipe(frozen="inner layers"),
-    "replay of 0.3": AdaptRecipe(replay=0.3),
-    "averaged weights, 0.98": AdaptRecipe(ema=0.98),
-    "half the rate": AdaptRecipe(learning_rate=1e-4),
+    "replay of 0.3": AdaptRecipe(frozen="nothing", replay=0.3),
+    "averaged weights, 0.98": AdaptRecipe(frozen="nothing", ema=0.98),
+    "half the rate": AdaptRecipe(frozen="nothing", learning_rate=1e-4),
 }
 
 

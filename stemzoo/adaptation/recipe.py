@@ -37,7 +37,7 @@ class AdaptRecipe:
     noise: float = 0.1
     frames: int = 16
     frame_size: int = 512
-    frozen: str = "nothing"
+    frozen: str = "discriminators"
     replay: float = 0.0
     ema: float = 0.0
     judgements: int = 8

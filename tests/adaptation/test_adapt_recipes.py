@@ -26,9 +26,9 @@ def all_layers(networks):
     return {(n.name, layer.name) for n in networks for layer in n.layers if layer.weights}
 
 
-def test_everything_learns_unless_told_otherwise(adapt):
+def test_everything_learns_where_nothing_is_frozen(adapt):
     parent = quick_gan(depth=2)
-    adapted, _ = adapt(parent=parent)
+    adapted, _ = adapt(parent=parent, recipe=quick_recipe(frozen="nothing"))
     for networks, others in (
         (adapted.generators, parent.generators),
         (adapted.discriminators, parent.discriminators),
@@ -36,9 +36,9 @@ def test_everything_learns_unless_told_otherwise(adapt):
         assert layers_that_changed(networks, others) == all_layers(networks)
 
 
-def test_frozen_discriminators_keep_their_lower_half(adapt):
+def test_discriminators_keep_their_lower_half_unless_told_otherwise(adapt):
     parent = quick_gan(depth=2)
-    adapted, _ = adapt(parent=parent, recipe=quick_recipe(frozen="discriminators"))
+    adapted, _ = adapt(parent=parent)
     changed = layers_that_changed(adapted.discriminators, parent.discriminators)
     kept = all_layers(adapted.discriminators) - changed
     assert {layer for _, layer in kept} == {"down0", "down1", "down1_norm"}
