@@ -117,29 +117,29 @@ def test_sessions_and_folders_are_joined(folder):
 
 
 def test_clean_frames_are_made_realistic_by_each_translator():
-    # A translator that adds 1 to what it is fed: scaled images in [-1, 1] with noise of 0.1.
-    class Adds:
+    # A translator that halves what it is fed: scaled images in [-1, 1] with noise of 0.1.
+    class Halves:
         material, sampling, rotation, patch_size = "wse2", ZOO_SAMPLING, (30.0, 2.0), 64
 
         class sim_to_exp:
             @staticmethod
             def predict_on_batch(batch):
-                return batch + 1
+                return batch / 2
 
-    found = training_set((), (), frames=2, size=96, seed=5, translators=[Adds()])
-    again = training_set((), (), frames=2, size=96, seed=5, translators=[Adds()])
+    found = training_set((), (), frames=2, size=96, seed=5, translators=[Halves()])
+    again = training_set((), (), frames=2, size=96, seed=5, translators=[Halves()])
     session = domain_session("wse2", ZOO_SAMPLING, (30.0, 2.0))
     clean = list(simulate_session(session, 2, (96, 96), seed=5))
     assert len(found.images) == 2
     for image, mask, frame, same in zip(
         found.images, found.masks, clean, again.images, strict=True
     ):
-        noise = image - 1 - rescale(frame.image)
+        noise = 2 * image - rescale(frame.image)
         assert noise.mean() == pytest.approx(0, abs=0.01)
         assert 0.05 < noise.std() <= 0.105  # blending of tiles averages some of it
         assert (mask == frame.mask).all()
         assert (image == same).all()
-    both = training_set([SESSION], (), frames=1, size=96, seed=5, translators=[Adds()])
+    both = training_set([SESSION], (), frames=1, size=96, seed=5, translators=[Halves()])
     assert len(both.images) == 2
 
 
