@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import stemzoo
+from stemzoo.description import middle
 from stemzoo.plotting import plot_pictures
 from stemzoo.preprocessing import rescale
 from stemzoo.simulate import find_session, simulate_session
@@ -37,9 +38,8 @@ def main() -> None:
         "translated": translated,
         "frame of the emulated session": rescale(measured.image),
     }
-    first = (shape[0] - options.edge) // 2
-    middle = (slice(first, first + options.edge),) * 2
-    plot_pictures({name: image[middle] for name, image in pictures.items()}, options.out)
+    parts = {name: middle(image, options.edge) for name, image in pictures.items()}
+    plot_pictures(parts, options.out)
 
 
 if __name__ == "__main__":

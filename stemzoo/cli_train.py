@@ -178,9 +178,11 @@ def train_cyclegan(
         "seed": seed,
     }
     given = {key: value for key, value in changes.items() if value is not None}
-    recipe = recipe_of_size(size, **given)
-    if parent is not None:
-        recipe = recipe_from(parent.get_config(), size, **given)
+    recipe = (
+        recipe_of_size(size, **given)
+        if parent is None
+        else recipe_from(parent.get_config(), size, **given)
+    )
     conditions = {"material": images.material, "sampling": images.sampling}
     conditions["rotation"] = find_rotation(images.images, **conditions)
     frames = simulate_domain(images.images, **conditions, n=simulated, seed=seed)
