@@ -22,9 +22,11 @@ MIN_CELLS = 3  # fringes across the shorter side, below which spots merge with t
 
 _WEAK_PEAK = 5.0  # of the background; noise exceeds it in 0.8 % of all places
 _SEEDS = 60
+_SURROUNDINGS = (2, 6, 10)  # [bins]: what is left out, and how far the background is taken from
 # In units of the innermost ring. A sublattice must be betrayed by spots inside its own ring (0.58
 # or 0.71 of it), and two shells more tell a crystal from chance spots.
 _NEAR = (0.5, 2.15)
+_FARTHEST = 1.1 * _NEAR[1]  # as a ring may grow a little when it is refined
 
 
 @dataclass(frozen=True)
@@ -141,11 +143,10 @@ def find_lattice(
         if not (np.isfinite(sampling) and sampling > 0):
             raise ValueError(f"Expected a sampling above 0 Å/px. Received: sampling={sampling}")
         low, high = sampling * (1 - SAMPLING_TOLERANCE), sampling * (1 + SAMPLING_TOLERANCE)
-    peaks = _find_peaks(image)
     order, spacing = material.symmetry, material.spacing
-    cells = _candidates(
-        peaks, order, max(low / spacing, MIN_CELLS / min(image.shape)), min(high / spacing, 0.5)
-    )
+    rings = max(low / spacing, MIN_CELLS / min(image.shape)), min(high / spacing, 0.5)
+    peaks = _find_peaks(image, _FARTHEST * rings[1])
+    cells = _candidates(peaks, order, *rings)
     scores = [_confidence(cell, peaks, order) for cell in cells]
     best = max(scores, default=0.0)
     lattice = None
@@ -215,9 +216,10 @@ def log_background(log_power: np.ndarray, padding: tuple[float, float] = (1.0, 1
         sums = [ndimage.uniform_filter(log_power, s, mode="wrap") * np.prod(s) for s in sizes]
         return (sums[0] - sums[1]) / (np.prod(sizes[0]) - np.prod(sizes[1]))
 
-    mean = surrounding((6, 6), (2, 2))
-    np.maximum(mean, surrounding((10, 0), (2, 0)), out=mean)
-    np.maximum(mean, surrounding((0, 10), (0, 2)), out=mean)
+    near, around, along = _SURROUNDINGS
+    mean = surrounding((around, around), (near, near))
+    np.maximum(mean, surrounding((along, 0), (near, 0)), out=mean)
+    np.maximum(mean, surrounding((0, along), (0, near)), out=mean)
     return mean + np.euler_gamma
 
 
@@ -237,23 +239,32 @@ def _checked(image):
     return image
 
 
-def _find_peaks(image):
+def _find_peaks(image, limit):
+    """Find the peaks of the power spectrum up to a frequency [1/px] along rows and columns."""
     shape = tuple(fft.next_fast_len(max(n, 256)) for n in image.shape)
     padding = tuple(p / n for p, n in zip(shape, image.shape, strict=True))
     power = windowed_power(image, shape)
-    log_power = np.log(power + 1e-9 * power.mean() + np.finfo(np.float32).tiny)
+    least = 1e-9 * power.mean() + np.finfo(np.float32).tiny
+    reach = [min(int(np.ceil(limit * n)), n // 2 - 1) for n in shape]
+    margins = [round(max(_SURROUNDINGS) * p) + 1 for p in padding]
+    # Bins from the centre; of columns one half, as the other is the same by symmetry.
+    rows, columns = (
+        np.arange(first - margin, last + margin + 1)
+        for first, last, margin in zip((-reach[0], 0), reach, margins, strict=True)
+    )
+    at = np.ix_(*((n // 2 + bins) % n for n, bins in zip(shape, (rows, columns), strict=True)))
+    log_power = np.log(power[at] + least)
     strength = log_power - log_background(log_power, padding)
     size = [2 * round(p) + 1 for p in padding]
     peak = ndimage.maximum_filter(log_power, size, mode="wrap") == log_power
     peak &= strength > np.log(_WEAK_PEAK)
-    # The other half is the same by symmetry; the border has no neighbours to interpolate with.
-    peak[:, : shape[1] // 2] = peak[[0, -1]] = peak[:, -1] = False
-    at = np.nonzero(peak)
-    rows, columns = (
-        index + _vertex(np.moveaxis(log_power, axis, 0), at if axis == 0 else at[::-1])
-        for axis, index in enumerate(at)
+    inner = tuple(slice(margin, -margin) for margin in margins)
+    at = tuple(
+        index + margin for index, margin in zip(np.nonzero(peak[inner]), margins, strict=True)
     )
-    z = (columns - shape[1] // 2) / shape[1] + 1j * (rows - shape[0] // 2) / shape[0]
+    y = rows[at[0]] + _vertex(log_power, at)
+    x = columns[at[1]] + _vertex(log_power.T, at[::-1])
+    z = x / shape[1] + 1j * y / shape[0]
     strength = np.exp(strength[at])
     order = np.argsort(-strength)
     return _Peaks(z[order], strength[order], image.shape)

@@ -160,6 +160,17 @@ def test_expected_sampling_narrows_the_search(rng):
         find_lattice(image, WSE2, sampling=0.3)
 
 
+@pytest.mark.parametrize("shape", [(300, 401), (512, 512)])
+@pytest.mark.parametrize("material", [WSE2, STO], ids=["hexagonal", "square"])
+def test_a_narrower_search_finds_the_same_lattice(material, shape, rng):
+    """Frequencies that no expected spot can have are not looked at: they must not count."""
+    image = rng.poisson(3 * lattice_image(material, shape, 0.2, 7.0))
+    wide, narrow = (find_lattice(image, material, sampling=given) for given in (None, 0.21))
+    np.testing.assert_allclose(narrow.sampling, wide.sampling, rtol=1e-9)
+    np.testing.assert_allclose(narrow.confidence, wide.confidence, rtol=1e-9)
+    assert (narrow.spots_found, narrow.spots_expected) == (wide.spots_found, wide.spots_expected)
+
+
 def test_two_grains_lower_the_confidence(rng):
     image = lattice_image(WSE2, (256, 256), 0.1, 3.0)
     image[:, 128:] = lattice_image(WSE2, (256, 256), 0.1, 25.0)[:, 128:]

@@ -18,6 +18,7 @@ from stemzoo.training.budget import TimeBudget
 
 BEST = "adaptation_best.npz"
 _PATIENCE = 0.5  # of the time, after which a better way to make frames ends the training
+_LEAST = 30.0  # seconds for training, below which it is not begun where there is a better way
 
 
 class KeepBest(keras.callbacks.Callback):
@@ -74,10 +75,10 @@ class KeepBest(keras.callbacks.Callback):
                 self.best = [file[f"w{i}"] for i in range(len(file.files) - 1)]
                 self.judgements = [_judgement(one) for one in json.loads(str(file["judgements"]))]
             self.judge.start = self.judgements[0]
-            self._decide()
-            return
-        self.best = parent.get_weights()
-        self._judge(parent)
+        else:
+            self.best = parent.get_weights()
+            self._judge(parent)
+        self._decide()
 
     def on_train_batch_end(self, batch, logs=None):
         """Count, and average the weights if the recipe says so."""
@@ -101,13 +102,18 @@ class KeepBest(keras.callbacks.Callback):
         """Set why to stop, if there is a reason."""
         if not any(one.safe for one in self.judgements[-2:]):
             self.stopped = "labels"
-        elif self._is_hopeless():
+        elif self._is_late() and self._is_beaten():
             self.stopped = "rival"
 
-    def _is_hopeless(self) -> bool:
-        if self.rival is None or self.budget.used < _PATIENCE * self.budget.seconds:
-            return False
-        return best_of(self.judgements).agreement.is_beaten_by(self.rival)
+    def _is_late(self) -> bool:
+        if not self.steps and self.budget.left < _LEAST:
+            return True
+        return self.budget.used >= _PATIENCE * self.budget.seconds
+
+    def _is_beaten(self) -> bool:
+        """Whether the other way to make frames is clearly better."""
+        best = best_of(self.judgements).agreement
+        return self.rival is not None and best.is_beaten_by(self.rival)
 
     def finish(self, model) -> Adaptation:
         """Judge a last time and give the model its best weights."""

@@ -201,6 +201,24 @@ def test_where_another_way_is_clearly_nearer_after_half_of_the_time_the_rest_is_
     assert clock.now == pytest.approx(35 if stopped == "rival" else 60, abs=9)
 
 
+def test_where_another_way_is_nearer_half_a_minute_is_not_spent_on_training(
+    adapt, clock, rival, tmp_path
+):
+    rival(0.1)
+    for _ in range(2):  # nor is it when the run goes on
+        with pytest.warns(UserWarning, match="filtered simulations are nearer"):
+            adapted, _ = adapt(minutes=0.45, for_detector=True, out=tmp_path)
+        assert adapted.adaptation.stopped == "rival"
+        assert clock.now == JUDGEMENT
+
+
+def test_where_no_way_is_nearer_half_a_minute_is_used(adapt, clock, rival):
+    rival(2.0)
+    adapted, _ = adapt(minutes=0.45, for_detector=True)
+    assert adapted.adaptation.helped
+    assert clock.now == pytest.approx(27, abs=3)
+
+
 def test_without_a_detector_nothing_is_compared_with(adapt, monkeypatch):
     monkeypatch.setattr(fine_tuning, "appearance_agreement", pytest.fail)
     adapted, script = adapt()
