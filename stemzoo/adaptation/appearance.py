@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from scipy import fft, ndimage
 
+from stemzoo.adaptation.hum import Wave
 from stemzoo.adaptation.reflections import away_from_reflections, half_plane_reflections
 from stemzoo.adaptation.scan_errors import ScanErrors, find_scan_errors
 from stemzoo.description import middle
@@ -65,7 +66,7 @@ class Appearance:
     shot: float = 0.0
 
     def apply(
-        self, clean: np.ndarray, rng: np.random.Generator, *, same_hum: bool = False
+        self, clean: np.ndarray, rng: np.random.Generator, hum: Sequence[Wave] = ()
     ) -> np.ndarray:
         """Make a clean simulation look like the measured image.
 
@@ -75,8 +76,8 @@ class Appearance:
             A clean simulation, its lines shifted as those of the image.
         rng : numpy.random.Generator
             Source of the noise.
-        same_hum : bool
-            Whether hum is the image's own, not what its source would give another image.
+        hum : sequence of Wave
+            To add.
 
         Returns
         -------
@@ -92,8 +93,8 @@ class Appearance:
         noise = fft.rfft2(white) * np.sqrt(self._noise_at(y, x))
         seen = fft.irfft2(signal + noise, s=padded.shape)
         seen = seen[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
-        for wave in self.errors.hum:
-            seen += (wave if same_hum else wave.another(rng, seen.shape[1])).over(seen.shape)
+        for wave in hum:
+            seen += wave.over(seen.shape)
         rows, columns = (
             _crop(have, want, rng) for have, want in zip(self.image.shape, clean.shape, strict=True)
         )
@@ -308,7 +309,8 @@ def like_measured(
     seed : int
         Names the frames.
     same_hum : bool
-        See `Appearance.apply`.
+        Whether hum is the images' own, not what its source would give other images: in all
+        directions alike, as six images, or a few draws, can miss that of the next one.
 
     Yields
     ------
@@ -321,4 +323,8 @@ def like_measured(
         shifts = () if shifts is None else (shifts,)
         turned = replace(session, rotation=Normal(chosen.rotation, 1.0), line_shifts=shifts)
         frame = simulate_frame(turned, shape, rng=rng)
-        yield replace(frame, image=chosen.apply(frame.image, rng, same_hum=same_hum))
+        hum = chosen.errors.hum
+        if not same_hum:
+            part = (i + rng.random()) / n
+            hum = [wave.another(rng, shape[1], part) for wave in hum]
+        yield replace(frame, image=chosen.apply(frame.image, rng, hum))

@@ -31,7 +31,8 @@ def training_frames(
     One is to translate clean simulations. The other gives them the contrast transfer, the noise and
     the histogram of the images, see `find_appearance`: that needs no training and keeps every
     label, but knows nothing of what is neither filter, noise nor response. Held-out patches tell
-    which is nearer; if none is, both are used.
+    which is nearer. Where translations are, but not clearly, both are used; where they are not,
+    their labels are not worth the risk.
 
     Parameters
     ----------
@@ -65,17 +66,23 @@ def training_frames(
         name: held.agreement(_patches(frames, translator.patch_size, seed))
         for name, frames in judged.items()
     }
-    kept = [
-        name
-        for name in sources
-        if not any(agreements[name].is_beaten_by(other) for other in agreements.values())
-    ]
+    kept = _kept(agreements)
     count = -(-_FRAMES // len(kept))
     frames = [frame for name in kept for frame in sources[name][:count]]
     wide = SESSIONS.get(f"{translator.material}-randomised")
     if wide is not None:
         frames += simulate_session(wide, _RANDOMISED, (_EDGE, _EDGE), seed=seed + 1)
     return [to_sampling(frame, sampling) for frame in frames], agreements
+
+
+def _kept(agreements: dict[str, Agreement]) -> list[str]:
+    """Name the ways whose frames are trained on."""
+    translated, simulated = agreements["translated"], agreements.get("simulated")
+    if simulated is None or simulated.is_beaten_by(translated):
+        return ["translated"]
+    if translated.is_beaten_by(simulated, times=1.0):
+        return ["simulated"]
+    return ["translated", "simulated"]
 
 
 def appearance_agreement(translator, held: HeldOut, seed: int) -> Agreement | None:
@@ -120,7 +127,9 @@ def _appearances(translator, images) -> list[Appearance]:
             appearances.append(find_appearance(image, material, translator.sampling))
         except ValueError as error:
             log.info("appearance not found: %s", error)
-    return appearances
+    # Hum that hits a reflection is not told from it, and frames would hold it as noise.
+    humming = [one for one in appearances if one.errors.hum]
+    return humming if 2 * len(humming) > len(appearances) else appearances
 
 
 def _simulated(appearances, translator, n: int, seed: int, *, same_hum: bool):

@@ -26,7 +26,7 @@ from stemzoo.training.fcn import FCNRecipe, train_fcn
 log = logging.getLogger(__name__)
 
 _JUDGED = 640  # edge of the middle of each measured image that detectors are judged on [px]
-_SCORED = 20.0  # seconds kept for that, at most a tenth of the time
+_SCORED = 20.0  # seconds kept for that, at most a fifth of the time
 # Part of the estimated errors, 1 - F1, that a change of detectors must mend: on day B, 8 % mended
 # by the estimate were truly a small loss.
 _BETTER = 0.1
@@ -155,7 +155,7 @@ def renew_detector(
     frames, agreements = training_frames(translator, images, detector.sampling, seed=seed)
     renewed = _copy(detector, adapted_name(detector.name))
     budget = TimeBudget(60 * minutes, used=time.monotonic() - started)
-    budget.reserved = min(_SCORED, 6 * minutes)
+    budget.reserved = min(_SCORED, 12 * minutes)
     train_fcn(
         [frame.image for frame in frames],
         [frame.mask for frame in frames],

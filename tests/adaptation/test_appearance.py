@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 from test_line_shifts import shifted, sway
 
 from stemzoo.adaptation import appearance
-from stemzoo.adaptation.appearance import find_appearance, like_measured
+from stemzoo.adaptation.appearance import Appearance, find_appearance, like_measured
 from stemzoo.adaptation.detections import column_evidence
 from stemzoo.adaptation.held_out import HeldOut, cut_patches
 from stemzoo.adaptation.hum import Wave
@@ -59,6 +59,25 @@ def test_simulations_get_the_look_of_images(frames, disturb):
     assert found.spectrum_rms < 0.16
     assert found.intensity_kl < 0.03
     assert agreement(images[2:], plain).spectrum_rms > 1
+
+
+def test_hum_comes_in_all_directions_alike(frames):
+    """Those that six images have, or a few draws, can miss that of the next image."""
+    seen = []
+
+    @dataclass(frozen=True, eq=False)
+    class Seen(Appearance):
+        def apply(self, clean, rng, hum=()):
+            seen.extend(hum)
+            return clean
+
+    found = find_appearance(humming(frames[0]), WSE2, SAMPLING)
+    recorder = Seen(**{field.name: getattr(found, field.name) for field in fields(found)})
+    list(like_measured([recorder], domain_session("wse2", SAMPLING), 8, (64, 64), seed=1))
+    down = np.sort([wave.frequency[0] for wave in seen])
+    assert len(down) == 8
+    # One in each eighth of what is possible.
+    assert (np.floor(8 * (down + 0.5)) == np.arange(8)).all()
 
 
 def with_noise(clean, variance):

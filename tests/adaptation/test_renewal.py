@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -8,10 +9,12 @@ import pytest
 import stemzoo
 from stemzoo.adaptation import realistic_frames, renewal
 from stemzoo.adaptation.detections import EstimatedScore
-from stemzoo.adaptation.held_out import HeldOut
+from stemzoo.adaptation.held_out import Agreement, HeldOut
+from stemzoo.adaptation.hum import Wave
 from stemzoo.adaptation.realistic_frames import appearance_agreement, training_frames
 from stemzoo.adaptation.renewal import renew_detector
 from stemzoo.adaptation.run import RUN
+from stemzoo.adaptation.scan_errors import ScanErrors
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.training.budget import TimeBudget
 
@@ -139,10 +142,10 @@ def test_a_rival_of_the_same_name_does_not_replace_the_parent(renew, parent, mak
 
 
 def test_the_time_is_kept_for_the_training_but_for_the_judging(renew, parent):
-    renew(parent, {"parent": 0.5, "renewed": 0.8}, minutes=2.0)
+    renew(parent, {"parent": 0.5, "renewed": 0.8}, minutes=1.0)
     budget = renew.given["budget"]
     assert isinstance(budget, TimeBudget)
-    assert budget.seconds == 120
+    assert budget.seconds == 60
     assert budget.reserved == pytest.approx(12)
     renew(parent, {"parent": 0.5, "renewed": 0.8}, minutes=20.0)
     assert renew.given["budget"].reserved == pytest.approx(20)
@@ -219,13 +222,13 @@ def test_training_frames_are_labelled_and_at_the_pixels_of_the_detector(small, i
 def test_a_detector_is_trained_in_the_time_it_is_given(small, images, make_model, clock):
     parent = make_model(CLASSES, name="parent")
     with pytest.warns(UserWarning, match="parent is best"):
-        # A network that has learnt for 27 steps finds nothing: the detector of before stays.
+        # A network that has learnt for 24 steps finds nothing: the detector of before stays.
         found = renew_detector(
             parent, Translator(), images, minutes=0.5, rng=np.random.default_rng(0)
         )
-    # Half a minute by a clock that goes on by a second a step, a tenth of it for the judging.
-    assert clock.now == 27
-    assert found.renewal.seconds == 27
+    # Half a minute by a clock that goes on by a second a step, a fifth of it for the judging.
+    assert clock.now == 24
+    assert found.renewal.seconds == 24
     assert set(found.renewal.scores) == {"parent", "renewed"}
     detections = stemzoo.detect(images[0], found, sampling=0.2074)
     assert detections.details["classes"] == CLASSES
@@ -252,8 +255,8 @@ def test_a_killed_renewal_goes_on_in_the_time_that_is_left(
     killed = json.loads((tmp_path / RUN).read_text())
     log = (tmp_path / "training_log.csv").read_text().splitlines()
     assert log[-1].startswith("3,")
-    # 15 of 27 s were spent; another source of randomness does not make it another run.
-    assert renew(rng=np.random.default_rng(8)) == 12
+    # 15 of 24 s were spent; another source of randomness does not make it another run.
+    assert renew(rng=np.random.default_rng(8)) == 9
     assert json.loads((tmp_path / RUN).read_text()) == killed
     # It was ended: no step more.
     assert renew() == 0
@@ -271,6 +274,33 @@ def test_how_near_simulations_come_without_a_network_is_told_beforehand(small, i
     _, agreements = training_frames(Translator(), images, 0.2074, seed=1)
     assert agreements["translated"].is_beaten_by(found)
     assert not found.is_beaten_by(agreements["simulated"])
+
+
+@pytest.mark.parametrize(
+    ("translated", "simulated", "kept"),
+    [
+        (0.1, None, ["translated"]),
+        (0.1, 0.2, ["translated"]),
+        (0.1, 0.12, ["translated", "simulated"]),
+        (0.12, 0.1, ["simulated"]),
+        (0.2, 0.1, ["simulated"]),
+    ],
+)
+def test_translations_are_trained_on_only_where_they_are_nearer(translated, simulated, kept):
+    """The others' labels are true: on 'sharpened', they alone gave 0.88, both together 0.49."""
+    found = {"translated": Agreement(translated, 100 * translated, 0.0)}
+    if simulated is not None:
+        found["simulated"] = Agreement(simulated, 100 * simulated, 0.0)
+    assert realistic_frames._kept(found) == kept
+
+
+def test_an_image_whose_hum_hits_a_reflection_is_no_pattern(images, monkeypatch):
+    hum = ScanErrors(hum=(Wave((0.1, 0.07), 1.0, 0.0),))
+    found = [SimpleNamespace(errors=errors) for errors in (hum, ScanErrors(), hum)]
+    for chosen, expected in ((found, [found[0], found[2]]), (found[:2], found[:2])):
+        look = iter(chosen)
+        monkeypatch.setattr(realistic_frames, "find_appearance", lambda *_, look=look: next(look))
+        assert realistic_frames._appearances(Translator(), chosen) == expected
 
 
 def test_without_a_lattice_there_is_no_way_without_a_network(small, images, monkeypatch):
