@@ -147,7 +147,9 @@ def plot(report: dict, path: Path) -> None:
         before = chosen[0]["default"]["f1"] or 0.0
         after = [run["adapted"]["f1"] or 0.0 for run in chosen]
         axes.plot([before, np.mean(after)], [row, row], color="0.7", zorder=0)
-        axes.scatter([before], [row], color="tab:red", label="default" if not row else None)
+        # A ring, in which what is kept can be seen.
+        ring = {"s": 110, "facecolors": "none", "edgecolors": "tab:red", "linewidths": 1.5}
+        axes.scatter([before], [row], label="" if row else "default", **ring)
         axes.scatter(after, [row] * len(after), color="tab:blue", label="" if row else "adapted")
         if name in report["oracle"]:
             best = report["oracle"][name]["f1"]
