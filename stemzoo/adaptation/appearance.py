@@ -324,7 +324,7 @@ def like_measured(
         turned = replace(session, rotation=Normal(chosen.rotation, 1.0), line_shifts=shifts)
         frame = simulate_frame(turned, shape, rng=rng)
         hum = chosen.errors.hum
-        if not same_hum:
+        if hum and not same_hum:
             part = (i + rng.random()) / n
             hum = [wave.another(rng, shape[1], part) for wave in hum]
         yield replace(frame, image=chosen.apply(frame.image, rng, hum))
