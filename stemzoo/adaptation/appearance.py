@@ -309,8 +309,8 @@ def like_measured(
     seed : int
         Names the frames.
     same_hum : bool
-        Whether hum is the images' own, not what its source would give other images: in all
-        directions alike, as six images, or a few draws, can miss that of the next one.
+        Whether hum is the images' own, not what its source would give other images: six images
+        can miss the direction of the next one.
 
     Yields
     ------
@@ -325,6 +325,5 @@ def like_measured(
         frame = simulate_frame(turned, shape, rng=rng)
         hum = chosen.errors.hum
         if hum and not same_hum:
-            part = (i + rng.random()) / n
-            hum = [wave.another(rng, shape[1], part) for wave in hum]
+            hum = [wave.another(rng, shape[1], chosen.limit) for wave in hum]
         yield replace(frame, image=chosen.apply(frame.image, rng, hum))

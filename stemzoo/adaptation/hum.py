@@ -44,17 +44,20 @@ class Wave:
         y, x = (2 * np.pi * k * np.arange(n) for k, n in zip(self.frequency, shape, strict=True))
         return self.amplitude * np.cos(y[:, None] + x[None, :] + self.phase)
 
-    def another(self, rng: np.random.Generator, columns: int, part: float) -> "Wave":
+    def another(self, rng: np.random.Generator, columns: int, limit: float) -> "Wave":
         """Draw the wave that the same source gives another frame of lines of so many columns.
 
         Along a line it is what its frequency in time makes it, within a hundredth. What it gains
-        from one line to the next is many periods and a `part` of one, in [0, 1), and that part is
-        another one whenever the frequency changes a little; but one that is slower than a line
-        keeps it.
+        from one line to the next is many periods and a part of one, and that part is another one
+        whenever the frequency changes a little; but one that is slower than a line keeps it. Half
+        of the draws lie within the frequencies that the crystal shows, up to a limit [1/px]: there
+        hum passes for columns, while beyond any filter tells it from them.
         """
         down, along = self.frequency
         if abs(along) * columns > 1:
-            down, along = part - 0.5, along * rng.normal(1, 0.01)
+            down, along = rng.uniform(-0.5, 0.5), along * rng.normal(1, 0.01)
+            if rng.random() < 0.5:
+                down *= min(2 * limit, 1.0)
         phase = rng.uniform(0, 2 * np.pi)
         return Wave((float(down), float(along)), self.amplitude, float(phase))
 

@@ -18,7 +18,9 @@ from stemzoo.translation import translate
 
 log = logging.getLogger(__name__)
 
-_FRAMES, _RANDOMISED = 24, 12  # to train on
+# To train on: simulating one takes a sixteenth of a second, translating one a quarter.
+_TRANSLATED, _SIMULATED = 24, 48
+_RANDOMISED = 2  # one among so many others
 _EDGE = 512  # of these [px]
 _COMPARED, _COMPARED_FRAMES = 96, 12  # patches of each kind, and frames they are cut from
 
@@ -54,24 +56,25 @@ def training_frames(
         Of each way that was possible.
     """
     held = HeldOut.split(images, translator.patch_size)
-    sources = {"translated": _translated(translator, images, seed)}
-    judged = dict(sources)
+    ways = {"translated": _translated(translator, images, seed)}
     appearances = _appearances(translator, held.training)
     if appearances:
-        sources["simulated"], judged["simulated"] = (
-            _simulated(appearances, translator, n, seed, same_hum=same)
-            for n, same in ((_FRAMES, False), (_COMPARED_FRAMES, True))
+        ways["simulated"] = _simulated(
+            appearances, translator, _COMPARED_FRAMES, seed, same_hum=True
         )
     agreements = {
         name: held.agreement(_patches(frames, translator.patch_size, seed))
-        for name, frames in judged.items()
+        for name, frames in ways.items()
     }
     kept = _kept(agreements)
-    count = -(-_FRAMES // len(kept))
-    frames = [frame for name in kept for frame in sources[name][:count]]
+    frames = ways.pop("translated") if "translated" in kept else []
+    if "simulated" in kept:
+        count = len(frames) or _SIMULATED
+        frames += _simulated(appearances, translator, count, seed, same_hum=False)
     wide = SESSIONS.get(f"{translator.material}-randomised")
     if wide is not None:
-        frames += simulate_session(wide, _RANDOMISED, (_EDGE, _EDGE), seed=seed + 1)
+        count = len(frames) // _RANDOMISED
+        frames += simulate_session(wide, count, (_EDGE, _EDGE), seed=seed + 1)
     return [to_sampling(frame, sampling) for frame in frames], agreements
 
 
@@ -114,7 +117,7 @@ def _translated(translator, images, seed: int) -> list[LabelledImage]:
     rng = np.random.default_rng([seed, 1])
     return [
         replace(frame, image=translate(frame.image, translator, rng=rng))
-        for frame in simulate_session(session, _FRAMES, (_EDGE, _EDGE), seed=seed)
+        for frame in simulate_session(session, _TRANSLATED, (_EDGE, _EDGE), seed=seed)
     ]
 
 

@@ -27,8 +27,9 @@ log = logging.getLogger(__name__)
 
 _JUDGED = 640  # edge of the middle of each measured image that detectors are judged on [px]
 _SCORED = 20.0  # seconds kept for that, at most a fifth of the time
-# Part of the estimated errors, 1 - F1, that a change of detectors must mend: on day B, 8 % mended
-# by the estimate were truly a small loss.
+# Part of the estimated errors, 1 - F1, that a change of detectors must mend where the images are
+# like the frames that the old one was trained on: on day B, 8 % mended by the estimate were truly a
+# small loss. Where they are not, it is the old one that has to prove itself.
 _BETTER = 0.1
 # From here on vacancies are told by their intensity: standard deviations, and expected number.
 _APART, _ENOUGH = 2.5, 15
@@ -170,7 +171,11 @@ def renew_detector(
     )
     known = _named((detector, *rivals))
     scores = _scores({**known, "renewed": renewed}, images, translator, label)
-    chosen = _choose(scores) if scores else _unjudged(detector, images, translator.sampling)
+    fits = _fits(detector, images, translator.sampling)
+    if scores:
+        chosen = _choose(scores, _BETTER if fits else 0.0)
+    else:
+        chosen = detector.name if fits else "renewed"
     if chosen != "renewed":
         renewed = _copy(known[chosen], known[chosen].name)
     renewed.renewal = Renewal(scores, chosen, bool(scores), agreements, budget.used)
@@ -232,22 +237,22 @@ def _scores(detectors, images, translator, label: str) -> dict[str, EstimatedSco
     }
 
 
-def _choose(scores: dict[str, EstimatedScore]) -> str:
-    """Name the best; another than the first only if it is clearly better than those before it."""
+def _choose(scores: dict[str, EstimatedScore], least: float) -> str:
+    """Name the best, or an earlier one of whose errors it mends no more than a part."""
     first, *others = scores
     for name in others:
-        if scores[name].f1 - scores[first].f1 > _BETTER * (1 - scores[first].f1):
+        if scores[name].f1 - scores[first].f1 > least * (1 - scores[first].f1):
             first = name
     return first
 
 
-def _unjudged(detector, images, sampling: float) -> str:
-    """Keep a detector whose training frames were like the images; of others, take the new one."""
+def _fits(detector, images, sampling: float) -> bool:
+    """Whether the images are like the frames that a detector is known to be trained on."""
     conditions = getattr(detector, "conditions", None)
     if conditions is None:
-        return "renewed"
+        return False
     (found,) = match(images, sampling=sampling, conditions={detector.name: conditions})
-    return detector.name if found.fits else "renewed"
+    return found.fits
 
 
 def _copy(model, name: str):

@@ -61,9 +61,10 @@ def test_simulations_get_the_look_of_images(frames, disturb):
     assert agreement(images[2:], plain).spectrum_rms > 1
 
 
-def test_hum_comes_in_all_directions_alike(frames, monkeypatch):
-    """Those that six images have, or a few draws, can miss that of the next image."""
+def test_hum_of_other_frames_comes_from_all_directions(frames, monkeypatch):
+    """Those that six images have can miss that of the next image."""
     found = find_appearance(humming(frames[0]), WSE2, SAMPLING)
+    (own,) = found.errors.hum
     seen = []
 
     def record(appearance, clean, rng, hum=()):
@@ -71,11 +72,16 @@ def test_hum_comes_in_all_directions_alike(frames, monkeypatch):
         return clean
 
     monkeypatch.setattr(Appearance, "apply", record)
-    list(like_measured([found], domain_session("wse2", SAMPLING), 8, (64, 64), seed=1))
-    down = np.sort([wave.frequency[0] for wave in seen])
-    assert len(down) == 8
-    # One in each eighth of what is possible.
-    assert (np.floor(8 * (down + 0.5)) == np.arange(8)).all()
+    clean = domain_session("wse2", SAMPLING)
+    list(like_measured([found], clean, 3, (64, 64), seed=1, same_hum=True))
+    assert seen == [own] * 3
+    seen.clear()
+    list(like_measured([found], clean, 40, (64, 64), seed=1))
+    down = np.array([wave.frequency[0] for wave in seen])
+    # Half of them, and of the others as many as in all frequencies, where the crystal is seen.
+    within = 0.5 + 0.5 * 2 * found.limit
+    assert np.mean(abs(down) < found.limit) == pytest.approx(within, abs=0.15)
+    assert np.ptp(down) > 0.8
 
 
 def with_noise(clean, variance):
