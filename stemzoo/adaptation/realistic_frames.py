@@ -1,8 +1,9 @@
 """Make labelled frames that look like measured images."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -56,7 +57,8 @@ def training_frames(
         Of each way that was possible.
     """
     held = HeldOut.split(images, translator.patch_size)
-    ways = {"translated": _translated(translator, images, seed)}
+    translations = _translated(translator, images, seed)
+    ways = {"translated": list(islice(translations, _COMPARED_FRAMES))}
     appearances = _appearances(translator, held.training)
     if appearances:
         ways["simulated"] = _simulated(
@@ -67,7 +69,7 @@ def training_frames(
         for name, frames in ways.items()
     }
     kept = _kept(agreements)
-    frames = ways.pop("translated") if "translated" in kept else []
+    frames = [*ways["translated"], *translations] if "translated" in kept else []
     if "simulated" in kept:
         count = len(frames) or _SIMULATED
         frames += _simulated(appearances, translator, count, seed, same_hum=False)
@@ -112,13 +114,11 @@ def appearance_agreement(translator, held: HeldOut, seed: int) -> Agreement | No
     return held.agreement(_patches(frames, translator.patch_size, seed))
 
 
-def _translated(translator, images, seed: int) -> list[LabelledImage]:
+def _translated(translator, images, seed: int) -> Iterator[LabelledImage]:
     session, _ = measured_domain(images, translator.material, translator.sampling)
     rng = np.random.default_rng([seed, 1])
-    return [
-        replace(frame, image=translate(frame.image, translator, rng=rng))
-        for frame in simulate_session(session, _TRANSLATED, (_EDGE, _EDGE), seed=seed)
-    ]
+    for frame in simulate_session(session, _TRANSLATED, (_EDGE, _EDGE), seed=seed):
+        yield replace(frame, image=translate(frame.image, translator, rng=rng))
 
 
 def _appearances(translator, images) -> list[Appearance]:

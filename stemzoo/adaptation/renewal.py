@@ -3,7 +3,7 @@
 import logging
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,7 +26,7 @@ from stemzoo.training.fcn import FCNRecipe, train_fcn
 log = logging.getLogger(__name__)
 
 _JUDGED = 640  # edge of the middle of each measured image that detectors are judged on [px]
-_SCORED = 20.0  # seconds kept for that, at most a fifth of the time
+_SPARE = 1.5  # times what judging one took is kept for judging the new one
 # Part of the estimated errors, 1 - F1, that a change of detectors must mend where the images are
 # like the frames that the old one was trained on: on day B, 8 % mended by the estimate were truly a
 # small loss. Where they are not, it is the old one that has to prove itself.
@@ -153,26 +153,19 @@ def renew_detector(
         own=sampling,
     )
     seed = run_seed(out, rng, images, detector.name)
+    known = _named((detector, *rivals))
+    fits = _fits(detector, images, translator.sampling)
+    score = _judge(images, translator, label)
+    begun = time.monotonic()
+    scores = {name: score(model) for name, model in known.items()} if score else {}
+    reserved = _SPARE * (time.monotonic() - begun) / len(known)
     frames, agreements = training_frames(translator, images, detector.sampling, seed=seed)
     renewed = _copy(detector, adapted_name(detector.name))
     budget = TimeBudget(60 * minutes, used=time.monotonic() - started)
-    budget.reserved = min(_SCORED, 12 * minutes)
-    train_fcn(
-        [frame.image for frame in frames],
-        [frame.mask for frame in frames],
-        replace(_RECIPE, seed=seed),
-        classes=detector.classes,
-        sampling=detector.sampling,
-        material=detector.material,
-        model=renewed,
-        out=out,
-        budget=budget,
-        callbacks=callbacks,
-    )
-    known = _named((detector, *rivals))
-    scores = _scores({**known, "renewed": renewed}, images, translator, label)
-    fits = _fits(detector, images, translator.sampling)
-    if scores:
+    budget.reserved = reserved
+    _train(renewed, frames, budget, seed=seed, out=out, callbacks=callbacks)
+    if score:
+        scores["renewed"] = score(renewed)
         chosen = _choose(scores, _BETTER if fits else 0.0)
     else:
         chosen = detector.name if fits else "renewed"
@@ -214,6 +207,20 @@ def vacancy_class(detectors, translator) -> str:
     return next(name for name in classes if name.endswith("_vacancy"))
 
 
+def _train(model, frames, budget: TimeBudget, *, seed: int, **options) -> None:
+    train_fcn(
+        [frame.image for frame in frames],
+        [frame.mask for frame in frames],
+        replace(_RECIPE, seed=seed),
+        classes=model.classes,
+        sampling=model.sampling,
+        material=model.material,
+        model=model,
+        budget=budget,
+        **options,
+    )
+
+
 def _named(detectors) -> dict[str, object]:
     """Tell detectors apart that have the same name."""
     named = {}
@@ -222,19 +229,17 @@ def _named(detectors) -> dict[str, object]:
     return named
 
 
-def _scores(detectors, images, translator, label: str) -> dict[str, EstimatedScore]:
-    """Score detectors on the measured images; empty if vacancies do not stand out."""
+def _judge(images, translator, label: str) -> Callable[[object], EstimatedScore] | None:
+    """Return what scores a detector on the measured images; None if vacancies do not stand out."""
     parts = [middle(image, _JUDGED) for image in images]
     material = find_material(translator.material)
     evidence = column_evidence(parts, material, label, translator.sampling)
     seen = [one for one in evidence if one is not None]
     if not seen or seen[0].separation < _APART:
-        return {}
+        return None
     if sum(one.probability.sum() for one in seen) < _ENOUGH:
-        return {}
-    return {
-        name: estimated_score(model, parts, evidence, label) for name, model in detectors.items()
-    }
+        return None
+    return lambda model: estimated_score(model, parts, evidence, label)
 
 
 def _choose(scores: dict[str, EstimatedScore], least: float) -> str:

@@ -54,7 +54,7 @@ def renew(monkeypatch, images):
         shifted = {}
 
         def train(frames, masks, recipe, *, model, **others):
-            shifted.update(others, masks=masks)
+            shifted.update(others, masks=masks, used=others["budget"].used)
             model.set_weights([w + 0.01 for w in model.get_weights()])
             return model
 
@@ -159,14 +159,23 @@ def test_a_rival_of_the_same_name_does_not_replace_the_parent(renew, parent, mak
     assert list(found.renewal.scores) == ["parent", "parent (2)", "renewed"]
 
 
-def test_the_time_is_kept_for_the_training_but_for_the_judging(renew, parent):
-    renew(parent, {"parent": 0.5, "renewed": 0.8}, minutes=1.0)
+def test_time_is_kept_for_judging_the_new_one(renew, parent, make_model, clock, monkeypatch):
+    def judge(images, translator, label):
+        def score(model):
+            clock.now += 4.0
+            return EstimatedScore(50.0, 100.0, 100.0)
+
+        return score
+
+    monkeypatch.setattr(renewal, "_judge", judge)
+    with pytest.warns(UserWarning, match="parent is best"):
+        renew(parent, minutes=1.0, rivals=[make_model(CLASSES, name="rival")])
     budget = renew.given["budget"]
     assert isinstance(budget, TimeBudget)
     assert budget.seconds == 60
-    assert budget.reserved == pytest.approx(12)
-    renew(parent, {"parent": 0.5, "renewed": 0.8}, minutes=20.0)
-    assert renew.given["budget"].reserved == pytest.approx(20)
+    # One and a half of what one takes; two were judged before the training.
+    assert budget.reserved == pytest.approx(6.0)
+    assert renew.given["used"] == pytest.approx(8.0)
 
 
 @pytest.mark.parametrize("how", ["noise", "hardly any vacancy"])
@@ -245,9 +254,9 @@ def test_a_detector_is_trained_in_the_time_it_is_given(small, images, make_model
         found = renew_detector(
             parent, Translator(), images, minutes=0.5, rng=np.random.default_rng(0)
         )
-    # Half a minute by a clock that goes on by a second a step, a fifth of it for the judging.
-    assert clock.now == 24
-    assert found.renewal.seconds == 24
+    # Half a minute by a clock that goes on by a second a step.
+    assert clock.now == 30
+    assert found.renewal.seconds == 30
     assert set(found.renewal.scores) == {"parent", "renewed"}
     detections = stemzoo.detect(images[0], found, sampling=0.2074)
     assert detections.details["classes"] == CLASSES
@@ -274,8 +283,8 @@ def test_a_killed_renewal_goes_on_in_the_time_that_is_left(
     killed = json.loads((tmp_path / RUN).read_text())
     log = (tmp_path / "training_log.csv").read_text().splitlines()
     assert log[-1].startswith("3,")
-    # 15 of 24 s were spent; another source of randomness does not make it another run.
-    assert renew(rng=np.random.default_rng(8)) == 9
+    # 15 of 30 s were spent; another source of randomness does not make it another run.
+    assert renew(rng=np.random.default_rng(8)) == 15
     assert json.loads((tmp_path / RUN).read_text()) == killed
     # It was ended: no step more.
     assert renew() == 0
