@@ -79,11 +79,10 @@ def agreement(translator, images, test) -> dict:
     clean = simulate_domain(images, translator.material, SAMPLING, n=3, seed=TEST + 1)
     rng = np.random.default_rng(TEST)
     translated = [stemzoo.translate(frame.image, translator, rng=rng) for frame in clean]
+    measured = rescale_group([frame.image for frame in test])
     patches = [
-        np.concatenate(
-            [cut_patches(image, translator.patch_size) for image in rescale_group(group)]
-        )
-        for group in ([frame.image for frame in test], translated)
+        np.concatenate([cut_patches(image, translator.patch_size) for image in group])
+        for group in (measured, translated)
     ]
     found = HeldOut((), patches[0][::4]).agreement(patches[1][::4])
     frechet = frechet_distance(*(patch_features(one) for one in patches))

@@ -12,7 +12,7 @@ from stemzoo.adaptation.reflections import away_from_reflections, half_plane_ref
 from stemzoo.adaptation.scan_errors import ScanErrors, find_scan_errors
 from stemzoo.description import middle
 from stemzoo.lattice import Lattice, find_lattice, windowed_power
-from stemzoo.preprocessing import rescale
+from stemzoo.preprocessing import normal_scores, rescale
 from stemzoo.simulate.dataset import LabelledImage, simulate_frame
 from stemzoo.simulate.distributions import Normal
 from stemzoo.simulate.domain import domain_session
@@ -30,6 +30,7 @@ _SHOT = (-0.5, 1.0)  # below 0 where the detector's response makes bright parts 
 _TELLING = 0.05  # unevenness that is more than chance
 _PERIODIC = 0.12  # from a reflection, in units of the reciprocal lattice
 _EDGE = 16  # [px]: Fourier filters wrap around
+_SLOW = 1.2  # width of a filter that leaves nothing of the lattice [its spacings]
 _FINEST = 9  # squared length of the finest reflections, in units of the innermost
 
 
@@ -98,7 +99,22 @@ class Appearance:
         rows, columns = (
             _crop(have, want, rng) for have, want in zip(self.image.shape, clean.shape, strict=True)
         )
-        return match_histograms(seen, self.image[rows, columns]).astype(np.float32)
+        part = self.image[rows, columns]
+        return match_histograms(self._on_background(seen, part), part).astype(np.float32)
+
+    def _on_background(self, seen: np.ndarray, part: np.ndarray) -> np.ndarray:
+        """Put a simulation on the slow background of a part of the image.
+
+        Contamination is no stationary noise, and takes its share of the contrast. Ranks tell how
+        much, before the response of the detector.
+        """
+        width = _SLOW / self.innermost
+        ranked = normal_scores(part)
+        slow = ndimage.gaussian_filter(ranked, width)
+        fine = seen - ndimage.gaussian_filter(seen, width)
+        fine *= (ranked - slow).std() / max(fine.std(), 1e-12)
+        room = [(0, want - have) for want, have in zip(seen.shape, part.shape, strict=True)]
+        return fine + np.pad(slow, room, mode="symmetric")
 
     def transfer(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Return the contrast transfer at frequencies along rows and columns [1/px].

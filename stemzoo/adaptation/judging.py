@@ -7,7 +7,6 @@ import numpy as np
 
 from stemzoo.adaptation.held_out import Agreement, HeldOut, random_patches
 from stemzoo.adaptation.labels import LabelCheck, check_labels
-from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate.dataset import LabelledImage
 from stemzoo.translation import translate
 
@@ -141,8 +140,7 @@ class Judge:
         """Judge a model; the first judgement is what others are compared with."""
         batches = np.array_split(self.patches[..., None], -(-len(self.patches) // _BATCH))
         generated = [model.sim_to_exp.predict_on_batch(batch)[..., 0] for batch in batches]
-        # As in training: measured images are scaled as a group.
-        agreement = self.held.agreement(np.stack(rescale_group(np.concatenate(generated))))
+        agreement = self.held.agreement(np.concatenate(generated))
         rng = np.random.default_rng([self.seed, 3])
         translated = [
             translate(frame.image, model, noise=self.noise, rng=rng) for frame in self.watched

@@ -10,7 +10,6 @@ import numpy as np
 from stemzoo.adaptation.appearance import Appearance, find_appearance, like_measured
 from stemzoo.adaptation.held_out import Agreement, HeldOut, random_patches
 from stemzoo.adaptation.measured_domain import measured_domain
-from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate.dataset import LabelledImage, simulate_session, to_sampling
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import find_material
@@ -142,5 +141,6 @@ def _simulated(appearances, translator, n: int, seed: int, *, same_hum: bool):
 
 
 def _patches(frames: Sequence[LabelledImage], patch: int, seed: int) -> np.ndarray:
-    images = rescale_group([frame.image for frame in frames])
+    # In the units of the measured images, all of them: scaled anew, they would be saturated twice.
+    images = [frame.image for frame in frames]
     return random_patches(images, patch, _COMPARED, np.random.default_rng([seed, 2]))
