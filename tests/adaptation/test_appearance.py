@@ -61,6 +61,18 @@ def test_simulations_get_the_look_of_images(frames, disturb):
     assert agreement(images[2:], plain).spectrum_rms > 1
 
 
+def test_a_slow_background_takes_its_share_of_the_contrast(frames):
+    wave = np.sin(2 * np.pi * np.arange(512) / 300)
+    image = frames[0] + 2 * frames[0].std() * wave[:, None]
+    found = find_appearance(image, WSE2, SAMPLING)
+    (like,) = like_measured([found], domain_session("wse2", SAMPLING), 1, (512, 512), seed=1)
+    # Of the same shape: the same part of the image. 16 px are more than a spacing of planes.
+    slow, own = (ndimage.gaussian_filter(one, 16) for one in (like.image, image))
+    assert np.corrcoef(slow.ravel(), own.ravel())[0, 1] > 0.98
+    # Without the background, the lattice would fill the histogram: 1.7.
+    assert np.std(like.image - slow) == pytest.approx(np.std(image - own), rel=0.05)
+
+
 def test_hum_of_other_frames_comes_from_all_directions(frames, monkeypatch):
     """Those that six images have can miss that of the next image."""
     found = find_appearance(humming(frames[0]), WSE2, SAMPLING)

@@ -51,6 +51,14 @@ def moved(batch):
     return np.roll(batch, 4, axis=2)  # 0.8 Å
 
 
+def test_translations_are_compared_in_the_units_of_the_measured_images():
+    frames = [frame.image for frame in simulate_session(DOMAIN, 2, (256, 256), seed=1)]
+    held = HeldOut.split([(image / image.max()) ** 5 for image in frames], PATCH)
+    judge = Judge(held, held.training, [], patch=PATCH, noise=0.0, seed=5)
+    # 1.0 if the translations were saturated and scaled once more.
+    assert judge(Translator(same), 0.0, 0).agreement.intensity_kl < 0.01
+
+
 def test_the_first_judgement_is_what_others_are_compared_with(make_judge):
     judge = make_judge()
     first = judge(Translator(same), 1.5, 0)

@@ -304,6 +304,16 @@ def test_how_near_simulations_come_without_a_network_is_told_beforehand(small, i
     assert not found.is_beaten_by(agreements["simulated"])
 
 
+def test_frames_are_compared_in_the_units_of_the_measured_images(images):
+    tailed = [(image / image.max()) ** 5 for image in images]
+    held = HeldOut.split(tailed, 64)
+    frames = [SimpleNamespace(image=image) for image in held.training]
+    found = held.agreement(realistic_frames._patches(frames, 64, 0))
+    # 0.15 and 1.3 if the frames were saturated and scaled once more.
+    assert found.spectrum_rms < 0.05
+    assert found.intensity_kl < 0.01
+
+
 @pytest.mark.parametrize(
     ("translated", "simulated", "kept"),
     [
