@@ -1,6 +1,6 @@
 """How measured images differ from clean simulations: contrast transfer, noise, response."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -13,11 +13,9 @@ from stemzoo.adaptation.scan_errors import ScanErrors, find_scan_errors
 from stemzoo.description import middle
 from stemzoo.lattice import Lattice, find_lattice, windowed_power
 from stemzoo.preprocessing import normal_scores, rescale
-from stemzoo.simulate.dataset import LabelledImage, simulate_frame
-from stemzoo.simulate.distributions import Normal
+from stemzoo.simulate.dataset import simulate_frame
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import Material
-from stemzoo.simulate.sessions import AcquisitionSession
 
 _LARGEST = 2048  # [px]: more takes time and tells nothing new
 _TILE = 256  # [px], in which spectra are measured
@@ -298,48 +296,3 @@ def _between(power: np.ndarray, lattice: Lattice) -> np.ndarray:
         for part in (power * clear, clear)
     ]
     return parts[0] / np.maximum(parts[1], 1e-9)
-
-
-def like_measured(
-    appearances: Sequence[Appearance],
-    session: AcquisitionSession,
-    n: int,
-    shape: tuple[int, int],
-    *,
-    seed: int,
-    same_hum: bool = False,
-) -> Iterator[LabelledImage]:
-    """Simulate labelled frames that look like measured images.
-
-    Parameters
-    ----------
-    appearances : sequence of Appearance
-        Of the measured images.
-    session : AcquisitionSession
-        Clean, of the material and pixel size; orientations and shifts of lines are those of the
-        images.
-    n : int
-        Number of frames.
-    shape : tuple of int
-        (rows, columns).
-    seed : int
-        Names the frames.
-    same_hum : bool
-        Whether hum is the images' own, not what its source would give other images: six images
-        can miss the direction of the next one.
-
-    Yields
-    ------
-    LabelledImage
-    """
-    for i in range(n):
-        rng = np.random.default_rng([seed, i])
-        chosen = appearances[i % len(appearances)]
-        shifts = chosen.errors.line_shifts
-        shifts = () if shifts is None else (shifts,)
-        turned = replace(session, rotation=Normal(chosen.rotation, 1.0), line_shifts=shifts)
-        frame = simulate_frame(turned, shape, rng=rng)
-        hum = chosen.errors.hum
-        if hum and not same_hum:
-            hum = [wave.another(rng, shape[1], chosen.limit) for wave in hum]
-        yield replace(frame, image=chosen.apply(frame.image, rng, hum))

@@ -7,13 +7,20 @@ from itertools import islice
 
 import numpy as np
 
-from stemzoo.adaptation.appearance import Appearance, find_appearance, like_measured
+from stemzoo.adaptation.appearance import Appearance, find_appearance
 from stemzoo.adaptation.held_out import Agreement, HeldOut, random_patches
 from stemzoo.adaptation.measured_domain import measured_domain
-from stemzoo.simulate.dataset import LabelledImage, simulate_session, to_sampling
+from stemzoo.simulate.dataset import (
+    LabelledImage,
+    simulate_frame,
+    simulate_session,
+    to_sampling,
+)
+from stemzoo.simulate.distributions import Normal
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import SESSIONS
+from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.translation import translate
 
 log = logging.getLogger(__name__)
@@ -138,6 +145,51 @@ def _simulated(appearances, translator, n: int, seed: int, *, same_hum: bool):
     session = domain_session(translator.material, translator.sampling)
     shape = (_EDGE, _EDGE)
     return list(like_measured(appearances, session, n, shape, seed=seed, same_hum=same_hum))
+
+
+def like_measured(
+    appearances: Sequence[Appearance],
+    session: AcquisitionSession,
+    n: int,
+    shape: tuple[int, int],
+    *,
+    seed: int,
+    same_hum: bool = False,
+) -> Iterator[LabelledImage]:
+    """Simulate labelled frames that look like measured images.
+
+    Parameters
+    ----------
+    appearances : sequence of Appearance
+        Of the measured images.
+    session : AcquisitionSession
+        Clean, of the material and pixel size; orientations and shifts of lines are those of the
+        images.
+    n : int
+        Number of frames.
+    shape : tuple of int
+        (rows, columns).
+    seed : int
+        Names the frames.
+    same_hum : bool
+        Whether hum is the images' own, not what its source would give other images: six images
+        can miss the direction of the next one.
+
+    Yields
+    ------
+    LabelledImage
+    """
+    for i in range(n):
+        rng = np.random.default_rng([seed, i])
+        chosen = appearances[i % len(appearances)]
+        shifts = chosen.errors.line_shifts
+        shifts = () if shifts is None else (shifts,)
+        turned = replace(session, rotation=Normal(chosen.rotation, 1.0), line_shifts=shifts)
+        frame = simulate_frame(turned, shape, rng=rng)
+        hum = chosen.errors.hum
+        if hum and not same_hum:
+            hum = [wave.another(rng, shape[1], chosen.limit) for wave in hum]
+        yield replace(frame, image=chosen.apply(frame.image, rng, hum))
 
 
 def _patches(frames: Sequence[LabelledImage], patch: int, seed: int) -> np.ndarray:
