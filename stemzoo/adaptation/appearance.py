@@ -28,7 +28,7 @@ _SHOT = (-0.5, 1.0)  # below 0 where the detector's response makes bright parts 
 _TELLING = 0.05  # unevenness that is more than chance
 _PERIODIC = 0.12  # from a reflection, in units of the reciprocal lattice
 _EDGE = 16  # [px]: Fourier filters wrap around
-_SLOW = 1.2  # width of a filter that leaves nothing of the lattice [its spacings]
+_SLOW = 1.2  # width of the filter that tells background from lattice [its spacings]
 _FINEST = 9  # squared length of the finest reflections, in units of the innermost
 
 
@@ -48,6 +48,8 @@ class Appearance:
         Of the lattice [degrees].
     image : ndarray of shape (M, N)
         The measured image, whose histogram stands for the response of the detector.
+    background : ndarray of shape (M, N)
+        What is slow in it, in standard deviations of what is not, see `_background`.
     errors : ScanErrors
         Of the scan of the image, after `rescale`.
     shot : float
@@ -61,6 +63,7 @@ class Appearance:
     noise: np.ndarray
     rotation: float
     image: np.ndarray
+    background: np.ndarray
     errors: ScanErrors = ScanErrors()
     shot: float = 0.0
 
@@ -90,29 +93,19 @@ class Appearance:
         signal = fft.rfft2(padded) * self.transfer(y, x)
         white = rng.standard_normal(padded.shape) * np.sqrt(self._variance(clean))
         noise = fft.rfft2(white) * np.sqrt(self._noise_at(y, x))
-        seen = fft.irfft2(signal + noise, s=padded.shape)
+        fine = 1 - _slow_part(y, x, self.innermost)
+        seen = fft.irfft2((signal + noise) * fine, s=padded.shape)
         seen = seen[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+        width = max(seen.std(), 1e-12)
         for wave in hum:
             seen += wave.over(seen.shape)
         rows, columns = (
             _crop(have, want, rng) for have, want in zip(self.image.shape, clean.shape, strict=True)
         )
-        part = self.image[rows, columns]
-        return match_histograms(self._on_background(seen, part), part).astype(np.float32)
-
-    def _on_background(self, seen: np.ndarray, part: np.ndarray) -> np.ndarray:
-        """Put a simulation on the slow background of a part of the image.
-
-        Contamination is no stationary noise, and takes its share of the contrast. Ranks tell how
-        much, before the response of the detector.
-        """
-        width = _SLOW / self.innermost
-        ranked = normal_scores(part)
-        slow = ndimage.gaussian_filter(ranked, width)
-        fine = seen - ndimage.gaussian_filter(seen, width)
-        fine *= (ranked - slow).std() / max(fine.std(), 1e-12)
-        room = [(0, want - have) for want, have in zip(seen.shape, part.shape, strict=True)]
-        return fine + np.pad(slow, room, mode="symmetric")
+        slow = self.background[rows, columns]
+        room = [(0, want - have) for want, have in zip(clean.shape, slow.shape, strict=True)]
+        seen = seen / width + np.pad(slow, room, mode="symmetric")
+        return match_histograms(seen, self.image[rows, columns]).astype(np.float32)
 
     def transfer(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Return the contrast transfer at frequencies along rows and columns [1/px].
@@ -204,9 +197,29 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     normal = terms.T @ terms + np.diag([0, *[1e-2] * (terms.shape[1] - 1)])
     coefficients = np.linalg.solve(normal, terms.T @ target)
     half = fft.ifftshift(noise)[:, : _TILE // 2 + 1]
-    even = Appearance(coefficients, innermost, limit, half, lattice.rotation, scaled)
+    slow = _background(scaled, innermost)
+    even = Appearance(coefficients, innermost, limit, half, lattice.rotation, scaled, slow)
     shot = _shot_part(even, lattice, material, sampling)
     return replace(even, image=image, errors=errors, shot=shot)
+
+
+def _background(image: np.ndarray, innermost: float) -> np.ndarray:
+    """Return what is slower in an image than its lattice, in standard deviations of the rest.
+
+    Contamination is no stationary noise, and takes its share of the contrast. Ranks tell how much,
+    before the response of the detector.
+    """
+    ranked = normal_scores(image)
+    padded = np.pad(ranked, _MARGIN, mode="symmetric")
+    y, x = fft.fftfreq(padded.shape[0])[:, None], fft.rfftfreq(padded.shape[1])[None]
+    slow = fft.irfft2(fft.rfft2(padded) * _slow_part(y, x, innermost), s=padded.shape)
+    slow = slow[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+    return slow / (ranked - slow).std()
+
+
+def _slow_part(y: np.ndarray, x: np.ndarray, innermost: float) -> np.ndarray:
+    """Transfer of a Gaussian filter that leaves nothing of a lattice."""
+    return np.exp(-2 * (np.pi * _SLOW / innermost) ** 2 * (y**2 + x**2))
 
 
 def _shot_part(even: Appearance, lattice: Lattice, material: Material, sampling: float) -> float:
