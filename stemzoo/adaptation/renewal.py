@@ -26,7 +26,7 @@ from stemzoo.training.fcn import FCNRecipe, train_fcn
 log = logging.getLogger(__name__)
 
 _JUDGED = 640  # edge of the middle of each measured image that detectors are judged on [px]
-_SPARE = 1.5  # times what judging one took is kept for judging the new one
+_SPARE = 2.0  # times what judging one took is kept for judging the new one
 # Part of the estimated errors, 1 - F1, that a change of detectors must mend where the images are
 # like the frames that the old one was trained on: on day B, 8 % mended by the estimate were truly a
 # small loss. Where they are not, it is the old one that has to prove itself.

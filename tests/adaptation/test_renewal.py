@@ -173,8 +173,8 @@ def test_time_is_kept_for_judging_the_new_one(renew, parent, make_model, clock, 
     budget = renew.given["budget"]
     assert isinstance(budget, TimeBudget)
     assert budget.seconds == 60
-    # One and a half of what one takes; two were judged before the training.
-    assert budget.reserved == pytest.approx(6.0)
+    # Twice what one takes; two were judged before the training.
+    assert budget.reserved == pytest.approx(8.0)
     assert renew.given["used"] == pytest.approx(8.0)
 
 
