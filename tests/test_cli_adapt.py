@@ -34,7 +34,7 @@ def small(monkeypatch):
     recipe = {"frames": 2, "frame_size": 128, "batch_size": 2}
     whole = fine_tuning.AdaptRecipe
     monkeypatch.setattr(fine_tuning, "AdaptRecipe", lambda: whole(**recipe))
-    for name, value in (("_FRAMES", 2), ("_RANDOMISED", 1), ("_EDGE", 128)):
+    for name, value in (("_TRANSLATED", 2), ("_SIMULATED", 2), ("_EDGE", 128)):
         monkeypatch.setattr(realistic_frames, name, value)
     options = {"steps_per_epoch": 2, "batch_size": 2, "patch": 32}
     monkeypatch.setattr(renewal, "_RECIPE", renewal.replace(renewal._RECIPE, **options))
