@@ -7,9 +7,11 @@ from itertools import product
 import numpy as np
 from scipy import fft, ndimage
 
+from stemzoo.adaptation.held_out import HeldOut, cut_patches
 from stemzoo.adaptation.hum import Wave
-from stemzoo.adaptation.reflections import away_from_reflections, half_plane_reflections
+from stemzoo.adaptation.reflections import half_plane_reflections
 from stemzoo.adaptation.scan_errors import ScanErrors, find_scan_errors
+from stemzoo.adaptation.signal_and_noise import NoiseLevels, find_signal
 from stemzoo.description import middle
 from stemzoo.lattice import Lattice, find_lattice, windowed_power
 from stemzoo.preprocessing import normal_scores, rescale
@@ -17,17 +19,15 @@ from stemzoo.simulate.dataset import simulate_frame
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import Material
 
+# Of columns, by heat [Å, standard deviation].
+DISPLACEMENT = 0.05
 _LARGEST = 2048  # [px]: more takes time and tells nothing new
 _TILE = 256  # [px], in which spectra are measured
 _MARGIN = 48  # [px]
 _SPOT = 2.5  # radius of a spot [bins of a tile]
 _SEEN = 2.0  # a spot is seen that is this many times stronger than the noise in it
 _SMOOTH = 1.5  # of the noise [bins of a tile]
-_LEAST_NOISE = 0.05  # of the mean variance
-_SHOT = (-0.5, 1.0)  # below 0 where the detector's response makes bright parts less noisy
-_TELLING = 0.05  # unevenness that is more than chance
-_PERIODIC = 0.12  # from a reflection, in units of the reciprocal lattice
-_EDGE = 16  # [px]: Fourier filters wrap around
+_LEAST_NOISE = 0.1  # of what is between the reflections
 _SLOW = 1.2  # width of the filter that tells background from lattice [its spacings]
 _FINEST = 9  # squared length of the finest reflections, in units of the innermost
 
@@ -44,28 +44,30 @@ class Appearance:
         Frequencies from which and up to which the transfer was measured [1/px].
     noise : ndarray of shape (256, 129)
         Power of what is between the reflections, zero frequency first.
+    levels : NoiseLevels
+        How strong it is where the signal is dark or bright.
     rotation : float
         Of the lattice [degrees].
     image : ndarray of shape (M, N)
-        The measured image, whose histogram stands for the response of the detector.
+        The measured image.
+    signal : ndarray of shape (M, N)
+        Without its noise, see `find_signal`: its histogram stands for the response of the detector.
     background : ndarray of shape (M, N)
-        What is slow in it, in standard deviations of what is not, see `_background`.
+        What is slow in it before that response, in standard deviations of what is not.
     errors : ScanErrors
         Of the scan of the image, after `rescale`.
-    shot : float
-        Part of the noise whose variance is proportional to the signal, see `_shot_part`; negative
-        where bright parts are less noisy.
     """
 
     coefficients: np.ndarray
     innermost: float
     limit: float
     noise: np.ndarray
+    levels: NoiseLevels
     rotation: float
     image: np.ndarray
+    signal: np.ndarray
     background: np.ndarray
     errors: ScanErrors = ScanErrors()
-    shot: float = 0.0
 
     def apply(
         self, clean: np.ndarray, rng: np.random.Generator, hum: Sequence[Wave] = ()
@@ -90,22 +92,30 @@ class Appearance:
         # Fourier filters wrap around: mirrored margins keep one edge from the other.
         padded = np.pad(rescale(clean), _MARGIN, mode="symmetric")
         y, x = fft.fftfreq(padded.shape[0])[:, None], fft.rfftfreq(padded.shape[1])[None]
-        signal = fft.rfft2(padded) * self.transfer(y, x)
-        white = rng.standard_normal(padded.shape) * np.sqrt(self._variance(clean))
-        noise = fft.rfft2(white) * np.sqrt(self._noise_at(y, x))
         fine = 1 - _slow_part(y, x, self.innermost)
-        seen = fft.irfft2((signal + noise) * fine, s=padded.shape)
-        seen = seen[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
-        width = max(seen.std(), 1e-12)
-        for wave in hum:
-            seen += wave.over(seen.shape)
+        lattice = _filtered(padded, self.transfer(y, x) * fine)
+        white = rng.standard_normal(padded.shape)
+        noise = _filtered(white, np.sqrt(self._noise_at(y, x)) * fine)
         rows, columns = (
             _crop(have, want, rng) for have, want in zip(self.image.shape, clean.shape, strict=True)
         )
         slow = self.background[rows, columns]
         room = [(0, want - have) for want, have in zip(clean.shape, slow.shape, strict=True)]
-        seen = seen / width + np.pad(slow, room, mode="symmetric")
+        seen = lattice / lattice.std() + np.pad(slow, room, mode="symmetric")
+        seen = match_histograms(seen, self.signal[rows, columns])
+        seen += self.levels.at(seen) * noise / noise.std()
+        for wave in hum:
+            seen += wave.over(seen.shape)
+        # What is no normal noise: skew, saturated pixels.
         return match_histograms(seen, self.image[rows, columns]).astype(np.float32)
+
+    def without(self, own: np.ndarray, unit: float) -> "Appearance":
+        """Take from the noise what defects and displaced columns of simulations have already."""
+        y, x = fft.fftfreq(_TILE)[:, None], fft.rfftfreq(_TILE)
+        own = fft.ifftshift(own)[:, : _TILE // 2 + 1] * self.transfer(y, x) ** 2 * unit
+        noise = np.maximum(self.noise - own, _LEAST_NOISE * self.noise)
+        part = np.sqrt(noise.sum() / self.noise.sum())
+        return replace(self, noise=noise, levels=replace(self.levels, rms=part * self.levels.rms))
 
     def transfer(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Return the contrast transfer at frequencies along rows and columns [1/px].
@@ -123,16 +133,15 @@ class Appearance:
         fall[round(self.innermost * _TILE) :] = 1.0
         return smooth * np.interp(radius * _TILE, np.arange(len(fall)), fall)
 
-    def _variance(self, clean: np.ndarray) -> np.ndarray:
-        """Relative variance of the noise, over the padded image."""
-        electrons = np.clip(clean, 0, None).astype(np.float64)
-        relative = electrons / max(electrons.mean(), 1e-12)
-        variance = np.maximum(1 + self.shot * (relative - 1), _LEAST_NOISE)
-        return np.pad(variance / variance.mean(), _MARGIN, mode="symmetric")
-
     def _noise_at(self, y, x) -> np.ndarray:
         rows = np.rint(y * _TILE).astype(int) % _TILE
         return self.noise[rows, np.rint(x * _TILE).astype(int)]
+
+
+def _filtered(padded: np.ndarray, response: np.ndarray) -> np.ndarray:
+    """Filter an image in Fourier space and cut off its margins."""
+    filtered = fft.irfft2(fft.rfft2(padded) * response, s=padded.shape)
+    return filtered[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
 
 
 def _crop(have: int, want: int, rng: np.random.Generator) -> slice:
@@ -166,8 +175,10 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     Spectra are means over tiles of 256² pixels under a Hann window. The noise is what is between
     the reflections. At each reflection the power above the noise, over that of a clean simulation
     of the same orientation, is the squared contrast transfer; its logarithm is fitted by a smooth
-    function of the frequency. All of this is measured with the errors of the scan undone, on the
-    middle 2048² pixels of a larger image.
+    function of the frequency. This is done twice, with the signal as it is and with the values of a
+    normal distribution by its rank, where a response of the detector that is far from linear does
+    not matter; the one that makes frames more like the image is returned. All of this is measured
+    with the errors of the scan undone, on the middle 2048² pixels of a larger image.
     """
     image = middle(np.asarray(image), _LARGEST)
     scaled = rescale(image)
@@ -175,18 +186,46 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     scaled = errors.undo(scaled)
     lattice = find_lattice(scaled, material, sampling=sampling)
     clean = _clean_image(material, sampling, lattice.rotation)
-    own = find_lattice(clean, material, sampling=sampling)
-    power, ideal = _mean_power(scaled), _mean_power(rescale(clean))
-    noise = _between(power, lattice)
+    simulated = find_lattice(clean, material, sampling=sampling)
+    ideal = _mean_power(rescale(clean))
     spots = half_plane_reflections(lattice, _FINEST)
     spots = spots[(abs(spots) < 0.5 - _SPOT / _TILE).all(axis=1)]
-    strength = np.array([_at(power - noise, spot) for spot in spots])
-    floor = np.array([_at(noise, spot) for spot in spots])
-    expected = np.array([_at(ideal, _nearest(spot, own)) for spot in spots])
+    expected = np.array([_at(ideal, _nearest(spot, simulated)) for spot in spots])
+    signal = find_signal(scaled, lattice)
+    imperfect = rescale(_clean_image(material, sampling, lattice.rotation, perfect=False))
+    own = _between(_mean_power(imperfect), simulated)
+    found = [
+        _appearance(scaled, signal, linear, lattice, spots, expected).without(own, signal.var())
+        for linear in ((signal - signal.mean()) / signal.std(), normal_scores(signal))
+    ]
+    edge = min(_TILE // 2, *scaled.shape)
+    own = HeldOut((), cut_patches(scaled, edge))
+    frames = (one.apply(clean, np.random.default_rng(0)) for one in found)
+    plain, ranked = (own.agreement(cut_patches(frame, edge)) for frame in frames)
+    best = found[1] if plain.is_beaten_by(ranked, times=1.0) else found[0]
+    return replace(best, image=image, errors=errors)
+
+
+def _appearance(
+    image: np.ndarray,
+    signal: np.ndarray,
+    linear: np.ndarray,
+    lattice: Lattice,
+    spots: np.ndarray,
+    expected: np.ndarray,
+) -> Appearance:
+    """Compare an image without errors of the scan with the power of a clean simulation at spots.
+
+    `linear` is the signal before the response of the detector, of unit variance.
+    """
+    power, noise = _mean_power(linear), _between(_mean_power(image), lattice)
+    # The part of the noise that is left in the signal.
+    floor = np.array([_at(noise, spot) for spot in spots]) / signal.var()
+    strength = np.array([_at(power, spot) for spot in spots]) - floor
     seen = (strength > _SEEN * floor) & (expected > 0)
     if np.count_nonzero(seen) < 3:
         raise ValueError(
-            f"Expected three or more reflections of {material.name} above the noise. Received: "
+            "Expected three or more reflections of the lattice above the noise. Received: "
             f"{np.count_nonzero(seen)}"
         )
     radii = np.hypot(*spots[seen].T)
@@ -195,62 +234,23 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     target = 0.5 * np.log(strength[seen] / expected[seen])
     # A little ridge: two shells of reflections leave the fourth power open.
     normal = terms.T @ terms + np.diag([0, *[1e-2] * (terms.shape[1] - 1)])
-    coefficients = np.linalg.solve(normal, terms.T @ target)
-    half = fft.ifftshift(noise)[:, : _TILE // 2 + 1]
-    slow = _background(scaled, innermost)
-    even = Appearance(coefficients, innermost, limit, half, lattice.rotation, scaled, slow)
-    shot = _shot_part(even, lattice, material, sampling)
-    return replace(even, image=image, errors=errors, shot=shot)
-
-
-def _background(image: np.ndarray, innermost: float) -> np.ndarray:
-    """Return what is slower in an image than its lattice, in standard deviations of the rest.
-
-    Contamination is no stationary noise, and takes its share of the contrast. Ranks tell how much,
-    before the response of the detector.
-    """
-    ranked = normal_scores(image)
-    padded = np.pad(ranked, _MARGIN, mode="symmetric")
-    y, x = fft.fftfreq(padded.shape[0])[:, None], fft.rfftfreq(padded.shape[1])[None]
-    slow = fft.irfft2(fft.rfft2(padded) * _slow_part(y, x, innermost), s=padded.shape)
-    slow = slow[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
-    return slow / (ranked - slow).std()
+    slow = ndimage.gaussian_filter(linear, _SLOW / innermost, mode="reflect")
+    return Appearance(
+        coefficients=np.linalg.solve(normal, terms.T @ target),
+        innermost=innermost,
+        limit=limit,
+        noise=fft.ifftshift(noise)[:, : _TILE // 2 + 1],
+        levels=NoiseLevels.of(signal, image - signal),
+        rotation=lattice.rotation,
+        image=image,
+        signal=signal,
+        background=slow / (linear - slow).std(),
+    )
 
 
 def _slow_part(y: np.ndarray, x: np.ndarray, innermost: float) -> np.ndarray:
     """Transfer of a Gaussian filter that leaves nothing of a lattice."""
     return np.exp(-2 * (np.pi * _SLOW / innermost) ** 2 * (y**2 + x**2))
-
-
-def _shot_part(even: Appearance, lattice: Lattice, material: Material, sampling: float) -> float:
-    """Find the part of the noise whose variance is proportional to the signal.
-
-    It is the one with which simulations are as uneven in noise as the image is, taken for linear
-    between simulations without such noise and with no other; none where these hardly differ.
-    """
-    # With defects, which are no part of what is periodic.
-    clean = _clean_image(material, sampling, lattice.rotation, perfect=False)
-    own = find_lattice(clean, material, sampling=sampling)
-    wanted = _unevenness(even.image, lattice)
-    none, full = (
-        _unevenness(replace(even, shot=shot).apply(clean, np.random.default_rng(0)), own)
-        for shot in (0.0, 1.0)
-    )
-    if full - none < _TELLING:
-        return 0.0
-    return float(np.clip((wanted - none) / (full - none), *_SHOT))
-
-
-def _unevenness(image: np.ndarray, lattice: Lattice) -> float:
-    """Covariance of the noise's square with what is periodic, both standardised."""
-    image = rescale(image).astype(np.float64)
-    near = away_from_reflections(image.shape, lattice) < _PERIODIC
-    spectrum = fft.rfft2(image)
-    inner = (slice(_EDGE, -_EDGE),) * 2
-    periodic = fft.irfft2(spectrum * near, s=image.shape)[inner]
-    noise = fft.irfft2(spectrum * ~near, s=image.shape)[inner] ** 2
-    covariance = np.mean((periodic - periodic.mean()) * noise)
-    return float(covariance / max(periodic.std() * noise.mean(), 1e-12))
 
 
 def _terms(y: np.ndarray, x: np.ndarray, limit: float) -> np.ndarray:
@@ -265,9 +265,10 @@ def _terms(y: np.ndarray, x: np.ndarray, limit: float) -> np.ndarray:
 def _clean_image(
     material: Material, sampling: float, rotation: float, *, perfect: bool = True
 ) -> np.ndarray:
-    session = domain_session(material.name, sampling, (rotation, 0.0))
-    if perfect:
-        session = replace(session, defects={})
+    session = replace(domain_session(material.name, sampling, (rotation, 0.0)))
+    session = (
+        replace(session, defects={}) if perfect else replace(session, displacement=DISPLACEMENT)
+    )
     # Wider than a tile, so that the lattice is found well.
     return simulate_frame(session, (2 * _TILE, 2 * _TILE), rng=np.random.default_rng(0)).image
 

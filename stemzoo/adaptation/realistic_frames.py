@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 
-from stemzoo.adaptation.appearance import Appearance, find_appearance
+from stemzoo.adaptation.appearance import DISPLACEMENT, Appearance, find_appearance
 from stemzoo.adaptation.held_out import Agreement, HeldOut, random_patches
 from stemzoo.adaptation.measured_domain import measured_domain
 from stemzoo.simulate.dataset import (
@@ -33,7 +33,12 @@ _COMPARED, _COMPARED_FRAMES = 96, 12  # patches of each kind, and frames they ar
 
 
 def training_frames(
-    translator, images: Sequence[np.ndarray], sampling: float, *, seed: int
+    translator,
+    images: Sequence[np.ndarray],
+    sampling: float,
+    *,
+    randomised: bool = True,
+    seed: int,
 ) -> tuple[list[LabelledImage], dict[str, Agreement]]:
     """Make labelled frames that look like measured images, in the better of two ways.
 
@@ -51,14 +56,16 @@ def training_frames(
         Measured images at the pixel size of the translator.
     sampling : float
         Pixel size of the detector [Å/px].
+    randomised : bool
+        Whether some are to be randomised over many microscopes, where the zoo has such a session of
+        the material: a detector that is good at them should not forget it.
     seed : int
         Names the frames.
 
     Returns
     -------
     frames : list of LabelledImage
-        At the pixel size of the detector, with randomised ones among them, so that nothing is
-        forgotten.
+        At the pixel size of the detector.
     agreements : dict of str to Agreement
         Of each way that was possible.
     """
@@ -80,7 +87,7 @@ def training_frames(
         count = len(frames) or _SIMULATED
         frames += _simulated(appearances, translator, count, seed, same_hum=False)
     wide = SESSIONS.get(f"{translator.material}-randomised")
-    if wide is not None:
+    if randomised and wide is not None:
         count = len(frames) // _RANDOMISED
         frames += simulate_session(wide, count, (_EDGE, _EDGE), seed=seed + 1)
     return [to_sampling(frame, sampling) for frame in frames], agreements
@@ -184,7 +191,12 @@ def like_measured(
         chosen = appearances[i % len(appearances)]
         shifts = chosen.errors.line_shifts
         shifts = () if shifts is None else (shifts,)
-        turned = replace(session, rotation=Normal(chosen.rotation, 1.0), line_shifts=shifts)
+        turned = replace(
+            session,
+            rotation=Normal(chosen.rotation, 1.0),
+            line_shifts=shifts,
+            displacement=DISPLACEMENT,
+        )
         frame = simulate_frame(turned, shape, rng=rng)
         hum = chosen.errors.hum
         if hum and not same_hum:
