@@ -37,6 +37,11 @@ class Agreement:
     kernel_distance: float
     intensity_kl: float
 
+    @property
+    def is_chance(self) -> bool:
+        """Whether the kernel distance is no larger than between images of one kind."""
+        return self.kernel_distance < _SAME
+
     def misfit(self, start: "Agreement") -> float:
         """Mean of the spectrum's and the kernel distance as parts of those at the start."""
         kernel = max(self.kernel_distance, _SAME) / max(start.kernel_distance, _SAME)

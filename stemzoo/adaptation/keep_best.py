@@ -17,7 +17,9 @@ from stemzoo.adaptation.recipe import AdaptRecipe
 from stemzoo.training.budget import TimeBudget
 
 BEST = "adaptation_best.npz"
-_PATIENCE = 0.5  # of the time, after which a better way to make frames ends the training
+# Parts of the time after which a better way to make frames ends the training: at most, and where
+# there is nothing to tell its frames from images by.
+_PATIENCE, _NO_HOPE = 0.5, 0.25
 _LEAST = 30.0  # seconds for training, below which it is not begun where there is a better way
 
 
@@ -108,7 +110,9 @@ class KeepBest(keras.callbacks.Callback):
     def _is_late(self) -> bool:
         if not self.steps and self.budget.left < _LEAST:
             return True
-        return self.budget.used >= _PATIENCE * self.budget.seconds
+        hopeless = self.rival is not None and self.rival.is_chance
+        patience = _NO_HOPE if hopeless else _PATIENCE
+        return self.budget.used >= patience * self.budget.seconds
 
     def _is_beaten(self) -> bool:
         """Whether the other way to make frames is clearly better."""

@@ -34,7 +34,7 @@ _BETTER = 1 / 3
 # From here on vacancies are told by their intensity: standard deviations, and expected number.
 _APART, _ENOUGH = 2.5, 15
 # Small batches: in a minute or two the number of steps counts.
-_RECIPE = FCNRecipe(epochs=10_000, steps_per_epoch=25, batch_size=8, learning_rate=1e-3, ema=0.98)
+_RECIPE = FCNRecipe(epochs=10_000, steps_per_epoch=25, batch_size=8, learning_rate=2e-3, ema=0.98)
 
 
 @dataclass(frozen=True)

@@ -182,23 +182,32 @@ def test_a_network_with_gradients_is_trained_and_judged(day_b, monkeypatch):
 def rival(monkeypatch):
     """Frames of another way agree as they are told."""
 
-    def set_to(misfit):
-        found = None if misfit is None else Agreement(misfit, 10 * misfit, misfit)
+    def set_to(misfit, kernel_distance=3.0):
+        found = None if misfit is None else Agreement(misfit, kernel_distance, misfit)
         monkeypatch.setattr(fine_tuning, "appearance_agreement", lambda *_: found)
 
     return set_to
 
 
-@pytest.mark.parametrize(("misfit", "stopped"), [(0.1, "rival"), (2.0, "time"), (None, "time")])
+@pytest.mark.parametrize(
+    ("misfit", "kernel_distance", "stopped", "seconds"),
+    [
+        (0.1, 3.0, "rival", 35),
+        # Nothing tells its frames from the images.
+        (0.1, 1.0, "rival", 20),
+        (2.0, 20.0, "time", 60),
+        (None, None, "time", 60),
+    ],
+)
 def test_where_another_way_is_clearly_nearer_after_half_of_the_time_the_rest_is_left(
-    adapt, clock, rival, misfit, stopped
+    adapt, clock, rival, misfit, kernel_distance, stopped, seconds
 ):
-    rival(misfit)
+    rival(misfit, kernel_distance)
     adapted, _ = adapt(lambda i: max(1 / (i + 1), 0.4), for_detector=True)
     assert adapted.adaptation.stopped == stopped
     assert adapted.adaptation.helped
     # A judgement each eighth of the minute.
-    assert clock.now == pytest.approx(35 if stopped == "rival" else 60, abs=9)
+    assert clock.now == pytest.approx(seconds, abs=9)
 
 
 def test_where_another_way_is_nearer_half_a_minute_is_not_spent_on_training(
@@ -213,7 +222,7 @@ def test_where_another_way_is_nearer_half_a_minute_is_not_spent_on_training(
 
 
 def test_where_no_way_is_nearer_half_a_minute_is_used(adapt, clock, rival):
-    rival(2.0)
+    rival(2.0, 20.0)
     adapted, _ = adapt(minutes=0.45, for_detector=True)
     assert adapted.adaptation.helped
     assert clock.now == pytest.approx(27, abs=3)
