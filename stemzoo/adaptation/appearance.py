@@ -19,7 +19,8 @@ from stemzoo.simulate.dataset import simulate_frame
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import Material
 
-# Of columns, by heat [Å, standard deviation].
+# Of atoms, by heat [Å, standard deviation]: it puts power between the reflections that is no noise
+# in the intensities of columns.
 DISPLACEMENT = 0.05
 _LARGEST = 2048  # [px]: more takes time and tells nothing new
 _TILE = 256  # [px], in which spectra are measured
@@ -192,16 +193,16 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     spots = spots[(abs(spots) < 0.5 - _SPOT / _TILE).all(axis=1)]
     expected = np.array([_at(ideal, _nearest(spot, simulated)) for spot in spots])
     signal = find_signal(scaled, lattice)
-    imperfect = rescale(_clean_image(material, sampling, lattice.rotation, perfect=False))
-    own = _between(_mean_power(imperfect), simulated)
+    imperfect = _clean_image(material, sampling, lattice.rotation, perfect=False)
+    own = _between(_mean_power(rescale(imperfect)), simulated)
     found = [
         _appearance(scaled, signal, linear, lattice, spots, expected).without(own, signal.var())
         for linear in ((signal - signal.mean()) / signal.std(), normal_scores(signal))
     ]
     edge = min(_TILE // 2, *scaled.shape)
-    own = HeldOut((), cut_patches(scaled, edge))
-    frames = (one.apply(clean, np.random.default_rng(0)) for one in found)
-    plain, ranked = (own.agreement(cut_patches(frame, edge)) for frame in frames)
+    held = HeldOut((), cut_patches(scaled, edge))
+    frames = (one.apply(imperfect, np.random.default_rng(0)) for one in found)
+    plain, ranked = (held.agreement(cut_patches(frame, edge)) for frame in frames)
     best = found[1] if plain.is_beaten_by(ranked, times=1.0) else found[0]
     return replace(best, image=image, errors=errors)
 
@@ -265,12 +266,12 @@ def _terms(y: np.ndarray, x: np.ndarray, limit: float) -> np.ndarray:
 def _clean_image(
     material: Material, sampling: float, rotation: float, *, perfect: bool = True
 ) -> np.ndarray:
-    session = replace(domain_session(material.name, sampling, (rotation, 0.0)))
-    session = (
-        replace(session, defects={}) if perfect else replace(session, displacement=DISPLACEMENT)
-    )
+    """Simulate an image, without defects and heat or with both."""
+    session = domain_session(material.name, sampling, (rotation, 0.0))
+    changes = {"defects": {}} if perfect else {"displacement": DISPLACEMENT}
     # Wider than a tile, so that the lattice is found well.
-    return simulate_frame(session, (2 * _TILE, 2 * _TILE), rng=np.random.default_rng(0)).image
+    shape = (2 * _TILE, 2 * _TILE)
+    return simulate_frame(replace(session, **changes), shape, rng=np.random.default_rng(0)).image
 
 
 def _mean_power(image: np.ndarray) -> np.ndarray:
