@@ -14,7 +14,8 @@ MIN_CONFIDENCE = 0.25
 _REACH = 0.45  # of the spacing of lattice planes: beyond half of it shifts cannot be told
 _STEP = 0.25  # [px]
 _ROUNDS = 4
-_SHEARS = 3
+_SHEARS = 8
+_SEVERAL = 4  # times that shifts come back from the other side
 _NEIGHBOURS = (0.2, 1.0, 0.2)  # what the lines around count, in case of doubt
 # A line is shifted as those around it, or by up to this part of the reach otherwise.
 _AROUND, _FREE = 2.0, 0.6
@@ -68,7 +69,10 @@ def find_line_shifts(
     ranked = normal_scores(image).astype(np.float64)
     # A lattice that is measured in a swaying image is a little sheared: that is no shift.
     for _ in range(_SHEARS):
-        spots[:, 0] -= spots[:, 1] * _slope(_Lines(ranked, spots).shifts(reach))
+        slope = _slope(_Lines(ranked, spots).shifts(reach), reach)
+        spots[:, 0] -= spots[:, 1] * slope
+        if abs(slope) * image.shape[0] < _STEP:
+            break
     middle = image.shape[1] // 2
     left, right = (
         _Lines(part, spots) for part in (ranked[:, :middle], ranked[:, middle : 2 * middle])
@@ -177,8 +181,16 @@ def _peak(steps: np.ndarray, likeness: np.ndarray) -> np.ndarray:
     return steps[at] + _STEP * np.clip(0.5 * (low - high) / bend, -1, 1)
 
 
-def _slope(shifts: np.ndarray) -> float:
-    """Median slope of parts that are long against a period of the shifts, wraps not counted."""
+def _slope(shifts: np.ndarray, reach: float) -> float:
+    """Slope of shifts that may come back from the other side.
+
+    They do so often if satellites were taken for reflections: then it is the mean step from line to
+    line. Else it is the median slope of parts that are long against a period of the shifts.
+    """
+    steps = np.diff(ndimage.median_filter(shifts, 3))
+    jumps = abs(steps) > reach / 2
+    if np.count_nonzero(jumps) > _SEVERAL:
+        return float(steps[~jumps].mean())
     length = max(len(shifts) // 4, 2)
     smooth = ndimage.uniform_filter1d(shifts, length)
     return float(np.median(smooth[length:] - smooth[:-length]) / length)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 
@@ -10,6 +11,7 @@ import numpy as np
 from stemzoo.adaptation.appearance import DISPLACEMENT, Appearance, find_appearance
 from stemzoo.adaptation.held_out import Agreement, HeldOut, random_patches
 from stemzoo.adaptation.measured_domain import measured_domain
+from stemzoo.adaptation.scan_errors import ScanErrors
 from stemzoo.simulate.dataset import (
     LabelledImage,
     simulate_frame,
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 _TRANSLATED, _SIMULATED = 24, 48
 _RANDOMISED = 2  # one among so many others
 _EDGE = 512  # of these [px]
+_THREADS = 2  # more need more memory
 _COMPARED, _COMPARED_FRAMES = 96, 12  # patches of each kind, and frames they are cut from
 
 
@@ -40,13 +43,13 @@ def training_frames(
     randomised: bool = True,
     seed: int,
 ) -> tuple[list[LabelledImage], dict[str, Agreement]]:
-    """Make labelled frames that look like measured images, in the better of two ways.
+    """Make labelled frames that look like measured images, in two ways.
 
     One is to translate clean simulations. The other gives them the contrast transfer, the noise and
     the histogram of the images, see `find_appearance`: that needs no training and keeps every
-    label, but knows nothing of what is neither filter, noise nor response. Held-out patches tell
-    which is nearer. Where translations are, but not clearly, both are used; where they are not,
-    their labels are not worth the risk.
+    label, but knows nothing of what is neither filter, noise nor response. Translations are used
+    beside them where held-out patches tell that they are clearly nearer; where they are not, their
+    labels are not worth the risk.
 
     Parameters
     ----------
@@ -96,11 +99,9 @@ def training_frames(
 def _kept(agreements: dict[str, Agreement]) -> list[str]:
     """Name the ways whose frames are trained on."""
     translated, simulated = agreements["translated"], agreements.get("simulated")
-    if simulated is None or simulated.is_beaten_by(translated):
+    if simulated is None:
         return ["translated"]
-    if translated.is_beaten_by(simulated, times=1.0):
-        return ["simulated"]
-    return ["translated", "simulated"]
+    return ["translated", "simulated"] if simulated.is_beaten_by(translated) else ["simulated"]
 
 
 def appearance_agreement(translator, held: HeldOut, seed: int) -> Agreement | None:
@@ -137,15 +138,19 @@ def _translated(translator, images, seed: int) -> Iterator[LabelledImage]:
 def _appearances(translator, images) -> list[Appearance]:
     """Describe the images that show their lattice well."""
     material = find_material(translator.material)
-    appearances = []
-    for image in images:
+
+    def appearance(image):
         try:
-            appearances.append(find_appearance(image, material, translator.sampling))
+            return find_appearance(image, material, translator.sampling)
         except ValueError as error:
             log.info("appearance not found: %s", error)
-    # Hum that hits a reflection is not told from it, and frames would hold it as noise.
-    humming = [one for one in appearances if one.errors.hum]
-    return humming if 2 * len(humming) > len(appearances) else appearances
+
+    # Sorting and Fourier transforms, most of the time, leave the interpreter free.
+    with ThreadPoolExecutor(_THREADS) as pool:
+        appearances = [one for one in pool.map(appearance, images) if one is not None]
+    # Errors of the scan that were not found would pass for noise and a weaker contrast transfer.
+    told = [one for one in appearances if one.errors != ScanErrors()]
+    return told if 2 * len(told) > len(appearances) else appearances
 
 
 def _simulated(appearances, translator, n: int, seed: int, *, same_hum: bool):

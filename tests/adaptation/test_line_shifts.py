@@ -43,6 +43,14 @@ def test_lines_that_sway_are_measured_and_shifted_back(frames, day, error):
     assert before < 0.6 < 0.95 < after
 
 
+def test_satellites_that_pass_for_reflections_do_not_keep_shifts_from_being_found():
+    """4 px are 1.8 radians of a reflection's phase, so that of its satellites is the strongest."""
+    frame = next(simulate_session(find_session("wse2-dayA"), 1, (1024, 1024), seed=1))
+    true = sway(1024)
+    found = np.array(find_line_shifts(shifted(frame.image.astype(float), true), WSE2, SAMPLING))
+    assert np.std(found - true) < 0.3
+
+
 def test_single_lines_that_jump_are_measured(frames):
     jumps = np.zeros(384)
     jumps[::4] = 4.0
