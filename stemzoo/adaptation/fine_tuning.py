@@ -72,8 +72,8 @@ def fit_adapt(
     for_detector : bool
         Whether it is to make training frames for `renew_detector`. Where these can be made without
         a network, and would be clearly nearer to the images than its own, it ends after half of the
-        time, or a quarter if nothing tells them from the images, or does not begin if half a
-        minute is all that there is, and leaves the rest to the detector.
+        time, or a quarter if nothing tells them from the images, or does not begin if less
+        than 45 s are left for it, and leaves the rest to the detector.
     out : path-like, optional
         Folder for the log and the state from which a run that was killed goes on when called again
         with the same arguments.

@@ -20,7 +20,7 @@ BEST = "adaptation_best.npz"
 # Parts of the time after which a better way to make frames ends the training: at most, and where
 # there is nothing to tell its frames from images by.
 _PATIENCE, _NO_HOPE = 0.5, 0.25
-_LEAST = 30.0  # seconds for training, below which it is not begun where there is a better way
+_LEAST = 45.0  # seconds for training, below which it is not begun where there is a better way
 
 
 class KeepBest(keras.callbacks.Callback):

@@ -40,6 +40,7 @@ def training_frames(
     images: Sequence[np.ndarray],
     sampling: float,
     *,
+    translations: bool = True,
     randomised: bool = True,
     seed: int,
 ) -> tuple[list[LabelledImage], dict[str, Agreement]]:
@@ -59,6 +60,8 @@ def training_frames(
         Measured images at the pixel size of the translator.
     sampling : float
         Pixel size of the detector [Å/px].
+    translations : bool
+        Whether to try translations at all, if there is the other way.
     randomised : bool
         Whether some are to be randomised over many microscopes, where the zoo has such a session of
         the material: a detector that is good at them should not forget it.
@@ -70,12 +73,14 @@ def training_frames(
     frames : list of LabelledImage
         At the pixel size of the detector.
     agreements : dict of str to Agreement
-        Of each way that was possible.
+        Of each way that was tried.
     """
     held = HeldOut.split(images, translator.patch_size)
-    translations = _translated(translator, images, seed)
-    ways = {"translated": list(islice(translations, _COMPARED_FRAMES))}
     appearances = _appearances(translator, held.training)
+    translated = _translated(translator, images, seed)
+    ways = {}
+    if translations or not appearances:
+        ways["translated"] = list(islice(translated, _COMPARED_FRAMES))
     if appearances:
         ways["simulated"] = _simulated(
             appearances, translator, _COMPARED_FRAMES, seed, same_hum=True
@@ -85,7 +90,7 @@ def training_frames(
         for name, frames in ways.items()
     }
     kept = _kept(agreements)
-    frames = [*ways["translated"], *translations] if "translated" in kept else []
+    frames = [*ways["translated"], *translated] if "translated" in kept else []
     if "simulated" in kept:
         count = len(frames) or _SIMULATED
         frames += _simulated(appearances, translator, count, seed, same_hum=False)
@@ -98,10 +103,10 @@ def training_frames(
 
 def _kept(agreements: dict[str, Agreement]) -> list[str]:
     """Name the ways whose frames are trained on."""
-    translated, simulated = agreements["translated"], agreements.get("simulated")
-    if simulated is None:
-        return ["translated"]
-    return ["translated", "simulated"] if simulated.is_beaten_by(translated) else ["simulated"]
+    if len(agreements) == 1:
+        return list(agreements)
+    nearer = agreements["simulated"].is_beaten_by(agreements["translated"])
+    return ["translated", "simulated"] if nearer else ["simulated"]
 
 
 def appearance_agreement(translator, held: HeldOut, seed: int) -> Agreement | None:

@@ -52,7 +52,7 @@ class Renewal:
         Whether vacancies could be told by their intensity; else the old one is returned if the
         images are like the frames that it was trained on, and the new one if not.
     agreements : dict of str to Agreement
-        Of the ways in which training frames could be made with held-out patches.
+        Of the ways in which training frames were made, or tried, with held-out patches.
     seconds : float
         How long it took in all.
     """
@@ -161,7 +161,12 @@ def renew_detector(
     scores = {name: score(model) for name, model in known.items()} if score else {}
     reserved = _SPARE * (time.monotonic() - begun) / len(known)
     frames, agreements = training_frames(
-        translator, images, detector.sampling, randomised=fits, seed=seed
+        translator,
+        images,
+        detector.sampling,
+        translations=not _is_beaten(translator),
+        randomised=fits,
+        seed=seed,
     )
     renewed = _copy(detector, adapted_name(detector.name))
     budget = TimeBudget(60 * minutes, used=time.monotonic() - started)
@@ -261,6 +266,12 @@ def _fits(detector, images, sampling: float) -> bool:
         return False
     (found,) = match(images, sampling=sampling, conditions={detector.name: conditions})
     return found.fits
+
+
+def _is_beaten(translator) -> bool:
+    """Whether `fit_adapt` ended as frames made without the CycleGAN were clearly better."""
+    adaptation = getattr(translator, "adaptation", None)
+    return adaptation is not None and adaptation.stopped == "rival"
 
 
 def _copy(model, name: str):

@@ -335,6 +335,19 @@ def test_translations_are_trained_on_only_where_they_are_clearly_nearer(
 
 
 @pytest.mark.parametrize(
+    ("stopped", "tried"), [("rival", {"simulated"}), ("time", {"translated", "simulated"})]
+)
+def test_translations_that_were_found_worse_already_are_not_made_again(
+    small, images, parent, stopped, tried
+):
+    translator = Translator()
+    translator.adaptation = SimpleNamespace(stopped=stopped)
+    with pytest.warns(UserWarning, match="parent is best"):
+        found = renew_detector(parent, translator, images, minutes=0.01)
+    assert set(found.renewal.agreements) == tried
+
+
+@pytest.mark.parametrize(
     "errors", [ScanErrors(hum=(Wave((0.1, 0.07), 1.0, 0.0),)), ScanErrors(line_shifts=(1.0, 2.0))]
 )
 def test_an_image_whose_errors_of_the_scan_are_not_found_is_no_pattern(errors, monkeypatch):
