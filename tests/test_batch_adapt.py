@@ -57,7 +57,7 @@ def calls(monkeypatch):
         renewed.set_weights(model.get_weights())
         scores = {"tiny": EstimatedScore(1, 2, 3), "renewed": EstimatedScore(2, 3, 3)}
         agreements = {"translated": Agreement(0.1, float("inf"), 0.3)}
-        renewed.renewal = Renewal(scores, "renewed", True, agreements, 20.0)
+        renewed.renewal = Renewal(scores, "renewed", True, agreements, 20.0, 64)
         return renewed
 
     monkeypatch.setattr("stemzoo.adaptation.fit_adapt", fit_adapt)

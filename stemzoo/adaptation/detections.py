@@ -8,10 +8,10 @@ from scipy.spatial import cKDTree
 from scipy.special import expit
 
 from stemzoo.adaptation.scan_errors import find_scan_errors
+from stemzoo.adaptation.threads import in_threads
 from stemzoo.columns import column_contrast, column_intensities
-from stemzoo.inference import find_defects
-from stemzoo.io import Image
-from stemzoo.preprocessing import normal_scores
+from stemzoo.inference import DEFAULT_THRESHOLD, find_points, predict_tiled
+from stemzoo.preprocessing import normal_scores, resample, rescale
 from stemzoo.simulate.defects import find_defect
 from stemzoo.simulate.materials import Material
 from stemzoo.sites import lattice_sites
@@ -115,21 +115,7 @@ def column_evidence(
     response is not linear changes nothing; shifts of lines and hum are undone before.
     """
     host = find_defect(material, label).element
-    found = []
-    for image in images:
-        try:
-            errors = find_scan_errors(image, material, sampling)
-            ranked = normal_scores(errors.undo(image))
-            sites = lattice_sites(ranked, material, sampling=sampling)
-            intensities = column_intensities(ranked, sites.positions)
-            contrast = column_contrast(intensities, sites.positions, sites.kinds)
-        except ValueError:  # no lattice, or too few columns
-            found.append((np.zeros((0, 2)), np.zeros(0)))
-            continue
-        room = _BORDER / sampling
-        inner = (sites.positions >= room) & (sites.positions <= np.array(image.shape) - 1 - room)
-        judged = inner.all(axis=1) & (sites.kinds == host) & np.isfinite(contrast)
-        found.append((errors.move(sites.positions[judged]), contrast[judged]))
+    found = in_threads(lambda image: _columns(image, material, host, sampling), images)
     if sum(len(contrast) for _, contrast in found) < _COLUMNS:
         return [None] * len(found)
     probability, separation = _mixture(np.concatenate([contrast for _, contrast in found]))
@@ -139,6 +125,29 @@ def column_evidence(
         ColumnEvidence(positions, part, separation, sampling) if len(part) else None
         for (positions, _), part in zip(found, parts, strict=True)
     ]
+
+
+def _columns(
+    image: np.ndarray, material: Material, host: str, sampling: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Position and contrast of the columns of an element; none without a lattice."""
+    try:
+        errors = find_scan_errors(image, material, sampling)
+        ranked = normal_scores(errors.undo(image))
+        sites = lattice_sites(ranked, material, sampling=sampling)
+        intensities = column_intensities(ranked, sites.positions)
+        contrast = column_contrast(intensities, sites.positions, sites.kinds)
+    except ValueError:  # no lattice, or too few columns
+        return np.zeros((0, 2)), np.zeros(0)
+    judged = _inside(sites.positions, image.shape, sampling)
+    judged &= (sites.kinds == host) & np.isfinite(contrast)
+    return errors.move(sites.positions[judged]), contrast[judged]
+
+
+def _inside(positions: np.ndarray, shape: tuple[int, int], sampling: float) -> np.ndarray:
+    """Tell which positions are not near an edge."""
+    room = _BORDER / sampling
+    return ((positions >= room) & (positions <= np.array(shape) - 1 - room)).all(axis=1)
 
 
 def _mixture(contrast: np.ndarray) -> tuple[np.ndarray, float]:
@@ -182,11 +191,7 @@ def estimated_score(detector, images: Sequence[np.ndarray], evidence, label: str
     for image, one in zip(images, evidence, strict=True):
         if one is None:
             continue
-        seen = Image(image, sampling=one.sampling, sampling_source="given")
-        found = find_defects(seen, detector).select(label).positions
-        room = _BORDER / one.sampling
-        inner = (found >= room) & (found <= np.array(image.shape) - 1 - room)
-        found = found[inner.all(axis=1)]
+        found = _detected(detector, image, label, one.sampling)
         true = 0.0
         if len(found):
             reach = _ON_SITE / one.sampling
@@ -195,3 +200,13 @@ def estimated_score(detector, images: Sequence[np.ndarray], evidence, label: str
             true = float(one.probability[np.unique(index[np.isfinite(distance)])].sum())
         total += EstimatedScore(true, float(len(found)), float(one.probability.sum()))
     return total
+
+
+def _detected(detector, image: np.ndarray, label: str, sampling: float) -> np.ndarray:
+    """Find defects of a class as `detect` does, without its look at the lattice; none at edges."""
+    scaled = rescale(resample(image, sampling, detector.sampling))
+    probabilities = predict_tiled(detector, scaled)
+    found, classes, _ = find_points(probabilities, detector.sampling, DEFAULT_THRESHOLD)
+    chosen = found[classes == detector.classes.index(label)]
+    positions = chosen * (detector.sampling / sampling)
+    return positions[_inside(positions, image.shape, sampling)]

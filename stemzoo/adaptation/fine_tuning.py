@@ -14,9 +14,9 @@ from stemzoo.adaptation.held_out import HeldOut
 from stemzoo.adaptation.judging import Judge
 from stemzoo.adaptation.keep_best import KeepBest
 from stemzoo.adaptation.labels import watched_frames
+from stemzoo.adaptation.likeness import Likeness
 from stemzoo.adaptation.measured import measured_images
 from stemzoo.adaptation.measured_domain import measured_domain
-from stemzoo.adaptation.realistic_frames import appearance_agreement
 from stemzoo.adaptation.recipe import AdaptRecipe
 from stemzoo.adaptation.run import run_seed
 from stemzoo.preprocessing import rescale_group
@@ -86,6 +86,7 @@ def fit_adapt(
     -------
     CycleGANSTEM
         A new model; its attribute `adaptation` is an `Adaptation`, which says whether it helped.
+        With `for_detector`, `likeness` is a `Likeness`, which `renew_detector` goes on with.
 
     Raises
     ------
@@ -129,7 +130,7 @@ def fit_adapt(
         noise=recipe.noise,
         seed=seed,
     )
-    rival = appearance_agreement(model, held, seed) if for_detector else None
+    likeness = Likeness.measure(model, images, seed) if for_detector else None
     measured = [*held.training, *_replayed(model, simulated, len(held.training), recipe, seed)]
     adapted = model.successor(
         session=session or adapted_name(str(model.session)),
@@ -142,6 +143,7 @@ def fit_adapt(
     done = 0 if state is None else state.restore(adapted)
     used = state.rows[-1]["seconds"] if done else 0.0
     budget.add_used(used)
+    rival = None if likeness is None else likeness.agreement
     keeper = KeepBest(judge, budget, recipe, report, out, rival)
     keeper.start(adapted, model, done * _BLOCK)
     if budget.left > 0 and keeper.stopped == "time":
@@ -155,7 +157,7 @@ def fit_adapt(
             callbacks=[StopOnNaN(), budget, keeper, *([] if state is None else [state])],
             verbose=0,
         )
-    adapted.adaptation = keeper.finish(adapted)
+    adapted.adaptation, adapted.likeness = keeper.finish(adapted), likeness
     for network in (*adapted.generators, *adapted.discriminators):
         for layer in network.layers:
             layer.trainable = True

@@ -25,8 +25,10 @@ from stemzoo.training.fcn import FCNRecipe, train_fcn
 
 log = logging.getLogger(__name__)
 
-_JUDGED = 640  # edge of the middle of each measured image that detectors are judged on [px]
-_SPARE = 2.0  # times what judging one took is kept for judging the new one
+# Edge of the middle of each measured image that detectors are judged on [px], and number of images
+# of which it can be as large: of more it is smaller.
+_JUDGED, _MANY = 640, 6
+_SPARE = 1.25  # times what judging one took is kept for judging the new one
 # Part of the estimated errors, 1 - F1, that a change of detectors must mend where the images are
 # like the frames that the old one was trained on: 8 % on day B and 21 % on a real image, mended by
 # the estimate, were truly a small loss. Where they are not, the old one has to prove itself.
@@ -55,6 +57,8 @@ class Renewal:
         Of the ways in which training frames were made, or tried, with held-out patches.
     seconds : float
         How long it took in all.
+    steps : int
+        How long the new one was trained; 0 if there was no time left for that.
     """
 
     scores: dict[str, EstimatedScore]
@@ -62,6 +66,7 @@ class Renewal:
     judged: bool
     agreements: dict[str, Agreement]
     seconds: float
+    steps: int
 
     @property
     def helped(self) -> bool:
@@ -69,6 +74,11 @@ class Renewal:
         return self.chosen == "renewed"
 
     def __str__(self) -> str:
+        if not self.steps:
+            return (
+                f"{self.chosen} stays, as no time was left to train a new one: give more minutes "
+                "or fewer images"
+            )
         if not self.judged:
             return (
                 f"{self.chosen}, but not judged: the intensity of the columns does not tell "
@@ -171,15 +181,16 @@ def renew_detector(
     renewed = _copy(detector, adapted_name(detector.name))
     budget = TimeBudget(60 * minutes, used=time.monotonic() - started)
     budget.reserved = reserved
-    _train(renewed, frames, budget, seed=seed, out=out, callbacks=callbacks)
-    if score:
+    steps = _train(renewed, frames, budget, seed=seed, out=out, callbacks=callbacks)
+    if score and steps:
         scores["renewed"] = score(renewed)
+    if scores:
         chosen = _choose(scores, _BETTER if fits else 0.0)
     else:
-        chosen = detector.name if fits else "renewed"
+        chosen = detector.name if fits or not steps else "renewed"
     if chosen != "renewed":
         renewed = _copy(known[chosen], known[chosen].name)
-    renewed.renewal = Renewal(scores, chosen, bool(scores), agreements, budget.used)
+    renewed.renewal = Renewal(scores, chosen, bool(scores), agreements, budget.used, steps)
     if not renewed.renewal.helped or not scores:
         warnings.warn(str(renewed.renewal), stacklevel=2)
     return renewed
@@ -215,8 +226,9 @@ def vacancy_class(detectors, translator) -> str:
     return next(name for name in classes if name.endswith("_vacancy"))
 
 
-def _train(model, frames, budget: TimeBudget, *, seed: int, **options) -> None:
-    train_fcn(
+def _train(model, frames, budget: TimeBudget, *, seed: int, **options) -> int:
+    """Train a detector in place; return how many steps it has been trained."""
+    trained = train_fcn(
         [frame.image for frame in frames],
         [frame.mask for frame in frames],
         replace(_RECIPE, seed=seed),
@@ -227,6 +239,7 @@ def _train(model, frames, budget: TimeBudget, *, seed: int, **options) -> None:
         budget=budget,
         **options,
     )
+    return int(trained.optimizer.iterations)
 
 
 def _named(detectors) -> dict[str, object]:
@@ -239,7 +252,8 @@ def _named(detectors) -> dict[str, object]:
 
 def _judge(images, translator, label: str) -> Callable[[object], EstimatedScore] | None:
     """Return what scores a detector on the measured images; None if vacancies do not stand out."""
-    parts = [middle(image, _JUDGED) for image in images]
+    edge = round(_JUDGED * min(_MANY / len(images), 1) ** 0.5)
+    parts = [middle(image, edge) for image in images]
     material = find_material(translator.material)
     evidence = column_evidence(parts, material, label, translator.sampling)
     seen = [one for one in evidence if one is not None]

@@ -37,7 +37,7 @@ def run_seed(
     ValueError
         If the folder holds a run on other images or from other weights.
     """
-    facts = {"images": _digest(images), "parent": parent}
+    facts = {"images": digest(images), "parent": parent}
     path = None if out is None else Path(out) / RUN
     if path is not None and path.is_file():
         known = json.loads(path.read_text(encoding="utf-8"))
@@ -54,7 +54,19 @@ def run_seed(
     return seed
 
 
-def _digest(images: Sequence[np.ndarray]) -> str:
+def digest(images: Sequence[np.ndarray]) -> str:
+    """Name images by what is in them.
+
+    Parameters
+    ----------
+    images : sequence of ndarray
+        Any.
+
+    Returns
+    -------
+    str
+        SHA-256 of shapes and pixels, in hexadecimal digits.
+    """
     found = hashlib.sha256()
     for image in images:
         found.update(str(image.shape).encode())

@@ -7,6 +7,7 @@ import numpy as np
 
 from stemzoo.adaptation.hum import Wave, find_hum
 from stemzoo.adaptation.line_shifts import MIN_CONFIDENCE, find_line_shifts, straighten
+from stemzoo.adaptation.threads import in_threads
 from stemzoo.lattice import find_lattice
 from stemzoo.simulate.materials import Material
 
@@ -119,10 +120,11 @@ def all_scan_errors(
     -------
     list of ScanErrors
     """
-    found = []
-    for image in images:
+
+    def errors(image: np.ndarray) -> ScanErrors:
         try:
-            found.append(find_scan_errors(image, material, sampling))
+            return find_scan_errors(image, material, sampling)
         except ValueError:
-            found.append(ScanErrors())
-    return found
+            return ScanErrors()
+
+    return in_threads(errors, images)

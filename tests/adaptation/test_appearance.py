@@ -11,7 +11,7 @@ from stemzoo.adaptation.appearance import Appearance, find_appearance
 from stemzoo.adaptation.detections import column_evidence
 from stemzoo.adaptation.held_out import HeldOut, cut_patches
 from stemzoo.adaptation.hum import Wave
-from stemzoo.adaptation.realistic_frames import like_measured
+from stemzoo.adaptation.likeness import like_measured
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate import find_material, find_session, simulate_session
 from stemzoo.simulate.domain import domain_session

@@ -8,7 +8,8 @@ from stemzoo.adaptation.detections import (
     column_evidence,
     estimated_score,
 )
-from stemzoo.inference import Detections
+from stemzoo.inference import detect
+from stemzoo.io import Image
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import find_material
@@ -38,20 +39,22 @@ def vacancies(frame):
 
 
 class Told:
-    """A detector that finds what it is told, image after image."""
+    """A detector that finds what it is told, image after image, and something bright on the way."""
+
+    classes, sampling = ("bright", LABEL), 0.2074
 
     def __init__(self, points, monkeypatch):
         points = iter(points)
-        monkeypatch.setattr(detections, "find_defects", lambda *_: self.found(next(points)))
+        monkeypatch.setattr(detections, "predict_tiled", lambda *_: None)
+        monkeypatch.setattr(detections, "find_points", lambda *_: self.found(next(points)))
 
     @staticmethod
     def found(points):
-        labels = (LABEL,) * len(points)
-        return Detections(points, labels, np.ones(len(points)), 0.2074, "given", (512, 512))
+        classes = np.array([0, *[1] * len(points)])
+        return np.concatenate([[[250.0, 250.0]], points]), classes, np.ones(len(classes))
 
 
-def inner(points, shape=(512, 512)):
-    room = 5.0 / 0.2074
+def inner(points, shape=(512, 512), room=5.0 / 0.2074):
     return points[((points >= room) & (points <= np.array(shape) - 1 - room)).all(axis=1)]
 
 
@@ -162,6 +165,15 @@ def test_the_bundled_detector_is_scored_near_the_truth(frames, evidence, detecto
     found = estimated_score(detector, images, evidence, LABEL)
     # Its card: F1 above 0.95 on frames of day A.
     assert found.f1 > 0.9
+
+
+@pytest.mark.parametrize("sampling", [0.2074, 0.19])
+def test_what_is_scored_is_what_detect_finds(frames, detector, sampling):
+    image = frames[0].image
+    found = detect(Image(image, sampling), detector).select(LABEL).positions
+    expected = inner(found, room=5.0 / sampling)
+    np.testing.assert_array_equal(detections._detected(detector, image, LABEL, sampling), expected)
+    assert len(expected) > 10
 
 
 def test_scores_of_images_are_added():

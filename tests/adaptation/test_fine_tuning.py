@@ -1,4 +1,5 @@
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ import stemzoo
 from stemzoo.adaptation import fine_tuning
 from stemzoo.adaptation.fine_tuning import fit_adapt
 from stemzoo.adaptation.held_out import Agreement, cut_patches
+from stemzoo.adaptation.likeness import Likeness
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.domain import domain_session
@@ -184,7 +186,8 @@ def rival(monkeypatch):
 
     def set_to(misfit, kernel_distance=3.0):
         found = None if misfit is None else Agreement(misfit, kernel_distance, misfit)
-        monkeypatch.setattr(fine_tuning, "appearance_agreement", lambda *_: found)
+        measured = SimpleNamespace(agreement=found)
+        monkeypatch.setattr(Likeness, "measure", lambda *_: measured)
 
     return set_to
 
@@ -217,6 +220,7 @@ def test_where_another_way_is_nearer_half_a_minute_is_not_spent_on_training(
     for _ in range(2):  # nor is it when the run goes on
         with pytest.warns(UserWarning, match="filtered simulations are nearer"):
             adapted, _ = adapt(minutes=0.45, for_detector=True, out=tmp_path)
+        assert adapted.likeness.agreement.spectrum_rms == 0.1  # for the detector
         assert adapted.adaptation.stopped == "rival"
         assert clock.now == JUDGEMENT
 
@@ -229,8 +233,9 @@ def test_where_no_way_is_nearer_half_a_minute_is_used(adapt, clock, rival):
 
 
 def test_without_a_detector_nothing_is_compared_with(adapt, monkeypatch):
-    monkeypatch.setattr(fine_tuning, "appearance_agreement", pytest.fail)
+    monkeypatch.setattr(Likeness, "measure", pytest.fail)
     adapted, script = adapt()
+    assert adapted.likeness is None
     assert adapted.adaptation.stopped == "time"
     assert_same(adapted.get_weights(), script.weights[-1])
 

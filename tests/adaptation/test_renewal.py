@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import stemzoo
-from stemzoo.adaptation import realistic_frames, renewal
+from stemzoo.adaptation import likeness, realistic_frames, renewal
 from stemzoo.adaptation.detections import EstimatedScore
 from stemzoo.adaptation.held_out import Agreement, HeldOut
 from stemzoo.adaptation.hum import Wave
-from stemzoo.adaptation.realistic_frames import appearance_agreement, training_frames
+from stemzoo.adaptation.likeness import Likeness, compared_patches, likeness_of
+from stemzoo.adaptation.realistic_frames import training_frames
 from stemzoo.adaptation.renewal import renew_detector
 from stemzoo.adaptation.run import RUN
 from stemzoo.adaptation.scan_errors import ScanErrors
@@ -50,12 +51,13 @@ def parent(make_model):
 def renew(monkeypatch, images):
     """Renew a detector in no time; detectors have the scores that are given."""
 
-    def run(detector, scores=None, *, images=images, fits=True, **options):
+    def run(detector, scores=None, *, images=images, fits=True, steps=64, **options):
         shifted = {}
 
         def train(frames, masks, recipe, *, model, **others):
             shifted.update(others, masks=masks, used=others["budget"].used)
             model.set_weights([w + 0.01 for w in model.get_weights()])
+            model.optimizer = SimpleNamespace(iterations=steps)
             return model
 
         def score(model, parts, evidence, label):
@@ -173,8 +175,8 @@ def test_time_is_kept_for_judging_the_new_one(renew, parent, make_model, clock, 
     budget = renew.given["budget"]
     assert isinstance(budget, TimeBudget)
     assert budget.seconds == 60
-    # Twice what one takes; two were judged before the training.
-    assert budget.reserved == pytest.approx(8.0)
+    # A quarter more than one takes; two were judged before the training.
+    assert budget.reserved == pytest.approx(5.0)
     assert renew.given["used"] == pytest.approx(8.0)
 
 
@@ -191,6 +193,38 @@ def test_images_that_cannot_be_judged_give_no_judgement(renew, parent, images, h
     assert found.renewal.scores == {}
     assert not found.renewal.judged
     assert is_trained(found, parent)
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_without_time_for_training_the_parent_stays_and_that_is_said(renew, parent, fits):
+    with pytest.warns(UserWarning, match="parent stays, as no time was left to train"):
+        found = renew(parent, {"parent": 0.5, "renewed": 0.9}, fits=fits, steps=0)
+    assert_same(found, parent)
+    assert set(found.renewal.scores) == {"parent"}
+
+
+def test_what_was_not_trained_does_not_replace_the_parent_where_nothing_can_be_judged(
+    renew, parent, images
+):
+    noise = np.random.default_rng(0).normal(0, 4 * images[0].std(), images[0].shape)
+    with pytest.warns(UserWarning, match="no time was left"):
+        found = renew(parent, images=[images[0] + noise], steps=0)
+    assert_same(found, parent)
+
+
+def test_many_images_are_judged_in_the_time_of_six(monkeypatch):
+    """By smaller parts of each."""
+    seen = []
+
+    def evidence(parts, *_):
+        seen.append(sum(part.size for part in parts))
+        return [None] * len(parts)
+
+    monkeypatch.setattr(renewal, "column_evidence", evidence)
+    for count in (1, 6, 10):
+        assert renewal._judge(count * [np.zeros((700, 700))], Translator(), "se_vacancy") is None
+    assert seen[0] == 640**2
+    assert seen[2] == pytest.approx(seen[1], rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +261,8 @@ def small(monkeypatch):
     """Few and small frames to train on, and a tiny recipe."""
     monkeypatch.setattr(realistic_frames, "_TRANSLATED", 2)
     monkeypatch.setattr(realistic_frames, "_SIMULATED", 4)
-    monkeypatch.setattr(realistic_frames, "_EDGE", 128)
+    for module in (likeness, realistic_frames):
+        monkeypatch.setattr(module, "EDGE", 128)
     recipe = replace(renewal._RECIPE, patch=32, batch_size=2, steps_per_epoch=2)
     monkeypatch.setattr(renewal, "_RECIPE", recipe)
 
@@ -295,7 +330,7 @@ def test_a_killed_renewal_goes_on_in_the_time_that_is_left(
 
 
 def test_how_near_simulations_come_without_a_network_is_told_beforehand(small, images):
-    found = appearance_agreement(Translator(), HeldOut.split(images, 32), 0)
+    found = Likeness.measure(Translator(), images, 0).agreement
     # Frames of day A among themselves: 0.07 to 0.1.
     assert found.spectrum_rms < 0.2
     # This translator leaves simulations as they are, clean.
@@ -304,11 +339,20 @@ def test_how_near_simulations_come_without_a_network_is_told_beforehand(small, i
     assert not found.is_beaten_by(agreements["simulated"])
 
 
+def test_what_simulations_need_is_measured_once_for_the_same_images(images, monkeypatch):
+    translator = Translator()
+    translator.likeness = Likeness.measure(translator, images, 0)
+    monkeypatch.setattr(Likeness, "measure", lambda *_: "measured")
+    assert likeness_of(translator, images, 1) is translator.likeness
+    assert likeness_of(translator, images[:1], 1) == "measured"
+    assert likeness_of(Translator(), images, 1) == "measured"
+
+
 def test_frames_are_compared_in_the_units_of_the_measured_images(images):
     tailed = [(image / image.max()) ** 5 for image in images]
     held = HeldOut.split(tailed, 64)
     frames = [SimpleNamespace(image=image) for image in held.training]
-    found = held.agreement(realistic_frames._patches(frames, 64, 0))
+    found = held.agreement(compared_patches(frames, 64, 0))
     # 0.15 and 1.3 if the frames were saturated and scaled once more.
     assert found.spectrum_rms < 0.05
     assert found.intensity_kl < 0.01
@@ -342,7 +386,7 @@ def test_translations_that_were_found_worse_already_are_not_made_again(
 ):
     translator = Translator()
     translator.adaptation = SimpleNamespace(stopped=stopped)
-    with pytest.warns(UserWarning, match="parent is best"):
+    with pytest.warns(UserWarning, match="no time was left"):
         found = renew_detector(parent, translator, images, minutes=0.01)
     assert set(found.renewal.agreements) == tried
 
@@ -352,18 +396,18 @@ def test_translations_that_were_found_worse_already_are_not_made_again(
 )
 def test_an_image_whose_errors_of_the_scan_are_not_found_is_no_pattern(errors, monkeypatch):
     """Hum that hits a reflection, or lines that sway further than can be told."""
-    monkeypatch.setattr(realistic_frames, "find_appearance", lambda image, *_: image)
+    monkeypatch.setattr(likeness, "find_appearance", lambda image, *_: image)
     found = [SimpleNamespace(errors=one) for one in (errors, ScanErrors(), errors)]
-    assert realistic_frames._appearances(Translator(), found) == [found[0], found[2]]
-    assert realistic_frames._appearances(Translator(), found[:2]) == found[:2]
+    assert likeness._appearances(found, "wse2", 0.2074) == [found[0], found[2]]
+    assert likeness._appearances(found[:2], "wse2", 0.2074) == found[:2]
 
 
 def test_without_a_lattice_there_is_no_way_without_a_network(small, images, monkeypatch):
     def refuse(*_):
         raise ValueError("too few reflections")
 
-    monkeypatch.setattr(realistic_frames, "find_appearance", refuse)
-    assert appearance_agreement(Translator(), HeldOut.split(images, 32), 0) is None
+    monkeypatch.setattr(likeness, "find_appearance", refuse)
+    assert Likeness.measure(Translator(), images, 0).agreement is None
     frames, agreements = training_frames(Translator(), images, 0.2074, seed=1)
     assert set(agreements) == {"translated"}
     assert len(frames) == 3

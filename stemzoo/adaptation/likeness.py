@@ -1,0 +1,186 @@
+"""Make simulations look like measured images without a network."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stemzoo.adaptation.appearance import DISPLACEMENT, Appearance, find_appearance
+from stemzoo.adaptation.held_out import Agreement, HeldOut, random_patches
+from stemzoo.adaptation.run import digest
+from stemzoo.adaptation.scan_errors import ScanErrors
+from stemzoo.adaptation.threads import in_threads
+from stemzoo.simulate.dataset import LabelledImage, simulate_frame
+from stemzoo.simulate.distributions import Normal
+from stemzoo.simulate.domain import domain_session
+from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.sessions import AcquisitionSession
+
+log = logging.getLogger(__name__)
+
+EDGE = 512  # of simulated frames [px]
+_PATCHES, _FRAMES = 96, 12  # that are compared, and frames that they are cut from
+
+
+@dataclass(frozen=True, eq=False)
+class Likeness:
+    """What simulations need to look like measured images, and how near that brings them.
+
+    Parameters
+    ----------
+    appearances : tuple of Appearance
+        Of the images that show their lattice well; may be empty.
+    agreement : Agreement or None
+        Of such simulations with held-out patches; None without appearances.
+    session : AcquisitionSession
+        Clean simulations of the material and pixel size.
+    images : str
+        Digest of the images.
+    """
+
+    appearances: tuple[Appearance, ...]
+    agreement: Agreement | None
+    session: AcquisitionSession
+    images: str
+
+    @classmethod
+    def measure(cls, translator, images: Sequence[np.ndarray], seed: int) -> "Likeness":
+        """Measure what measured images look like.
+
+        Parameters
+        ----------
+        translator : CycleGANSTEM
+            Of the images' material; gives its pixel size and patches.
+        images : sequence of ndarray of shape (M, N)
+            Measured images at that pixel size.
+        seed : int
+            Names the frames that are compared with them.
+
+        Returns
+        -------
+        Likeness
+        """
+        patch = translator.patch_size
+        held = HeldOut.split(images, patch)
+        appearances = _appearances(held.training, translator.material, translator.sampling)
+        session = domain_session(translator.material, translator.sampling)
+        found = cls(tuple(appearances), None, session, digest(images))
+        if not appearances:
+            return found
+        frames = found.simulate(_FRAMES, seed, same_hum=True)
+        return replace(found, agreement=held.agreement(compared_patches(frames, patch, seed)))
+
+    def simulate(self, n: int, seed: int, *, same_hum: bool = False) -> list[LabelledImage]:
+        """Simulate labelled frames of 512² pixels, see `like_measured`."""
+        shape = (EDGE, EDGE)
+        return like_measured(self.appearances, self.session, n, shape, seed=seed, same_hum=same_hum)
+
+
+def likeness_of(translator, images: Sequence[np.ndarray], seed: int) -> Likeness:
+    """Return what `fit_adapt` measured on the same images, else measure it.
+
+    Parameters
+    ----------
+    translator : CycleGANSTEM
+        Perhaps from `fit_adapt`, with its attribute `likeness`.
+    images, seed
+        As in `Likeness.measure`.
+
+    Returns
+    -------
+    Likeness
+    """
+    known = getattr(translator, "likeness", None)
+    if known is not None and known.images == digest(images):
+        return known
+    return Likeness.measure(translator, images, seed)
+
+
+def compared_patches(frames: Sequence[LabelledImage], patch: int, seed: int) -> np.ndarray:
+    """Cut patches to compare with held-out ones.
+
+    Parameters
+    ----------
+    frames : sequence of LabelledImage
+        In the units of the measured images, all of them: scaled anew, they would be saturated
+        twice.
+    patch : int
+        Edge of a patch [px].
+    seed : int
+        Names them.
+
+    Returns
+    -------
+    ndarray of shape (96, patch, patch)
+    """
+    images = [frame.image for frame in frames]
+    return random_patches(images, patch, _PATCHES, np.random.default_rng([seed, 2]))
+
+
+def like_measured(
+    appearances: Sequence[Appearance],
+    session: AcquisitionSession,
+    n: int,
+    shape: tuple[int, int],
+    *,
+    seed: int,
+    same_hum: bool = False,
+) -> list[LabelledImage]:
+    """Simulate labelled frames that look like measured images.
+
+    Parameters
+    ----------
+    appearances : sequence of Appearance
+        Of the measured images.
+    session : AcquisitionSession
+        Clean, of the material and pixel size; orientations and shifts of lines are those of the
+        images.
+    n : int
+        Number of frames.
+    shape : tuple of int
+        (rows, columns).
+    seed : int
+        Names the frames.
+    same_hum : bool
+        Whether hum is the images' own, not what its source would give other images: six images
+        can miss the direction of the next one.
+
+    Returns
+    -------
+    list of LabelledImage
+    """
+
+    def frame(i: int) -> LabelledImage:
+        rng = np.random.default_rng([seed, i])
+        chosen = appearances[i % len(appearances)]
+        shifts = chosen.errors.line_shifts
+        turned = replace(
+            session,
+            rotation=Normal(chosen.rotation, 1.0),
+            line_shifts=() if shifts is None else (shifts,),
+            displacement=DISPLACEMENT,
+        )
+        clean = simulate_frame(turned, shape, rng=rng)
+        hum = chosen.errors.hum
+        if hum and not same_hum:
+            hum = [wave.another(rng, shape[1], chosen.limit) for wave in hum]
+        return replace(clean, image=chosen.apply(clean.image, rng, hum))
+
+    return in_threads(frame, range(n))
+
+
+def _appearances(images, material: str, sampling: float) -> list[Appearance]:
+    """Describe the images that show their lattice well."""
+    crystal = find_material(material)
+
+    def appearance(image):
+        try:
+            return find_appearance(image, crystal, sampling)
+        except ValueError as error:
+            log.info("appearance not found: %s", error)
+
+    appearances = [one for one in in_threads(appearance, images) if one is not None]
+    # Errors of the scan that were not found would pass for noise and a weaker contrast transfer.
+    told = [one for one in appearances if one.errors != ScanErrors()]
+    return told if 2 * len(told) > len(appearances) else appearances
