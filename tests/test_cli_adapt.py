@@ -10,7 +10,7 @@ from test_cli import here, run  # noqa: F401 - fixtures
 
 import stemzoo
 from stemzoo import io
-from stemzoo.adaptation import fine_tuning, realistic_frames, renewal
+from stemzoo.adaptation import fine_tuning, likeness, realistic_frames, renewal
 from stemzoo.simulate import find_session, simulate_session
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
@@ -34,8 +34,9 @@ def small(monkeypatch):
     recipe = {"frames": 2, "frame_size": 128, "batch_size": 2}
     whole = fine_tuning.AdaptRecipe
     monkeypatch.setattr(fine_tuning, "AdaptRecipe", lambda: whole(**recipe))
-    for name, value in (("_TRANSLATED", 2), ("_SIMULATED", 2), ("_EDGE", 128)):
+    for name, value in (("_TRANSLATED", 2), ("_SIMULATED", 2), ("EDGE", 128)):
         monkeypatch.setattr(realistic_frames, name, value)
+    monkeypatch.setattr(likeness, "EDGE", 128)
     options = {"steps_per_epoch": 2, "batch_size": 2, "patch": 32}
     monkeypatch.setattr(renewal, "_RECIPE", renewal.replace(renewal._RECIPE, **options))
 
