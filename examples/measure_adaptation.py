@@ -120,7 +120,7 @@ def measure(name: str, draw: int, options) -> dict:
     return {
         **{"session": name, "parent": options.parent, "draw": draw},
         **{"images": options.images, "minutes": options.minutes, "seconds": round(seconds, 1)},
-        "steps": adapted.adaptation.judgements[-1].steps,
+        "steps": adapted.adaptation.judgements[-1].steps if adapted.adaptation.judgements else 0,
         "stopped": adapted.adaptation.stopped,
         "helped": adapted.adaptation.helped,
         "default": score(default, test),

@@ -31,6 +31,7 @@ def small(monkeypatch):
     """Few and small frames, and steps of little work."""
     monkeypatch.setattr(fine_tuning, "_WATCHED", (1, 256))
     monkeypatch.setattr(fine_tuning, "_BLOCK", 5)
+    monkeypatch.setattr(fine_tuning, "LEAST", 0.0)
     recipe = {"frames": 2, "frame_size": 128, "batch_size": 2}
     whole = fine_tuning.AdaptRecipe
     monkeypatch.setattr(fine_tuning, "AdaptRecipe", lambda: whole(**recipe))

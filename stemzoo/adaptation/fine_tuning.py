@@ -11,16 +11,17 @@ import numpy as np
 
 from stemzoo import io
 from stemzoo.adaptation.held_out import HeldOut
-from stemzoo.adaptation.judging import Judge
-from stemzoo.adaptation.keep_best import KeepBest
+from stemzoo.adaptation.judging import Adaptation, Judge
+from stemzoo.adaptation.keep_best import LEAST, KeepBest
 from stemzoo.adaptation.labels import watched_frames
 from stemzoo.adaptation.likeness import Likeness
 from stemzoo.adaptation.measured import measured_images
 from stemzoo.adaptation.measured_domain import measured_domain
 from stemzoo.adaptation.recipe import AdaptRecipe
 from stemzoo.adaptation.run import run_seed
-from stemzoo.preprocessing import rescale_group
+from stemzoo.preprocessing import rescale, rescale_group
 from stemzoo.simulate.dataset import simulate_session
+from stemzoo.simulate.domain import find_rotation
 from stemzoo.training.budget import TimeBudget, TimedRate
 from stemzoo.training.cyclegan import StopOnNaN
 from stemzoo.training.patches import patch_dataset
@@ -73,7 +74,8 @@ def fit_adapt(
         Whether it is to make training frames for `renew_detector`. Where these can be made without
         a network, and would be clearly nearer to the images than its own, it ends after half of the
         time, or a quarter if nothing tells them from the images, or does not begin if less
-        than 45 s are left for it, and leaves the rest to the detector.
+        than 45 s are left for it, and leaves the rest to the detector. Where `minutes` are fewer
+        than that, it is not even compared with.
     out : path-like, optional
         Folder for the log and the state from which a run that was killed goes on when called again
         with the same arguments.
@@ -116,6 +118,9 @@ def fit_adapt(
     )
     held = HeldOut.split(images, model.patch_size)
     seed = run_seed(out, rng, images, model.name)
+    likeness = Likeness.measure(model, images, seed) if for_detector else None
+    if likeness is not None and likeness.appearances and 60 * minutes < LEAST:
+        return _not_tried(model, likeness, session, time.monotonic() - started)
     domain, rotation = measured_domain(images, model.material, model.sampling)
     if simulated is None:
         frames = simulate_session(domain, recipe.frames, (recipe.frame_size,) * 2, seed=seed)
@@ -130,13 +135,8 @@ def fit_adapt(
         noise=recipe.noise,
         seed=seed,
     )
-    likeness = Likeness.measure(model, images, seed) if for_detector else None
     measured = [*held.training, *_replayed(model, simulated, len(held.training), recipe, seed)]
-    adapted = model.successor(
-        session=session or adapted_name(str(model.session)),
-        rotation=rotation,
-        name=adapted_name(model.name),
-    )
+    adapted = _successor(model, session, rotation)
     budget = TimeBudget(60 * minutes, used=time.monotonic() - started)
     _compile(adapted, recipe, budget)
     state = None if out is None else TrainingState(out)
@@ -174,6 +174,24 @@ def _check(model, minutes: float) -> None:
             "Expected a CycleGANSTEM whose material is known; 'stemzoo list' shows those of the "
             f"zoo. Received: {getattr(model, 'name', model)}"
         )
+
+
+def _successor(model, session: str | None, rotation):
+    return model.successor(
+        session=session or adapted_name(str(model.session)),
+        rotation=rotation,
+        name=adapted_name(model.name),
+    )
+
+
+def _not_tried(model, likeness: Likeness, session: str | None, seconds: float):
+    """Return the weights as they are: the little time there is, is the detector's."""
+    straight = [one.errors.undo(rescale(one.image)) for one in likeness.appearances]
+    rotation = find_rotation(straight, model.material, model.sampling)
+    adapted = _successor(model, session, rotation)
+    adapted.adaptation, adapted.likeness = Adaptation((), seconds, "short"), likeness
+    warnings.warn(str(adapted.adaptation), stacklevel=3)
+    return adapted
 
 
 def _replayed(model, simulated, count: int, recipe: AdaptRecipe, seed: int) -> list[np.ndarray]:

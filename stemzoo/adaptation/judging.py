@@ -58,11 +58,12 @@ class Adaptation:
     Parameters
     ----------
     judgements : tuple of Judgement
-        The first is of the pretrained weights.
+        The first is of the pretrained weights; none if the time was too short to try.
     seconds : float
         How long it took in all.
     stopped : str
-        Why it ended: ``"time"``, ``"labels"``, or ``"rival"`` (another way is clearly better).
+        Why it ended: ``"time"``, ``"labels"``, ``"rival"`` (another way is clearly better), or
+        ``"short"`` (there is another way, and not the time to try).
     """
 
     judgements: tuple[Judgement, ...]
@@ -70,16 +71,18 @@ class Adaptation:
     stopped: str
 
     @property
-    def best(self) -> Judgement:
-        """The judgement of the weights that were returned."""
-        return best_of(self.judgements)
+    def best(self) -> Judgement | None:
+        """The judgement of the weights that were returned; None without any."""
+        return best_of(self.judgements) if self.judgements else None
 
     @property
     def helped(self) -> bool:
         """Whether they are other weights than those at the start."""
-        return self.best.steps > 0
+        return self.best is not None and self.best.steps > 0
 
     def __str__(self) -> str:
+        if not self.judgements:
+            return "adapting was not tried (little time): the weights are those of the start"
         first, best = self.judgements[0].agreement, self.best.agreement
         if not self.helped:
             reasons = {

@@ -20,7 +20,7 @@ BEST = "adaptation_best.npz"
 # Parts of the time after which a better way to make frames ends the training: at most, and where
 # there is nothing to tell its frames from images by.
 _PATIENCE, _NO_HOPE = 0.5, 0.25
-_LEAST = 45.0  # seconds for training, below which it is not begun where there is a better way
+LEAST = 45.0  # seconds for training, below which it is not begun where there is a better way
 
 
 class KeepBest(keras.callbacks.Callback):
@@ -108,7 +108,7 @@ class KeepBest(keras.callbacks.Callback):
             self.stopped = "rival"
 
     def _is_late(self) -> bool:
-        if not self.steps and self.budget.left < _LEAST:
+        if not self.steps and self.budget.left < LEAST:
             return True
         hopeless = self.rival is not None and self.rival.is_chance
         patience = _NO_HOPE if hopeless else _PATIENCE

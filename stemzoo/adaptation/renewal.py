@@ -26,8 +26,8 @@ from stemzoo.training.fcn import FCNRecipe, train_fcn
 log = logging.getLogger(__name__)
 
 # Edge of the middle of each measured image that detectors are judged on [px], and number of images
-# of which it can be as large: of more it is smaller.
-_JUDGED, _MANY = 640, 6
+# of which it can be as large, where there are 2.5 minutes or more; else it is smaller.
+_JUDGED, _MANY, _FEW, _MINUTES = 640, 6, 2, 2.5
 _SPARE = 1.25  # times what judging one took is kept for judging the new one
 # Part of the estimated errors, 1 - F1, that a change of detectors must mend where the images are
 # like the frames that the old one was trained on: 8 % on day B and 21 % on a real image, mended by
@@ -166,7 +166,7 @@ def renew_detector(
     seed = run_seed(out, rng, images, detector.name)
     known = _named((detector, *rivals))
     fits = _fits(detector, images, translator.sampling)
-    score = _judge(images, translator, label)
+    score = _judge(images, translator, label, minutes)
     begun = time.monotonic()
     scores = {name: score(model) for name, model in known.items()} if score else {}
     reserved = _SPARE * (time.monotonic() - begun) / len(known)
@@ -174,7 +174,7 @@ def renew_detector(
         translator,
         images,
         detector.sampling,
-        translations=not _is_beaten(translator),
+        translations=not _is_left(translator),
         randomised=fits,
         seed=seed,
     )
@@ -250,9 +250,12 @@ def _named(detectors) -> dict[str, object]:
     return named
 
 
-def _judge(images, translator, label: str) -> Callable[[object], EstimatedScore] | None:
+def _judge(
+    images, translator, label: str, minutes: float
+) -> Callable[[object], EstimatedScore] | None:
     """Return what scores a detector on the measured images; None if vacancies do not stand out."""
-    edge = round(_JUDGED * min(_MANY / len(images), 1) ** 0.5)
+    many = max(_MANY * min(minutes / _MINUTES, 1), _FEW)
+    edge = round(_JUDGED * min(many / len(images), 1) ** 0.5)
     parts = [middle(image, edge) for image in images]
     material = find_material(translator.material)
     evidence = column_evidence(parts, material, label, translator.sampling)
@@ -282,10 +285,10 @@ def _fits(detector, images, sampling: float) -> bool:
     return found.fits
 
 
-def _is_beaten(translator) -> bool:
-    """Whether `fit_adapt` ended as frames made without the CycleGAN were clearly better."""
+def _is_left(translator) -> bool:
+    """Whether `fit_adapt` left the CycleGAN, as there are frames made without it."""
     adaptation = getattr(translator, "adaptation", None)
-    return adaptation is not None and adaptation.stopped == "rival"
+    return adaptation is not None and adaptation.stopped in ("rival", "short")
 
 
 def _copy(model, name: str):

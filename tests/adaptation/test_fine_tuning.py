@@ -20,7 +20,7 @@ from stemzoo.adaptation.held_out import Agreement, cut_patches
 from stemzoo.adaptation.likeness import Likeness
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate import find_session, simulate_session
-from stemzoo.simulate.domain import domain_session
+from stemzoo.simulate.domain import domain_session, find_rotation
 from stemzoo.translation import translate
 
 
@@ -186,7 +186,7 @@ def rival(monkeypatch):
 
     def set_to(misfit, kernel_distance=3.0):
         found = None if misfit is None else Agreement(misfit, kernel_distance, misfit)
-        measured = SimpleNamespace(agreement=found)
+        measured = SimpleNamespace(agreement=found, appearances=() if found is None else (1,))
         monkeypatch.setattr(Likeness, "measure", lambda *_: measured)
 
     return set_to
@@ -213,23 +213,42 @@ def test_where_another_way_is_clearly_nearer_after_half_of_the_time_the_rest_is_
     assert clock.now == pytest.approx(seconds, abs=9)
 
 
-def test_where_another_way_is_nearer_half_a_minute_is_not_spent_on_training(
-    adapt, clock, rival, tmp_path
+def test_where_another_way_is_nearer_three_quarters_of_a_minute_are_not_spent_on_training(
+    adapt, clock, rival
 ):
     rival(0.1)
-    for _ in range(2):  # nor is it when the run goes on
-        with pytest.warns(UserWarning, match="filtered simulations are nearer"):
-            adapted, _ = adapt(minutes=0.45, for_detector=True, out=tmp_path)
-        assert adapted.likeness.agreement.spectrum_rms == 0.1  # for the detector
-        assert adapted.adaptation.stopped == "rival"
-        assert clock.now == JUDGEMENT
+    with pytest.warns(UserWarning, match="filtered simulations are nearer"):
+        adapted, _ = adapt(minutes=0.8, for_detector=True)
+    assert adapted.likeness.agreement.spectrum_rms == 0.1  # for the detector
+    assert adapted.adaptation.stopped == "rival"
+    assert clock.now == JUDGEMENT
 
 
-def test_where_no_way_is_nearer_half_a_minute_is_used(adapt, clock, rival):
-    rival(2.0, 20.0)
-    adapted, _ = adapt(minutes=0.45, for_detector=True)
+@pytest.mark.parametrize(("misfit", "minutes"), [(2.0, 0.8), (None, 0.45)])
+def test_where_no_way_is_nearer_they_are_used(adapt, clock, rival, misfit, minutes):
+    rival(misfit, 20.0)
+    adapted, _ = adapt(minutes=minutes, for_detector=True)
     assert adapted.adaptation.helped
-    assert clock.now == pytest.approx(27, abs=3)
+    assert clock.now == pytest.approx(60 * minutes, abs=3)
+
+
+def test_half_a_minute_is_the_detectors_where_there_is_another_way(adapt, day_b, tmp_path):
+    parent = quick_gan()
+    images = [frame.image for frame in day_b[:2]]
+    rotation = find_rotation(images, parent.material, parent.sampling)
+    for _ in range(2):  # nor when the run goes on
+        with pytest.warns(UserWarning, match=r"not tried \(little time\): .* those of the start"):
+            adapted, script = adapt(
+                parent=parent, minutes=0.5, for_detector=True, session="today", out=tmp_path
+            )
+        assert script.calls == 0
+        assert_same(adapted.get_weights(), parent.get_weights())
+        assert (adapted.session, adapted.name) == ("today", f"{parent.name}-adapted")
+        assert adapted.adaptation.stopped == "short"
+        assert not adapted.adaptation.helped
+        assert adapted.adaptation.best is None
+        assert adapted.likeness.agreement is not None
+        assert adapted.rotation == pytest.approx(rotation, abs=0.5)
 
 
 def test_without_a_detector_nothing_is_compared_with(adapt, monkeypatch):

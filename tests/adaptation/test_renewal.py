@@ -162,7 +162,7 @@ def test_a_rival_of_the_same_name_does_not_replace_the_parent(renew, parent, mak
 
 
 def test_time_is_kept_for_judging_the_new_one(renew, parent, make_model, clock, monkeypatch):
-    def judge(images, translator, label):
+    def judge(images, translator, label, minutes):
         def score(model):
             clock.now += 4.0
             return EstimatedScore(50.0, 100.0, 100.0)
@@ -212,8 +212,7 @@ def test_what_was_not_trained_does_not_replace_the_parent_where_nothing_can_be_j
     assert_same(found, parent)
 
 
-def test_many_images_are_judged_in_the_time_of_six(monkeypatch):
-    """By smaller parts of each."""
+def test_of_many_images_and_in_little_time_smaller_parts_are_judged(monkeypatch):
     seen = []
 
     def evidence(parts, *_):
@@ -221,10 +220,11 @@ def test_many_images_are_judged_in_the_time_of_six(monkeypatch):
         return [None] * len(parts)
 
     monkeypatch.setattr(renewal, "column_evidence", evidence)
-    for count in (1, 6, 10):
-        assert renewal._judge(count * [np.zeros((700, 700))], Translator(), "se_vacancy") is None
-    assert seen[0] == 640**2
-    assert seen[2] == pytest.approx(seen[1], rel=0.01)
+    for count, minutes in ((1, 0.5), (6, 2.5), (10, 4.0), (6, 0.5), (6, 1.25)):
+        images = count * [np.zeros((700, 700))]
+        assert renewal._judge(images, Translator(), "se_vacancy", minutes) is None
+    wholes = np.array(seen) / 640**2
+    assert wholes == pytest.approx([1, 6, 6, 2, 3], rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,12 @@ def test_translations_are_trained_on_only_where_they_are_clearly_nearer(
 
 
 @pytest.mark.parametrize(
-    ("stopped", "tried"), [("rival", {"simulated"}), ("time", {"translated", "simulated"})]
+    ("stopped", "tried"),
+    [
+        ("rival", {"simulated"}),
+        ("short", {"simulated"}),
+        ("time", {"translated", "simulated"}),
+    ],
 )
 def test_translations_that_were_found_worse_already_are_not_made_again(
     small, images, parent, stopped, tried
