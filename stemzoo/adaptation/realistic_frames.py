@@ -14,7 +14,7 @@ from stemzoo.simulate.dataset import LabelledImage, simulate_session, to_samplin
 from stemzoo.simulate.named_sessions import SESSIONS
 from stemzoo.translation import translate
 
-# To train on: simulating one takes a twelfth of a second, translating one a quarter.
+# To train on: simulating one takes a tenth of a second, translating one a quarter.
 _TRANSLATED, _SIMULATED = 24, 48
 _RANDOMISED = 2  # one among so many others
 _COMPARED = 12  # frames
