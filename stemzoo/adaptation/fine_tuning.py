@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from stemzoo import io
 from stemzoo.adaptation.held_out import HeldOut
 from stemzoo.adaptation.judging import Adaptation, Judge
-from stemzoo.adaptation.keep_best import LEAST, KeepBest
+from stemzoo.adaptation.keep_best import BEST, LEAST, KeepBest
 from stemzoo.adaptation.labels import watched_frames
 from stemzoo.adaptation.likeness import Likeness
 from stemzoo.adaptation.measured import measured_images
@@ -101,7 +102,7 @@ def fit_adapt(
     Warns
     -----
     UserWarning
-        If adapting did not help, or images are doubtful.
+        If adapting did not help or was not tried, or images are doubtful.
 
     Examples
     --------
@@ -119,7 +120,8 @@ def fit_adapt(
     held = HeldOut.split(images, model.patch_size)
     seed = run_seed(out, rng, images, model.name)
     likeness = Likeness.measure(model, images, seed) if for_detector else None
-    if likeness is not None and likeness.appearances and 60 * minutes < LEAST:
+    begun = out is not None and (Path(out) / BEST).is_file()
+    if likeness is not None and likeness.appearances and 60 * minutes < LEAST and not begun:
         return _not_tried(model, likeness, session, time.monotonic() - started)
     domain, rotation = measured_domain(images, model.material, model.sampling)
     if simulated is None:

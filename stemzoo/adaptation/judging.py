@@ -82,7 +82,10 @@ class Adaptation:
 
     def __str__(self) -> str:
         if not self.judgements:
-            return "adapting was not tried (little time): the weights are those of the start"
+            return (
+                "adapting was not tried (little time; give more minutes): the weights are those of "
+                "the start"
+            )
         first, best = self.judgements[0].agreement, self.best.agreement
         if not self.helped:
             reasons = {

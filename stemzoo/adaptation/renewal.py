@@ -5,10 +5,16 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from stemzoo.adaptation.detections import EstimatedScore, column_evidence, estimated_score
+from stemzoo.adaptation.detections import (
+    ColumnEvidence,
+    EstimatedScore,
+    column_evidence,
+    estimated_score,
+)
 from stemzoo.adaptation.fine_tuning import adapted_name
 from stemzoo.adaptation.held_out import Agreement
 from stemzoo.adaptation.measured import measured_images
@@ -52,7 +58,7 @@ class Renewal:
         The one that was returned.
     judged : bool
         Whether vacancies could be told by their intensity; else the old one is returned if the
-        images are like the frames that it was trained on, and the new one if not.
+        images are like the frames that it was trained on, and the new one, if there is one, if not.
     agreements : dict of str to Agreement
         Of the ways in which training frames were made, or tried, with held-out patches.
     seconds : float
@@ -76,8 +82,8 @@ class Renewal:
     def __str__(self) -> str:
         if not self.steps:
             return (
-                f"{self.chosen} stays, as no time was left to train a new one: give more minutes "
-                "or fewer images"
+                f"{self.chosen} is returned, as no time was left to train a new one: give more "
+                "minutes or fewer images"
             )
         if not self.judged:
             return (
@@ -255,16 +261,27 @@ def _judge(
 ) -> Callable[[object], EstimatedScore] | None:
     """Return what scores a detector on the measured images; None if vacancies do not stand out."""
     many = max(_MANY * min(minutes / _MINUTES, 1), _FEW)
-    edge = round(_JUDGED * min(many / len(images), 1) ** 0.5)
-    parts = [middle(image, edge) for image in images]
+    least = round(_JUDGED * min(many / len(images), 1) ** 0.5)
     material = find_material(translator.material)
-    evidence = column_evidence(parts, material, label, translator.sampling)
+    # Where small parts tell too little, whole ones are worth their time.
+    for edge in dict.fromkeys((least, _JUDGED)):
+        parts = [middle(image, edge) for image in images]
+        evidence = column_evidence(parts, material, label, translator.sampling)
+        if _tells(evidence):
+            return partial(_score, parts=parts, evidence=evidence, label=label)
+    return None
+
+
+def _tells(evidence: Sequence[ColumnEvidence | None]) -> bool:
+    """Whether vacancies stand out, and are enough to judge by."""
     seen = [one for one in evidence if one is not None]
     if not seen or seen[0].separation < _APART:
-        return None
-    if sum(one.probability.sum() for one in seen) < _ENOUGH:
-        return None
-    return lambda model: estimated_score(model, parts, evidence, label)
+        return False
+    return sum(one.probability.sum() for one in seen) >= _ENOUGH
+
+
+def _score(model, *, parts, evidence, label: str) -> EstimatedScore:
+    return estimated_score(model, parts, evidence, label)
 
 
 def _choose(scores: dict[str, EstimatedScore], least: float) -> str:

@@ -237,7 +237,9 @@ def test_half_a_minute_is_the_detectors_where_there_is_another_way(adapt, day_b,
     images = [frame.image for frame in day_b[:2]]
     rotation = find_rotation(images, parent.material, parent.sampling)
     for _ in range(2):  # nor when the run goes on
-        with pytest.warns(UserWarning, match=r"not tried \(little time\): .* those of the start"):
+        with pytest.warns(
+            UserWarning, match=r"not tried \(little time; .*\): .* those of the start"
+        ):
             adapted, script = adapt(
                 parent=parent, minutes=0.5, for_detector=True, session="today", out=tmp_path
             )
@@ -249,6 +251,16 @@ def test_half_a_minute_is_the_detectors_where_there_is_another_way(adapt, day_b,
         assert adapted.adaptation.best is None
         assert adapted.likeness.agreement is not None
         assert adapted.rotation == pytest.approx(rotation, abs=0.5)
+
+
+def test_what_was_adapted_before_in_the_same_folder_is_not_lost_in_half_a_minute(
+    adapt, rival, tmp_path
+):
+    first, _ = adapt(out=tmp_path)
+    rival(2.0, 20.0)
+    again, _ = adapt(minutes=0.5, for_detector=True, out=tmp_path)
+    assert again.adaptation.stopped == "time"
+    assert_same(again.get_weights(), first.get_weights())
 
 
 def test_without_a_detector_nothing_is_compared_with(adapt, monkeypatch):
