@@ -20,7 +20,8 @@ from stemzoo.simulate.sessions import AcquisitionSession
 log = logging.getLogger(__name__)
 
 EDGE = 512  # of simulated frames [px]
-_PATCHES, _FRAMES = 96, 12  # that are compared, and frames that they are cut from
+# Frames that are compared with measured images, and patches that are cut from them, at most.
+COMPARED, _PATCHES = 12, 96
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ class Likeness:
         found = cls(tuple(appearances), None, session, digest(images))
         if not appearances:
             return found
-        frames = found.simulate(_FRAMES, seed, same_hum=True)
+        frames = found.simulate(COMPARED, seed, same_hum=True)
         return replace(found, agreement=held.agreement(compared_patches(frames, patch, seed)))
 
     def simulate(self, n: int, seed: int, *, same_hum: bool = False) -> list[LabelledImage]:
@@ -112,7 +113,8 @@ def compared_patches(frames: Sequence[LabelledImage], patch: int, seed: int) -> 
 
     Returns
     -------
-    ndarray of shape (96, patch, patch)
+    ndarray of shape (P, patch, patch)
+        96 at most.
     """
     images = [frame.image for frame in frames]
     return random_patches(images, patch, _PATCHES, np.random.default_rng([seed, 2]))

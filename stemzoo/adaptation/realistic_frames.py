@@ -7,7 +7,7 @@ from itertools import islice
 import numpy as np
 
 from stemzoo.adaptation.held_out import Agreement, HeldOut
-from stemzoo.adaptation.likeness import EDGE, compared_patches, likeness_of
+from stemzoo.adaptation.likeness import COMPARED, EDGE, compared_patches, likeness_of
 from stemzoo.adaptation.measured_domain import measured_domain
 from stemzoo.adaptation.threads import in_threads
 from stemzoo.simulate.dataset import LabelledImage, simulate_session, to_sampling
@@ -17,7 +17,6 @@ from stemzoo.translation import translate
 # To train on: simulating one takes a tenth of a second, translating one a quarter.
 _TRANSLATED, _SIMULATED = 24, 48
 _RANDOMISED = 2  # one among so many others
-_COMPARED = 12  # frames
 
 
 def training_frames(
@@ -64,7 +63,7 @@ def training_frames(
     translated, some = _translated(translator, images, seed), []
     agreements = {}
     if translations or not likeness.appearances:
-        some = list(islice(translated, _COMPARED))
+        some = list(islice(translated, COMPARED))
         held = HeldOut.split(images, translator.patch_size)
         patches = compared_patches(some, translator.patch_size, seed)
         agreements["translated"] = held.agreement(patches)
