@@ -7,14 +7,13 @@ from itertools import product
 import numpy as np
 from scipy import fft, ndimage
 
-from stemzoo.adaptation.held_out import HeldOut, cut_patches
 from stemzoo.adaptation.hum import Wave
 from stemzoo.adaptation.reflections import half_plane_reflections
 from stemzoo.adaptation.scan_errors import ScanErrors, find_scan_errors
-from stemzoo.adaptation.signal_and_noise import NoiseLevels, find_signal
+from stemzoo.adaptation.signal_and_noise import NoiseLevels, Parts
 from stemzoo.description import middle
 from stemzoo.lattice import Lattice, find_lattice, windowed_power
-from stemzoo.preprocessing import normal_scores, rescale
+from stemzoo.preprocessing import rescale
 from stemzoo.simulate.dataset import simulate_frame
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import Material
@@ -111,7 +110,7 @@ class Appearance:
         return match_histograms(seen, self.image[rows, columns]).astype(np.float32)
 
     def without(self, own: np.ndarray, unit: float) -> "Appearance":
-        """Take from the noise what defects and displaced columns of simulations have already."""
+        """Take from the noise what displaced columns of simulations have already."""
         y, x = fft.fftfreq(_TILE)[:, None], fft.rfftfreq(_TILE)
         own = fft.ifftshift(own)[:, : _TILE // 2 + 1] * self.transfer(y, x) ** 2 * unit
         noise = np.maximum(self.noise - own, _LEAST_NOISE * self.noise)
@@ -176,10 +175,9 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     Spectra are means over tiles of 256² pixels under a Hann window. The noise is what is between
     the reflections. At each reflection the power above the noise, over that of a clean simulation
     of the same orientation, is the squared contrast transfer; its logarithm is fitted by a smooth
-    function of the frequency. This is done twice, with the signal as it is and with the values of a
-    normal distribution by its rank, where a response of the detector that is far from linear does
-    not matter; the one that makes frames more like the image is returned. All of this is measured
-    with the errors of the scan undone, on the middle 2048² pixels of a larger image.
+    function of the frequency. All of this is measured with the errors of the scan undone, without
+    edges and without the defects that stand out (see `Parts`), on the middle 2048² pixels of a
+    larger image.
     """
     image = middle(np.asarray(image), _LARGEST)
     scaled = rescale(image)
@@ -192,34 +190,21 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     spots = half_plane_reflections(lattice, _FINEST)
     spots = spots[(abs(spots) < 0.5 - _SPOT / _TILE).all(axis=1)]
     expected = np.array([_at(ideal, _nearest(spot, simulated)) for spot in spots])
-    signal = find_signal(scaled, lattice)
-    imperfect = _clean_image(material, sampling, lattice.rotation, perfect=False)
-    own = _between(_mean_power(rescale(imperfect)), simulated)
-    found = [
-        _appearance(scaled, signal, linear, lattice, spots, expected).without(own, signal.var())
-        for linear in ((signal - signal.mean()) / signal.std(), normal_scores(signal))
-    ]
-    edge = min(_TILE // 2, *scaled.shape)
-    held = HeldOut((), cut_patches(scaled, edge))
-    frames = (one.apply(imperfect, np.random.default_rng(0)) for one in found)
-    plain, ranked = (held.agreement(cut_patches(frame, edge)) for frame in frames)
-    best = found[1] if plain.is_beaten_by(ranked, times=1.0) else found[0]
-    return replace(best, image=image, errors=errors)
+    hot = _clean_image(material, sampling, lattice.rotation, displacement=DISPLACEMENT)
+    own = _between(_mean_power(rescale(hot)), simulated)
+    parts = Parts.of(scaled, lattice)
+    found = _appearance(parts, lattice, spots, expected).without(own, parts.signal.var())
+    return replace(found, image=image[parts.inner], errors=errors)
 
 
 def _appearance(
-    image: np.ndarray,
-    signal: np.ndarray,
-    linear: np.ndarray,
-    lattice: Lattice,
-    spots: np.ndarray,
-    expected: np.ndarray,
+    parts: Parts, lattice: Lattice, spots: np.ndarray, expected: np.ndarray
 ) -> Appearance:
-    """Compare an image without errors of the scan with the power of a clean simulation at spots.
-
-    `linear` is the signal before the response of the detector, of unit variance.
-    """
-    power, noise = _mean_power(linear), _between(_mean_power(image), lattice)
+    """Compare an image without errors of the scan with the power of a clean simulation at spots."""
+    signal = parts.signal
+    linear = (signal - signal.mean()) / signal.std()
+    power = _mean_power(linear)
+    noise = _between(_mean_power(parts.without_defects), lattice) / parts.intact.mean()
     # The part of the noise that is left in the signal.
     floor = np.array([_at(noise, spot) for spot in spots]) / signal.var()
     strength = np.array([_at(power, spot) for spot in spots]) - floor
@@ -241,9 +226,9 @@ def _appearance(
         innermost=innermost,
         limit=limit,
         noise=fft.ifftshift(noise)[:, : _TILE // 2 + 1],
-        levels=NoiseLevels.of(signal, image - signal),
+        levels=parts.levels,
         rotation=lattice.rotation,
-        image=image,
+        image=parts.image,
         signal=signal,
         background=slow / (linear - slow).std(),
     )
@@ -264,14 +249,14 @@ def _terms(y: np.ndarray, x: np.ndarray, limit: float) -> np.ndarray:
 
 
 def _clean_image(
-    material: Material, sampling: float, rotation: float, *, perfect: bool = True
+    material: Material, sampling: float, rotation: float, displacement: float = 0.0
 ) -> np.ndarray:
-    """Simulate an image, without defects and heat or with both."""
+    """Simulate an image without defects."""
     session = domain_session(material.name, sampling, (rotation, 0.0))
-    changes = {"defects": {}} if perfect else {"displacement": DISPLACEMENT}
     # Wider than a tile, so that the lattice is found well.
     shape = (2 * _TILE, 2 * _TILE)
-    return simulate_frame(replace(session, **changes), shape, rng=np.random.default_rng(0)).image
+    session = replace(session, defects={}, displacement=displacement)
+    return simulate_frame(session, shape, rng=np.random.default_rng(0)).image
 
 
 def _mean_power(image: np.ndarray) -> np.ndarray:

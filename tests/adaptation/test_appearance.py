@@ -66,12 +66,13 @@ def test_a_slow_background_takes_its_share_of_the_contrast(frames):
     wave = np.sin(2 * np.pi * np.arange(512) / 300)
     image = frames[0] + 2 * frames[0].std() * wave[:, None]
     found = find_appearance(image, WSE2, SAMPLING)
-    (like,) = like_measured([found], domain_session("wse2", SAMPLING), 1, (512, 512), seed=1)
-    # Of the same shape: the same part of the image. 16 px are more than a spacing of planes.
+    (like,) = like_measured([found], domain_session("wse2", SAMPLING), 1, found.image.shape, seed=1)
+    # Of the shape of the part that is known: just that. 16 px are more than a spacing of planes.
+    image = found.image
     slow, own = (ndimage.gaussian_filter(one, 16) for one in (like.image, image))
     assert np.corrcoef(slow.ravel(), own.ravel())[0, 1] > 0.98
     # Without the background, the lattice would fill the histogram: 1.7.
-    assert np.std(like.image - slow) == pytest.approx(np.std(image - own), rel=0.05)
+    assert np.std(like.image - slow) == pytest.approx(np.std(image - own), rel=0.1)
 
 
 def test_hum_of_other_frames_comes_from_all_directions(frames, monkeypatch):
@@ -128,6 +129,20 @@ def test_vacancies_stand_out_as_they_do_in_the_image(frames):
     assert made / own == pytest.approx(1, abs=0.25)
 
 
+def test_vacancies_stand_out_as_they_do_in_a_doped_image():
+    session = replace(find_session("wse2-dayA"), defects={"se_vacancy": 0.025, "v_on_w": 0.05})
+    (frame,) = simulate_session(session, 1, (512, 512), seed=2)
+    appearance = find_appearance(frame.image, WSE2, SAMPLING)
+    clean = domain_session("wse2", SAMPLING)
+    like = [frame.image for frame in like_measured([appearance], clean, 3, (512, 512), seed=1)]
+    own, made = (
+        column_evidence(images, WSE2, "se_vacancy", SAMPLING)[0].separation
+        for images in ([frame.image], like)
+    )
+    # Where dopants are taken for noise: see `Parts`.
+    assert made / own == pytest.approx(1, abs=0.25)
+
+
 def test_vacancies_are_where_the_labels_are_in_swaying_frames(frames):
     appearance = find_appearance(swaying(frames[0]), WSE2, SAMPLING)
     assert np.std(appearance.errors.line_shifts) == pytest.approx(4 / np.sqrt(2), rel=0.1)
@@ -153,5 +168,5 @@ def test_the_middle_of_a_large_image_is_measured(monkeypatch):
     monkeypatch.setattr(appearance, "_LARGEST", 512)
     large = find_appearance(frame.image, WSE2, frame.sampling)
     middle = find_appearance(frame.image[64:576, 44:556], WSE2, frame.sampling)
-    assert large.image.shape == (512, 512)
+    np.testing.assert_array_equal(large.image, middle.image)
     np.testing.assert_allclose(large.coefficients, middle.coefficients)

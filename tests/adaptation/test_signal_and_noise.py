@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from stemzoo.adaptation.signal_and_noise import NoiseLevels, find_signal
+from stemzoo.adaptation.signal_and_noise import NoiseLevels, Parts, find_signal
 from stemzoo.lattice import find_lattice
 from stemzoo.simulate import find_material, simulate_session
 from stemzoo.simulate.domain import domain_session
@@ -43,3 +45,49 @@ def test_noise_that_follows_the_signal_is_told_from_noise_that_does_not(clean, p
 def test_noise_beyond_what_was_seen_is_that_of_the_last_level():
     levels = NoiseLevels(np.array([0.0, 1.0]), np.array([0.1, 0.3]))
     assert levels.at(np.array([-5.0, 0.5, 9.0])) == pytest.approx([0.1, 0.2, 0.3])
+
+
+@pytest.fixture(scope="module")
+def doped():
+    """A noisy image with 5 % of dark metal columns, the frame, and its noise."""
+    session = domain_session("wse2", SAMPLING, (12.0, 0.0))
+    session = replace(session, defects={"v_on_w": 0.05})
+    (frame,) = simulate_session(session, 1, (512, 512), seed=4)
+    sigma = 0.4 * frame.image.std()
+    noise = np.random.default_rng(5).normal(0, sigma, frame.image.shape)
+    image = frame.image + noise
+    return frame, image, noise, Parts.of(image, find_lattice(image, WSE2, sampling=SAMPLING))
+
+
+def test_dopants_are_no_noise(doped):
+    _, image, noise, parts = doped
+    all_of_it = image[parts.inner] - parts.signal
+    # 4 % of the noise's power passes the filter as signal.
+    assert np.mean(parts.levels.rms) == pytest.approx(noise.std(), rel=0.04)
+    assert (parts.without_defects - parts.signal)[parts.intact].std() < 1.04 * noise.std()
+    assert all_of_it.std() > 1.12 * noise.std()
+
+
+def test_what_is_left_out_are_the_dopants(doped):
+    frame, _, _, parts = doped
+    inside = ((frame.points > 80) & (frame.points < 432)).all(axis=1)
+    first = [edge.start for edge in parts.inner]
+    rows, columns = np.rint(frame.points[inside] - first).astype(int).T
+    assert inside.sum() > 20
+    assert not parts.intact[rows, columns].any()
+    # Discs of 8 px, half a spacing, around what stands out: at least 4 % of the area for 5 % of the
+    # metal columns; of 14 px, with their own width, 14 %.
+    assert 0.04 < 1 - parts.intact.mean() < 0.16
+
+
+def test_edges_are_left_out_where_means_take_in_what_is_mirrored(clean):
+    parts = Parts.of(clean, find_lattice(clean, WSE2, sampling=SAMPLING))
+    # 1.5 widths of a filter that passes 0.08 of a reciprocal spacing: 3 spacings of 15.8 px.
+    assert parts.image.shape == parts.signal.shape == parts.intact.shape == (418, 418)
+    np.testing.assert_array_equal(parts.image, clean[parts.inner])
+
+
+def test_of_a_small_image_three_quarters_are_left(clean):
+    small = clean[:160, :200]
+    lattice = find_lattice(clean, WSE2, sampling=SAMPLING)
+    assert Parts.of(small, lattice).image.shape == (120, 160)
