@@ -18,6 +18,7 @@ _EDGE = 1.5  # where edges are felt, in widths of the filter: its means take in 
 # A defect stands out of the noise by so many standard deviations in a Gaussian of the width of a
 # column, and reaches so far [spacings].
 _ODD, _COLUMN, _REACH = 4.0, 0.12, 0.5
+_LEAST = 0.5  # part of the image: where less is left, what stands out are no single defects
 _SCATTER = 1.4826  # of a normal distribution, over its median absolute deviation
 
 
@@ -128,9 +129,11 @@ def _intact(image: np.ndarray, lattice: Lattice, spacing: float) -> np.ndarray:
     away = ndimage.gaussian_filter(away, _COLUMN * spacing, mode="reflect")
     width = _SCATTER * np.median(abs(away - np.median(away)))
     odd = abs(away) > _ODD * width
+    whole = np.ones(odd.shape, bool)
     if not odd.any():
-        return ~odd
-    return ndimage.distance_transform_edt(~odd) > _REACH * spacing
+        return whole
+    intact = ndimage.distance_transform_edt(~odd) > _REACH * spacing
+    return intact if intact.mean() > _LEAST else whole
 
 
 def find_signal(image: np.ndarray, lattice: Lattice) -> np.ndarray:

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from stemzoo.adaptation import signal_and_noise
 from stemzoo.adaptation.signal_and_noise import NoiseLevels, Parts, find_signal
 from stemzoo.lattice import find_lattice
 from stemzoo.simulate import find_material, simulate_session
@@ -91,3 +92,9 @@ def test_of_a_small_image_three_quarters_are_left(clean):
     small = clean[:160, :200]
     lattice = find_lattice(clean, WSE2, sampling=SAMPLING)
     assert Parts.of(small, lattice).image.shape == (120, 160)
+
+
+def test_where_much_of_an_image_stands_out_nothing_is_left_out(doped, monkeypatch):
+    _, image, _, parts = doped
+    monkeypatch.setattr(signal_and_noise, "_LEAST", parts.intact.mean() + 0.1)
+    assert Parts.of(image, find_lattice(image, WSE2, sampling=SAMPLING)).intact.all()
