@@ -67,7 +67,8 @@ def adapt_files(
         ``out/detections``. A run that was killed goes on in it.
     minutes : float
         How long it may take in all; half of it is the detector's, if there is one, and more where
-        the CycleGAN turns out to be of no use for it.
+        the CycleGAN turns out to be of no use for it. In less than about two minutes with a
+        detector, only that is trained.
     pixel_size : float, optional
         Pixel size [pm], for files that lack it.
     session : str, optional

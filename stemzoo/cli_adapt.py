@@ -20,7 +20,12 @@ def adapt(
         str, typer.Option("--from", metavar="WEIGHTS", help="CycleGAN to start from.")
     ],
     out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
-    minutes: Annotated[float, typer.Option(help="How long it may take in all.")] = 5.0,
+    minutes: Annotated[
+        float,
+        typer.Option(
+            help="How long it may take in all. With --detector, under 2 only that is trained."
+        ),
+    ] = 5.0,
     detector: Annotated[
         bool, typer.Option("--detector", help="Renew a detector, too, in OUT/detector.")
     ] = False,
