@@ -7,13 +7,14 @@ from itertools import product
 import numpy as np
 from scipy import fft, ndimage
 
+from stemzoo.adaptation.held_out import HeldOut, cut_patches
 from stemzoo.adaptation.hum import Wave
 from stemzoo.adaptation.reflections import half_plane_reflections
 from stemzoo.adaptation.scan_errors import ScanErrors, find_scan_errors
 from stemzoo.adaptation.signal_and_noise import NoiseLevels, Parts
 from stemzoo.description import middle
 from stemzoo.lattice import Lattice, find_lattice, windowed_power
-from stemzoo.preprocessing import rescale
+from stemzoo.preprocessing import normal_scores, rescale
 from stemzoo.simulate.dataset import simulate_frame
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import Material
@@ -175,9 +176,11 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     Spectra are means over tiles of 256² pixels under a Hann window. The noise is what is between
     the reflections. At each reflection the power above the noise, over that of a clean simulation
     of the same orientation, is the squared contrast transfer; its logarithm is fitted by a smooth
-    function of the frequency. All of this is measured with the errors of the scan undone, without
-    edges and without the defects that stand out (see `Parts`), on the middle 2048² pixels of a
-    larger image.
+    function of the frequency. This is done twice, with the signal as it is and with the values of a
+    normal distribution by its rank, where a response of the detector that is far from linear does
+    not matter; the one that makes frames more like the image is returned. All of this is measured
+    with the errors of the scan undone, without edges and without the defects that stand out (see
+    `Parts`), on the middle 2048² pixels of a larger image.
     """
     image = middle(np.asarray(image), _LARGEST)
     scaled = rescale(image)
@@ -193,16 +196,27 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     hot = _clean_image(material, sampling, lattice.rotation, displacement=DISPLACEMENT)
     own = _between(_mean_power(rescale(hot)), simulated)
     parts = Parts.of(scaled, lattice)
-    found = _appearance(parts, lattice, spots, expected).without(own, parts.signal.var())
-    return replace(found, image=image[parts.inner], errors=errors)
+    signal = parts.signal
+    found = [
+        _appearance(parts, linear, lattice, spots, expected).without(own, signal.var())
+        for linear in ((signal - signal.mean()) / signal.std(), normal_scores(signal))
+    ]
+    edge = min(_TILE // 2, *scaled.shape)
+    held = HeldOut((), cut_patches(scaled, edge))
+    frames = (one.apply(hot, np.random.default_rng(0)) for one in found)
+    plain, ranked = (held.agreement(cut_patches(frame, edge)) for frame in frames)
+    best = found[1] if plain.is_beaten_by(ranked, times=1.0) else found[0]
+    return replace(best, image=image[parts.inner], errors=errors)
 
 
 def _appearance(
-    parts: Parts, lattice: Lattice, spots: np.ndarray, expected: np.ndarray
+    parts: Parts, linear: np.ndarray, lattice: Lattice, spots: np.ndarray, expected: np.ndarray
 ) -> Appearance:
-    """Compare an image without errors of the scan with the power of a clean simulation at spots."""
+    """Compare an image without errors of the scan with the power of a clean simulation at spots.
+
+    `linear` is the signal before the response of the detector, of unit variance.
+    """
     signal = parts.signal
-    linear = (signal - signal.mean()) / signal.std()
     power = _mean_power(linear)
     noise = _between(_mean_power(parts.without_defects), lattice) / parts.intact.mean()
     # The part of the noise that is left in the signal.
