@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import fft, ndimage, stats
 
 from stemzoo.adaptation.reflections import away_from_reflections
 from stemzoo.lattice import Lattice
@@ -19,7 +19,6 @@ _EDGE = 1.5  # where edges are felt, in widths of the filter: its means take in 
 # column, and reaches so far [spacings].
 _ODD, _COLUMN, _REACH = 4.0, 0.12, 0.5
 _LEAST = 0.5  # part of the image: where less is left, what stands out are no single defects
-_SCATTER = 1.4826  # of a normal distribution, over its median absolute deviation
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +126,7 @@ def _intact(image: np.ndarray, lattice: Lattice, spacing: float) -> np.ndarray:
     ranked = normal_scores(image).astype(np.float64)
     away = ranked - find_signal(ranked, lattice)
     away = ndimage.gaussian_filter(away, _COLUMN * spacing, mode="reflect")
-    width = _SCATTER * np.median(abs(away - np.median(away)))
+    width = stats.median_abs_deviation(away, axis=None, scale="normal")
     odd = abs(away) > _ODD * width
     whole = np.ones(odd.shape, bool)
     if not odd.any():
