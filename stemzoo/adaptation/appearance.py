@@ -7,14 +7,13 @@ from itertools import product
 import numpy as np
 from scipy import fft, ndimage
 
-from stemzoo.adaptation.held_out import HeldOut, cut_patches
 from stemzoo.adaptation.hum import Wave
 from stemzoo.adaptation.reflections import half_plane_reflections
 from stemzoo.adaptation.scan_errors import ScanErrors, find_scan_errors
-from stemzoo.adaptation.signal_and_noise import NoiseLevels, Parts
+from stemzoo.adaptation.signal_and_noise import NoiseLevels, Parts, background_part
 from stemzoo.description import middle
 from stemzoo.lattice import Lattice, find_lattice, windowed_power
-from stemzoo.preprocessing import normal_scores, rescale
+from stemzoo.preprocessing import rescale
 from stemzoo.simulate.dataset import simulate_frame
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import Material
@@ -29,7 +28,7 @@ _SPOT = 2.5  # radius of a spot [bins of a tile]
 _SEEN = 2.0  # a spot is seen that is this many times stronger than the noise in it
 _SMOOTH = 1.5  # of the noise [bins of a tile]
 _LEAST_NOISE = 0.1  # of what is between the reflections
-_SLOW = 1.2  # width of the filter that tells background from lattice [its spacings]
+_ROUNDS = 3  # see `find_appearance`: later ones change little, and take real images too far
 _FINEST = 9  # squared length of the finest reflections, in units of the innermost
 
 
@@ -90,25 +89,43 @@ class Appearance:
         """
         from skimage.exposure import match_histograms
 
-        # Fourier filters wrap around: mirrored margins keep one edge from the other.
-        padded = np.pad(rescale(clean), _MARGIN, mode="symmetric")
-        y, x = fft.fftfreq(padded.shape[0])[:, None], fft.rfftfreq(padded.shape[1])[None]
-        fine = 1 - _slow_part(y, x, self.innermost)
-        lattice = _filtered(padded, self.transfer(y, x) * fine)
-        white = rng.standard_normal(padded.shape)
+        lattice = self._lattice(clean)
+        y, x = _frequencies(_mirrored(clean).shape)
+        white = rng.standard_normal(_mirrored(clean).shape)
+        fine = 1 - background_part(y, x, self.innermost)
         noise = _filtered(white, np.sqrt(self._noise_at(y, x)) * fine)
         rows, columns = (
             _crop(have, want, rng) for have, want in zip(self.image.shape, clean.shape, strict=True)
         )
         slow = self.background[rows, columns]
         room = [(0, want - have) for want, have in zip(clean.shape, slow.shape, strict=True)]
-        seen = lattice / lattice.std() + np.pad(slow, room, mode="symmetric")
+        seen = lattice + np.pad(slow, room, mode="symmetric")
         seen = match_histograms(seen, self.signal[rows, columns])
         seen += self.levels.at(seen) * noise / noise.std()
         for wave in hum:
             seen += wave.over(seen.shape)
         # What is no normal noise: skew, saturated pixels.
         return match_histograms(seen, self.image[rows, columns]).astype(np.float32)
+
+    def before_response(self, clean: np.ndarray) -> np.ndarray:
+        """Give the signal the values that a clean simulation has before the response.
+
+        Parameters
+        ----------
+        clean : ndarray of shape (M, N)
+            A clean simulation.
+
+        Returns
+        -------
+        ndarray
+            Of the shape of the signal, of unit variance.
+        """
+        from skimage.exposure import match_histograms
+
+        lattice = np.random.default_rng(0).permutation(self._lattice(clean).ravel())
+        values = np.resize(lattice, self.background.shape) + self.background
+        linear = match_histograms(self.signal, values)
+        return (linear - linear.mean()) / linear.std()
 
     def without(self, own: np.ndarray, unit: float) -> "Appearance":
         """Take from the noise what displaced columns of simulations have already."""
@@ -134,9 +151,26 @@ class Appearance:
         fall[round(self.innermost * _TILE) :] = 1.0
         return smooth * np.interp(radius * _TILE, np.arange(len(fall)), fall)
 
+    def _lattice(self, clean: np.ndarray) -> np.ndarray:
+        """Blur a clean simulation, of unit variance then, without what is slow in it."""
+        padded = _mirrored(rescale(clean))
+        y, x = _frequencies(padded.shape)
+        fine = 1 - background_part(y, x, self.innermost)
+        lattice = _filtered(padded, self.transfer(y, x) * fine)
+        return lattice / lattice.std()
+
     def _noise_at(self, y, x) -> np.ndarray:
         rows = np.rint(y * _TILE).astype(int) % _TILE
         return self.noise[rows, np.rint(x * _TILE).astype(int)]
+
+
+def _mirrored(image: np.ndarray) -> np.ndarray:
+    """Add margins, as Fourier filters wrap around: they keep one edge from the other."""
+    return np.pad(image, _MARGIN, mode="symmetric")
+
+
+def _frequencies(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    return fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])[None]
 
 
 def _filtered(padded: np.ndarray, response: np.ndarray) -> np.ndarray:
@@ -176,11 +210,10 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     Spectra are means over tiles of 256² pixels under a Hann window. The noise is what is between
     the reflections. At each reflection the power above the noise, over that of a clean simulation
     of the same orientation, is the squared contrast transfer; its logarithm is fitted by a smooth
-    function of the frequency. This is done twice, with the signal as it is and with the values of a
-    normal distribution by its rank, where a response of the detector that is far from linear does
-    not matter; the one that makes frames more like the image is returned. All of this is measured
-    with the errors of the scan undone, without edges and without the defects that stand out (see
-    `Parts`), on the middle 2048² pixels of a larger image.
+    function of the frequency. The values that the simulation then has, with the background of the
+    image, tell the response of the detector, which is undone before all of this is measured again.
+    Scan errors are undone, and edges and the defects that stand out left out (see `Parts`); of a
+    larger image the middle 2048² pixels are measured.
     """
     image = middle(np.asarray(image), _LARGEST)
     scaled = rescale(image)
@@ -197,16 +230,12 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     own = _between(_mean_power(rescale(hot)), simulated)
     parts = Parts.of(scaled, lattice)
     signal = parts.signal
-    found = [
-        _appearance(parts, linear, lattice, spots, expected).without(own, signal.var())
-        for linear in ((signal - signal.mean()) / signal.std(), normal_scores(signal))
-    ]
-    edge = min(_TILE // 2, *scaled.shape)
-    held = HeldOut((), cut_patches(scaled, edge))
-    frames = (one.apply(hot, np.random.default_rng(0)) for one in found)
-    plain, ranked = (held.agreement(cut_patches(frame, edge)) for frame in frames)
-    best = found[1] if plain.is_beaten_by(ranked, times=1.0) else found[0]
-    return replace(best, image=image[parts.inner], errors=errors)
+    linear = (signal - signal.mean()) / signal.std()
+    found = _appearance(parts, linear, lattice, spots, expected)
+    for _ in range(_ROUNDS - 1):
+        found = _appearance(parts, found.before_response(clean), lattice, spots, expected)
+    found = found.without(own, signal.var())
+    return replace(found, image=image[parts.inner], errors=errors)
 
 
 def _appearance(
@@ -234,7 +263,8 @@ def _appearance(
     target = 0.5 * np.log(strength[seen] / expected[seen])
     # A little ridge: two shells of reflections leave the fourth power open.
     normal = terms.T @ terms + np.diag([0, *[1e-2] * (terms.shape[1] - 1)])
-    slow = ndimage.gaussian_filter(linear, _SLOW / innermost, mode="reflect")
+    padded = _mirrored(linear)
+    slow = _filtered(padded, background_part(*_frequencies(padded.shape), innermost))
     return Appearance(
         coefficients=np.linalg.solve(normal, terms.T @ target),
         innermost=innermost,
@@ -246,11 +276,6 @@ def _appearance(
         signal=signal,
         background=slow / (linear - slow).std(),
     )
-
-
-def _slow_part(y: np.ndarray, x: np.ndarray, innermost: float) -> np.ndarray:
-    """Transfer of a Gaussian filter that leaves nothing of a lattice."""
-    return np.exp(-2 * (np.pi * _SLOW / innermost) ** 2 * (y**2 + x**2))
 
 
 def _terms(y: np.ndarray, x: np.ndarray, limit: float) -> np.ndarray:

@@ -47,14 +47,14 @@ class Agreement:
         kernel = max(self.kernel_distance, _SAME) / max(start.kernel_distance, _SAME)
         return (self.spectrum_rms / max(start.spectrum_rms, 1e-6) + kernel) / 2
 
-    def is_beaten_by(self, other: "Agreement", times: float = _CLEARLY) -> bool:
-        """Whether another one is better by some times in the geometric mean of both figures.
+    def is_beaten_by(self, other: "Agreement") -> bool:
+        """Whether another one is better by 1.5 times in the geometric mean of both figures.
 
         Two can never beat each other.
         """
         spectrum = max(self.spectrum_rms, 1e-6) / max(other.spectrum_rms, 1e-6)
         kernel = max(self.kernel_distance, _SAME) / max(other.kernel_distance, _SAME)
-        return bool(np.sqrt(spectrum * kernel) > times)
+        return bool(np.sqrt(spectrum * kernel) > _CLEARLY)
 
 
 @dataclass(frozen=True, eq=False)

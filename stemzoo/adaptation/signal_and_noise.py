@@ -12,6 +12,7 @@ from stemzoo.preprocessing import normal_scores
 # Of what belongs to a reflection, in units of the reciprocal lattice (standard deviation): wide
 # enough for distortions of the scan, and for a contrast that changes from place to place.
 _PERIODIC = 0.08
+_SLOWER = 0.2  # than this part of the frequency of the innermost reflections is background
 _MARGIN = 48  # [px]: Fourier filters wrap around
 _LEVELS = 24
 _EDGE = 1.5  # where edges are felt, in widths of the filter: its means take in what is mirrored
@@ -152,11 +153,32 @@ def find_signal(image: np.ndarray, lattice: Lattice) -> np.ndarray:
 
     Notes
     -----
-    Each reflection passes, the zeroth among them, with a Gaussian around it: columns become means
-    over some lattice spacings.
+    Each reflection passes with a Gaussian around it, so that columns become means over some lattice
+    spacings; so does what `background_part` passes.
     """
     padded = np.pad(np.asarray(image, dtype=np.float64), _MARGIN, mode="symmetric")
     away = away_from_reflections(padded.shape, lattice)
-    spectrum = fft.rfft2(padded) * np.exp(-0.5 * (away / _PERIODIC) ** 2)
+    y, x = fft.fftfreq(padded.shape[0])[:, None], fft.rfftfreq(padded.shape[1])
+    slow = background_part(y, x, float(np.hypot(*lattice.reciprocal.T).min()))
+    spectrum = fft.rfft2(padded) * np.maximum(np.exp(-0.5 * (away / _PERIODIC) ** 2), slow)
     signal = fft.irfft2(spectrum, s=padded.shape)
     return signal[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+
+
+def background_part(y: np.ndarray, x: np.ndarray, innermost: float) -> np.ndarray:
+    """Return the transfer of a filter that passes what is slower than a lattice.
+
+    Parameters
+    ----------
+    y, x : ndarray
+        Frequencies along rows and columns [1/px].
+    innermost : float
+        Frequency of the innermost reflections [1/px].
+
+    Returns
+    -------
+    ndarray
+        Flat, so that waves over some lattice spacings keep their strength, and smooth, so that
+        nothing rings.
+    """
+    return np.exp(-0.5 * (np.hypot(y, x) / (_SLOWER * innermost)) ** 4)
