@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import fft
 
 from stemzoo.adaptation.hum import Wave
-from stemzoo.adaptation.reflections import half_plane_reflections
+from stemzoo.adaptation.reflections import half_plane_reflections, nearest_reflection
 from stemzoo.adaptation.scan_errors import ScanErrors, find_scan_errors
 from stemzoo.adaptation.signal_and_noise import NoiseLevels, Parts, background_part
+from stemzoo.adaptation.tile_power import SPOT, TILE, power_at, power_between, tile_power
 from stemzoo.description import middle
-from stemzoo.lattice import Lattice, find_lattice, windowed_power
+from stemzoo.lattice import Lattice, find_lattice
 from stemzoo.preprocessing import rescale
 from stemzoo.simulate.dataset import simulate_frame
 from stemzoo.simulate.domain import domain_session
@@ -22,11 +22,8 @@ from stemzoo.simulate.materials import Material
 # in the intensities of columns.
 DISPLACEMENT = 0.05
 _LARGEST = 2048  # [px]: more takes time and tells nothing new
-_TILE = 256  # [px], in which spectra are measured
 _MARGIN = 48  # [px]
-_SPOT = 2.5  # radius of a spot [bins of a tile]
 _SEEN = 2.0  # a spot is seen that is this many times stronger than the noise in it
-_SMOOTH = 1.5  # of the noise [bins of a tile]
 _LEAST_NOISE = 0.1  # of what is between the reflections
 _ROUNDS = 3  # see `find_appearance`: later ones change little, and take real images too far
 _FINEST = 9  # squared length of the finest reflections, in units of the innermost
@@ -129,8 +126,8 @@ class Appearance:
 
     def without(self, own: np.ndarray, unit: float) -> "Appearance":
         """Take from the noise what displaced columns of simulations have already."""
-        y, x = fft.fftfreq(_TILE)[:, None], fft.rfftfreq(_TILE)
-        own = fft.ifftshift(own)[:, : _TILE // 2 + 1] * self.transfer(y, x) ** 2 * unit
+        y, x = fft.fftfreq(TILE)[:, None], fft.rfftfreq(TILE)
+        own = fft.ifftshift(own)[:, : TILE // 2 + 1] * self.transfer(y, x) ** 2 * unit
         noise = np.maximum(self.noise - own, _LEAST_NOISE * self.noise)
         part = np.sqrt(noise.sum() / self.noise.sum())
         return replace(self, noise=noise, levels=replace(self.levels, rms=part * self.levels.rms))
@@ -143,13 +140,13 @@ class Appearance:
         """
         smooth = np.exp(_terms(y, x, self.limit) @ self.coefficients)
         radius = np.hypot(y, x)
-        places = np.hypot(fft.fftfreq(_TILE)[:, None], fft.rfftfreq(_TILE))
-        bins = np.rint(places * _TILE).astype(int).ravel()
+        places = np.hypot(fft.fftfreq(TILE)[:, None], fft.rfftfreq(TILE))
+        bins = np.rint(places * TILE).astype(int).ravel()
         profile = np.bincount(bins, self.noise.ravel()) / np.bincount(bins)
-        inner = profile[round(self.innermost * _TILE)]
+        inner = profile[round(self.innermost * TILE)]
         fall = np.sqrt(np.minimum(profile / inner, 1.0))
-        fall[round(self.innermost * _TILE) :] = 1.0
-        return smooth * np.interp(radius * _TILE, np.arange(len(fall)), fall)
+        fall[round(self.innermost * TILE) :] = 1.0
+        return smooth * np.interp(radius * TILE, np.arange(len(fall)), fall)
 
     def _lattice(self, clean: np.ndarray) -> np.ndarray:
         """Blur a clean simulation, of unit variance then, without what is slow in it."""
@@ -160,8 +157,8 @@ class Appearance:
         return lattice / lattice.std()
 
     def _noise_at(self, y, x) -> np.ndarray:
-        rows = np.rint(y * _TILE).astype(int) % _TILE
-        return self.noise[rows, np.rint(x * _TILE).astype(int)]
+        rows = np.rint(y * TILE).astype(int) % TILE
+        return self.noise[rows, np.rint(x * TILE).astype(int)]
 
 
 def _mirrored(image: np.ndarray) -> np.ndarray:
@@ -222,12 +219,12 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     lattice = find_lattice(scaled, material, sampling=sampling)
     clean = _clean_image(material, sampling, lattice.rotation)
     simulated = find_lattice(clean, material, sampling=sampling)
-    ideal = _mean_power(rescale(clean))
+    ideal = tile_power(rescale(clean))
     spots = half_plane_reflections(lattice, _FINEST)
-    spots = spots[(abs(spots) < 0.5 - _SPOT / _TILE).all(axis=1)]
-    expected = np.array([_at(ideal, _nearest(spot, simulated)) for spot in spots])
+    spots = spots[(abs(spots) < 0.5 - SPOT / TILE).all(axis=1)]
+    expected = np.array([power_at(ideal, nearest_reflection(spot, simulated)) for spot in spots])
     hot = _clean_image(material, sampling, lattice.rotation, displacement=DISPLACEMENT)
-    own = _between(_mean_power(rescale(hot)), simulated)
+    own = power_between(tile_power(rescale(hot)), simulated)
     parts = Parts.of(scaled, lattice)
     signal = parts.signal
     linear = (signal - signal.mean()) / signal.std()
@@ -246,11 +243,11 @@ def _appearance(
     `linear` is the signal before the response of the detector, of unit variance.
     """
     signal = parts.signal
-    power = _mean_power(linear)
-    noise = _between(_mean_power(parts.without_defects), lattice) / parts.intact.mean()
+    power = tile_power(linear)
+    noise = power_between(tile_power(parts.without_defects), lattice) / parts.intact.mean()
     # The part of the noise that is left in the signal.
-    floor = np.array([_at(noise, spot) for spot in spots]) / signal.var()
-    strength = np.array([_at(power, spot) for spot in spots]) - floor
+    floor = np.array([power_at(noise, spot) for spot in spots]) / signal.var()
+    strength = np.array([power_at(power, spot) for spot in spots]) - floor
     seen = (strength > _SEEN * floor) & (expected > 0)
     if np.count_nonzero(seen) < 3:
         raise ValueError(
@@ -269,7 +266,7 @@ def _appearance(
         coefficients=np.linalg.solve(normal, terms.T @ target),
         innermost=innermost,
         limit=limit,
-        noise=fft.ifftshift(noise)[:, : _TILE // 2 + 1],
+        noise=fft.ifftshift(noise)[:, : TILE // 2 + 1],
         levels=parts.levels,
         rotation=lattice.rotation,
         image=parts.image,
@@ -293,45 +290,6 @@ def _clean_image(
     """Simulate an image without defects."""
     session = domain_session(material.name, sampling, (rotation, 0.0))
     # Wider than a tile, so that the lattice is found well.
-    shape = (2 * _TILE, 2 * _TILE)
+    shape = (2 * TILE, 2 * TILE)
     session = replace(session, defects={}, displacement=displacement)
     return simulate_frame(session, shape, rng=np.random.default_rng(0)).image
-
-
-def _mean_power(image: np.ndarray) -> np.ndarray:
-    """Mean power of tiles that overlap by half, zero frequency in the middle."""
-    edge = min(_TILE, *image.shape)
-    starts = (
-        np.rint(np.linspace(0, n - edge, max(2 * n // edge - 1, 1))).astype(int)
-        for n in image.shape
-    )
-    tiles = [image[r : r + edge, c : c + edge] for r, c in product(*starts)]
-    # Powers of tiles in units of the whole image's variance.
-    powers = [windowed_power(tile, (_TILE, _TILE)) * tile.var() for tile in tiles]
-    return np.mean(powers, axis=0)
-
-
-def _nearest(spot: np.ndarray, lattice: Lattice) -> np.ndarray:
-    """Return the reflection of a lattice that is nearest to a frequency."""
-    return np.rint(lattice.vectors @ spot) @ lattice.reciprocal
-
-
-def _at(power: np.ndarray, spot: np.ndarray) -> float:
-    """Sum of the power around a frequency."""
-    row, column = np.rint(spot * _TILE).astype(int) + _TILE // 2
-    reach = int(np.ceil(_SPOT))
-    return float(power[row - reach : row + reach + 1, column - reach : column + reach + 1].sum())
-
-
-def _between(power: np.ndarray, lattice: Lattice) -> np.ndarray:
-    """Power of what is between the reflections, smoothed a little and continued into them."""
-    y, x = (fft.fftshift(fft.fftfreq(_TILE)) for _ in range(2))
-    grid = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1)
-    indices = grid @ lattice.vectors.T
-    away = np.hypot(*np.moveaxis((indices - np.rint(indices)) @ lattice.reciprocal, -1, 0)) * _TILE
-    clear = ((away > _SPOT + 1.5) | (np.rint(indices) == 0).all(axis=-1)).astype(float)
-    parts = [
-        ndimage.gaussian_filter(part, _SMOOTH, mode="wrap", truncate=4)
-        for part in (power * clear, clear)
-    ]
-    return parts[0] / np.maximum(parts[1], 1e-9)

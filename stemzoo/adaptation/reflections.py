@@ -30,6 +30,24 @@ def half_plane_reflections(lattice: Lattice, finest: int) -> np.ndarray:
     return indices[chosen] @ lattice.reciprocal
 
 
+def nearest_reflection(frequency: np.ndarray, lattice: Lattice) -> np.ndarray:
+    """Return the reflection of a lattice that is nearest to a frequency.
+
+    Parameters
+    ----------
+    frequency : ndarray of shape (2,)
+        Along rows and columns [1/px].
+    lattice : Lattice
+        The crystal's.
+
+    Returns
+    -------
+    ndarray of shape (2,)
+        [1/px].
+    """
+    return np.rint(lattice.vectors @ frequency) @ lattice.reciprocal
+
+
 def away_from_reflections(shape: tuple[int, int], lattice: Lattice) -> np.ndarray:
     """Return how far each place of half the spectrum is from the nearest reflection.
 

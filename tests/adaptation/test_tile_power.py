@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from stemzoo.adaptation.reflections import half_plane_reflections, nearest_reflection
+from stemzoo.adaptation.tile_power import power_at, power_between, tile_power
+from stemzoo.lattice import find_lattice
+from stemzoo.simulate import find_material, simulate_session
+from stemzoo.simulate.domain import domain_session
+
+WSE2 = find_material("wse2")
+SAMPLING = 0.2074
+
+
+@pytest.fixture(scope="module")
+def clean():
+    (frame,) = simulate_session(domain_session("wse2", SAMPLING), 1, (512, 512), seed=4)
+    return frame.image.astype(float)
+
+
+@pytest.mark.parametrize("shape", [(512, 512), (700, 300), (200, 256)])
+def test_power_of_white_noise_is_its_variance(shape):
+    noise = np.random.default_rng(1).normal(5, 3, shape)
+    power = tile_power(noise)
+    assert power.shape == (256, 256)
+    assert power.mean() == pytest.approx(9, rel=0.05)
+
+
+def test_a_wave_has_its_power_at_its_frequency():
+    wave = 3 * np.sin(2 * np.pi * (20 * np.arange(512)[:, None] - 31 * np.arange(512)) / 256)
+    power = tile_power(wave)
+    # Parseval: 256² times the mean square, half of it at the opposite frequency.
+    expected = 256**2 * 3**2 / 2 / 2
+    for sign in (1, -1):
+        spot = sign * np.array([20, -31]) / 256
+        assert power_at(power, spot) == pytest.approx(expected, rel=0.01)
+    assert power_at(power, np.array([31, 20]) / 256) < 1e-6 * expected
+
+
+def test_reflections_are_no_part_of_what_is_between_them(clean):
+    lattice = find_lattice(clean, WSE2, sampling=SAMPLING)
+    sigma = 0.3 * clean.std()
+    noise = np.random.default_rng(5).normal(0, sigma, clean.shape)
+    power = tile_power(clean - clean.mean() + noise)
+    between = power_between(power, lattice)
+    assert power.mean() > 5 * sigma**2
+    # Defects and the smallest reflections are in the first tenths, and leave the rest to the noise.
+    fine = np.hypot(*np.indices((256, 256)) - 128) > 90
+    assert between[fine].mean() == pytest.approx(sigma**2, rel=0.05)
+    for spot in half_plane_reflections(lattice, 1):
+        assert power_at(between, spot) < 0.05 * power_at(power, spot)
+
+
+def test_the_nearest_reflection_is_found(clean):
+    lattice = find_lattice(clean, WSE2, sampling=SAMPLING)
+    for reflection in half_plane_reflections(lattice, 4):
+        found = nearest_reflection(reflection + [0.004, -0.003], lattice)
+        np.testing.assert_allclose(found, reflection, atol=1e-12)
