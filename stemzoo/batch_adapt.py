@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from stemzoo import io
+from stemzoo.adaptation.run import RUN
 from stemzoo.batch import detect_file
 from stemzoo.conditions import MIN_FRAMES, Conditions
 from stemzoo.datasets import find_files, write_training_data
@@ -20,7 +21,6 @@ from stemzoo.registry import list_weights
 
 # Folders of the renewed detector and of what it finds, in that of the CycleGAN.
 DETECTOR, DETECTIONS = "detector", "detections"
-RUN = "adaptation.json"
 
 _DETECTING = 2.0  # seconds kept for the table of an image
 

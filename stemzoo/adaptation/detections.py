@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import expit
+from scipy.stats import median_abs_deviation
 
 from stemzoo.adaptation.scan_errors import find_scan_errors
 from stemzoo.adaptation.threads import in_threads
@@ -23,7 +24,6 @@ _ROUNDS = 200
 # Contrast of a column without one of its atoms, to begin with, and between what it is sought.
 _VACANCY, _LOWEST, _HIGHEST = 0.6, 0.2, 0.9
 _FEWEST, _MOST = 0.001, 0.1  # part of the columns that are vacancies
-_SCATTER = 1.4826  # of a normal distribution, over its median absolute deviation
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +153,7 @@ def _inside(positions: np.ndarray, shape: tuple[int, int], sampling: float) -> n
 def _mixture(contrast: np.ndarray) -> tuple[np.ndarray, float]:
     """Probability of each contrast to be a vacancy's, and how well these stand apart."""
     full = float(np.median(contrast))
-    width = _SCATTER * float(np.median(abs(contrast - full)))
+    width = float(median_abs_deviation(contrast, scale="normal"))
     vacancy, part = _VACANCY * full, 0.02
     for _ in range(_ROUNDS):
         log_odds = np.log(part / (1 - part)) + (

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, stats
 from scipy.special import ndtr
 
 _ROUNDS = 200
@@ -103,7 +103,7 @@ def _fit_mixture(vacancies, intact):
     """Means and widths of both classes, and which part of each set belongs to the other class."""
     sets = (vacancies, intact)
     means = np.array([np.median(values) for values in sets])
-    widths = np.array([1.4826 * np.median(abs(v - m)) for v, m in zip(sets, means, strict=True)])
+    widths = np.array([stats.median_abs_deviation(values, scale="normal") for values in sets])
     # Noise-free columns are all alike; a class keeps some width so that its density is finite.
     narrow = 0.01 * abs(means[1] - means[0]) + 1e-9
     widths = np.maximum(widths, narrow)
