@@ -1,7 +1,7 @@
 """Measure what `stemzoo adapt --detector` makes of sessions that no weights were trained on.
 
     python examples/measure_adaptation.py OUT.json [--session NAME ...] [--images 6] [--minutes 5]
-        [--draws 1] [--parent WEIGHTS] [--no-oracle] [--plot OUT.png]
+        [--draws 1] [--parent WEIGHTS] [--no-oracle]
 
 For each session of adapt_sessions.py: F1 of single Se vacancies on three frames of 1024² that
 nothing was trained on, of the default detector, of the one that was renewed from `--images` frames
@@ -134,34 +134,6 @@ def measure(name: str, draw: int, options) -> dict:
     }
 
 
-def plot(report: dict, path: Path) -> None:
-    """Draw F1 of the default detector, the renewed one and the oracle, by session."""
-    from matplotlib.figure import Figure
-
-    runs = [run for run in report["runs"] if run["images"] == 6 and run["minutes"] == 5]
-    names = list(dict.fromkeys(run["session"] for run in runs))
-    figure = Figure(figsize=(6.4, 0.5 * len(names) + 1.2), layout="constrained")
-    axes = figure.add_subplot()
-    for row, name in enumerate(names):
-        chosen = [run for run in runs if run["session"] == name]
-        before = chosen[0]["default"]["f1"] or 0.0
-        after = [run["adapted"]["f1"] or 0.0 for run in chosen]
-        axes.plot([before, np.mean(after)], [row, row], color="0.7", zorder=0)
-        # A ring, in which what is kept can be seen.
-        ring = {"s": 110, "facecolors": "none", "edgecolors": "tab:red", "linewidths": 1.5}
-        axes.scatter([before], [row], label="" if row else "default", **ring)
-        axes.scatter(after, [row] * len(after), color="tab:blue", label="" if row else "adapted")
-        if name in report["oracle"]:
-            best = report["oracle"][name]["f1"]
-            axes.scatter([best], [row], marker="|", s=120, color="k", label="" if row else "oracle")
-    axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel="F1 of single Se vacancies", xlim=(-0.02, 1.02))
-    axes.invert_yaxis()
-    axes.legend(loc="lower left", fontsize=8)
-    with io.atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=130)
-
-
 def main() -> None:
     """Measure what is asked for and not yet there."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -172,7 +144,6 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=1)
     parser.add_argument("--parent", default="cyclegan-wse2-dayAB")
     parser.add_argument("--no-oracle", action="store_true")
-    parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
     report = {"oracle": {}, "runs": []}
@@ -192,8 +163,6 @@ def main() -> None:
             report["oracle"][name] = score(train_oracle(TEST_SESSIONS[name]), test)
             print(name, "oracle", report["oracle"][name], flush=True)
             io.write_json(options.out, report)
-    if options.plot:
-        plot(report, options.plot)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,62 @@
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+def plots(monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.syspath_prepend(EXAMPLES)
+    import plot_adaptation
+
+    return plot_adaptation
+
+
+def run(session, images, minutes, f1):
+    return {
+        **{"session": session, "images": images, "minutes": minutes},
+        **{"default": {"f1": 0.2}, "adapted": {"f1": f1}},
+    }
+
+
+REPORT = {
+    "oracle": {"first": {"f1": 0.95}},
+    "runs": [
+        run("first", 6, 5, 0.9),
+        run("first", 6, 5, 0.8),
+        run("first", 1, 5, 0.5),
+        run("first", 6, 1, None),
+        run("second", 6, 5, 0.7),
+    ],
+}
+
+
+def test_sessions_are_drawn_with_the_usual_images_and_minutes_only(plots):
+    (axes,) = plots.draw_sessions(REPORT).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["first", "second"]
+    # Default, adapted and oracle of the first, default and adapted of the second.
+    drawn = [np.asarray(one.get_offsets())[:, 0].tolist() for one in axes.collections]
+    assert drawn == [[0.2], [0.9, 0.8], [0.95], [0.2], [0.7]]
+
+
+def test_budgets_are_drawn_where_there_is_more_than_one(plots):
+    images, minutes = plots.draw_budgets(REPORT).axes
+    for axes, means in ((images, [0.5, 0.85]), (minutes, [0.0, 0.85])):
+        line, default = axes.lines
+        assert line.get_label() == "first"
+        np.testing.assert_allclose(line.get_ydata(), means)
+        assert set(default.get_ydata()) == {0.2}
+
+
+def test_both_pictures_are_written(plots, tmp_path, monkeypatch):
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps(REPORT))
+    pictures = [tmp_path / "sessions.png", tmp_path / "budgets.png"]
+    monkeypatch.setattr(sys, "argv", ["plot_adaptation.py", *map(str, (report, *pictures))])
+    plots.main()
+    assert [path.read_bytes()[:4] for path in pictures] == [b"\x89PNG"] * 2
