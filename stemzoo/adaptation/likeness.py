@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stemzoo.adaptation.appearance import DISPLACEMENT, Appearance, find_appearance
+from stemzoo.adaptation.dopants import with_dopants
 from stemzoo.adaptation.held_out import Agreement, HeldOut, random_patches
 from stemzoo.adaptation.run import digest
 from stemzoo.adaptation.scan_errors import ScanErrors
@@ -35,7 +36,7 @@ class Likeness:
     agreement : Agreement or None
         Of such simulations with held-out patches; None without appearances.
     session : AcquisitionSession
-        Clean simulations of the material and pixel size.
+        Clean simulations of the material and pixel size, with the dopants of the images.
     images : str
         Digest of the images.
     """
@@ -65,7 +66,8 @@ class Likeness:
         patch = translator.patch_size
         held = HeldOut.split(images, patch)
         appearances = _appearances(held.training, translator.material, translator.sampling)
-        session = domain_session(translator.material, translator.sampling)
+        clean = domain_session(translator.material, translator.sampling)
+        session = with_dopants(clean, images)
         found = cls(tuple(appearances), None, session, digest(images))
         if not appearances:
             return found

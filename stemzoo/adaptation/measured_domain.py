@@ -1,10 +1,11 @@
-"""Clean simulations that lie and sway as measured images do."""
+"""Clean simulations that lie, sway and are doped as measured images are."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from stemzoo.adaptation.dopants import with_dopants
 from stemzoo.adaptation.scan_errors import all_scan_errors
 from stemzoo.simulate.domain import domain_session, find_rotation
 from stemzoo.simulate.materials import find_material
@@ -14,7 +15,7 @@ from stemzoo.simulate.sessions import AcquisitionSession
 def measured_domain(
     images: Sequence[np.ndarray], material: str, sampling: float
 ) -> tuple[AcquisitionSession, tuple[float, float] | None]:
-    """Return clean simulations that lie and sway as measured images do.
+    """Return clean simulations that lie, sway and are doped as measured images are.
 
     Parameters
     ----------
@@ -28,8 +29,8 @@ def measured_domain(
     Returns
     -------
     domain : AcquisitionSession
-        See `domain_session`, with the orientation and the shifted lines of the images: a CycleGAN
-        could learn to shift lines only by moving columns away from their labels.
+        See `domain_session`, with the dopants, the orientation and the shifted lines of the images:
+        a CycleGAN could learn to shift lines only by moving columns away from their labels.
     rotation : pair of float, or None
         See `find_rotation`.
     """
@@ -43,4 +44,5 @@ def measured_domain(
             one.line_shifts or (0.0,) * len(image)
             for one, image in zip(errors, images, strict=True)
         )
-    return replace(domain_session(material, sampling, rotation), line_shifts=shifts), rotation
+    session = with_dopants(domain_session(material, sampling, rotation), images)
+    return replace(session, line_shifts=shifts), rotation

@@ -1,0 +1,53 @@
+"""Give simulations as many dark metal columns as measured images have."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from stemzoo.adaptation.detections import column_evidence
+from stemzoo.description import middle
+from stemzoo.simulate.defects import defect_class
+from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.sessions import AcquisitionSession
+
+_DOPANT = "v"  # light, and known to `fcn-wse2`
+_EDGE = 640  # of the middle of each image that is looked at [px]
+# Less is no doping; and columns that stand out by less [standard deviations] may be noise.
+_LEAST, _APART = 0.01, 4.0
+
+
+def with_dopants(session: AcquisitionSession, images: Sequence[np.ndarray]) -> AcquisitionSession:
+    """Give simulations as many dark metal columns as measured images have.
+
+    Parameters
+    ----------
+    session : AcquisitionSession
+        Clean simulations of the material and the pixel size of the images.
+    images : sequence of ndarray of shape (M, N)
+        Measured images.
+
+    Returns
+    -------
+    AcquisitionSession
+        The same if the images have less than 1 % of them, or they do not stand out clearly; else
+        with vanadium on so many sites of the metal.
+
+    Examples
+    --------
+    >>> doped = with_dopants(domain_session("wse2", 0.2), images)  # doctest: +SKIP
+    >>> doped.defects["v_on_w"]  # doctest: +SKIP
+    0.065
+    """
+    material = find_material(session.material)
+    name = f"{_DOPANT}_on_{material.sites[0].symbol.lower()}"
+    if defect_class(material, name) != "metal_dark":
+        return session
+    parts = [middle(np.asarray(image), _EDGE) for image in images]
+    seen = [one for one in column_evidence(parts, material, name, session.sampling) if one]
+    if not seen or seen[0].separation < _APART:
+        return session
+    probability = np.concatenate([one.probability for one in seen])
+    if probability.mean() < _LEAST:
+        return session
+    return replace(session, defects={**session.defects, name: float(probability.mean())})
