@@ -77,7 +77,7 @@ class Parts:
     image, signal : ndarray of shape (M, N)
         The image, and what is periodic or slow in it.
     intact : ndarray of bool, shape (M, N)
-        Where no defect stands out: those are no noise. Where 4 % of the metal columns are dopants,
+        Where no defect stands out: those are no noise. Where 6.5 % of the metal columns are dopants,
         they have half as much power between the reflections as the noise.
     inner : tuple of slice
         Which part it is.
