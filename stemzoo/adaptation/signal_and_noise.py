@@ -77,8 +77,8 @@ class Parts:
     image, signal : ndarray of shape (M, N)
         The image, and what is periodic or slow in it.
     intact : ndarray of bool, shape (M, N)
-        Where no defect stands out: those are no noise. Where 6.5 % of the metal columns are dopants,
-        they have half as much power between the reflections as the noise.
+        Where no defect stands out: those are no noise. Where 6.5 % of the metal columns are
+        dopants, they have half as much power between the reflections as the noise.
     inner : tuple of slice
         Which part it is.
     """
