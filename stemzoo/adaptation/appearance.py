@@ -8,8 +8,14 @@ from scipy import fft
 
 from stemzoo.adaptation.hum import Wave
 from stemzoo.adaptation.reflections import half_plane_reflections, nearest_reflection
+from stemzoo.adaptation.response import even_contrast
 from stemzoo.adaptation.scan_errors import ScanErrors, find_scan_errors
-from stemzoo.adaptation.signal_and_noise import NoiseLevels, Parts, background_part
+from stemzoo.adaptation.signal_and_noise import (
+    NoiseLevels,
+    Parts,
+    background_part,
+    find_background,
+)
 from stemzoo.adaptation.tile_power import SPOT, TILE, power_at, power_between, tile_power
 from stemzoo.description import middle
 from stemzoo.lattice import Lattice, find_lattice
@@ -227,7 +233,7 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     own = power_between(tile_power(rescale(hot)), simulated)
     parts = Parts.of(scaled, lattice)
     signal = parts.signal
-    linear = (signal - signal.mean()) / signal.std()
+    linear = even_contrast(signal, float(np.hypot(*lattice.reciprocal.T).min()))
     found = _appearance(parts, linear, lattice, spots, expected)
     for _ in range(_ROUNDS - 1):
         found = _appearance(parts, found.before_response(clean), lattice, spots, expected)
@@ -260,8 +266,7 @@ def _appearance(
     target = 0.5 * np.log(strength[seen] / expected[seen])
     # A little ridge: two shells of reflections leave the fourth power open.
     normal = terms.T @ terms + np.diag([0, *[1e-2] * (terms.shape[1] - 1)])
-    padded = _mirrored(linear)
-    slow = _filtered(padded, background_part(*_frequencies(padded.shape), innermost))
+    slow = find_background(linear, innermost)
     return Appearance(
         coefficients=np.linalg.solve(normal, terms.T @ target),
         innermost=innermost,

@@ -182,3 +182,23 @@ def background_part(y: np.ndarray, x: np.ndarray, innermost: float) -> np.ndarra
         nothing rings.
     """
     return np.exp(-0.5 * (np.hypot(y, x) / (_SLOWER * innermost)) ** 4)
+
+
+def find_background(image: np.ndarray, innermost: float) -> np.ndarray:
+    """Return what is slower than the lattice in an image.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        Any.
+    innermost : float
+        Frequency of the innermost reflections [1/px].
+
+    Returns
+    -------
+    ndarray of shape (M, N)
+    """
+    padded = np.pad(image, _MARGIN, mode="symmetric")
+    y, x = fft.fftfreq(padded.shape[0])[:, None], fft.rfftfreq(padded.shape[1])
+    spectrum = fft.rfft2(padded) * background_part(y, x, innermost)
+    return fft.irfft2(spectrum, s=padded.shape)[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
