@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stemzoo.adaptation import signal_and_noise
-from stemzoo.adaptation.signal_and_noise import NoiseLevels, Parts, find_signal
+from stemzoo.adaptation.signal_and_noise import NoiseLevels, Parts, find_background, find_signal
 from stemzoo.lattice import find_lattice
 from stemzoo.simulate import find_material, simulate_session
 from stemzoo.simulate.domain import domain_session
@@ -98,3 +98,15 @@ def test_where_much_of_an_image_stands_out_nothing_is_left_out(doped, monkeypatc
     _, image, _, parts = doped
     monkeypatch.setattr(signal_and_noise, "_LEAST", parts.intact.mean() + 0.1)
     assert Parts.of(image, find_lattice(image, WSE2, sampling=SAMPLING)).intact.all()
+
+
+@pytest.mark.parametrize("period", [150, 300])
+def test_background_is_what_is_slower_than_the_lattice(clean, period):
+    lattice = find_lattice(clean, WSE2, sampling=SAMPLING)
+    innermost = np.hypot(*lattice.reciprocal.T).min()
+    wave = np.sin(2 * np.pi * np.arange(512) / period)[:, None] * np.ones(512)
+    found = find_background(wave, innermost)
+    inner = (slice(64, -64),) * 2  # mirrored edges bend waves
+    np.testing.assert_allclose(found[inner], wave[inner], atol=0.05)
+    # Vacancies and displaced columns are slow, too, by a little.
+    assert find_background(clean, innermost).std() < 0.1 * clean.std()
