@@ -17,6 +17,7 @@ from stemzoo.translation import translate
 # To train on: simulating one takes a tenth of a second, translating one a quarter.
 _TRANSLATED, _SIMULATED = 24, 48
 _RANDOMISED = 2  # one among so many others
+_NEARER = 1.75  # times
 
 
 def training_frames(
@@ -33,8 +34,8 @@ def training_frames(
     One is to translate clean simulations. The other gives them the contrast transfer, the noise and
     the histogram of the images, see `Likeness`: that needs no training and keeps every label, but
     knows nothing of what is neither filter, noise nor response. Translations are used beside them
-    where held-out patches tell that they are clearly nearer; where they are not, their labels are
-    not worth the risk.
+    where held-out patches tell that they are clearly nearer, by their spectra alone too; where they
+    are not, their labels are not worth the risk.
 
     Parameters
     ----------
@@ -84,7 +85,11 @@ def _kept(agreements: dict[str, Agreement]) -> list[str]:
     """Name the ways whose frames are trained on."""
     if len(agreements) == 1:
         return list(agreements)
-    nearer = agreements["simulated"].is_beaten_by(agreements["translated"])
+    simulated, translated = agreements["simulated"], agreements["translated"]
+    # By their spectra alone, too: kernel distances to patches of a single image, or of images with
+    # strong contamination, are those between places.
+    nearer = simulated.spectrum_rms > _NEARER * translated.spectrum_rms
+    nearer = nearer and simulated.is_beaten_by(translated)
     return ["translated", "simulated"] if nearer else ["simulated"]
 
 
