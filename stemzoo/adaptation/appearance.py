@@ -6,9 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import fft
 
+from stemzoo.adaptation.fourier_filter import MARGIN, filter_and_crop, frequencies, with_margins
 from stemzoo.adaptation.hum import Wave
-from stemzoo.adaptation.reflections import half_plane_reflections, nearest_reflection
-from stemzoo.adaptation.response import even_contrast
+from stemzoo.adaptation.reflections import (
+    half_plane_reflections,
+    innermost_frequency,
+    nearest_reflection,
+)
+from stemzoo.adaptation.response import even_contrast, standardise
 from stemzoo.adaptation.scan_errors import ScanErrors, find_scan_errors
 from stemzoo.adaptation.signal_and_noise import (
     NoiseLevels,
@@ -28,7 +33,6 @@ from stemzoo.simulate.materials import Material
 # in the intensities of columns.
 DISPLACEMENT = 0.05
 _LARGEST = 2048  # [px]: more takes time and tells nothing new
-_MARGIN = 48  # [px]
 _SEEN = 2.0  # a spot is seen that is this many times stronger than the noise in it
 _LEAST_NOISE = 0.1  # of what is between the reflections
 _ROUNDS = 3  # see `find_appearance`: later ones change little, and take real images too far
@@ -93,10 +97,10 @@ class Appearance:
         from skimage.exposure import match_histograms
 
         lattice = self._lattice(clean)
-        y, x = _frequencies(_mirrored(clean).shape)
-        white = rng.standard_normal(_mirrored(clean).shape)
+        white = rng.standard_normal([n + 2 * MARGIN for n in clean.shape])
+        y, x = frequencies(white.shape)
         fine = 1 - background_part(y, x, self.innermost)
-        noise = _filtered(white, np.sqrt(self._noise_at(y, x)) * fine)
+        noise = filter_and_crop(white, np.sqrt(self._noise_at(y, x)) * fine)
         rows, columns = (
             _crop(have, want, rng) for have, want in zip(self.image.shape, clean.shape, strict=True)
         )
@@ -127,12 +131,11 @@ class Appearance:
 
         lattice = np.random.default_rng(0).permutation(self._lattice(clean).ravel())
         values = np.resize(lattice, self.background.shape) + self.background
-        linear = match_histograms(self.signal, values)
-        return (linear - linear.mean()) / linear.std()
+        return standardise(match_histograms(self.signal, values))
 
     def without(self, own: np.ndarray, unit: float) -> "Appearance":
         """Take from the noise what displaced columns of simulations have already."""
-        y, x = fft.fftfreq(TILE)[:, None], fft.rfftfreq(TILE)
+        y, x = frequencies((TILE, TILE))
         own = fft.ifftshift(own)[:, : TILE // 2 + 1] * self.transfer(y, x) ** 2 * unit
         noise = np.maximum(self.noise - own, _LEAST_NOISE * self.noise)
         part = np.sqrt(noise.sum() / self.noise.sum())
@@ -146,7 +149,7 @@ class Appearance:
         """
         smooth = np.exp(_terms(y, x, self.limit) @ self.coefficients)
         radius = np.hypot(y, x)
-        places = np.hypot(fft.fftfreq(TILE)[:, None], fft.rfftfreq(TILE))
+        places = np.hypot(*frequencies((TILE, TILE)))
         bins = np.rint(places * TILE).astype(int).ravel()
         profile = np.bincount(bins, self.noise.ravel()) / np.bincount(bins)
         inner = profile[round(self.innermost * TILE)]
@@ -156,30 +159,15 @@ class Appearance:
 
     def _lattice(self, clean: np.ndarray) -> np.ndarray:
         """Blur a clean simulation, of unit variance then, without what is slow in it."""
-        padded = _mirrored(rescale(clean))
-        y, x = _frequencies(padded.shape)
+        padded = with_margins(rescale(clean))
+        y, x = frequencies(padded.shape)
         fine = 1 - background_part(y, x, self.innermost)
-        lattice = _filtered(padded, self.transfer(y, x) * fine)
+        lattice = filter_and_crop(padded, self.transfer(y, x) * fine)
         return lattice / lattice.std()
 
     def _noise_at(self, y, x) -> np.ndarray:
         rows = np.rint(y * TILE).astype(int) % TILE
         return self.noise[rows, np.rint(x * TILE).astype(int)]
-
-
-def _mirrored(image: np.ndarray) -> np.ndarray:
-    """Add margins, as Fourier filters wrap around: they keep one edge from the other."""
-    return np.pad(image, _MARGIN, mode="symmetric")
-
-
-def _frequencies(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    return fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])[None]
-
-
-def _filtered(padded: np.ndarray, response: np.ndarray) -> np.ndarray:
-    """Filter an image in Fourier space and cut off its margins."""
-    filtered = fft.irfft2(fft.rfft2(padded) * response, s=padded.shape)
-    return filtered[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
 
 
 def _crop(have: int, want: int, rng: np.random.Generator) -> slice:
@@ -233,7 +221,7 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     own = power_between(tile_power(rescale(hot)), simulated)
     parts = Parts.of(scaled, lattice)
     signal = parts.signal
-    linear = even_contrast(signal, float(np.hypot(*lattice.reciprocal.T).min()))
+    linear = even_contrast(signal, innermost_frequency(lattice))
     found = _appearance(parts, linear, lattice, spots, expected)
     for _ in range(_ROUNDS - 1):
         found = _appearance(parts, found.before_response(clean), lattice, spots, expected)

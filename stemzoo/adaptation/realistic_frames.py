@@ -88,9 +88,10 @@ def _kept(agreements: dict[str, Agreement]) -> list[str]:
     simulated, translated = agreements["simulated"], agreements["translated"]
     # By their spectra alone, too: kernel distances to patches of a single image, or of images with
     # strong contamination, are those between places.
-    nearer = simulated.spectrum_rms > _NEARER * translated.spectrum_rms
-    nearer = nearer and simulated.is_beaten_by(translated)
-    return ["translated", "simulated"] if nearer else ["simulated"]
+    spectra_are_nearer = simulated.spectrum_rms > _NEARER * translated.spectrum_rms
+    if spectra_are_nearer and simulated.is_beaten_by(translated):
+        return ["translated", "simulated"]
+    return ["simulated"]
 
 
 def _translated(translator, images, seed: int) -> Iterator[LabelledImage]:

@@ -1,8 +1,8 @@
 """Where the reflections of a lattice are in the spectrum of an image."""
 
 import numpy as np
-from scipy import fft
 
+from stemzoo.adaptation.fourier_filter import frequencies
 from stemzoo.lattice import Lattice
 
 
@@ -28,6 +28,22 @@ def half_plane_reflections(lattice: Lattice, finest: int) -> np.ndarray:
     norm = h**2 + k**2 + (h * k if lattice.symmetry == 6 else 0)
     chosen = (norm > 0) & (norm <= finest) & ((h > 0) | ((h == 0) & (k > 0)))
     return indices[chosen] @ lattice.reciprocal
+
+
+def innermost_frequency(lattice: Lattice) -> float:
+    """Return the frequency of the innermost reflections.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        The crystal's.
+
+    Returns
+    -------
+    float
+        [1/px].
+    """
+    return float(np.hypot(*lattice.reciprocal.T).min())
 
 
 def nearest_reflection(frequency: np.ndarray, lattice: Lattice) -> np.ndarray:
@@ -63,7 +79,7 @@ def away_from_reflections(shape: tuple[int, int], lattice: Lattice) -> np.ndarra
     ndarray of shape (M, N // 2 + 1)
         In units of the reciprocal lattice.
     """
-    y, x = fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])
+    y, x = frequencies(shape)
     squared = 0.0
     for down, along in lattice.vectors:
         index = y * down + x * along

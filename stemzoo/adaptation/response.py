@@ -30,18 +30,30 @@ def even_contrast(signal: np.ndarray, innermost: float) -> np.ndarray:
     not linear makes it stronger or weaker there. The values of a normal distribution by rank, which
     take off what is too bright, are mixed in until it is the same everywhere.
     """
-    linear = _standard(signal)
+    linear = standardise(signal)
     slope, strength = _unevenness(linear, innermost)
     if slope <= 0 or strength < _LEAST:
         return linear
-    ranked = _standard(normal_scores(signal).astype(np.float64))
+    ranked = standardise(normal_scores(signal).astype(np.float64))
     least, _ = _unevenness(ranked, innermost)
     # The slope falls about linearly with the part of the ranks.
     part = min(slope / (slope - least), 1.0) if least < slope else 1.0
-    return _standard((1 - part) * linear + part * ranked)
+    return standardise((1 - part) * linear + part * ranked)
 
 
-def _standard(values: np.ndarray) -> np.ndarray:
+def standardise(values: np.ndarray) -> np.ndarray:
+    """Shift and scale to a mean of 0 and a variance of 1.
+
+    Parameters
+    ----------
+    values : ndarray
+        Not all the same.
+
+    Returns
+    -------
+    ndarray
+        Of the same shape.
+    """
     return (values - values.mean()) / values.std()
 
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, ndimage, stats
+from scipy import ndimage, stats
 
-from stemzoo.adaptation.reflections import away_from_reflections
+from stemzoo.adaptation.fourier_filter import filter_and_crop, frequencies, with_margins
+from stemzoo.adaptation.reflections import away_from_reflections, innermost_frequency
 from stemzoo.lattice import Lattice
 from stemzoo.preprocessing import normal_scores
 
@@ -13,7 +14,6 @@ from stemzoo.preprocessing import normal_scores
 # enough for distortions of the scan, and for a contrast that changes from place to place.
 _PERIODIC = 0.08
 _SLOWER = 0.2  # than this part of the frequency of the innermost reflections is background
-_MARGIN = 48  # [px]: Fourier filters wrap around
 _LEVELS = 24
 _EDGE = 1.5  # where edges are felt, in widths of the filter: its means take in what is mirrored
 # A defect stands out of the noise by so many standard deviations in a Gaussian of the width of a
@@ -156,13 +156,10 @@ def find_signal(image: np.ndarray, lattice: Lattice) -> np.ndarray:
     Each reflection passes with a Gaussian around it, so that columns become means over some lattice
     spacings; so does what `background_part` passes.
     """
-    padded = np.pad(np.asarray(image, dtype=np.float64), _MARGIN, mode="symmetric")
-    away = away_from_reflections(padded.shape, lattice)
-    y, x = fft.fftfreq(padded.shape[0])[:, None], fft.rfftfreq(padded.shape[1])
-    slow = background_part(y, x, float(np.hypot(*lattice.reciprocal.T).min()))
-    spectrum = fft.rfft2(padded) * np.maximum(np.exp(-0.5 * (away / _PERIODIC) ** 2), slow)
-    signal = fft.irfft2(spectrum, s=padded.shape)
-    return signal[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+    padded = with_margins(np.asarray(image, dtype=np.float64))
+    periodic = np.exp(-0.5 * (away_from_reflections(padded.shape, lattice) / _PERIODIC) ** 2)
+    slow = background_part(*frequencies(padded.shape), innermost_frequency(lattice))
+    return filter_and_crop(padded, np.maximum(periodic, slow))
 
 
 def background_part(y: np.ndarray, x: np.ndarray, innermost: float) -> np.ndarray:
@@ -198,7 +195,5 @@ def find_background(image: np.ndarray, innermost: float) -> np.ndarray:
     -------
     ndarray of shape (M, N)
     """
-    padded = np.pad(image, _MARGIN, mode="symmetric")
-    y, x = fft.fftfreq(padded.shape[0])[:, None], fft.rfftfreq(padded.shape[1])
-    spectrum = fft.rfft2(padded) * background_part(y, x, innermost)
-    return fft.irfft2(spectrum, s=padded.shape)[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+    padded = with_margins(image)
+    return filter_and_crop(padded, background_part(*frequencies(padded.shape), innermost))
