@@ -198,6 +198,11 @@ def _limits(entry: WeightsEntry, facts: dict) -> str:
         text += "Finds and classifies point defects in annular dark-field images of "
         text += f"{entry.material}:\n\n"
         text += "\n".join(f"- `{c}`: {_CLASSES.get(c, c)}" for c in config["classes"])
+        if config.get("ranked"):
+            text += (
+                "\n\nIntensities are replaced by their ranks first, so that a detector whose "
+                "response is not linear changes nothing."
+            )
     else:
         text += (
             f"Makes clean simulations of {entry.material} look like images of the session "

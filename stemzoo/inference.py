@@ -13,7 +13,7 @@ from stemzoo.advice import Comparison, compare
 from stemzoo.description import middle
 from stemzoo.io import Image, check_image
 from stemzoo.lattice import Lattice, find_lattice
-from stemzoo.preprocessing import dihedral, dihedral_inverse, resample, rescale
+from stemzoo.preprocessing import dihedral, dihedral_inverse, resample
 from stemzoo.simulate.materials import find_material
 
 log = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ def predict_tiled(
 
     Examples
     --------
-    >>> probabilities = predict_tiled(model, rescale(image))  # doctest: +SKIP
+    >>> probabilities = predict_tiled(model, model.prepare(image))  # doctest: +SKIP
     """
     if not tta:
         return _predict_cores(model, image, window)
@@ -431,7 +431,7 @@ def find_defects(
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold lies between 0 and 1. Received: {threshold}")
     sampling, source, lattice = _choose(image, model.material)
-    scaled = rescale(resample(image.data, sampling, model.sampling))
+    scaled = model.prepare(resample(image.data, sampling, model.sampling))
     probabilities = predict_tiled(model, scaled, tta=tta)
     positions, classes, scores = find_points(probabilities, model.sampling, threshold)
     return Detections(

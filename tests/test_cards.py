@@ -128,6 +128,15 @@ def test_only_what_the_sessions_of_the_zoo_made_is_called_emulated(folder, data,
     assert ("**emulated**" in card) == emulated
 
 
+def test_a_card_says_that_intensities_are_seen_by_rank(folder):
+    entry = dataclasses.replace(THEIRS, task="detection")
+    for ranked in (False, True):
+        config = {"classes": ["se_vacancy"], "ranked": ranked}
+        content = json.dumps({"class": "DefectFCN", "config": config})
+        (folder / "config.json").write_text(content)
+        assert ("replaced by their ranks" in model_card(entry, folder)) == ranked
+
+
 def test_a_folder_without_a_model_has_no_card(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no config\.json"):
         model_card(BUNDLED[0], tmp_path)

@@ -60,6 +60,12 @@ def test_a_loaded_model_is_the_saved_one_to_the_bit(tiny_model, tiny_folder, ima
     assert same_answers(model, tiny_model, image)
 
 
+def test_a_loaded_model_sees_intensities_by_rank_if_the_saved_one_did(make_model, tmp_path):
+    for ranked in (False, True):
+        stemzoo.save(make_model(ranked=ranked), tmp_path / str(ranked))
+        assert stemzoo.load(tmp_path / str(ranked)).ranked is ranked
+
+
 SAVED = {"config.json", "golden.npz", "model.weights.h5", "provenance.json"}
 
 

@@ -6,12 +6,13 @@ import pytest
 from scipy import ndimage
 
 from stemzoo import inference
-from stemzoo.inference import Detections, detect, find_points, predict_tiled
+from stemzoo.inference import Detections, detect, find_defects, find_points, predict_tiled
 from stemzoo.io import Image
 from stemzoo.matching import check_conditions
 from stemzoo.metrics.detection import DetectionScore, score_detections
+from stemzoo.models import DefectFCN
 from stemzoo.preprocessing import dihedral, rescale
-from stemzoo.simulate.dataset import simulate_frame
+from stemzoo.simulate.dataset import simulate_frame, simulate_session
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.noise_models import noise_free
 
@@ -28,6 +29,7 @@ class Brightness:
     classes: tuple = ("bright",)
     material: str | None = None
     name: str = "brightness"
+    prepare = staticmethod(rescale)
 
     def predict_on_batch(self, batch):
         assert batch.dtype == np.float32
@@ -456,6 +458,21 @@ def test_the_bundled_detector_finds_the_vacancies_of_simulated_frames(detector, 
         )
     assert total.hits + total.misses > 20
     assert total.f1 > 0.75
+
+
+def test_by_rank_the_response_of_the_microscopes_detector_does_not_matter(detector):
+    """'expanding' of the sessions that are adapted to: the fifth power."""
+    ranked = DefectFCN(**{**detector.get_config(), "ranked": True})
+    ranked.set_weights(detector.get_weights())
+    (frame,) = simulate_session(find_session("wse2-dayA"), 1, (512, 512), seed=7)
+    image = frame.image.astype(float)
+    expanded = (image / image.max()) ** 5
+    straight, bent = (find_defects(Image(x, frame.sampling), ranked) for x in (image, expanded))
+    assert len(straight) > 10
+    # Equal, as the pixels of the session are those of the network, so that nothing is interpolated.
+    assert bent.positions == pytest.approx(straight.positions, abs=0.01)
+    as_it_is = find_defects(Image(expanded, frame.sampling), detector)
+    assert len(as_it_is) != len(straight)
 
 
 @pytest.mark.parametrize("stated", [True, False])

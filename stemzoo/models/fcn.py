@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 
 from stemzoo.models.layers import residual_block
+from stemzoo.preprocessing import normal_scores, rescale
 
 
 @keras.saving.register_keras_serializable(package="stemzoo")
@@ -26,6 +28,9 @@ class DefectFCN(keras.Model):
         Pixel size of the images that it is trained on [Å/px].
     material : str, optional
         Entry of `stemzoo.simulate.MATERIALS` whose defects it finds.
+    ranked : bool
+        Whether pixels get the values of a normal distribution by their rank before it sees them,
+        so that the response of the microscope's detector does not matter, see `prepare`.
     name : str
         Name of the model.
 
@@ -56,6 +61,7 @@ class DefectFCN(keras.Model):
         dropout: float = 0.1,
         sampling: float = 0.2074,
         material: str | None = None,
+        ranked: bool = False,
         name: str = "defect_fcn",
     ):
         if isinstance(classes, int):
@@ -77,6 +83,31 @@ class DefectFCN(keras.Model):
         self.dropout = dropout
         self.sampling = sampling
         self.material = material
+        self.ranked = bool(ranked)
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """Bring an image to the intensities that the network is trained on, and takes.
+
+        Parameters
+        ----------
+        image : ndarray of shape (M, N)
+            At the pixel size of the model.
+
+        Returns
+        -------
+        ndarray of float32
+            Same shape, in [-1, 1]: see `stemzoo.preprocessing.rescale`, and `normal_scores` for
+            what comes before if the model is `ranked`.
+
+        Examples
+        --------
+        >>> image = np.array([[1.0, 4.0, 90.0]])
+        >>> print(DefectFCN(1, filters=2, depth=1).prepare(image).round(2))
+        [[-0.21 -0.19  0.4 ]]
+        >>> print(DefectFCN(1, filters=2, depth=1, ranked=True).prepare(image).round(2))
+        [[-0.35  0.    0.35]]
+        """
+        return rescale(normal_scores(image) if self.ranked else image)
 
     @property
     def stride(self) -> int:
@@ -100,6 +131,7 @@ class DefectFCN(keras.Model):
             "dropout": self.dropout,
             "sampling": self.sampling,
             "material": self.material,
+            "ranked": self.ranked,
             "name": self.name,
         }
 

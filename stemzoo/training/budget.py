@@ -1,5 +1,6 @@
 """Trainings that last a given time, not a given number of steps."""
 
+import math
 import time
 
 import keras
@@ -7,7 +8,7 @@ import keras
 
 @keras.saving.register_keras_serializable(package="stemzoo")
 class TimedRate(keras.optimizers.schedules.LearningRateSchedule):
-    """Learning rate that follows the part of the time that is used up.
+    """Learning rate that follows the part of the time, or of the steps, that is used up.
 
     Constant for the first half, then falling linearly to zero.
 
@@ -46,6 +47,8 @@ class TimeBudget(keras.callbacks.Callback):
         self.seconds = seconds
         self._schedules: list[TimedRate] = []
         self.reserved = 0.0  # seconds for what comes after the training
+        self.steps = math.inf  # after which a training ends before its time
+        self._done = 0
         self._start = time.monotonic() - used
 
     def follow(self, schedule: TimedRate) -> TimedRate:
@@ -53,9 +56,10 @@ class TimeBudget(keras.callbacks.Callback):
         self._schedules.append(schedule)
         return schedule
 
-    def add_used(self, seconds: float) -> None:
-        """Count time that was used up before."""
+    def add_used(self, seconds: float, steps: int = 0) -> None:
+        """Count time that was used up before, and steps."""
         self._start -= seconds
+        self._done += steps
 
     @property
     def used(self) -> float:
@@ -69,8 +73,10 @@ class TimeBudget(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         """Set the rates."""
+        of_time = min(self.used / (self.used + max(self.left, 0.0)), 1.0)
+        of_steps = self._done / self.steps
         for schedule in self._schedules:
-            schedule.used.assign(min(self.used / (self.used + max(self.left, 0.0)), 1.0))
+            schedule.used.assign(max(of_time, of_steps))
 
     def on_epoch_end(self, epoch, logs=None):
         """Write down the time, so that a run that goes on can count it."""
@@ -78,6 +84,7 @@ class TimeBudget(keras.callbacks.Callback):
             logs["seconds"] = self.used
 
     def on_train_batch_end(self, batch, logs=None):
-        """Stop, if it is time."""
+        """Count; stop, if it is time."""
+        self._done += 1
         if self.left <= 0:
             self.model.stop_training = True

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from stemzoo import io
 from stemzoo.models import DefectFCN
-from stemzoo.preprocessing import random_patch, rescale
+from stemzoo.preprocessing import random_patch
 from stemzoo.training.budget import TimeBudget, TimedRate
 from stemzoo.training.state import TrainingState
 
@@ -181,12 +181,13 @@ def train_fcn(
         steps = recipe.epochs * recipe.steps_per_epoch
         schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
     else:
+        budget.steps = recipe.epochs * recipe.steps_per_epoch
         schedule = budget.follow(TimedRate(recipe.learning_rate))
         callbacks = [budget, *callbacks]
     # Masks hold class numbers, so this is categorical cross-entropy without the one-hot arrays.
     model.compile(_adam(schedule, recipe.ema), loss=keras.losses.SparseCategoricalCrossentropy())
     model.optimizer.build(model.trainable_variables)
-    data = PatchSequence([rescale(image) for image in images], masks, recipe)
+    data = PatchSequence([model.prepare(image) for image in images], masks, recipe)
     # Keras' own signals to a dataset also come before the first epoch.
     follow = keras.callbacks.LambdaCallback(on_epoch_begin=lambda n, _: data.start_epoch(n))
     callbacks, done = [follow, *callbacks], 0
@@ -196,7 +197,7 @@ def train_fcn(
         state = TrainingState(folder)
         done = state.restore(model)
         if budget is not None and done:
-            budget.add_used(state.rows[-1]["seconds"])
+            budget.add_used(state.rows[-1]["seconds"], done * recipe.steps_per_epoch)
         io.write_json(folder / "recipe.json", asdict(recipe))
         # After the budget, which adds the time to what is logged.
         callbacks.insert(1 if budget is None else 2, state)
@@ -207,7 +208,7 @@ def train_fcn(
         epochs=done if over else recipe.epochs,
         initial_epoch=done,
         shuffle=False,  # Keras' own shuffling would differ when a run goes on
-        validation_data=_whole_images(validation, model.stride) if validation else None,
+        validation_data=_whole_images(validation, model) if validation else None,
         validation_batch_size=1,
         callbacks=callbacks,
         verbose=0,
@@ -221,10 +222,10 @@ def _adam(schedule, ema: float) -> keras.optimizers.Optimizer:
     return keras.optimizers.Adam(schedule, use_ema=True, ema_momentum=ema)
 
 
-def _whole_images(validation, stride: int):
+def _whole_images(validation, model: DefectFCN):
     shapes = [np.shape(image) for image in validation[0]]
-    rows, columns = (min(s[i] for s in shapes) // stride * stride for i in (0, 1))
-    images = np.stack([rescale(image)[:rows, :columns, None] for image in validation[0]])
+    rows, columns = (min(s[i] for s in shapes) // model.stride * model.stride for i in (0, 1))
+    images = np.stack([model.prepare(image)[:rows, :columns, None] for image in validation[0]])
     masks = np.stack([mask[:rows, :columns] for mask in validation[1]])
     return images, masks
 

@@ -10,6 +10,7 @@ from stemzoo.adaptation.detections import (
 )
 from stemzoo.inference import detect
 from stemzoo.io import Image
+from stemzoo.preprocessing import rescale
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import find_material
@@ -42,6 +43,7 @@ class Told:
     """A detector that finds what it is told, image after image, and something bright on the way."""
 
     classes, sampling = ("bright", LABEL), 0.2074
+    prepare = staticmethod(rescale)
 
     def __init__(self, points, monkeypatch):
         points = iter(points)

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from stemzoo.models import DefectFCN
+from stemzoo.preprocessing import rescale
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,22 @@ def test_the_config_builds_the_same_network(make_model):
         assert twin.get_config() == config
         assert [v.shape for v in twin.weights] == [v.shape for v in model.weights]
         assert (twin.classes, twin.material, twin.name) == (("a", "b"), "wse2", "tiny")
+
+
+def test_an_image_is_prepared_by_its_intensities_or_by_their_ranks(make_model):
+    image = np.random.default_rng(0).exponential(size=(50, 60)).astype("float32")
+    plain, ranked = make_model(), make_model(ranked=True)
+    assert (plain.get_config()["ranked"], ranked.get_config()["ranked"]) == (False, True)
+    assert plain.prepare(image) == pytest.approx(rescale(image))
+    assert abs(plain.prepare(image**3) - plain.prepare(image)).max() > 0.3
+    seen = ranked.prepare(image)
+    assert seen.dtype == np.float32
+    # A normal distribution, ends at 3.5 standard deviations.
+    assert np.quantile(seen, [0.1587, 0.5, 0.8413]) == pytest.approx(
+        [-1 / 3.5, 0, 1 / 3.5], abs=0.01
+    )
+    assert np.array_equal(ranked.prepare(image**3), seen)
+    assert not ranked.prepare(np.ones((8, 8))).any()
 
 
 def test_weights_copied_by_config_give_the_same_answer(tiny_model, image):

@@ -88,6 +88,27 @@ def test_a_rate_is_what_its_config_says():
     assert float(again(0)) == pytest.approx(0.3)
 
 
+def test_the_rate_follows_the_steps_where_these_end_first(clock):
+    budget = TimeBudget(100.0)
+    schedule = budget.follow(TimedRate(1.0))
+    budget.steps = 8
+    budget.add_used(5.0, 2)
+    rates = []
+    budget.set_model(Model())
+    for step in range(6):
+        budget.on_train_batch_begin(step)
+        rates.append(float(schedule(0)))
+        clock.now += 1.0
+        budget.on_train_batch_end(step)
+    # From 2 of 8 steps on: constant for a half, then linearly to zero.
+    assert rates == pytest.approx([1.0, 1.0, 1.0, 0.75, 0.5, 0.25])
+    # Where time ends first, steps do not matter: 96 of 100 s.
+    budget.steps = 1000
+    clock.now += 85.0
+    budget.on_train_batch_begin(6)
+    assert float(schedule(0)) == pytest.approx(0.08)
+
+
 def test_an_optimizer_follows_the_rate(clock):
     budget = TimeBudget(10.0)
     budget.set_model(Model())

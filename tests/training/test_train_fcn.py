@@ -222,6 +222,38 @@ def test_the_state_of_another_network_is_refused_and_kept(trained, changes, clas
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
 
 
+def test_a_ranked_model_is_trained_and_validated_on_ranks():
+    """A rising response of the detector changes nothing, to the last bit."""
+    images, masks = toy(2)
+    bent = [np.exp(image) for image in images]
+    losses, weights = [], []
+    for some in (images, bent):
+        keras.utils.set_random_seed(0)  # of its dropout
+        model = DefectFCN(["square"], filters=4, depth=2, ranked=True)
+        model.set_weights(_first_weights(model))
+        log = keras.callbacks.History()
+        train_fcn(
+            some,
+            masks,
+            replace(TINY, epochs=1),
+            classes=["square"],
+            sampling=0.2,
+            model=model,
+            validation=(some, masks),
+            callbacks=[log],
+        )
+        losses.append(log.history["val_loss"])
+        weights.append(model.get_weights())
+    assert losses[0] == losses[1]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def _first_weights(model):
+    rng = np.random.default_rng(0)
+    return [abs(rng.normal(0, 0.1, w.shape)).astype("float32") for w in model.get_weights()]
+
+
 def test_the_same_seed_makes_the_same_first_weights():
     models = []
     for _ in range(2):
