@@ -126,6 +126,7 @@ def measure(name: str, draw: int, options) -> dict:
         "default": score(default, test),
         "adapted": score(renewed, test),
         "chosen": renewed.renewal.chosen,
+        "ranked": renewed.ranked,
         "detector_steps": renewed.renewal.steps,
         "estimated_f1": {k: rounded(v.f1) for k, v in renewed.renewal.scores.items()},
         "ways": {k: rounded(v.spectrum_rms) for k, v in renewed.renewal.agreements.items()},

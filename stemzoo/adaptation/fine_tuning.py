@@ -73,9 +73,9 @@ def fit_adapt(
         How to train.
     for_detector : bool
         Whether it is to make training frames for `renew_detector`. Where these can be made without
-        a network, and would be clearly nearer to the images than its own, it ends after half of the
-        time, or a quarter if nothing tells them from the images, or does not begin if less
-        than 45 s are left for it, and leaves the rest to the detector. Where `minutes` are fewer
+        a network, and its own are not clearly nearer to the images after half of the time, or a
+        quarter if nothing tells the others from the images, it ends and leaves the rest to the
+        detector; it does not begin if less than 45 s are left for it. Where `minutes` are fewer
         than that, it is not even compared with.
     out : path-like, optional
         Folder for the log and the state from which a run that was killed goes on when called again

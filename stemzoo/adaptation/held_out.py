@@ -16,7 +16,9 @@ _BINS = 64
 _PATCHES = 96
 # Kernel distances below this are chance.
 _SAME = 2.0
-_CLEARLY = 1.5  # times the misfit of another
+# Nearer than another: by both figures, and by the spectra alone. Kernel distances to patches of a
+# single image, or of images with strong contamination, are those between places.
+_CLEARLY, _SPECTRA = 1.5, 1.75
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,15 @@ class Agreement:
         kernel = max(self.kernel_distance, _SAME) / max(start.kernel_distance, _SAME)
         return (self.spectrum_rms / max(start.spectrum_rms, 1e-6) + kernel) / 2
 
-    def is_beaten_by(self, other: "Agreement") -> bool:
-        """Whether another one is better by 1.5 times in the geometric mean of both figures.
+    def beats(self, other: "Agreement") -> bool:
+        """Whether it is clearly nearer than another one.
 
-        Two can never beat each other.
+        By 1.5 times in the geometric mean of both figures, and by 1.75 times in the spectra alone:
+        two can never beat each other.
         """
-        spectrum = max(self.spectrum_rms, 1e-6) / max(other.spectrum_rms, 1e-6)
-        kernel = max(self.kernel_distance, _SAME) / max(other.kernel_distance, _SAME)
-        return bool(np.sqrt(spectrum * kernel) > _CLEARLY)
+        spectrum = max(other.spectrum_rms, 1e-6) / max(self.spectrum_rms, 1e-6)
+        kernel = max(other.kernel_distance, _SAME) / max(self.kernel_distance, _SAME)
+        return bool(np.sqrt(spectrum * kernel) > _CLEARLY and spectrum > _SPECTRA)
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,8 +62,9 @@ class Adaptation:
     seconds : float
         How long it took in all.
     stopped : str
-        Why it ended: ``"time"``, ``"labels"``, ``"rival"`` (another way is clearly better), or
-        ``"short"`` (there is another way, and not the time to try).
+        Why it ended: ``"time"``, ``"labels"``, ``"rival"`` (its translations are not clearly
+        nearer than frames made in another way), or ``"short"`` (there is another way, and not the
+        time to try).
     """
 
     judgements: tuple[Judgement, ...]
@@ -90,7 +91,7 @@ class Adaptation:
         if not self.helped:
             reasons = {
                 "labels": "labels no longer held",
-                "rival": "filtered simulations are nearer",
+                "rival": "filtered simulations do about as well",
             }
             reason = reasons.get(self.stopped, "none agreed better")
             return f"adapting did not help ({reason}): the weights are those of the start"

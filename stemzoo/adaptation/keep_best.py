@@ -17,8 +17,8 @@ from stemzoo.adaptation.recipe import AdaptRecipe
 from stemzoo.training.budget import TimeBudget
 
 BEST = "adaptation_best.npz"
-# Parts of the time after which a better way to make frames ends the training: at most, and where
-# there is nothing to tell its frames from images by.
+# Parts of the time after which a run ends whose translations would not be used beside frames made
+# in another way: at most, and where there is nothing to tell those from images by.
 _PATIENCE, _NO_HOPE = 0.5, 0.25
 LEAST = 45.0  # seconds for training, below which it is not begun where there is a better way
 
@@ -104,20 +104,18 @@ class KeepBest(keras.callbacks.Callback):
         """Set why to stop, if there is a reason."""
         if not any(one.safe for one in self.judgements[-2:]):
             self.stopped = "labels"
-        elif self._is_late() and self._is_beaten():
+        elif self.rival is not None and self._is_late() and not self._is_of_use():
             self.stopped = "rival"
 
     def _is_late(self) -> bool:
         if not self.steps and self.budget.left < LEAST:
             return True
-        hopeless = self.rival is not None and self.rival.is_chance
-        patience = _NO_HOPE if hopeless else _PATIENCE
+        patience = _NO_HOPE if self.rival.is_chance else _PATIENCE
         return self.budget.used >= patience * self.budget.seconds
 
-    def _is_beaten(self) -> bool:
-        """Whether the other way to make frames is clearly better."""
-        best = best_of(self.judgements).agreement
-        return self.rival is not None and best.is_beaten_by(self.rival)
+    def _is_of_use(self) -> bool:
+        """Whether translations are clearly nearer than frames made in the other way."""
+        return best_of(self.judgements).agreement.beats(self.rival)
 
     def finish(self, model) -> Adaptation:
         """Judge a last time and give the model its best weights."""

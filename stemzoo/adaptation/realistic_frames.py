@@ -17,7 +17,6 @@ from stemzoo.translation import translate
 # To train on: simulating one takes a tenth of a second, translating one a quarter.
 _TRANSLATED, _SIMULATED = 24, 48
 _RANDOMISED = 2  # one among so many others
-_NEARER = 1.75  # times
 
 
 def training_frames(
@@ -34,8 +33,8 @@ def training_frames(
     One is to translate clean simulations. The other gives them the contrast transfer, the noise and
     the histogram of the images, see `Likeness`: that needs no training and keeps every label, but
     knows nothing of what is neither filter, noise nor response. Translations are used beside them
-    where held-out patches tell that they are clearly nearer, by their spectra alone too; where they
-    are not, their labels are not worth the risk.
+    where held-out patches tell that they are clearly nearer; where they are not, their labels are
+    not worth the risk.
 
     Parameters
     ----------
@@ -85,11 +84,7 @@ def _kept(agreements: dict[str, Agreement]) -> list[str]:
     """Name the ways whose frames are trained on."""
     if len(agreements) == 1:
         return list(agreements)
-    simulated, translated = agreements["simulated"], agreements["translated"]
-    # By their spectra alone, too: kernel distances to patches of a single image, or of images with
-    # strong contamination, are those between places.
-    spectra_are_nearer = simulated.spectrum_rms > _NEARER * translated.spectrum_rms
-    if spectra_are_nearer and simulated.is_beaten_by(translated):
+    if agreements["translated"].beats(agreements["simulated"]):
         return ["translated", "simulated"]
     return ["simulated"]
 
