@@ -432,6 +432,12 @@ def test_translations_are_trained_on_only_where_they_are_clearly_nearer(
     assert realistic_frames._kept(found) == kept
 
 
+def test_a_nearer_kernel_distance_alone_makes_no_translations():
+    """It did harm: 0.983 became 0.947 on a V-doped image, of which there was one."""
+    found = {"translated": Agreement(0.07, 47, 0.0), "simulated": Agreement(0.1, 550, 0.0)}
+    assert realistic_frames._kept(found) == ["simulated"]
+
+
 @pytest.mark.parametrize(
     ("stopped", "tried"),
     [
