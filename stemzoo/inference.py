@@ -431,11 +431,11 @@ def find_defects(
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold lies between 0 and 1. Received: {threshold}")
     sampling, source, lattice = _choose(image, model.material)
-    scaled = model.prepare(resample(image.data, sampling, model.sampling))
-    probabilities = predict_tiled(model, scaled, tta=tta)
-    positions, classes, scores = find_points(probabilities, model.sampling, threshold)
+    positions, classes, scores = find_classes(
+        image.data, model, sampling, threshold=threshold, tta=tta
+    )
     return Detections(
-        positions * (model.sampling / sampling),
+        positions,
         tuple(model.classes[k] for k in classes),
         scores,
         sampling,
@@ -449,3 +449,39 @@ def find_defects(
             "match": compare(image, model, sampling=sampling, lattice=lattice),
         },
     )
+
+
+def find_classes(
+    pixels: np.ndarray,
+    model,
+    sampling: float,
+    *,
+    threshold: float = DEFAULT_THRESHOLD,
+    tta: bool = False,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Find defects in an image whose pixel size is known.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (M, N)
+        Image.
+    model : DefectFCN
+        A detector.
+    sampling : float
+        Pixel size of the image [Å/px].
+    threshold, tta
+        As in `detect`.
+
+    Returns
+    -------
+    positions : ndarray of shape (K, 2)
+        Row and column [px of the image].
+    classes : ndarray of int, shape (K,)
+        Indices of ``model.classes``.
+    scores : ndarray of shape (K,)
+        See `find_points`.
+    """
+    scaled = model.prepare(resample(pixels, sampling, model.sampling))
+    probabilities = predict_tiled(model, scaled, tta=tta)
+    positions, classes, scores = find_points(probabilities, model.sampling, threshold)
+    return positions * (model.sampling / sampling), classes, scores

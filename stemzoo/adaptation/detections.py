@@ -11,8 +11,8 @@ from scipy.stats import median_abs_deviation
 from stemzoo.adaptation.scan_errors import find_scan_errors
 from stemzoo.adaptation.threads import in_threads
 from stemzoo.columns import column_contrast, column_intensities
-from stemzoo.inference import DEFAULT_THRESHOLD, find_points, predict_tiled
-from stemzoo.preprocessing import normal_scores, resample
+from stemzoo.inference import find_classes
+from stemzoo.preprocessing import normal_scores
 from stemzoo.simulate.defects import find_defect
 from stemzoo.simulate.materials import Material
 from stemzoo.sites import lattice_sites
@@ -204,9 +204,6 @@ def estimated_score(detector, images: Sequence[np.ndarray], evidence, label: str
 
 def _detected(detector, image: np.ndarray, label: str, sampling: float) -> np.ndarray:
     """Find defects of a class as `detect` does, without its look at the lattice; none at edges."""
-    scaled = detector.prepare(resample(image, sampling, detector.sampling))
-    probabilities = predict_tiled(detector, scaled)
-    found, classes, _ = find_points(probabilities, detector.sampling, DEFAULT_THRESHOLD)
-    chosen = found[classes == detector.classes.index(label)]
-    positions = chosen * (detector.sampling / sampling)
+    positions, classes, _ = find_classes(image, detector, sampling)
+    positions = positions[classes == detector.classes.index(label)]
     return positions[_inside(positions, image.shape, sampling)]

@@ -184,7 +184,7 @@ def renew_detector(
         randomised=fits,
         seed=seed,
     )
-    renewed = _copy(start, adapted_name(detector.name))
+    renewed = start.successor(name=adapted_name(detector.name))
     budget = TimeBudget(60 * minutes, used=time.monotonic() - started)
     budget.reserved = reserved
     recipe = replace(_RECIPE, seed=seed)
@@ -202,7 +202,7 @@ def renew_detector(
         chosen = detector.name if fits or not steps else "renewed"
     if chosen != "renewed":
         known |= dict.fromkeys(untrained, start)
-        renewed = _copy(known[chosen], known[chosen].name)
+        renewed = known[chosen].successor()
     renewed.renewal = Renewal(scores, chosen, bool(scores), agreements, budget.used, steps)
     if not renewed.renewal.helped or not scores:
         warnings.warn(str(renewed.renewal), stacklevel=2)
@@ -284,14 +284,8 @@ def _start(detector, found: EstimatedScore, score) -> tuple[object, dict[str, Es
     And the score of the second, if it is that.
     """
     name = f"{detector.name}-{'unranked' if detector.ranked else 'ranked'}"
-    other = _copy(detector, name, ranked=not detector.ranked)
+    other = detector.successor(name=name, ranked=not detector.ranked)
     untrained = score(other)
     if mended(found, untrained) > _RANKED:
         return other, {name: untrained}
     return detector, {}
-
-
-def _copy(model, name: str, **changes):
-    copy = type(model)(**{**model.get_config(), **changes, "name": name})
-    copy.set_weights(model.get_weights())
-    return copy

@@ -109,6 +109,33 @@ class DefectFCN(keras.Model):
         """
         return rescale(normal_scores(image) if self.ranked else image)
 
+    def successor(self, **changes) -> "DefectFCN":
+        """Return a model with the same weights, to be trained further or to see images otherwise.
+
+        Parameters
+        ----------
+        **changes
+            Arguments of the constructor that differ, such as `name` or `ranked`.
+
+        Returns
+        -------
+        DefectFCN
+
+        Raises
+        ------
+        ValueError
+            If a change alters the shape of the weights.
+
+        Examples
+        --------
+        >>> model = DefectFCN(1, filters=2, depth=1)
+        >>> model.successor(name="by_rank", ranked=True).ranked
+        True
+        """
+        other = type(self)(**{**self.get_config(), **changes})
+        other.set_weights(self.get_weights())
+        return other
+
     @property
     def stride(self) -> int:
         """Images must be multiples of this many pixels."""

@@ -10,7 +10,6 @@ from stemzoo.adaptation.detections import (
 )
 from stemzoo.inference import detect
 from stemzoo.io import Image
-from stemzoo.preprocessing import rescale
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import find_material
@@ -42,13 +41,11 @@ def vacancies(frame):
 class Told:
     """A detector that finds what it is told, image after image, and something bright on the way."""
 
-    classes, sampling = ("bright", LABEL), 0.2074
-    prepare = staticmethod(rescale)
+    classes = ("bright", LABEL)
 
     def __init__(self, points, monkeypatch):
         points = iter(points)
-        monkeypatch.setattr(detections, "predict_tiled", lambda *_: None)
-        monkeypatch.setattr(detections, "find_points", lambda *_: self.found(next(points)))
+        monkeypatch.setattr(detections, "find_classes", lambda *_: self.found(next(points)))
 
     @staticmethod
     def found(points):

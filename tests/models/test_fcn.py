@@ -64,6 +64,18 @@ def test_weights_copied_by_config_give_the_same_answer(tiny_model, image):
     assert twin.predict_on_batch(image) == pytest.approx(expected, abs=1e-5)
 
 
+def test_a_successor_has_the_same_weights_and_sees_images_otherwise(make_model):
+    model = make_model(1)
+    other = model.successor(name="by_rank", ranked=True)
+    assert (other.name, other.ranked, model.ranked) == ("by_rank", True, False)
+    for mine, its in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(its, mine)
+    other.set_weights([0 * w for w in other.get_weights()])
+    assert any(w.any() for w in model.get_weights())
+    with pytest.raises(ValueError, match="shape"):
+        model.successor(filters=8)
+
+
 def test_a_number_of_classes_names_them():
     assert DefectFCN(2, filters=2, depth=1).classes == ("class_1", "class_2")
 
