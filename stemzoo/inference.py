@@ -6,26 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from stemzoo.advice import Comparison, compare
 from stemzoo.description import middle
 from stemzoo.io import Image, check_image
 from stemzoo.lattice import Lattice, find_lattice
-from stemzoo.preprocessing import dihedral, dihedral_inverse, resample
+from stemzoo.points import find_points
+from stemzoo.preprocessing import resample
 from stemzoo.simulate.materials import find_material
+from stemzoo.tiling import predict_tiled
 
 log = logging.getLogger(__name__)
 
-# Windows of this edge [px] keep the memory for 4096² pixels under 2.5 GB.
-WINDOW = 1024
 # Chosen on simulated frames of both WSe2 days, where F1 changes by less than 0.01 from 0.3 to 0.5.
 DEFAULT_THRESHOLD = 0.35
-# A score is the mean probability in a disc of this radius [Å] around a maximum.
-SCORE_RADIUS = 0.52
-# Two defects closer than this [Å] are one: half the distance between neighbouring columns.
-MIN_DISTANCE = 1.0
 # The lattice is measured in this much of an image [px]: a larger one takes long and tells no more.
 _LATTICE_FIELD = 2048
 # Pixel sizes of file and lattice that differ by more than this are worth a warning.
@@ -120,170 +114,6 @@ class Detections:
 
 
 COLUMNS = ("row", "column", "x_nm", "y_nm", "class", "score")
-
-
-def predict_tiled(
-    model, image: np.ndarray, *, tta: bool = False, window: int = WINDOW
-) -> np.ndarray:
-    """Apply a fully convolutional network to an image of any size.
-
-    Windows overlap by twice the network's whole context and each pixel is taken from a window that
-    sees all of its context: the result is that of one pass over the whole image wherever the
-    windows fall, and there is nothing to blend.
-
-    Parameters
-    ----------
-    model : object
-        Has `predict_on_batch`, `stride` and `context`, as `DefectFCN` does.
-    image : ndarray of shape (M, N)
-        Image in [-1, 1] at the model's pixel size.
-    tta : bool
-        Average over the 8 rotations and flips of the image.
-    window : int
-        Largest edge of what the network sees at once [px]; bounds the memory.
-
-    Returns
-    -------
-    ndarray of shape (M, N, C)
-        Probabilities.
-
-    Examples
-    --------
-    >>> probabilities = predict_tiled(model, model.prepare(image))  # doctest: +SKIP
-    """
-    if not tta:
-        return _predict_cores(model, image, window)
-    total = 0.0
-    for index in range(8):
-        turned = _predict_cores(model, np.ascontiguousarray(dihedral(image, index)), window)
-        total = total + dihedral_inverse(turned, index)
-    return total / 8
-
-
-def _predict_cores(model, image: np.ndarray, window: int) -> np.ndarray:
-    stride = model.stride
-    margin = -(-model.context // stride) * stride
-    # The network itself pads with zeros at the edges of what it sees, in training as here, so the
-    # image is only filled up to a whole number of strides.
-    fill = [(0, -n % stride) for n in image.shape]
-    padded = np.pad(image, fill, mode="symmetric")
-    largest = max(window // stride * stride, 3 * margin)
-    size = [_window_size(n, largest, margin, stride) for n in padded.shape]
-    rows, columns = (
-        _windows(n, w, margin, stride) for n, w in zip(padded.shape, size, strict=True)
-    )
-    result = None
-    for top, first_row, last_row in rows:
-        for left, first, last in columns:
-            batch = padded[None, top : top + size[0], left : left + size[1], None]
-            output = model.predict_on_batch(batch)[0]
-            if result is None:
-                result = np.empty((*padded.shape, output.shape[-1]), np.float32)
-            result[first_row:last_row, first:last] = output[
-                first_row - top : last_row - top, first - left : last - left
-            ]
-    return result[: image.shape[0], : image.shape[1]]
-
-
-def _window_size(length: int, largest: int, margin: int, stride: int) -> int:
-    """Return the smallest window that covers `length` in as few windows as the largest one does."""
-    if length <= largest:
-        return length
-    count = -(-(length - 2 * margin) // (largest - 2 * margin))
-    return -(-(length - 2 * margin) // (count * stride)) * stride + 2 * margin
-
-
-def _windows(length: int, window: int, margin: int, stride: int) -> list[tuple[int, int, int]]:
-    """Start of equal windows that cover `length`, with the first and last pixel each answers for.
-
-    Windows overlap by at least twice the margin, so that every pixel is answered for by a window
-    that reaches a margin beyond it, or to the edge of the image.
-    """
-    if length <= window:
-        return [(0, 0, length)]
-    count = -(-(length - 2 * margin) // (window - 2 * margin))
-    starts = [(length - window) * i // (count - 1) // stride * stride for i in range(count)]
-    seams = [(a + window + b) // 2 for a, b in zip(starts[:-1], starts[1:], strict=True)]
-    return list(zip(starts, [0, *seams], [*seams, length], strict=True))
-
-
-def _disc(radius: float) -> np.ndarray:
-    reach = int(np.ceil(radius))
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    disc = (y**2 + x**2 <= radius**2).astype(np.float32)
-    return disc / disc.sum()
-
-
-def find_points(
-    probabilities: np.ndarray, sampling: float, threshold: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Turn probability maps into points.
-
-    Parameters
-    ----------
-    probabilities : ndarray of shape (M, N, C)
-        Channel 0 is background.
-    sampling : float
-        Pixel size [Å/px].
-    threshold : float
-        Lowest score.
-
-    Returns
-    -------
-    positions : ndarray of shape (K, 2)
-        Row and column [px]: the centroid of the probability of any defect around each maximum.
-    classes : ndarray of int, shape (K,)
-        0 for the first class after background.
-    scores : ndarray of shape (K,)
-        Mean probability of the class in a disc of 0.52 Å radius.
-    """
-    defect = 1.0 - probabilities[..., 0]
-    kernel = _disc(SCORE_RADIUS / sampling)
-    smooth = ndimage.convolve(defect, kernel, mode="nearest")
-    size = 2 * int(round(MIN_DISTANCE / sampling)) + 1
-    peaks = (smooth == ndimage.maximum_filter(smooth, size)) & (smooth >= threshold) & (smooth > 0)
-    # A plateau of equal values is one peak.
-    labels, count = ndimage.label(peaks, structure=np.ones((3, 3)))
-    if not count:
-        return np.zeros((0, 2)), np.zeros(0, int), np.zeros(0)
-    seeds = np.array(ndimage.center_of_mass(peaks, labels, range(1, count + 1)))
-    reach = int(np.ceil(1.5 * SCORE_RADIUS / sampling))
-    positions, classes, scores = [], [], []
-    for row, column in np.rint(seeds).astype(int):
-        window = _window(defect.shape, row, column, reach)
-        y, x = np.mgrid[window]
-        squared = (y - row) ** 2 + (x - column) ** 2
-        weights = defect[window] * (squared <= (reach + 0.5) ** 2)
-        total = weights.sum()
-        if not total > 0:  # the centre of a ring of equal values
-            continue
-        positions.append(((y * weights).sum() / total, (x * weights).sum() / total))
-        near = squared <= (SCORE_RADIUS / sampling) ** 2
-        means = probabilities[window][near].mean(0)[1:]
-        classes.append(int(means.argmax()))
-        scores.append(float(means.max()))
-    positions, scores = np.reshape(positions, (-1, 2)), np.array(scores)
-    classes = np.array(classes, dtype=int)
-    order = np.argsort(-scores, kind="stable")
-    order = order[scores[order] >= threshold]
-    order = order[_apart(positions[order], MIN_DISTANCE / sampling)]
-    return positions[order], classes[order], scores[order]
-
-
-def _apart(positions: np.ndarray, distance: float) -> np.ndarray:
-    """Whether each point is at least `distance` from all kept points before it."""
-    keep = np.ones(len(positions), dtype=bool)
-    if len(positions):
-        for first, second in sorted(cKDTree(positions).query_pairs(distance)):
-            keep[second] &= not keep[first]
-    return keep
-
-
-def _window(shape, row: int, column: int, reach: int) -> tuple[slice, slice]:
-    return (
-        slice(max(row - reach, 0), min(row + reach + 1, shape[0])),
-        slice(max(column - reach, 0), min(column + reach + 1, shape[1])),
-    )
 
 
 def choose_sampling(image: Image, material: str | None) -> tuple[float, str]:

@@ -17,6 +17,7 @@ FLOORS = {
     **dict.fromkeys(
         ("preprocessing", "lattice", "sites", "columns", "registry", "metrics", "simulate"), 0
     ),
+    **dict.fromkeys(("tiling", "points"), 0),
     **dict.fromkeys(("plotting", "cards", "card_tables", "citations"), 0),
     **dict.fromkeys(("description", "conditions"), 0),
     "models": 1,

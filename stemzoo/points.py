@@ -1,0 +1,89 @@
+"""Turn probability maps into points."""
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+# A score is the mean probability in a disc of this radius [Å] around a maximum.
+SCORE_RADIUS = 0.52
+# Two defects closer than this [Å] are one: half the distance between neighbouring columns.
+MIN_DISTANCE = 1.0
+
+
+def find_points(
+    probabilities: np.ndarray, sampling: float, threshold: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Turn probability maps into points.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (M, N, C)
+        Channel 0 is background.
+    sampling : float
+        Pixel size [Å/px].
+    threshold : float
+        Lowest score.
+
+    Returns
+    -------
+    positions : ndarray of shape (K, 2)
+        Row and column [px]: the centroid of the probability of any defect around each maximum.
+    classes : ndarray of int, shape (K,)
+        0 for the first class after background.
+    scores : ndarray of shape (K,)
+        Mean probability of the class in a disc of 0.52 Å radius.
+    """
+    defect = 1.0 - probabilities[..., 0]
+    kernel = _disc(SCORE_RADIUS / sampling)
+    smooth = ndimage.convolve(defect, kernel, mode="nearest")
+    size = 2 * int(round(MIN_DISTANCE / sampling)) + 1
+    peaks = (smooth == ndimage.maximum_filter(smooth, size)) & (smooth >= threshold) & (smooth > 0)
+    # A plateau of equal values is one peak.
+    labels, count = ndimage.label(peaks, structure=np.ones((3, 3)))
+    if not count:
+        return np.zeros((0, 2)), np.zeros(0, int), np.zeros(0)
+    seeds = np.array(ndimage.center_of_mass(peaks, labels, range(1, count + 1)))
+    reach = int(np.ceil(1.5 * SCORE_RADIUS / sampling))
+    positions, classes, scores = [], [], []
+    for row, column in np.rint(seeds).astype(int):
+        window = _window(defect.shape, row, column, reach)
+        y, x = np.mgrid[window]
+        squared = (y - row) ** 2 + (x - column) ** 2
+        weights = defect[window] * (squared <= (reach + 0.5) ** 2)
+        total = weights.sum()
+        if not total > 0:  # the centre of a ring of equal values
+            continue
+        positions.append(((y * weights).sum() / total, (x * weights).sum() / total))
+        near = squared <= (SCORE_RADIUS / sampling) ** 2
+        means = probabilities[window][near].mean(0)[1:]
+        classes.append(int(means.argmax()))
+        scores.append(float(means.max()))
+    positions, scores = np.reshape(positions, (-1, 2)), np.array(scores)
+    classes = np.array(classes, dtype=int)
+    order = np.argsort(-scores, kind="stable")
+    order = order[scores[order] >= threshold]
+    order = order[_apart(positions[order], MIN_DISTANCE / sampling)]
+    return positions[order], classes[order], scores[order]
+
+
+def _disc(radius: float) -> np.ndarray:
+    reach = int(np.ceil(radius))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    disc = (y**2 + x**2 <= radius**2).astype(np.float32)
+    return disc / disc.sum()
+
+
+def _apart(positions: np.ndarray, distance: float) -> np.ndarray:
+    """Whether each point is at least `distance` from all kept points before it."""
+    keep = np.ones(len(positions), dtype=bool)
+    if len(positions):
+        for first, second in sorted(cKDTree(positions).query_pairs(distance)):
+            keep[second] &= not keep[first]
+    return keep
+
+
+def _window(shape, row: int, column: int, reach: int) -> tuple[slice, slice]:
+    return (
+        slice(max(row - reach, 0), min(row + reach + 1, shape[0])),
+        slice(max(column - reach, 0), min(column + reach + 1, shape[1])),
+    )
