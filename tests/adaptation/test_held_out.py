@@ -78,14 +78,24 @@ def test_other_parts_of_the_same_session_agree_better_than_another_session(day_a
     assert own.misfit(other) < 0.5
 
 
-def test_misfit_is_the_mean_of_both_parts():
+def test_misfit_is_the_mean_of_its_parts():
     start = Agreement(0.4, 2e4, 0.1)
     assert start.misfit(start) == 1
-    assert Agreement(0.2, 5e3, 9.0).misfit(start) == pytest.approx((0.5 + 0.25) / 2)
-    # Distances as small as chance, or below 0 as an unbiased one may be, are alike.
-    alike = [Agreement(0.2, distance, 0.1).misfit(start) for distance in (-1.0, 0.0, 1e-3)]
-    assert alike == pytest.approx([0.25] * 3, abs=0.02)
+    assert Agreement(0.2, 5e3, 0.075).misfit(start) == pytest.approx((0.5 + 0.25 + 0.75) / 3)
+    # Figures as small as chance, or distances below 0 as an unbiased one may be, are alike.
+    alike = [
+        Agreement(0.2, distance, kl).misfit(start)
+        for distance in (-1.0, 0.0, 1e-3)
+        for kl in (0.0, 0.04)
+    ]
+    assert alike == pytest.approx([(0.5 + 2 / 2e4 + 0.5) / 3] * 6)
     assert len(set(alike)) == 1
+
+
+def test_intensities_that_move_away_are_a_misfit():
+    """Both figures of a run on images with hum, whose translations had another brightness."""
+    start, nearer = Agreement(0.624, 1.51e4, 0.0667), Agreement(0.288, 839, 0.642)
+    assert nearer.misfit(start) > 1
 
 
 def test_a_start_that_agrees_perfectly_is_beaten_by_nothing():

@@ -43,8 +43,9 @@ def same(batch):
 
 
 def noisier(batch):
-    scale = batch.std() * 0.9
-    return batch + np.random.default_rng(1).normal(0, scale, batch.shape).astype(np.float32)
+    noise = np.random.default_rng(1).normal(0, batch.std(), batch.shape)
+    scaled = rescale_group(list((batch + noise)[..., 0]))
+    return np.stack(scaled)[..., None].astype(np.float32)
 
 
 def moved(batch):
