@@ -117,7 +117,7 @@ def train_on_jax(
     recipe : CycleGANRecipe
         How to train; `ema` is not used.
     report : callable
-        Gets a line every ten epochs.
+        Gets a line every ten epochs and at the end.
 
     Returns
     -------
@@ -127,14 +127,15 @@ def train_on_jax(
     Raises
     ------
     FloatingPointError
-        If a loss is not finite.
+        If a loss is not finite then.
     """
     keras.utils.set_random_seed(recipe.seed)
-    training = JaxTraining(model, recipe.learning_rate, recipe.epochs * recipe.steps_per_epoch)
+    steps = recipe.epochs * recipe.steps_per_epoch
+    training = JaxTraining(model, recipe.learning_rate, steps)
     begun = time.monotonic()
     for done, (real, clean) in enumerate(patch_dataset(experimental, simulated, recipe), 1):
         losses = training.step(real.numpy(), clean.numpy())
-        if done % (10 * recipe.steps_per_epoch):
+        if done % (10 * recipe.steps_per_epoch) and done < steps:
             continue
         values = {name: float(value) for name, value in losses.items()}
         if not np.isfinite(list(values.values())).all():

@@ -3,8 +3,9 @@
     python examples/plot_adaptation.py adaptation.json SESSIONS.png BUDGETS.png
 
 The first picture has F1 of the default detector, the renewed one and the oracle, by session, with
-six images and five minutes; the second has F1 against the number of images and of minutes, of the
-sessions where more than one was measured.
+six images and five minutes; the second has F1, and how translations agree with frames that were not
+adapted to, against the number of images and of minutes, of the sessions where more than one was
+measured.
 """
 
 import argparse
@@ -17,11 +18,21 @@ from matplotlib.figure import Figure
 from stemzoo import io
 
 IMAGES, MINUTES = 6, 5
+# What the second picture has, by rows: the part of a run before and after, and its figure.
+MEASURES = {
+    "F1 of single Se vacancies": ("default", "adapted", "f1"),
+    "spectrum, log10 rms": ("before", "after", "spectrum_rms"),
+    "KL of intensities (nats)": ("before", "after", "intensity_kl"),
+    "Fréchet distance": ("before", "after", "frechet_of_spectra_and_intensities"),
+}
 
 
-def f1(runs: list[dict]) -> list[float]:
-    """F1 of the renewed detectors; 0 where nothing was found."""
-    return [run["adapted"]["f1"] or 0.0 for run in runs]
+def figure_of(run: dict, part: str, figure: str) -> float:
+    """One figure of a run; F1 is 0 where nothing was found, another NaN if it is not known."""
+    value = run[part][figure]
+    if value is None:
+        return 0.0 if figure == "f1" else np.nan
+    return value
 
 
 def draw_sessions(report: dict) -> Figure:
@@ -32,7 +43,8 @@ def draw_sessions(report: dict) -> Figure:
     axes = figure.add_subplot()
     for row, name in enumerate(names):
         chosen = [run for run in runs if run["session"] == name]
-        before, after = chosen[0]["default"]["f1"] or 0.0, f1(chosen)
+        before = figure_of(chosen[0], "default", "f1")
+        after = [figure_of(run, "adapted", "f1") for run in chosen]
         axes.plot([before, np.mean(after)], [row, row], color="0.7", zorder=0)
         # A ring, in which what is kept can be seen.
         ring = {"s": 110, "facecolors": "none", "edgecolors": "tab:red", "linewidths": 1.5}
@@ -49,35 +61,44 @@ def draw_sessions(report: dict) -> Figure:
 
 
 def draw_budgets(report: dict) -> Figure:
-    """Draw how F1 changes with images, and with minutes."""
-    figure = Figure(figsize=(7.2, 3.2), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
+    """Draw how results change with images, and with minutes."""
+    names = list(dict.fromkeys(run["session"] for run in report["runs"]))
+    colors = {name: f"C{i}" for i, name in enumerate(names)}
+    figure = Figure(figsize=(7.2, 9.0), layout="constrained")
+    panels = figure.subplots(len(MEASURES), 2, sharex="col", sharey="row")
     kinds = (("images", "minutes", MINUTES), ("minutes", "images", IMAGES))
-    for axes, (along, other, fixed) in zip(panels, kinds, strict=True):
+    for column, (along, other, fixed) in zip(panels.T, kinds, strict=True):
         runs = [run for run in report["runs"] if run[other] == fixed]
         values = sorted({run[along] for run in runs})
-        place = {value: i for i, value in enumerate(values)}
-        for name in dict.fromkeys(run["session"] for run in runs):
-            draw_curve(axes, [run for run in runs if run["session"] == name], along, place)
-        axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
-        axes.set(xlabel=f"{along}, with {fixed} {other}", ylim=(-0.02, 1.02))
-    panels[0].set_ylabel("F1 of single Se vacancies")
-    panels[0].legend(loc="lower right", fontsize=8, title="dotted: default")
+        for name in names:
+            chosen = [run for run in runs if run["session"] == name]
+            groups = [[run for run in chosen if run[along] == value] for value in values]
+            if sum(map(bool, groups)) > 1:
+                draw_session(column, groups, colors[name])
+        column[-1].set_xticks(range(len(values)), [f"{value:g}" for value in values])
+        column[-1].set(xlabel=f"{along}, with {fixed} {other}")
+    for axes, label in zip(panels[:, 0], MEASURES, strict=True):
+        axes.set_ylabel(label)
+        axes.set_ylim(bottom=0)
+    lines = {line.get_label(): line for axes in panels[0] for line in axes.lines[::2]}
+    figure.legend(
+        lines.values(), lines, loc="outside upper center", ncols=5, title="dotted: before"
+    )
     return figure
 
 
-def draw_curve(axes, runs: list[dict], along: str, place: dict) -> None:
-    """Draw one session, its default detector dotted, if there is more than one number."""
-    groups = {value: f1([run for run in runs if run[along] == value]) for value in place}
-    known = {value: found for value, found in groups.items() if found}
-    if len(known) < 2:
-        return
-    places = [place[value] for value in known]
-    name = runs[0]["session"]
-    (line,) = axes.plot(places, [np.mean(found) for found in known.values()], label=name)
-    for at, found in zip(places, known.values(), strict=True):
-        axes.scatter([at] * len(found), found, color=line.get_color(), s=16)
-    axes.axhline(runs[0]["default"]["f1"] or 0.0, color=line.get_color(), linestyle=":")
+def draw_session(panels, groups: list[list[dict]], color: str) -> None:
+    """Draw all figures of a session, dotted as they were before."""
+    runs = [run for group in groups for run in group]
+    known = [i for i, group in enumerate(groups) if group]
+    for axes, (before, after, figure) in zip(panels, MEASURES.values(), strict=True):
+        found = [[figure_of(run, after, figure) for run in groups[i]] for i in known]
+        means = [np.mean(values) for values in found]
+        axes.plot(known, means, color=color, label=runs[0]["session"])
+        for place, values in zip(known, found, strict=True):
+            axes.scatter([place] * len(values), values, color=color, s=16)
+        start = np.mean([figure_of(run, before, figure) for run in runs])
+        axes.axhline(start, color=color, linestyle=":")
 
 
 def main() -> None:

@@ -1,12 +1,14 @@
 """Time a training step of the paper's sizes on a GPU, with Keras on JAX.
 
     pip install "jax[cuda13]"
-    python examples/time_paper_step.py [--batch 42] [--patch 256] [--steps 30] [--policy float32]
+    python examples/time_paper_step.py [--batch 42] [--patch 256] [--steps 30] [--filters N]
+        [--policy float32]
 
 CycleGANSTEM.paper() on batches of noise that lie in the memory of the device; JAX multiplies in
 TF32 there unless told otherwise.
 """
 
+# It sets the backend, which Keras reads when it is imported.
 # isort: off
 from jax_training import JaxTraining
 
@@ -27,7 +29,7 @@ def time_steps(training: JaxTraining, batch: int, patch: int, steps: int) -> tup
     shape = (batch, patch, patch, 1)
     pair = [jax.device_put(rng.uniform(-1, 1, shape).astype(np.float32)) for _ in range(2)]
     seconds = []
-    for _ in range(4 + steps):
+    for _ in range(4 + steps):  # the first compiles, some more find the fastest convolutions
         begun = time.perf_counter()
         jax.block_until_ready(training.step(*pair))
         seconds.append(time.perf_counter() - begun)

@@ -9,7 +9,6 @@ from stemzoo.inference import Detections, detect, find_defects
 from stemzoo.io import Image
 from stemzoo.matching import check_conditions
 from stemzoo.metrics.detection import DetectionScore, score_detections
-from stemzoo.models import DefectFCN
 from stemzoo.preprocessing import rescale
 from stemzoo.simulate.dataset import simulate_frame, simulate_session
 from stemzoo.simulate.named_sessions import find_session
@@ -229,8 +228,7 @@ def test_the_bundled_detector_finds_the_vacancies_of_simulated_frames(detector, 
 
 def test_by_rank_the_response_of_the_microscopes_detector_does_not_matter(detector):
     """'expanding' of the sessions that are adapted to: the fifth power."""
-    ranked = DefectFCN(**{**detector.get_config(), "ranked": True})
-    ranked.set_weights(detector.get_weights())
+    ranked = detector.successor(ranked=True)
     (frame,) = simulate_session(find_session("wse2-dayA"), 1, (512, 512), seed=7)
     image = frame.image.astype(float)
     expanded = (image / image.max()) ** 5

@@ -112,6 +112,8 @@ class DefectFCN(keras.Model):
     def successor(self, **changes) -> "DefectFCN":
         """Return a model with the same weights, to be trained further or to see images otherwise.
 
+        What belongs to the weights as they are (`conditions`, `renewal`) does not come along.
+
         Parameters
         ----------
         **changes

@@ -93,7 +93,7 @@ def test_misfit_is_the_mean_of_its_parts():
 
 
 def test_intensities_that_move_away_are_a_misfit():
-    """Both figures of a run on images with hum, whose translations had another brightness."""
+    """Start and choice of a run on images with hum, whose translations had another brightness."""
     start, nearer = Agreement(0.624, 1.51e4, 0.0667), Agreement(0.288, 839, 0.642)
     assert nearer.misfit(start) > 1
 
