@@ -54,6 +54,12 @@ def test_an_earlier_detector_stays_unless_a_later_one_mends_enough():
     assert choose({"old": score(0.6), "new": score(0.6)}, 0.0) == "old"
 
 
+def test_a_detector_that_is_as_good_as_faultless_stays():
+    assert choose({"old": score(0.97), "new": score(1.0)}, 0.0) == "old"
+    assert choose({"old": score(0.6), "rival": score(0.96), "new": score(1.0)}, 0.0) == "rival"
+    assert choose({"old": score(0.94), "new": score(1.0)}, 0.0) == "new"
+
+
 def test_mended_is_a_part_of_the_errors():
     assert mended(score(0.6), score(0.7)) == pytest.approx(0.25)
     assert mended(score(0.6), score(0.5)) == pytest.approx(-0.25)
