@@ -127,7 +127,7 @@ def train_on_jax(
     Raises
     ------
     FloatingPointError
-        If a loss is not finite then.
+        If a loss is not finite then; the weights of the model are lost.
     """
     keras.utils.set_random_seed(recipe.seed)
     steps = recipe.epochs * recipe.steps_per_epoch

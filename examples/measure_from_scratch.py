@@ -62,7 +62,7 @@ def train_detector(translator: CycleGANSTEM, options) -> DefectFCN:
     return train_fcn(
         labelled.images,
         labelled.masks,
-        FCNRecipe(epochs=-(-3 * options.epochs // 10), steps_per_epoch=options.steps, seed=21),
+        FCNRecipe(epochs=max(3 * options.epochs // 10, 1), steps_per_epoch=options.steps, seed=21),
         classes=labelled.classes,
         sampling=labelled.sampling,
         material=labelled.material,
@@ -80,9 +80,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50, help="an epoch")
     parser.add_argument("--jax", action="store_true", help="Keras on JAX")
     options = parser.parse_args()
-    report = {}
-    if options.out.is_file():
-        report = json.loads(options.out.read_text(encoding="utf-8"))
+    report = json.loads(options.out.read_text(encoding="utf-8")) if options.out.is_file() else {}
     for name in options.sessions:
         if name in report:
             continue

@@ -80,7 +80,8 @@ def draw_budgets(report: dict) -> Figure:
     for axes, label in zip(panels[:, 0], MEASURES, strict=True):
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
-    lines = {line.get_label(): line for axes in panels[0] for line in axes.lines[::2]}
+    drawn = [zip(*axes.get_legend_handles_labels(), strict=True) for axes in panels[0]]
+    lines = {label: line for pairs in drawn for line, label in pairs}
     figure.legend(
         lines.values(), lines, loc="outside upper center", ncols=5, title="dotted: before"
     )

@@ -52,9 +52,8 @@ class Agreement:
         0.64 nats in one run.
         """
         spectrum = self.spectrum_rms / max(start.spectrum_rms, 1e-6)
-        kernel = max(self.kernel_distance, _SAME) / max(start.kernel_distance, _SAME)
-        intensities = max(self.intensity_kl, _SAME_INTENSITIES)
-        intensities /= max(start.intensity_kl, _SAME_INTENSITIES)
+        kernel = _part(self.kernel_distance, start.kernel_distance, _SAME)
+        intensities = _part(self.intensity_kl, start.intensity_kl, _SAME_INTENSITIES)
         return (spectrum + kernel + intensities) / 3
 
     def beats(self, other: "Agreement") -> bool:
@@ -65,7 +64,7 @@ class Agreement:
         without a network have the measured histogram by construction.
         """
         spectrum = max(other.spectrum_rms, 1e-6) / max(self.spectrum_rms, 1e-6)
-        kernel = max(other.kernel_distance, _SAME) / max(self.kernel_distance, _SAME)
+        kernel = _part(other.kernel_distance, self.kernel_distance, _SAME)
         return bool(np.sqrt(spectrum * kernel) > _CLEARLY and spectrum > _SPECTRA)
 
 
@@ -146,6 +145,11 @@ class HeldOut:
         ]
         rms = float(np.sqrt(np.mean(away**2)))
         return Agreement(rms, distance, counts_kl_divergence(*counts))
+
+
+def _part(figure: float, other: float, chance: float) -> float:
+    """Tell which part of another figure one is, those as small as chance being alike."""
+    return max(figure, chance) / max(other, chance)
 
 
 def cut_patches(image: np.ndarray, patch: int) -> np.ndarray:
