@@ -26,10 +26,10 @@ import stemzoo
 from stemzoo import io
 from stemzoo.conditions import Conditions
 from stemzoo.datasets import training_set
+from stemzoo.io.writers import atomic_path
 from stemzoo.matching import SIGNIFICANCE, Match, check_conditions, match, read_conditions
 from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.simulate import find_session, simulate_frame, simulate_session
-from stemzoo.writers import atomic_path
 
 SESSIONS = ("wse2-dayA", "wse2-dayB", "graphene", "srtio3")
 RANDOMISED = ("wse2-randomised", "wse2-randomised-fine")

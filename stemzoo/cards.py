@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
-from stemzoo.card_tables import measured, table
+from stemzoo.card_tables import measured
 from stemzoo.citations import bibtex_of
 from stemzoo.io import write_text
+from stemzoo.io.tables import table
 from stemzoo.registry import PLAIN_NAME, WeightsEntry, list_weights
 from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
 from stemzoo.simulate.named_sessions import SESSIONS

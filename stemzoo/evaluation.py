@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from stemzoo.card_tables import figure_rows
 from stemzoo.io import check_image
+from stemzoo.io.tables import figure_rows
 from stemzoo.lattice import find_lattice
 from stemzoo.metrics.distribution import counts_kl_divergence, intensity_counts, kid
 from stemzoo.metrics.features import FeatureSet, cut_patches, extract_features

@@ -71,7 +71,7 @@ def plot_detections(image: np.ndarray, detections, path) -> None:
     path : path-like
         PNG file; one picture pixel an image pixel, or more for small images.
     """
-    from stemzoo.writers import write_png
+    from stemzoo.io.writers import write_png
 
     rows, columns = image.shape
     zoom = max(1, int(np.ceil(_LEAST_PIXELS / max(rows, columns))))

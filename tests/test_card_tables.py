@@ -1,8 +1,9 @@
 import pytest
 from scipy.stats import binomtest
 
-from stemzoo.card_tables import figure_rows, measured, share, table
+from stemzoo.card_tables import measured
 from stemzoo.evaluation import Comparison, Evaluation, Metric
+from stemzoo.io.tables import figure_rows, share, table
 
 
 @pytest.mark.parametrize(("hits", "total"), [(0, 18), (8, 10), (367, 444), (5, 5), (1, 1)])

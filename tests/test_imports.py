@@ -13,7 +13,7 @@ PACKAGE = Path(stemzoo.__file__).parent
 
 # 0 numbers, 1 networks, 2 verbs, 3 doors; a new module is entered here.
 FLOORS = {
-    **dict.fromkeys(("io", "frames", "pixel_size", "readers", "writers"), 0),
+    "io": 0,
     **dict.fromkeys(
         ("preprocessing", "lattice", "sites", "columns", "registry", "metrics", "simulate"), 0
     ),

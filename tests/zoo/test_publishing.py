@@ -675,7 +675,7 @@ def test_a_manifest_that_fails_at_the_end_is_written_the_next_time(
 
     before = manifest.read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr("stemzoo.writers.os.replace", full)
+        patch.setattr("stemzoo.io.writers.os.replace", full)
         patch.setattr("stemzoo.zoo.draft.write_text", lambda path, text: path.write_text(text))
         with pytest.raises(OSError, match="No space left"):
             publish(folder)

@@ -1,4 +1,4 @@
-"""Read microscope images; write images, tables and text."""
+"""Read microscope images of any format."""
 
 import logging
 import operator
@@ -10,31 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from stemzoo import readers
-from stemzoo.frames import Refusal
-from stemzoo.pixel_size import square_sampling
-from stemzoo.writers import (
-    atomic_path,
-    read_csv,
-    write_csv,
-    write_json,
-    write_png,
-    write_text,
-    write_tiff,
-)
-
-__all__ = [
-    "Image",
-    "atomic_path",
-    "check_image",
-    "read_csv",
-    "read_image",
-    "write_csv",
-    "write_json",
-    "write_png",
-    "write_text",
-    "write_tiff",
-]
+from stemzoo.io import readers
+from stemzoo.io.grey import Refusal
+from stemzoo.io.pixel_size import square_sampling
 
 MIN_SIDE = 64
 

@@ -1,6 +1,6 @@
 import pytest
 
-from stemzoo.pixel_size import imagej_fields, square_sampling, tiff_pixel_size, to_angstrom
+from stemzoo.io.pixel_size import imagej_fields, square_sampling, tiff_pixel_size, to_angstrom
 
 
 @pytest.mark.parametrize(

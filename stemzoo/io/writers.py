@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stemzoo.pixel_size import imagej_fields
+from stemzoo.io.pixel_size import imagej_fields
 
 # Written or interpreted by ImageJ and read_image themselves.
 _RESERVED = {"ImageJ", "images", "channels", "slices", "frames", "unit", "yunit", "software"}

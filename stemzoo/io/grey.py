@@ -3,6 +3,7 @@
 import numpy as np
 
 MAX_PIXELS = 2**31
+
 # No compression of a real image comes near this; damaged headers and decompression bombs do.
 MAX_EXPANSION = 10_000
 

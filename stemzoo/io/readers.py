@@ -16,8 +16,8 @@ from functools import partial
 
 import numpy as np
 
-from stemzoo.frames import Refusal, add_frames, check_array, check_size
-from stemzoo.pixel_size import TIFF_TAGS, imagej_fields, tiff_pixel_size, to_angstrom
+from stemzoo.io.grey import Refusal, add_frames, check_array, check_size
+from stemzoo.io.pixel_size import TIFF_TAGS, imagej_fields, tiff_pixel_size, to_angstrom
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 

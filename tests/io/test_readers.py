@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from stemzoo import frames
-from stemzoo.io import read_image
+from stemzoo.io import grey, read_image
 
 
 def levels(dtype=np.uint16, shape=(70, 80), seed=0):
@@ -405,7 +404,7 @@ def test_npz_gives_its_only_image(tmp_path, save):
 
 def test_npz_with_a_single_stack_is_a_stack(tmp_path):
     stack = levels(shape=(4, 70, 80))
-    np.savez(tmp_path / "a.npz", frames=stack)
+    np.savez(tmp_path / "a.npz", grey=stack)
     np.testing.assert_array_equal(read_image(tmp_path / "a.npz", frame=1).data, stack[1])
 
 
@@ -422,13 +421,13 @@ def test_npz_without_arrays_is_refused(tmp_path):
 
 def test_npz_that_expands_beyond_measure_is_refused(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "a.npz", np.zeros((1000, 1000), np.uint8))
-    monkeypatch.setattr(frames, "MAX_EXPANSION", 100)
+    monkeypatch.setattr(grey, "MAX_EXPANSION", 100)
     assert "declares 1000000 pixels" in refusal(tmp_path / "a.npz")
 
 
 def test_sizes_above_the_limit_are_refused(tmp_path, monkeypatch):
     np.savez(tmp_path / "a.npz", levels())
-    monkeypatch.setattr(frames, "MAX_PIXELS", 5599)
+    monkeypatch.setattr(grey, "MAX_PIXELS", 5599)
     assert "1 to 5599 pixels. Received: " in refusal(tmp_path / "a.npz")
 
 

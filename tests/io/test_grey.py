@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stemzoo.frames import MAX_EXPANSION, MAX_PIXELS, Refusal, add_frames, check_array, check_size
+from stemzoo.io.grey import MAX_EXPANSION, MAX_PIXELS, Refusal, add_frames, check_array, check_size
 
 
 def test_a_single_frame_is_not_copied_and_keeps_its_type():

@@ -1,0 +1,25 @@
+"""Read microscope images; write images, tables and text."""
+
+from stemzoo.io.images import Image, check_image, read_image
+from stemzoo.io.writers import (
+    atomic_path,
+    read_csv,
+    write_csv,
+    write_json,
+    write_png,
+    write_text,
+    write_tiff,
+)
+
+__all__ = [
+    "Image",
+    "atomic_path",
+    "check_image",
+    "read_csv",
+    "read_image",
+    "write_csv",
+    "write_json",
+    "write_png",
+    "write_text",
+    "write_tiff",
+]
