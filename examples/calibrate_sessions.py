@@ -18,13 +18,9 @@ import numpy as np
 from scipy import ndimage
 
 from stemzoo import io
+from stemzoo.analysis.spectrum import log_power_spectrum, radial_power_spectrum
 from stemzoo.metrics.distribution import intensity_kl_divergence
-from stemzoo.metrics.spectrum import (
-    information_limit,
-    log_power_spectrum,
-    radial_power_spectrum,
-    spectral_cutoff,
-)
+from stemzoo.metrics.spectrum import information_limit, spectral_cutoff
 from stemzoo.simulate import find_material, find_session, simulate_session
 
 # Name of the patch, its pixel size [Å/px], and its edge before its authors enlarged it [px].

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import stemzoo
-from stemzoo.description import middle
+from stemzoo.analysis.condition_features import middle
 from stemzoo.plotting import plot_pictures
 from stemzoo.preprocessing import rescale
 from stemzoo.simulate import find_session, simulate_session

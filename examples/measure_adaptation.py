@@ -23,11 +23,12 @@ from measure_detectors import BORDER, RADIUS
 import stemzoo
 from stemzoo import io
 from stemzoo.adaptation.held_out import HeldOut, cut_patches, patch_features
+from stemzoo.analysis.lattice import find_rotation
 from stemzoo.inference import find_defects
 from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.metrics.distribution import frechet_distance
 from stemzoo.preprocessing import rescale_group
-from stemzoo.simulate.domain import simulate_domain
+from stemzoo.simulate.domain import largest_shape, simulate_domain
 from stemzoo.training import FCNRecipe, train_fcn
 
 SAMPLING = 0.2074
@@ -76,7 +77,9 @@ def train_oracle(session):
 
 def agreement(translator, images, test) -> dict:
     """How translations of unseen simulations agree with frames that were not adapted to."""
-    clean = simulate_domain(images, translator.material, SAMPLING, n=3, seed=TEST + 1)
+    known = (translator.material, SAMPLING)
+    turned = find_rotation(images, *known)
+    clean = simulate_domain(*known, largest_shape(images), turned, n=3, seed=TEST + 1)
     rng = np.random.default_rng(TEST)
     translated = [stemzoo.translate(frame.image, translator, rng=rng) for frame in clean]
     measured = rescale_group([frame.image for frame in test])

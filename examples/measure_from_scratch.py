@@ -23,9 +23,10 @@ from adapt_sessions import TEST_SESSIONS
 from measure_adaptation import SAMPLING, TEST, score
 
 from stemzoo import io
+from stemzoo.analysis.lattice import find_rotation
 from stemzoo.datasets import training_set
 from stemzoo.models import CycleGANSTEM, DefectFCN
-from stemzoo.simulate.domain import find_rotation, simulate_domain
+from stemzoo.simulate.domain import largest_shape, simulate_domain
 from stemzoo.training import CycleGANRecipe, FCNRecipe, train_cyclegan, train_fcn
 
 MATERIAL = "wse2"
@@ -38,7 +39,8 @@ def train_translator(name: str, options) -> CycleGANSTEM:
     images = [frame.image for frame in frames]
     known = {"sampling": SAMPLING, "material": MATERIAL}
     known["rotation"] = find_rotation(images[:6], **known)
-    clean = [f.image for f in simulate_domain(images, **known, n=options.frames)]
+    shape = largest_shape(images)
+    clean = [f.image for f in simulate_domain(**known, shape=shape, n=options.frames)]
     recipe = CycleGANRecipe(
         epochs=options.epochs, steps_per_epoch=options.steps, rotations=True, seed=0
     )

@@ -24,7 +24,7 @@ from scipy import stats
 
 import stemzoo
 from stemzoo import io
-from stemzoo.conditions import Conditions
+from stemzoo.analysis.conditions import Conditions
 from stemzoo.datasets import training_set
 from stemzoo.io.writers import atomic_path
 from stemzoo.matching import SIGNIFICANCE, Match, check_conditions, match, read_conditions

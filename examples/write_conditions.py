@@ -13,7 +13,7 @@ from glob import glob
 from pathlib import Path
 
 from stemzoo import hub, io
-from stemzoo.conditions import Conditions
+from stemzoo.analysis.conditions import Conditions
 from stemzoo.datasets import training_set
 from stemzoo.registry import WeightsEntry, find_weights
 from stemzoo.zoo.sources import CONDITIONS, CONFIG, TRAINING_DATA

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from stemzoo.analysis.lattice import Lattice
 from stemzoo.io import Image
-from stemzoo.lattice import Lattice
 from stemzoo.matching import SIGNIFICANCE, Match, check_conditions, match, read_conditions
 from stemzoo.registry import list_weights
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from stemzoo import io
 from stemzoo.adaptation.run import RUN
+from stemzoo.analysis.condition_features import MIN_SIDE
+from stemzoo.analysis.conditions import MIN_FRAMES, Conditions
 from stemzoo.batch import detect_file
-from stemzoo.conditions import MIN_FRAMES, Conditions
 from stemzoo.datasets import find_files, write_training_data
-from stemzoo.description import MIN_SIDE
 from stemzoo.hub import save, sha256
 from stemzoo.inference import choose_sampling
 from stemzoo.registry import list_weights

@@ -46,7 +46,7 @@ def train_fcn(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ):
     """Train a defect detector on labelled frames, simulated now or read from folders."""
-    from stemzoo.conditions import Conditions
+    from stemzoo.analysis.conditions import Conditions
     from stemzoo.datasets import hash_frames, training_set, write_training_data
 
     translators = [
@@ -144,7 +144,7 @@ def train_cyclegan(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ):
     """Train a CycleGAN on one session's measured images; it simulates the other domain itself."""
-    from stemzoo.conditions import Conditions
+    from stemzoo.analysis.conditions import Conditions
     from stemzoo.datasets import experimental_set, write_training_data
 
     images = experimental_set(experimental, material, pixel_size)
@@ -161,9 +161,10 @@ def train_cyclegan(
         devices = make_strategy(strategy)
     start_keras()
     from stemzoo import training
+    from stemzoo.analysis.lattice import find_rotation
     from stemzoo.hub import save
     from stemzoo.progress import TrainingProgress
-    from stemzoo.simulate.domain import find_rotation, simulate_domain
+    from stemzoo.simulate.domain import largest_shape, simulate_domain
     from stemzoo.training.recipe import recipe_from, recipe_of_size
 
     changes = {
@@ -185,7 +186,8 @@ def train_cyclegan(
     )
     conditions = {"material": images.material, "sampling": images.sampling}
     conditions["rotation"] = find_rotation(images.images, **conditions)
-    frames = simulate_domain(images.images, **conditions, n=simulated, seed=seed)
+    shape = largest_shape(images.images)
+    frames = simulate_domain(**conditions, shape=shape, n=simulated, seed=seed)
     model = training.train_cyclegan(
         images.images,
         [frame.image for frame in frames],

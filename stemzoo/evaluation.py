@@ -5,17 +5,14 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from stemzoo.analysis.lattice import find_lattice
+from stemzoo.analysis.spectrum import radial_power_spectrum
 from stemzoo.io import check_image
 from stemzoo.io.tables import figure_rows
-from stemzoo.lattice import find_lattice
 from stemzoo.metrics.distribution import counts_kl_divergence, intensity_counts, kid
 from stemzoo.metrics.features import FeatureSet, cut_patches, extract_features
 from stemzoo.metrics.fid import frechet_result
-from stemzoo.metrics.spectrum import (
-    information_limit,
-    power_spectrum_bands,
-    radial_power_spectrum,
-)
+from stemzoo.metrics.spectrum import information_limit, power_spectrum_bands
 from stemzoo.metrics.two_sample import two_sample_test
 from stemzoo.preprocessing import rescale
 from stemzoo.simulate.materials import find_material

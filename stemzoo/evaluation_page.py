@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from stemzoo import __version__
+from stemzoo.analysis.spectrum import radial_power_spectrum
 from stemzoo.evaluation import Evaluation
-from stemzoo.metrics.spectrum import radial_power_spectrum
 from stemzoo.plotting import plot_pictures
 from stemzoo.preprocessing import rescale
 

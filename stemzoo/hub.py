@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from stemzoo.conditions import Conditions
+from stemzoo.analysis.conditions import Conditions
 from stemzoo.io import write_text
 from stemzoo.registry import WeightsEntry, find_weights, manifest_path
 from stemzoo.zoo.checksums import sha256

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stemzoo.advice import Comparison, compare
-from stemzoo.description import middle
+from stemzoo.analysis.condition_features import middle
+from stemzoo.analysis.lattice import Lattice, find_lattice
 from stemzoo.io import Image, check_image
-from stemzoo.lattice import Lattice, find_lattice
 from stemzoo.points import find_points
 from stemzoo.preprocessing import resample
 from stemzoo.simulate.materials import find_material

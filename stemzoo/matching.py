@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stemzoo.conditions import Conditions
-from stemzoo.description import (
+from stemzoo.analysis.condition_features import (
     FEATURES,
     NO_LATTICE,
     Description,
@@ -14,8 +13,9 @@ from stemzoo.description import (
     describe_conditions,
     middle_lattice,
 )
+from stemzoo.analysis.conditions import Conditions
+from stemzoo.analysis.lattice import Lattice
 from stemzoo.io import Image, check_image
-from stemzoo.lattice import Lattice
 from stemzoo.registry import list_weights
 from stemzoo.simulate.materials import find_material
 from stemzoo.zoo.checksums import difference

@@ -147,7 +147,7 @@ def plot_pictures(pictures, path) -> None:
     """
     from matplotlib.figure import Figure
 
-    from stemzoo.metrics.spectrum import log_power_spectrum
+    from stemzoo.analysis.spectrum import log_power_spectrum
 
     figure = Figure(figsize=(3 * len(pictures), 6.2), layout="constrained")
     axes = figure.subplots(2, len(pictures), squeeze=False)

@@ -22,6 +22,18 @@ def frames():
 
 
 @pytest.fixture(scope="session")
+def day_a():
+    """Three frames of day A; they know their labels."""
+    return list(simulate_session(find_session("wse2-dayA"), 3, (256, 256), seed=3))
+
+
+@pytest.fixture(scope="session")
+def day_b():
+    """Three frames of day B."""
+    return list(simulate_session(find_session("wse2-dayB"), 3, (256, 256), seed=3))
+
+
+@pytest.fixture(scope="session")
 def make_model():
     """Build a tiny network that was not trained but answers differently for each pixel."""
 
@@ -60,7 +72,7 @@ def tiny_folder(tiny_model, tmp_path_factory):
 @pytest.fixture(scope="session")
 def day_conditions():
     """Conditions of small frames of day A, which frames of `wse2-randomised` are unlike."""
-    from stemzoo.conditions import Conditions
+    from stemzoo.analysis.conditions import Conditions
     from stemzoo.io import Image
 
     session = find_session("wse2-dayA")

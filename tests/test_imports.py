@@ -14,12 +14,9 @@ PACKAGE = Path(stemzoo.__file__).parent
 # 0 numbers, 1 networks, 2 verbs, 3 doors; a new module is entered here.
 FLOORS = {
     "io": 0,
-    **dict.fromkeys(
-        ("preprocessing", "lattice", "sites", "columns", "registry", "metrics", "simulate"), 0
-    ),
+    **dict.fromkeys(("preprocessing", "analysis", "registry", "metrics", "simulate"), 0),
     **dict.fromkeys(("tiling", "points"), 0),
     **dict.fromkeys(("plotting", "cards", "card_tables", "citations"), 0),
-    **dict.fromkeys(("description", "conditions"), 0),
     "models": 1,
     **dict.fromkeys(("matching", "advice"), 2),
     **dict.fromkeys(("zoo", "hub", "inference", "translation", "training", "progress"), 2),

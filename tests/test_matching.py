@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from stemzoo import matching
-from stemzoo.conditions import Conditions
+from stemzoo.analysis.conditions import Conditions
+from stemzoo.analysis.lattice import find_lattice
 from stemzoo.io import Image
-from stemzoo.lattice import find_lattice
 from stemzoo.matching import check_conditions, match, read_conditions
 from stemzoo.registry import FileEntry
 from stemzoo.simulate import find_session, simulate_session

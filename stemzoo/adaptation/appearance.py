@@ -6,24 +6,34 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import fft
 
-from stemzoo.adaptation.fourier_filter import MARGIN, filter_and_crop, frequencies, with_margins
-from stemzoo.adaptation.hum import Wave
-from stemzoo.adaptation.reflections import (
+from stemzoo.analysis.condition_features import middle
+from stemzoo.analysis.hum import Wave
+from stemzoo.analysis.lattice import Lattice, find_lattice
+from stemzoo.analysis.reflections import (
     half_plane_reflections,
     innermost_frequency,
     nearest_reflection,
+    power_at,
+    power_between,
 )
-from stemzoo.adaptation.response import even_contrast, standardise
-from stemzoo.adaptation.scan_errors import ScanErrors, find_scan_errors
-from stemzoo.adaptation.signal_and_noise import (
+from stemzoo.analysis.scan_errors import ScanErrors, find_scan_errors
+from stemzoo.analysis.signal_and_noise import (
     NoiseLevels,
     Parts,
     background_part,
+    even_contrast,
     find_background,
+    standardise,
 )
-from stemzoo.adaptation.tile_power import SPOT, TILE, power_at, power_between, tile_power
-from stemzoo.description import middle
-from stemzoo.lattice import Lattice, find_lattice
+from stemzoo.analysis.spectrum import (
+    MARGIN,
+    SPOT,
+    TILE,
+    filter_and_crop,
+    frequencies,
+    tile_power,
+    with_margins,
+)
 from stemzoo.preprocessing import rescale
 from stemzoo.simulate.dataset import simulate_frame
 from stemzoo.simulate.domain import domain_session

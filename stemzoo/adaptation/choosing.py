@@ -5,13 +5,9 @@ from functools import partial
 
 import numpy as np
 
-from stemzoo.adaptation.detections import (
-    ColumnEvidence,
-    EstimatedScore,
-    column_evidence,
-    estimated_score,
-)
-from stemzoo.description import middle
+from stemzoo.adaptation.detections import EstimatedScore, estimated_score
+from stemzoo.analysis.condition_features import middle
+from stemzoo.analysis.vacancies import ColumnEvidence, column_evidence
 from stemzoo.simulate.materials import find_material
 
 # Edge of the middle of each measured image that detectors are judged on [px], and number of images

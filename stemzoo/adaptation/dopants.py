@@ -6,8 +6,8 @@ from math import ceil
 
 import numpy as np
 
-from stemzoo.adaptation.detections import column_evidence
-from stemzoo.description import middle
+from stemzoo.analysis.condition_features import middle
+from stemzoo.analysis.vacancies import column_evidence
 from stemzoo.simulate.defects import defect_class
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.sessions import AcquisitionSession

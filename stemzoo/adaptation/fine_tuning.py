@@ -20,9 +20,9 @@ from stemzoo.adaptation.measured import measured_images
 from stemzoo.adaptation.measured_domain import measured_domain
 from stemzoo.adaptation.recipe import AdaptRecipe
 from stemzoo.adaptation.run import run_seed
+from stemzoo.analysis.lattice import find_rotation
 from stemzoo.preprocessing import rescale, rescale_group
 from stemzoo.simulate.dataset import simulate_session
-from stemzoo.simulate.domain import find_rotation
 from stemzoo.training.budget import TimeBudget, TimedRate
 from stemzoo.training.cyclegan import StopOnNaN
 from stemzoo.training.patches import patch_dataset

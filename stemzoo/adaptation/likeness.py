@@ -10,8 +10,8 @@ from stemzoo.adaptation.appearance import DISPLACEMENT, Appearance, find_appeara
 from stemzoo.adaptation.dopants import with_dopants
 from stemzoo.adaptation.held_out import Agreement, HeldOut, random_patches
 from stemzoo.adaptation.run import digest
-from stemzoo.adaptation.scan_errors import ScanErrors
-from stemzoo.adaptation.threads import in_threads
+from stemzoo.analysis.scan_errors import ScanErrors
+from stemzoo.analysis.threads import in_threads
 from stemzoo.simulate.dataset import LabelledImage, simulate_frame
 from stemzoo.simulate.distributions import Normal
 from stemzoo.simulate.domain import domain_session

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stemzoo.adaptation.scan_errors import ScanErrors, all_scan_errors
+from stemzoo.analysis.lattice import MIN_CONFIDENCE, find_lattice
+from stemzoo.analysis.scan_errors import ScanErrors, all_scan_errors
 from stemzoo.io import Image, check_image
-from stemzoo.lattice import MIN_CONFIDENCE, find_lattice
 from stemzoo.preprocessing import resample
 from stemzoo.simulate.materials import MATERIALS, Material, find_material
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from stemzoo.adaptation.dopants import with_dopants
-from stemzoo.adaptation.scan_errors import all_scan_errors
-from stemzoo.simulate.domain import domain_session, find_rotation
+from stemzoo.analysis.lattice import find_rotation
+from stemzoo.analysis.scan_errors import all_scan_errors
+from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.sessions import AcquisitionSession
 

@@ -9,7 +9,7 @@ import numpy as np
 from stemzoo.adaptation.held_out import Agreement, HeldOut
 from stemzoo.adaptation.likeness import COMPARED, EDGE, compared_patches, likeness_of
 from stemzoo.adaptation.measured_domain import measured_domain
-from stemzoo.adaptation.threads import in_threads
+from stemzoo.analysis.threads import in_threads
 from stemzoo.simulate.dataset import LabelledImage, simulate_session, to_sampling
 from stemzoo.simulate.named_sessions import SESSIONS
 from stemzoo.translation import translate

@@ -10,12 +10,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 from scipy.spatial import cKDTree
 
-from stemzoo.columns import column_contrast, fit_columns
+from stemzoo.analysis.columns import column_contrast, fit_columns
+from stemzoo.analysis.sites import LatticeSites, lattice_shifts, lattice_sites
 from stemzoo.metrics.noise_correction import NoiseCorrected, correct_for_noise
 from stemzoo.simulate.dataset import LabelledImage
 from stemzoo.simulate.defects import find_defect
 from stemzoo.simulate.materials import Material, find_material
-from stemzoo.sites import LatticeSites, lattice_shifts, lattice_sites
 
 MOVED = 0.5  # [Å]: displacements above it make a label invalid
 

@@ -10,83 +10,19 @@ import math
 import numpy as np
 from scipy import ndimage, optimize
 
-from stemzoo.lattice import Lattice, find_lattice, log_background, windowed_power
+from stemzoo.analysis.lattice import Lattice, find_lattice
+from stemzoo.analysis.spectrum import (
+    POWER_FLOOR,
+    centred_frequencies,
+    check_sampling,
+    image_power,
+    log_background,
+)
 from stemzoo.simulate.materials import Material
 
 _FALSE_ALARM = 0.01
+
 _MAX_GAP = 4
-_FLOOR = 1e-12
-
-
-def log_power_spectrum(image: np.ndarray) -> np.ndarray:
-    """Return log10 of the power spectrum, zero frequency at ``[M // 2, N // 2]``.
-
-    Parameters
-    ----------
-    image : ndarray of shape (M, N)
-
-    Returns
-    -------
-    ndarray of shape (M, N)
-        0 is the level of white noise; cut off at -12.
-
-    Raises
-    ------
-    ValueError
-        If the image is not two-dimensional, not finite, or constant.
-
-    Examples
-    --------
-    >>> log_power_spectrum(np.eye(8)).shape
-    (8, 8)
-    """
-    return np.log10(np.maximum(_power(image), _FLOOR))
-
-
-def radial_power_spectrum(
-    image: np.ndarray, sampling: float, *, bins: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Average the power spectrum over rings, up to the Nyquist frequency.
-
-    Parameters
-    ----------
-    image : ndarray of shape (M, N)
-    sampling : float
-        Pixel size [Å/px].
-    bins : int, optional
-        Number of rings, of equal width; half the shorter side by default, and at most.
-
-    Returns
-    -------
-    frequency : ndarray of shape (bins,)
-        Middle of each ring [1/Å].
-    log_power : ndarray of shape (bins,)
-        log10 of the mean power in each ring (zero frequency left out).
-
-    Raises
-    ------
-    ValueError
-        If the image, the sampling or the number of bins is not usable.
-
-    Examples
-    --------
-    >>> frequency, power = radial_power_spectrum(np.eye(64), 0.1, bins=5)
-    >>> frequency
-    array([0.5, 1.5, 2.5, 3.5, 4.5])
-    """
-    power = _power(image)
-    _check_sampling(sampling)
-    most = min(power.shape) // 2
-    bins = most if bins is None else bins
-    if not 1 <= bins <= most:
-        raise ValueError(f"Expected 1 to {most} bins for this image. Received: bins={bins}")
-    frequency = np.hypot(*_frequencies(power.shape))
-    ring = np.floor(frequency * 2 * bins).astype(int)
-    use = (ring < bins) & (frequency > 0)
-    count = np.bincount(ring[use], minlength=bins)
-    mean = np.bincount(ring[use], power[use], minlength=bins) / count
-    middle = (np.arange(bins) + 0.5) / (2 * bins * sampling)
-    return middle, np.log10(np.maximum(mean, _FLOOR))
 
 
 def power_spectrum_bands(image: np.ndarray, lattice: Lattice) -> dict[str, float]:
@@ -115,8 +51,8 @@ def power_spectrum_bands(image: np.ndarray, lattice: Lattice) -> dict[str, float
     >>> power_spectrum_bands(image, find_lattice(image, material))  # doctest: +SKIP
     {'low': 0.11, 'bragg': 0.62, 'rest': 0.27}
     """
-    power = _power(image)
-    rows, columns = _frequencies(power.shape)
+    power = image_power(image)
+    rows, columns = centred_frequencies(power.shape)
     indices = np.stack(np.broadcast_arrays(rows, columns), axis=-1) @ lattice.vectors.T
     miss = (indices - np.rint(indices)) @ lattice.reciprocal
     ring = _ring(lattice)
@@ -164,13 +100,13 @@ def information_limit(
     Notes
     -----
     A spot is the highest of 3 x 3 bins around the lattice point; r is its power over that of its
-    surroundings (`stemzoo.lattice.log_background`). In noise r exceeds a value with probability
-    p = 9 (1 + r/60)^-60 at most (an F distribution; 9 bins to choose from), and the second highest
-    of a shell of m independent spots with probability m(m-1)/2 p². A shell is seen when that is
-    below 0.01 / (number of shells up to the Nyquist frequency): one image in a hundred gets a limit
-    that is too fine by chance. Two spots are asked for as a single one may be line noise or a scan
-    artefact; for the same reason the search ends after four shells in a row that are not seen
-    (some reflections of a crystal are weak, so that one unseen shell is not the end).
+    surroundings (`stemzoo.analysis.spectrum.log_background`). In noise r exceeds a value with
+    probability p = 9 (1 + r/60)^-60 at most (an F distribution; 9 bins to choose from), and the
+    second highest of a shell of m independent spots with probability m(m-1)/2 p². A shell is seen
+    when that is below 0.01 / (number of shells up to the Nyquist frequency): one image in a hundred
+    gets a limit that is too fine by chance. Two spots are asked for as a single one may be line
+    noise or a scan artefact; for the same reason the search ends after four shells in a row that
+    are not seen (some reflections of a crystal are weak, so that one unseen shell is not the end).
 
     A larger field of view makes spots sharper against the noise and the limit finer: compare
     images of one size. Clipped intensities add harmonics, which look like information.
@@ -261,38 +197,14 @@ def spectral_cutoff(
     return float(sampling / min(np.sqrt(limit) * _ring(lattice), 0.5))
 
 
-def _power(image):
-    image = np.asarray(image)
-    if image.ndim != 2:
-        raise ValueError(f"Expected one image of shape (M, N). Received: shape {image.shape}")
-    image = image.astype(np.float64)
-    if not np.isfinite(image).all() or np.ptp(image) == 0:
-        raise ValueError(
-            "Expected finite pixels that are not all equal. "
-            f"Received: minimum {image.min()}, maximum {image.max()}"
-        )
-    return windowed_power(image)
-
-
-def _frequencies(shape):
-    """Row (M, 1) and column (1, N) frequencies of a centred spectrum [1/px]."""
-    rows, columns = (np.fft.fftshift(np.fft.fftfreq(n)) for n in shape)
-    return rows[:, None], columns[None]
-
-
 def _ring(lattice):
     """Radius of the innermost ring [1/px]."""
     area = abs(np.linalg.det(lattice.reciprocal))
     return np.sqrt(area / (np.sqrt(0.75) if lattice.symmetry == 6 else 1.0))
 
 
-def _check_sampling(sampling):
-    if not (np.isfinite(sampling) and sampling > 0):
-        raise ValueError(f"Expected a sampling above 0 Å/px. Received: sampling={sampling}")
-
-
 def _lattice(image, sampling, material, lattice):
-    _check_sampling(sampling)
+    check_sampling(sampling)
     if lattice is None and material is None:
         raise ValueError("Expected a material or a lattice. Received: neither")
     return lattice or find_lattice(image, material, sampling=sampling)
@@ -300,8 +212,8 @@ def _lattice(image, sampling, material, lattice):
 
 def _spots(image, lattice, smooth):
     """Squared length (in rings) and power over background of one of each pair of spots."""
-    power = _power(image)
-    log_power = np.log(np.maximum(power, _FLOOR))
+    power = image_power(image)
+    log_power = np.log(np.maximum(power, POWER_FLOOR))
     ratio = np.exp(log_power - log_background(log_power))
     ratio = smooth(ratio, 3, mode="wrap")
     reach = int(1 / _ring(lattice)) + 1

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stemzoo.lattice import find_lattice
 from stemzoo.simulate.dataset import LabelledImage, simulate_session
 from stemzoo.simulate.distributions import Normal, Uniform
-from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import choose_session
 from stemzoo.simulate.noise_models import noise_free
 from stemzoo.simulate.sessions import AcquisitionSession
@@ -50,57 +48,12 @@ def domain_session(
     )
 
 
-def find_rotation(
-    images: Sequence[np.ndarray], material: str, sampling: float
-) -> tuple[float, float] | None:
-    """Measure the orientation of the lattices of some images.
-
-    Parameters
-    ----------
-    images : sequence of ndarray of shape (M, N)
-        Measured images.
-    material : str
-        Entry of `MATERIALS`.
-    sampling : float
-        Their pixel size [Å/px].
-
-    Returns
-    -------
-    pair of float, or None
-        Mean and standard deviation, at least 1 [degrees]; None where fewer than half of the images
-        show a lattice.
-
-    Raises
-    ------
-    KeyError
-        For an unknown material.
-    """
-    crystal = find_material(material)
-    rotations = []
-    for image in images:
-        try:
-            rotations.append(find_lattice(image, crystal, sampling=sampling).rotation)
-        except ValueError:
-            continue
-    if 2 * len(rotations) < len(images):
-        return None
-    return _spread(np.array(rotations), 360.0 / crystal.symmetry)
-
-
-def _spread(angles: np.ndarray, period: float) -> tuple[float, float]:
-    """Mean and spread of angles that repeat with a period [degrees]."""
-    turns = np.exp(2j * np.pi * angles / period)
-    middle = np.angle(turns.mean()) * period / (2 * np.pi)
-    away = (angles - middle + period / 2) % period - period / 2
-    return float(middle), max(float(away.std()), 1.0)
-
-
 def simulate_domain(
-    images: Sequence[np.ndarray],
     material: str,
     sampling: float,
-    *,
+    shape: tuple[int, int],
     rotation: Sequence[float] | None = None,
+    *,
     n: int,
     seed: int = 0,
 ) -> list[LabelledImage]:
@@ -108,19 +61,19 @@ def simulate_domain(
 
     Parameters
     ----------
-    images : sequence of ndarray of shape (M, N)
-        Measured images; frames have the size of the largest.
     material : str
         Entry of `MATERIALS`.
     sampling : float
         Pixel size [Å/px].
+    shape : tuple of int
+        Rows and columns of each frame [px], see `largest_shape`.
     rotation : pair of float, optional
-        Mean and standard deviation of the orientation [degrees]; that of the images where not
-        given.
+        Mean and standard deviation of the orientation of the images [degrees], see
+        `stemzoo.analysis.lattice.find_rotation`; any where not given.
     n : int
         Number of frames.
     seed : int
-        Names the frames.
+        Seed of the frames.
 
     Returns
     -------
@@ -128,9 +81,29 @@ def simulate_domain(
 
     Examples
     --------
-    >>> frames = simulate_domain(images, "wse2", 0.2074, n=20)  # doctest: +SKIP
+    >>> frames = simulate_domain("wse2", 0.2074, (64, 96), n=2)
+    >>> frames[0].image.shape
+    (64, 96)
     """
-    rotation = rotation or find_rotation(images, material, sampling)
     session = domain_session(material, sampling, rotation)
-    shape = tuple(max(np.shape(image)[axis] for image in images) for axis in (0, 1))
     return list(simulate_session(session, n, shape, seed=seed))
+
+
+def largest_shape(images: Sequence[np.ndarray]) -> tuple[int, int]:
+    """Return the most rows and the most columns of some images.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (M, N)
+        Of any size each.
+
+    Returns
+    -------
+    tuple of int
+
+    Examples
+    --------
+    >>> largest_shape([np.zeros((2, 9)), np.zeros((4, 3))])
+    (4, 9)
+    """
+    return max(len(image) for image in images), max(image.shape[1] for image in images)

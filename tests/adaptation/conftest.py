@@ -5,20 +5,7 @@ from quick_gan import STEP, Clock, Script, quick_gan, quick_recipe, use_small_fr
 from stemzoo import plotting
 from stemzoo.adaptation import fine_tuning, keep_best, renewal
 from stemzoo.adaptation.fine_tuning import fit_adapt
-from stemzoo.simulate import find_session, simulate_session
 from stemzoo.training import budget
-
-
-@pytest.fixture(scope="session")
-def day_a():
-    """Three frames of day A; they know their labels."""
-    return list(simulate_session(find_session("wse2-dayA"), 3, (256, 256), seed=3))
-
-
-@pytest.fixture(scope="session")
-def day_b():
-    """Three frames of day B."""
-    return list(simulate_session(find_session("wse2-dayB"), 3, (256, 256), seed=3))
 
 
 @pytest.fixture

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from scipy import ndimage
 from scipy.spatial import cKDTree
-from test_line_shifts import shifted, sway
+from swaying_lines import shifted, sway
 
 from stemzoo.adaptation import appearance
 from stemzoo.adaptation.appearance import Appearance, find_appearance
-from stemzoo.adaptation.detections import column_evidence
 from stemzoo.adaptation.held_out import HeldOut, cut_patches
-from stemzoo.adaptation.hum import Wave
 from stemzoo.adaptation.likeness import like_measured
+from stemzoo.analysis.hum import Wave
+from stemzoo.analysis.vacancies import column_evidence
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate import find_material, find_session, simulate_session
 from stemzoo.simulate.domain import domain_session

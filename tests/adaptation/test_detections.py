@@ -2,12 +2,8 @@ import numpy as np
 import pytest
 
 from stemzoo.adaptation import detections
-from stemzoo.adaptation.detections import (
-    ColumnEvidence,
-    EstimatedScore,
-    column_evidence,
-    estimated_score,
-)
+from stemzoo.adaptation.detections import EstimatedScore, estimated_score
+from stemzoo.analysis.vacancies import ColumnEvidence, column_evidence
 from stemzoo.inference import detect
 from stemzoo.io import Image
 from stemzoo.simulate import find_session, simulate_session

@@ -18,9 +18,10 @@ from stemzoo.adaptation import fine_tuning
 from stemzoo.adaptation.fine_tuning import fit_adapt
 from stemzoo.adaptation.held_out import Agreement, cut_patches
 from stemzoo.adaptation.likeness import Likeness
+from stemzoo.analysis.lattice import find_rotation
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate import find_session, simulate_session
-from stemzoo.simulate.domain import domain_session, find_rotation
+from stemzoo.simulate.domain import domain_session
 from stemzoo.translation import translate
 
 

@@ -10,12 +10,12 @@ import stemzoo
 from stemzoo.adaptation import choosing, likeness, realistic_frames, renewal
 from stemzoo.adaptation.detections import EstimatedScore
 from stemzoo.adaptation.held_out import Agreement, HeldOut
-from stemzoo.adaptation.hum import Wave
 from stemzoo.adaptation.likeness import Likeness, compared_patches, likeness_of
 from stemzoo.adaptation.realistic_frames import training_frames
 from stemzoo.adaptation.renewal import renew_detector
 from stemzoo.adaptation.run import RUN
-from stemzoo.adaptation.scan_errors import ScanErrors
+from stemzoo.analysis.hum import Wave
+from stemzoo.analysis.scan_errors import ScanErrors
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.training.budget import TimeBudget
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stemzoo.conditions import Conditions
+from stemzoo.analysis.conditions import Conditions
 from stemzoo.registry import list_weights
 from stemzoo.zoo.sources import CONDITIONS
 

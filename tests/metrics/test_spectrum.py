@@ -1,14 +1,9 @@
 import numpy as np
 import pytest
 
-from stemzoo.lattice import Lattice
-from stemzoo.metrics.spectrum import (
-    information_limit,
-    log_power_spectrum,
-    power_spectrum_bands,
-    radial_power_spectrum,
-    spectral_cutoff,
-)
+from stemzoo.analysis.lattice import Lattice
+from stemzoo.analysis.spectrum import log_power_spectrum, radial_power_spectrum
+from stemzoo.metrics.spectrum import information_limit, power_spectrum_bands, spectral_cutoff
 from stemzoo.simulate.materials import find_material
 
 SAMPLING = 0.2

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from stemzoo.lattice import Lattice, find_lattice
+from stemzoo.analysis.lattice import Lattice, find_lattice
 from stemzoo.simulate.materials import Material, atomic_number
 
 # Places of high symmetry in the primitive cell, equivalent ones together.
@@ -16,11 +16,14 @@ _PLACES = {
     6: (((0, 0),), ((1 / 3, 2 / 3),), ((2 / 3, 1 / 3),)),
     4: (((0, 0),), ((1 / 2, 1 / 2),), ((1 / 2, 0), (0, 1 / 2))),
 }
+
 # Innermost spots whose phases are equal at those places.
 _SPOTS = {6: ((1, 0), (0, -1), (-1, 1)), 4: ((1, 0), (0, 1))}
+
 # Standard deviation of the window in which phases are averaged, in lattice constants: a vacancy
 # hardly moves them, and a distortion over some four cells is followed.
 _WINDOW = 1.5
+
 # Where the spots are weaker than this part of their median there is no crystal.
 _FAINT = 0.3
 

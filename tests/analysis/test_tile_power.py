@@ -1,9 +1,14 @@
 import numpy as np
 import pytest
 
-from stemzoo.adaptation.reflections import half_plane_reflections, nearest_reflection
-from stemzoo.adaptation.tile_power import power_at, power_between, tile_power
-from stemzoo.lattice import find_lattice
+from stemzoo.analysis.lattice import find_lattice
+from stemzoo.analysis.reflections import (
+    half_plane_reflections,
+    nearest_reflection,
+    power_at,
+    power_between,
+)
+from stemzoo.analysis.spectrum import tile_power
 from stemzoo.simulate import find_material, simulate_session
 from stemzoo.simulate.domain import domain_session
 

@@ -5,21 +5,30 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, stats
 
-from stemzoo.adaptation.fourier_filter import filter_and_crop, frequencies, with_margins
-from stemzoo.adaptation.reflections import away_from_reflections, innermost_frequency
-from stemzoo.lattice import Lattice
+from stemzoo.analysis.lattice import Lattice
+from stemzoo.analysis.reflections import away_from_reflections, innermost_frequency
+from stemzoo.analysis.spectrum import filter_and_crop, frequencies, with_margins
 from stemzoo.preprocessing import normal_scores
 
 # Of what belongs to a reflection, in units of the reciprocal lattice (standard deviation): wide
 # enough for distortions of the scan, and for a contrast that changes from place to place.
 _PERIODIC = 0.08
+
 _SLOWER = 0.2  # than this part of the frequency of the innermost reflections is background
+
 _LEVELS = 24
+
 _EDGE = 1.5  # where edges are felt, in widths of the filter: its means take in what is mirrored
+
 # A defect stands out of the noise by so many standard deviations in a Gaussian of the width of a
 # column, and reaches so far [spacings].
 _ODD, _COLUMN, _REACH = 4.0, 0.12, 0.5
+
 _LEAST = 0.5  # part of the image: where less is left, what stands out are no single defects
+
+
+# Where the background is weaker than this part of the lattice, it tells nothing.
+_LEAST_CONTRAST = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,3 +206,60 @@ def find_background(image: np.ndarray, innermost: float) -> np.ndarray:
     """
     padded = with_margins(image)
     return filter_and_crop(padded, background_part(*frequencies(padded.shape), innermost))
+
+
+def even_contrast(signal: np.ndarray, innermost: float) -> np.ndarray:
+    """Undo a response that makes the contrast of the lattice rise with the background.
+
+    Parameters
+    ----------
+    signal : ndarray of shape (M, N)
+        An image without its noise.
+    innermost : float
+        Frequency of the innermost reflections [1/px].
+
+    Returns
+    -------
+    ndarray of shape (M, N)
+        Of unit variance; the signal itself where the background is weak.
+
+    Notes
+    -----
+    Contamination adds to an image and leaves the lattice in it as it is; only a response that is
+    not linear makes it stronger or weaker there. The values of a normal distribution by rank, which
+    take off what is too bright, are mixed in until it is the same everywhere.
+    """
+    linear = standardise(signal)
+    slope, strength = _unevenness(linear, innermost)
+    if slope <= 0 or strength < _LEAST_CONTRAST:
+        return linear
+    ranked = standardise(normal_scores(signal).astype(np.float64))
+    least, _ = _unevenness(ranked, innermost)
+    # The slope falls about linearly with the part of the ranks.
+    part = min(slope / (slope - least), 1.0) if least < slope else 1.0
+    return standardise((1 - part) * linear + part * ranked)
+
+
+def standardise(values: np.ndarray) -> np.ndarray:
+    """Shift and scale to a mean of 0 and a variance of 1.
+
+    Parameters
+    ----------
+    values : ndarray
+        Not all the same.
+
+    Returns
+    -------
+    ndarray
+        Of the same shape.
+    """
+    return (values - values.mean()) / values.std()
+
+
+def _unevenness(linear: np.ndarray, innermost: float) -> tuple[float, float]:
+    """Relative change of the contrast where the background rises by as much; its strength."""
+    slow = find_background(linear, innermost)
+    fine = linear - slow
+    contrast = np.sqrt(np.maximum(find_background(fine**2, innermost), 0))
+    slope = np.mean((slow - slow.mean()) * (contrast - contrast.mean())) / slow.var()
+    return slope * fine.std() / contrast.mean(), slow.std() / fine.std()

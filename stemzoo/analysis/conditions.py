@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from stemzoo.description import FEATURES, Description, describe_conditions, medians
+from stemzoo.analysis.condition_features import FEATURES, Description, describe_conditions, medians
 from stemzoo.io import Image
 from stemzoo.simulate.materials import find_material
 
@@ -18,9 +18,13 @@ MIN_FRAMES = 12
 _DESCRIBED = 60
 
 _FORMAT = 1
+
 _LARGEST = 1 << 20  # [bytes]
+
 _NAMES = tuple(feature.name for feature in FEATURES)
+
 _TOLERANCE = np.array([feature.tolerance for feature in FEATURES])
+
 _FLOOR = 1e-9
 
 

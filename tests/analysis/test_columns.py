@@ -7,8 +7,8 @@ from drawn_crystal import SHAPE, WSE2, crystal, drawn, heights_of, inner
 from scipy.spatial import cKDTree
 
 from stemzoo import io
-from stemzoo.columns import column_contrast, column_intensities, column_width, fit_columns
-from stemzoo.sites import lattice_sites
+from stemzoo.analysis.columns import column_contrast, column_intensities, column_width, fit_columns
+from stemzoo.analysis.sites import lattice_sites
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
 

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from stemzoo.conditions import Conditions
-from stemzoo.description import FEATURES, Description, describe_conditions
+from stemzoo.analysis.condition_features import FEATURES, Description, describe_conditions
+from stemzoo.analysis.conditions import Conditions
 from stemzoo.io import Image
 from stemzoo.preprocessing import resample
 from stemzoo.simulate import find_session, simulate_frame

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stemzoo.adaptation.hum import Wave, find_hum
-from stemzoo.adaptation.line_shifts import MIN_CONFIDENCE, find_line_shifts, straighten
-from stemzoo.adaptation.threads import in_threads
-from stemzoo.lattice import find_lattice
+from stemzoo.analysis.hum import Wave, find_hum
+from stemzoo.analysis.lattice import find_lattice
+from stemzoo.analysis.line_shifts import MIN_CONFIDENCE, find_line_shifts, straighten
+from stemzoo.analysis.threads import in_threads
 from stemzoo.simulate.materials import Material
 
 

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from stemzoo.adaptation.threads import in_threads
+from stemzoo.analysis.threads import in_threads
 
 
 def test_results_come_in_the_order_of_the_items():

@@ -1,13 +1,16 @@
 import numpy as np
 import pytest
-from test_line_shifts import SAMPLING, WSE2, shifted, sway
+from swaying_lines import shifted, sway
 
-from stemzoo.adaptation.detections import column_evidence
-from stemzoo.adaptation.hum import Wave
 from stemzoo.adaptation.measured import measured_images
 from stemzoo.adaptation.measured_domain import measured_domain
-from stemzoo.adaptation.scan_errors import ScanErrors, all_scan_errors, find_scan_errors
-from stemzoo.simulate import find_session, simulate_session
+from stemzoo.analysis.hum import Wave
+from stemzoo.analysis.scan_errors import ScanErrors, all_scan_errors, find_scan_errors
+from stemzoo.analysis.vacancies import column_evidence
+from stemzoo.simulate import find_material, find_session, simulate_session
+
+WSE2 = find_material("wse2")
+SAMPLING = 0.2074
 
 
 @pytest.fixture(scope="module")

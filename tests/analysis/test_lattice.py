@@ -3,13 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stemzoo.lattice import (
-    MIN_CONFIDENCE,
-    Lattice,
-    find_lattice,
-    log_background,
-    windowed_power,
-)
+from stemzoo.analysis.lattice import MIN_CONFIDENCE, Lattice, find_lattice, find_rotation
+from stemzoo.analysis.spectrum import log_background, windowed_power
+from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.materials import MATERIALS, find_material
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
@@ -279,3 +275,18 @@ def test_real_image_with_pixels_a_fifth_longer_along_rows_is_found():
     lattice = find_lattice(image, find_material("mos2"))
     assert lattice.sampling == pytest.approx(0.1758, rel=0.01)
     assert lattice.strain == pytest.approx(0.09, abs=0.01)
+
+
+def test_the_orientation_is_that_of_the_images():
+    # The session's frames are turned by 30 ± 5 degrees, and the lattice repeats every 60.
+    frames = list(simulate_session(find_session("wse2-dayB"), 4, (256, 256), seed=3))
+    mean, spread = find_rotation([f.image for f in frames], "wse2", 0.2074)
+    drawn = np.array([f.conditions.rotation for f in frames])
+    # Rows of atoms along x at 0 degrees repeat every 60 degrees.
+    assert abs((mean - drawn.mean() + 30) % 60 - 30) < 2
+    assert spread == pytest.approx(max(drawn.std(), 1.0), abs=1.0)
+
+
+def test_images_without_a_lattice_have_no_orientation():
+    noise = np.random.default_rng(0).normal(0, 1, (128, 128))
+    assert find_rotation([noise], "wse2", 0.2) is None

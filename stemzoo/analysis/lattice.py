@@ -5,27 +5,37 @@ a cell is a pair (p, q) of them. A distorted cell is an ideal one under z -> alp
 abs(beta)/abs(alpha) measures the distortion, the phase of alpha is the rotation.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import fft, ndimage
 
-from stemzoo.simulate.materials import Material
+from stemzoo.analysis.spectrum import SURROUNDINGS, log_background, windowed_power
+from stemzoo.simulate.materials import Material, find_material
 
 MIN_CONFIDENCE = 0.4
+
 PLAUSIBLE_SAMPLING = (0.03, 0.6)  # [Å/px]
+
 SAMPLING_TOLERANCE = 0.2
+
 # Drift and scan errors of real images reach 0.09: pixels a fifth longer along rows than columns.
 MAX_STRAIN = 0.15
+
 MIN_SIZE = 64  # [px]
+
 MIN_CELLS = 3  # fringes across the shorter side, below which spots merge with the haze
 
 _WEAK_PEAK = 5.0  # of the background; noise exceeds it in 0.8 % of all places
+
 _SEEDS = 60
-_SURROUNDINGS = (2, 6, 10)  # [bins]: what is left out, and how far the background is taken from
+
+
 # In units of the innermost ring. A sublattice must be betrayed by spots inside its own ring (0.58
 # or 0.71 of it), and two shells more tell a crystal from chance spots.
 _NEAR = (0.5, 2.15)
+
 _FARTHEST = 1.1 * _NEAR[1]  # as a ring may grow a little when it is refined
 
 
@@ -164,65 +174,6 @@ def find_lattice(
     return lattice
 
 
-def windowed_power(image: np.ndarray, shape: tuple[int, int] | None = None) -> np.ndarray:
-    """Return the power spectrum of the standardised, Hann-windowed image, its centre in the middle.
-
-    Parameters
-    ----------
-    image : ndarray of shape (M, N)
-        Mean and standard deviation are taken out, so brightness and contrast have no effect.
-    shape : tuple of int, optional
-        Zero-pad to this shape (P, Q).
-
-    Returns
-    -------
-    ndarray of shape (M, N) or (P, Q)
-        abs(FT(w x))² / sum(w²): white noise has a mean of 1 whatever the size of the image.
-    """
-    x = np.asarray(image, dtype=np.float64)
-    x = x - x.mean()
-    x /= x.std() or 1.0
-    rows, columns = (np.hanning(n + 2)[1:-1] for n in x.shape)
-    spectrum = fft.fft2((x * rows[:, None] * columns).astype(np.float32), s=shape)
-    power = (spectrum.real**2 + spectrum.imag**2) / ((rows**2).sum() * (columns**2).sum())
-    return fft.fftshift(power)
-
-
-def log_background(log_power: np.ndarray, padding: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
-    """Return the log of the mean power around every point of a spectrum.
-
-    The mean of the log is used, as a few strong spots hardly move it and slopes cancel; it is less
-    than the log of the mean by Euler's constant (exponentially distributed power). The highest of
-    three: an annulus (2 to 6 bins), a stretch of the row and of the column (2 to 10 bins), so
-    that a point of a streak is compared with the streak.
-
-    Parameters
-    ----------
-    log_power : ndarray of shape (M, N)
-        Natural log of a power spectrum, centred or not.
-    padding : tuple of float
-        Points per bin along rows and columns: padded length over image length.
-
-    Returns
-    -------
-    ndarray of shape (M, N)
-    """
-
-    def surrounding(outer, inner):
-        sizes = [
-            [2 * round(reach * p) + 1 for reach, p in zip(reaches, padding, strict=True)]
-            for reaches in (outer, inner)
-        ]
-        sums = [ndimage.uniform_filter(log_power, s, mode="wrap") * np.prod(s) for s in sizes]
-        return (sums[0] - sums[1]) / (np.prod(sizes[0]) - np.prod(sizes[1]))
-
-    near, around, along = _SURROUNDINGS
-    mean = surrounding((around, around), (near, near))
-    np.maximum(mean, surrounding((along, 0), (near, 0)), out=mean)
-    np.maximum(mean, surrounding((0, along), (0, near)), out=mean)
-    return mean + np.euler_gamma
-
-
 def _checked(image):
     image = np.asarray(image)
     if image.ndim != 2 or min(image.shape) < MIN_SIZE:
@@ -246,7 +197,7 @@ def _find_peaks(image, limit):
     power = windowed_power(image, shape)
     least = 1e-9 * power.mean() + np.finfo(np.float32).tiny
     reach = [min(int(np.ceil(limit * n)), n // 2 - 1) for n in shape]
-    margins = [round(max(_SURROUNDINGS) * p) + 1 for p in padding]
+    margins = [round(max(SURROUNDINGS) * p) + 1 for p in padding]
     # Bins from the centre; of columns one half, as the other is the same by symmetry.
     rows, columns = (
         np.arange(first - margin, last + margin + 1)
@@ -421,3 +372,48 @@ def _describe(cell, peaks, material):
         spots_found=2 * len(spots),
         spots_expected=int(np.count_nonzero(inside)) - 1,
     )
+
+
+def find_rotation(
+    images: Sequence[np.ndarray], material: str, sampling: float
+) -> tuple[float, float] | None:
+    """Measure the orientation of the lattices of some images.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (M, N)
+        Measured images.
+    material : str
+        Entry of `MATERIALS`.
+    sampling : float
+        Their pixel size [Å/px].
+
+    Returns
+    -------
+    pair of float, or None
+        Mean and standard deviation, at least 1 [degrees]; None where fewer than half of the images
+        show a lattice.
+
+    Raises
+    ------
+    KeyError
+        For an unknown material.
+    """
+    crystal = find_material(material)
+    rotations = []
+    for image in images:
+        try:
+            rotations.append(find_lattice(image, crystal, sampling=sampling).rotation)
+        except ValueError:
+            continue
+    if 2 * len(rotations) < len(images):
+        return None
+    return _spread(np.array(rotations), 360.0 / crystal.symmetry)
+
+
+def _spread(angles: np.ndarray, period: float) -> tuple[float, float]:
+    """Mean and spread of angles that repeat with a period [degrees]."""
+    turns = np.exp(2j * np.pi * angles / period)
+    middle = np.angle(turns.mean()) * period / (2 * np.pi)
+    away = (angles - middle + period / 2) % period - period / 2
+    return float(middle), max(float(away.std()), 1.0)

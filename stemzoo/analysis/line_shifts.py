@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
-from stemzoo.adaptation.reflections import half_plane_reflections
-from stemzoo.lattice import find_lattice
+from stemzoo.analysis.lattice import find_lattice
+from stemzoo.analysis.reflections import half_plane_reflections
 from stemzoo.preprocessing import normal_scores
 from stemzoo.simulate.materials import Material
 
@@ -12,15 +12,24 @@ from stemzoo.simulate.materials import Material
 MIN_CONFIDENCE = 0.25
 
 _REACH = 0.45  # of the spacing of lattice planes: beyond half of it shifts cannot be told
+
 _STEP = 0.25  # [px]
+
 _ROUNDS = 4
+
 _SHEARS = 8
+
 _SEVERAL = 4  # times that shifts come back from the other side
+
 _NEIGHBOURS = (0.2, 1.0, 0.2)  # what the lines around count, in case of doubt
+
 # A line is shifted as those around it, or by up to this part of the reach otherwise.
 _AROUND, _FREE = 2.0, 0.6
+
 _FINEST = 4  # squared length of the finest reflections, in units of the innermost
+
 _SHARPER = 1.1  # times the power of the reflections, if it is not to be chance
+
 _LEAST = 1.0  # rms [px]: as large as the jitter that weights are trained with, and larger
 
 

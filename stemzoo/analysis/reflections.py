@@ -1,9 +1,58 @@
 """Where the reflections of a lattice are in the spectrum of an image."""
 
 import numpy as np
+from scipy import fft, ndimage
 
-from stemzoo.adaptation.fourier_filter import frequencies
-from stemzoo.lattice import Lattice
+from stemzoo.analysis.lattice import Lattice
+from stemzoo.analysis.spectrum import _SMOOTH, SPOT, TILE, frequencies
+
+_CLEAR = SPOT + 1.5  # from here on there is nothing of it
+
+
+def power_at(power: np.ndarray, spot: np.ndarray) -> float:
+    """Sum the power around a frequency.
+
+    Parameters
+    ----------
+    power : ndarray of shape (256, 256)
+        From `tile_power`.
+    spot : ndarray of shape (2,)
+        Along rows and columns [1/px].
+
+    Returns
+    -------
+    float
+    """
+    row, column = np.rint(spot * TILE).astype(int) + TILE // 2
+    reach = int(np.ceil(SPOT))
+    return float(power[row - reach : row + reach + 1, column - reach : column + reach + 1].sum())
+
+
+def power_between(power: np.ndarray, lattice: Lattice) -> np.ndarray:
+    """Return what is between the reflections, smoothed a little and continued into them.
+
+    Parameters
+    ----------
+    power : ndarray of shape (256, 256)
+        From `tile_power`.
+    lattice : Lattice
+        Of the image.
+
+    Returns
+    -------
+    ndarray of shape (256, 256)
+        Zero frequency, which is no reflection here, in the middle.
+    """
+    y, x = (fft.fftshift(fft.fftfreq(TILE)) for _ in range(2))
+    grid = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1)
+    indices = grid @ lattice.vectors.T
+    away = np.hypot(*np.moveaxis((indices - np.rint(indices)) @ lattice.reciprocal, -1, 0)) * TILE
+    clear = ((away > _CLEAR) | (np.rint(indices) == 0).all(axis=-1)).astype(float)
+    parts = [
+        ndimage.gaussian_filter(part, _SMOOTH, mode="wrap", truncate=4)
+        for part in (power * clear, clear)
+    ]
+    return parts[0] / np.maximum(parts[1], 1e-9)
 
 
 def half_plane_reflections(lattice: Lattice, finest: int) -> np.ndarray:

@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from stemzoo.adaptation.response import even_contrast
-from stemzoo.adaptation.signal_and_noise import find_background
-from stemzoo.lattice import find_lattice
+from stemzoo.analysis.lattice import find_lattice
+from stemzoo.analysis.signal_and_noise import even_contrast, find_background
 from stemzoo.simulate import find_material, simulate_session
 from stemzoo.simulate.domain import domain_session
 

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_line_shifts import shifted
+from swaying_lines import shifted
 
-from stemzoo.adaptation.hum import Wave, find_hum
-from stemzoo.lattice import find_lattice
+from stemzoo.analysis.hum import Wave, find_hum
+from stemzoo.analysis.lattice import find_lattice
 from stemzoo.simulate import find_material, find_session, simulate_session
 
 DAY_A = find_session("wse2-dayA")

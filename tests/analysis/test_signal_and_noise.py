@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stemzoo.adaptation import signal_and_noise
-from stemzoo.adaptation.signal_and_noise import NoiseLevels, Parts, find_background, find_signal
-from stemzoo.lattice import find_lattice
+from stemzoo.analysis import signal_and_noise
+from stemzoo.analysis.lattice import find_lattice
+from stemzoo.analysis.signal_and_noise import NoiseLevels, Parts, find_background, find_signal
 from stemzoo.simulate import find_material, simulate_session
 from stemzoo.simulate.domain import domain_session
 

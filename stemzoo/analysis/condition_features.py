@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
+from stemzoo.analysis.lattice import Lattice, find_lattice
 from stemzoo.io import check_image
-from stemzoo.lattice import Lattice, find_lattice
 from stemzoo.preprocessing import resample, saturate
 from stemzoo.simulate.materials import find_material
 
@@ -14,11 +14,15 @@ MIN_SIDE = 128  # [px] at the pixel size of the weights
 
 # Features are medians over tiles of this edge [px], so that they do not depend on the size.
 _TILE = 256
+
 # The lattice is measured, and an image described, in this much of its middle [px].
 _LATTICE_FIELD = 1024
+
 _FIELD = 2048
+
 # Squared lengths of five shells of reflections, in units of the innermost.
 _SHELLS = {6: (1, 3, 4, 7, 9), 4: (1, 2, 4, 5, 8)}
+
 # Bands of frequency between reflections [1/px]; the first begins outside the zero frequency.
 _BANDS = {
     "haze": (0.006, 0.02),
@@ -27,7 +31,9 @@ _BANDS = {
     "noise_mid": (0.1, 0.25),
     "noise_high": (0.25, 0.5),
 }
+
 _SECTOR = np.radians(36)  # around rows and columns
+
 _FLOOR = 1e-9
 
 

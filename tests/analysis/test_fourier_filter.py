@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stemzoo.adaptation.fourier_filter import filter_and_crop, frequencies, with_margins
+from stemzoo.analysis.spectrum import filter_and_crop, frequencies, with_margins
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (61, 80)])

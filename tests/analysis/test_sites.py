@@ -3,9 +3,9 @@ import pytest
 from drawn_crystal import SAMPLING, SHAPE, WSE2, crystal, drawn, heights_of, inner
 from scipy.spatial import cKDTree
 
-from stemzoo.lattice import find_lattice
+from stemzoo.analysis.lattice import find_lattice
+from stemzoo.analysis.sites import lattice_shifts, lattice_sites
 from stemzoo.simulate.materials import MATERIALS
-from stemzoo.sites import lattice_shifts, lattice_sites
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from swaying_lines import shifted, sway
 
-from stemzoo.adaptation.line_shifts import find_line_shifts, straighten
-from stemzoo.lattice import find_lattice
+from stemzoo.analysis.lattice import find_lattice
+from stemzoo.analysis.line_shifts import find_line_shifts, straighten
 from stemzoo.simulate import find_material, find_session, simulate_frame, simulate_session
 
 WSE2 = find_material("wse2")
@@ -19,16 +19,6 @@ def frames():
         day: next(simulate_session(find_session(day), 1, (384, 384), seed=2)).image.astype(float)
         for day in ("wse2-dayA", "wse2-dayB")
     }
-
-
-def shifted(image, shifts):
-    """Shift the content of lines towards larger columns."""
-    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]].astype(float)
-    return ndimage.map_coordinates(image, [rows, columns - shifts[:, None]], order=3, mode="wrap")
-
-
-def sway(rows, amplitude=4.0, period=26.0):
-    return amplitude * np.sin(2 * np.pi * np.arange(rows) / period + 1)
 
 
 @pytest.mark.parametrize(("day", "error"), [("wse2-dayA", 0.3), ("wse2-dayB", 0.5)])

@@ -1,0 +1,1 @@
+"""What one image tells: its lattice, columns, spectrum, errors of the scan, conditions."""
