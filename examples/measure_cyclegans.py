@@ -19,13 +19,13 @@ import stemzoo
 from stemzoo import io
 from stemzoo.evaluation import evaluate
 from stemzoo.evaluation_page import evaluation_page
-from stemzoo.hub import load
 from stemzoo.metrics.features import extract_features
 from stemzoo.metrics.fid import frechet_result
 from stemzoo.metrics.preservation import label_preservation
 from stemzoo.preprocessing import rescale
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.domain import domain_session
+from stemzoo.zoo.hub import load
 
 # Sessions of weights that were trained on more than one.
 SEVERAL = {"wse2-dayAB": ("wse2-dayA", "wse2-dayB")}

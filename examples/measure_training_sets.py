@@ -15,13 +15,13 @@ import numpy as np
 
 import stemzoo
 from stemzoo import io
-from stemzoo.hub import load
 from stemzoo.metrics.distribution import intensity_kl_divergence, kid
 from stemzoo.metrics.features import extract_features
 from stemzoo.metrics.fid import frechet_result
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.named_sessions import SESSIONS, choose_session
+from stemzoo.zoo.hub import load
 
 
 def frames_of(name: str, n: int, size: int, seed: int) -> list[np.ndarray]:

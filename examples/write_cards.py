@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stemzoo.cards import write_cards
+from stemzoo.zoo.cards.card import write_cards
 
 if __name__ == "__main__":
     for path in write_cards(Path(__file__).parent.parent / "model_cards"):

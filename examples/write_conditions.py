@@ -12,11 +12,12 @@ import json
 from glob import glob
 from pathlib import Path
 
-from stemzoo import hub, io
+from stemzoo import io
 from stemzoo.analysis.conditions import Conditions
 from stemzoo.datasets import training_set
-from stemzoo.registry import WeightsEntry, find_weights
-from stemzoo.zoo.sources import CONDITIONS, CONFIG, TRAINING_DATA
+from stemzoo.zoo import hub
+from stemzoo.zoo.model_folder import CONDITIONS, CONFIG, TRAINING_DATA
+from stemzoo.zoo.registry import WeightsEntry, find_weights
 
 FRAMES = 100
 

@@ -12,7 +12,7 @@ import numpy as np
 from stemzoo.analysis.lattice import Lattice
 from stemzoo.io import Image
 from stemzoo.matching import SIGNIFICANCE, Match, check_conditions, match, read_conditions
-from stemzoo.registry import list_weights
+from stemzoo.zoo.registry import list_weights
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from stemzoo.analysis.condition_features import MIN_SIDE
 from stemzoo.analysis.conditions import MIN_FRAMES, Conditions
 from stemzoo.batch import detect_file
 from stemzoo.datasets import find_files, write_training_data
-from stemzoo.hub import save, sha256
 from stemzoo.inference import choose_sampling
-from stemzoo.registry import list_weights
+from stemzoo.zoo.hub import save, sha256
+from stemzoo.zoo.registry import list_weights
 
 # Folders of the renewed detector and of what it finds, in that of the CycleGAN.
 DETECTOR, DETECTIONS = "detector", "detections"

@@ -80,7 +80,7 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ):
     """List the weights of the zoo."""
-    from stemzoo.registry import list_weights
+    from stemzoo.zoo.registry import list_weights
 
     entries = list_weights(material=material, task=task)
     if as_json:

@@ -55,8 +55,8 @@ def train_fcn(
     parent = None if start is None else load_kind(start, "DefectFCN", "train fcn --from")
     start_keras()
     from stemzoo import training
-    from stemzoo.hub import save
     from stemzoo.progress import TrainingProgress
+    from stemzoo.zoo.hub import save
 
     labelled = training_set(
         session or (), data or (), frames=frames, size=size, seed=seed, translators=translators
@@ -162,10 +162,10 @@ def train_cyclegan(
     start_keras()
     from stemzoo import training
     from stemzoo.analysis.lattice import find_rotation
-    from stemzoo.hub import save
     from stemzoo.progress import TrainingProgress
     from stemzoo.simulate.domain import largest_shape, simulate_domain
     from stemzoo.training.recipe import recipe_from, recipe_of_size
+    from stemzoo.zoo.hub import save
 
     changes = {
         "epochs": epochs,

@@ -24,7 +24,7 @@ def info(
     as_json: _Json = False,
 ):
     """Show what is known of weights; nothing is fetched."""
-    from stemzoo.zoo.information import describe_weights
+    from stemzoo.zoo.inventory import describe_weights
 
     found = describe_weights(source)
     if as_json:
@@ -44,8 +44,8 @@ def info(
 @app.command()
 def cite(name: _Name):
     """Print BibTeX of what a use of weights should cite."""
-    from stemzoo.citations import bibtex_of
-    from stemzoo.registry import find_weights
+    from stemzoo.zoo.cards.citations import bibtex_of
+    from stemzoo.zoo.registry import find_weights
 
     typer.echo(bibtex_of(find_weights(name)))
 
@@ -62,8 +62,8 @@ def download(
     ] = None,
 ):
     """Bring weights to this machine and check them: for work without a network, or a mirror."""
-    from stemzoo.registry import list_weights
-    from stemzoo.zoo.copying import copy_weights
+    from stemzoo.zoo.inventory import copy_weights
+    from stemzoo.zoo.registry import list_weights
 
     if bool(names) == everything:
         raise ValueError("expected NAME or --all. Received: " + ("both" if names else "neither"))
@@ -81,7 +81,7 @@ def save(
 ):
     """Write a model folder anew: weights, golden output and provenance of this installation."""
     start_keras()
-    from stemzoo import hub
+    from stemzoo.zoo import hub
 
     model = hub.load(source)
     if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
@@ -116,7 +116,7 @@ def verify(
     ] = False,
 ):
     """Compute hashes and golden outputs again; of all bundled weights if no name is given."""
-    from stemzoo.registry import list_weights
+    from stemzoo.zoo.registry import list_weights
 
     entries = list_weights()
     revisions = dict.fromkeys(names or [])
@@ -128,7 +128,7 @@ def verify(
         typer.echo("nothing is published yet")
         return
     start_keras()
-    from stemzoo import hub
+    from stemzoo.zoo import hub
 
     results = []
 

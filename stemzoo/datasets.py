@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from stemzoo import __version__, io
-from stemzoo.hub import sha256
 from stemzoo.inference import choose_sampling
 from stemzoo.preprocessing import resample
 from stemzoo.simulate.dataset import (
@@ -23,6 +22,7 @@ from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.translation import translate
+from stemzoo.zoo.hub import sha256
 
 # Pixel size at which the zoo's detectors are trained [Å/px]: the paper's.
 ZOO_SAMPLING = 0.2074

@@ -16,10 +16,10 @@ from stemzoo.analysis.condition_features import (
 from stemzoo.analysis.conditions import Conditions
 from stemzoo.analysis.lattice import Lattice
 from stemzoo.io import Image, check_image
-from stemzoo.registry import list_weights
 from stemzoo.simulate.materials import find_material
-from stemzoo.zoo.checksums import difference
-from stemzoo.zoo.sources import CONDITIONS
+from stemzoo.zoo.manifest import difference
+from stemzoo.zoo.model_folder import CONDITIONS
+from stemzoo.zoo.registry import list_weights
 
 # An image lies outside of the conditions of weights when fewer of their frames were this far off.
 SIGNIFICANCE = 0.01

@@ -82,7 +82,7 @@ def load_kind(weights: str, kind: str, verb: str, *, training: bool = False):
     ValueError
         If the weights are of another kind.
     """
-    from stemzoo.hub import load
+    from stemzoo.zoo.hub import load
 
     start_keras()
     model = load(weights, training=training)

@@ -105,7 +105,7 @@ def point_client_at(server: HubServer, home, monkeypatch) -> None:
     """
     from huggingface_hub import constants, file_download, utils
 
-    from stemzoo.zoo import download
+    from stemzoo.zoo.remote import download
 
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "STEMZOO_OFFLINE", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)

@@ -4,13 +4,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from places import EXAMPLES
 
 from stemzoo import advice
 from stemzoo.advice import Comparison, advise, compare, describe_match, match_facts
 from stemzoo.io import Image, read_image
 from stemzoo.matching import Match, match
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "wse2_dayB.tif"
+EXAMPLE = EXAMPLES / "wse2_dayB.tif"
 
 
 def matched(weights, distance=5.0, p=1e-5, session=None, material="wse2", reason="noisier"):

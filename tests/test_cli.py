@@ -468,7 +468,7 @@ def test_an_interruption_is_no_stack_trace(run, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("stemzoo.registry.list_weights", stop)
+    monkeypatch.setattr("stemzoo.zoo.registry.list_weights", stop)
     done = run("list")
     assert done.code == 130
     assert "Traceback" not in done.err

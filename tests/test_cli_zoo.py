@@ -7,8 +7,8 @@ import pytest
 from test_cli import here, run  # noqa: F401 - fixtures
 
 import stemzoo
-from stemzoo import hub, registry
-from stemzoo.zoo.copying import copy_weights
+from stemzoo.zoo import hub, registry
+from stemzoo.zoo.inventory import copy_weights
 
 NAME = "fcn-tiny"
 FACTS = {"task": "detection", "material": "wse2", "session": "wse2-dayC", "licence": "MIT"}
@@ -239,7 +239,7 @@ def test_the_doctor_recognises_a_page_that_is_no_hub(run, package, hub_server, m
 def day(hub_server, package, tiny_folder, here, monkeypatch):  # noqa: F811
     monkeypatch.setenv("HF_TOKEN", "hf_alice")
     clock = SimpleNamespace(sleep=hub_server.pauses.append)
-    monkeypatch.setattr("stemzoo.zoo.upload.time", clock)
+    monkeypatch.setattr("stemzoo.zoo.remote.upload.time", clock)
     return shutil.copytree(tiny_folder, here / "my-day")
 
 

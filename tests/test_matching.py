@@ -8,11 +8,11 @@ from stemzoo.analysis.conditions import Conditions
 from stemzoo.analysis.lattice import find_lattice
 from stemzoo.io import Image
 from stemzoo.matching import check_conditions, match, read_conditions
-from stemzoo.registry import FileEntry
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.materials import find_material
-from stemzoo.zoo.checksums import sha256
-from stemzoo.zoo.sources import CONDITIONS
+from stemzoo.zoo.manifest import sha256
+from stemzoo.zoo.model_folder import CONDITIONS
+from stemzoo.zoo.registry import FileEntry
 
 SAMPLINGS = {"wse2-dayA": 0.2074, "wse2-dayB": 0.2074, "graphene": 0.144}
 

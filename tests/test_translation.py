@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from stemzoo.hub import load
 from stemzoo.models import CycleGANSTEM
 from stemzoo.simulate import simulate_session
 from stemzoo.simulate.domain import domain_session
 from stemzoo.translation import texture_tiled, translate, translate_tiled
+from stemzoo.zoo.hub import load
 
 
 class Local:

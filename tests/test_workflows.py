@@ -8,16 +8,15 @@ import re
 import shlex
 import tomllib
 import zipfile
-from pathlib import Path
 
 import pytest
 import yaml
+from places import ROOT
 from typer.main import get_command
 
-from stemzoo import registry
 from stemzoo.cli import app
+from stemzoo.zoo import registry
 
-ROOT = Path(__file__).parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 

@@ -15,23 +15,17 @@ from stemzoo.analysis.sites import checked_image
 
 # The first three shells of neighbours of the same kind in a hexagonal lattice.
 NEIGHBOURS = 18
-
 # The background's knots lie this many nearest-neighbour distances apart: 11 Å in WSe2, where
 # vacancies stand out best (of 4 to 30 Å).
 _KNOTS = 5.7
-
 # Gaussians are cut at this many standard deviations.
 _REACH = 3.0
-
 # Pixels within this many standard deviations of an edge do not count: columns beyond the edge shine
 # there, and the background would have to take them up.
 _EDGE = 2.0
-
 # Keeps the columns of that strip finite; the others lose a thousandth.
 _RIDGE = 1e-3
-
 _WIDTHS = (0.15, 0.5)  # between which a width is sought, in nearest-neighbour distances
-
 _SAMPLE = 20  # nearest-neighbour distances along each side of the part where it is sought
 
 

@@ -11,18 +11,13 @@ from stemzoo.preprocessing import resample, saturate
 from stemzoo.simulate.materials import find_material
 
 MIN_SIDE = 128  # [px] at the pixel size of the weights
-
 # Features are medians over tiles of this edge [px], so that they do not depend on the size.
 _TILE = 256
-
 # The lattice is measured, and an image described, in this much of its middle [px].
 _LATTICE_FIELD = 1024
-
 _FIELD = 2048
-
 # Squared lengths of five shells of reflections, in units of the innermost.
 _SHELLS = {6: (1, 3, 4, 7, 9), 4: (1, 2, 4, 5, 8)}
-
 # Bands of frequency between reflections [1/px]; the first begins outside the zero frequency.
 _BANDS = {
     "haze": (0.006, 0.02),
@@ -33,7 +28,6 @@ _BANDS = {
 }
 
 _SECTOR = np.radians(36)  # around rows and columns
-
 _FLOOR = 1e-9
 
 

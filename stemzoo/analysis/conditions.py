@@ -14,17 +14,11 @@ from stemzoo.io import Image
 from stemzoo.simulate.materials import find_material
 
 MIN_FRAMES = 12
-
 _DESCRIBED = 60
-
 _FORMAT = 1
-
 _LARGEST = 1 << 20  # [bytes]
-
 _NAMES = tuple(feature.name for feature in FEATURES)
-
 _TOLERANCE = np.array([feature.tolerance for feature in FEATURES])
-
 _FLOOR = 1e-9
 
 

@@ -10,21 +10,14 @@ from stemzoo.analysis.lattice import Lattice
 from stemzoo.analysis.reflections import away_from_reflections
 
 _MOST = 6  # waves
-
 _STRONG = 60.0  # times the median power around: noise exceeds that nowhere in 10^8 places
-
 _LEAST = 0.01  # of the variance of the image
-
 # Of a wave from every reflection: in units of the reciprocal lattice, and of the resolution of the
 # spectrum, where the foot of a peak under a Hann window ends.
 _AWAY, _FOOT = 0.12, 4.0
-
 _SATELLITES = 0.1  # of reflections, by shifts of lines that repeat after ten lines or more [1/px]
-
 _SAME = 0.03  # part by which the lengths of waves of one crystal differ at most
-
 _EVEN = 0.5  # of the amplitude of a wave, in every quarter of the image
-
 _BLOCK = 32  # in which medians are taken [bins]
 
 

@@ -15,27 +15,19 @@ from stemzoo.analysis.spectrum import SURROUNDINGS, log_background, windowed_pow
 from stemzoo.simulate.materials import Material, find_material
 
 MIN_CONFIDENCE = 0.4
-
 PLAUSIBLE_SAMPLING = (0.03, 0.6)  # [Å/px]
-
 SAMPLING_TOLERANCE = 0.2
-
 # Drift and scan errors of real images reach 0.09: pixels a fifth longer along rows than columns.
 MAX_STRAIN = 0.15
-
 MIN_SIZE = 64  # [px]
-
 MIN_CELLS = 3  # fringes across the shorter side, below which spots merge with the haze
-
 _WEAK_PEAK = 5.0  # of the background; noise exceeds it in 0.8 % of all places
-
 _SEEDS = 60
 
 
 # In units of the innermost ring. A sublattice must be betrayed by spots inside its own ring (0.58
 # or 0.71 of it), and two shells more tell a crystal from chance spots.
 _NEAR = (0.5, 2.15)
-
 _FARTHEST = 1.1 * _NEAR[1]  # as a ring may grow a little when it is refined
 
 

@@ -10,26 +10,16 @@ from stemzoo.simulate.materials import Material
 
 # Confidence in a lattice that is enough to measure how its lines are shifted.
 MIN_CONFIDENCE = 0.25
-
 _REACH = 0.45  # of the spacing of lattice planes: beyond half of it shifts cannot be told
-
 _STEP = 0.25  # [px]
-
 _ROUNDS = 4
-
 _SHEARS = 8
-
 _SEVERAL = 4  # times that shifts come back from the other side
-
 _NEIGHBOURS = (0.2, 1.0, 0.2)  # what the lines around count, in case of doubt
-
 # A line is shifted as those around it, or by up to this part of the reach otherwise.
 _AROUND, _FREE = 2.0, 0.6
-
 _FINEST = 4  # squared length of the finest reflections, in units of the innermost
-
 _SHARPER = 1.1  # times the power of the reflections, if it is not to be chance
-
 _LEAST = 1.0  # rms [px]: as large as the jitter that weights are trained with, and larger
 
 

@@ -13,17 +13,12 @@ from stemzoo.preprocessing import normal_scores
 # Of what belongs to a reflection, in units of the reciprocal lattice (standard deviation): wide
 # enough for distortions of the scan, and for a contrast that changes from place to place.
 _PERIODIC = 0.08
-
 _SLOWER = 0.2  # than this part of the frequency of the innermost reflections is background
-
 _LEVELS = 24
-
 _EDGE = 1.5  # where edges are felt, in widths of the filter: its means take in what is mirrored
-
 # A defect stands out of the noise by so many standard deviations in a Gaussian of the width of a
 # column, and reaches so far [spacings].
 _ODD, _COLUMN, _REACH = 4.0, 0.12, 0.5
-
 _LEAST = 0.5  # part of the image: where less is left, what stands out are no single defects
 
 

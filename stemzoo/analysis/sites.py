@@ -19,11 +19,9 @@ _PLACES = {
 
 # Innermost spots whose phases are equal at those places.
 _SPOTS = {6: ((1, 0), (0, -1), (-1, 1)), 4: ((1, 0), (0, 1))}
-
 # Standard deviation of the window in which phases are averaged, in lattice constants: a vacancy
 # hardly moves them, and a distortion over some four cells is followed.
 _WINDOW = 1.5
-
 # Where the spots are weaker than this part of their median there is no crystal.
 _FAINT = 0.3
 

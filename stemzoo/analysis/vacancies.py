@@ -16,14 +16,10 @@ from stemzoo.simulate.defects import find_defect
 from stemzoo.simulate.materials import Material
 
 _BORDER = 5.0  # [Å]: columns nearer to an edge are not judged
-
 _COLUMNS = 30  # of fewer no one can tell what is usual
-
 _ROUNDS = 200
-
 # Contrast of a column without one of its atoms, to begin with, and between what it is sought.
 _VACANCY, _LOWEST, _HIGHEST = 0.6, 0.2, 0.9
-
 _FEWEST, _MOST = 0.001, 0.1  # part of the columns that are vacancies
 
 

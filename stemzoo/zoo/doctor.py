@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from stemzoo import __version__
-from stemzoo.registry import list_weights, manifest_path
-from stemzoo.zoo.cache import hub_cache, is_offline
+from stemzoo.zoo.registry import list_weights, manifest_path
+from stemzoo.zoo.remote.cache import hub_cache, is_offline
 
 PACKAGES = ("keras", "tensorflow", "huggingface-hub", "numpy", "scipy", "h5py")
 # The paper's networks with discriminators, and room to spare [bytes].

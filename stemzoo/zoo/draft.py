@@ -4,13 +4,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from stemzoo.cards import find_pictures, model_card
-from stemzoo.hub import verify
 from stemzoo.io import write_text
-from stemzoo.registry import PLAIN_NAME, WeightsEntry, read_manifest
+from stemzoo.zoo.cards.card import find_pictures, model_card
+from stemzoo.zoo.hub import verify
 from stemzoo.zoo.manifest import checked_entry, describe_files
-from stemzoo.zoo.model_folder import read_json
-from stemzoo.zoo.sources import (
+from stemzoo.zoo.model_folder import (
     CARD,
     CONFIG,
     GOLDEN,
@@ -18,8 +16,10 @@ from stemzoo.zoo.sources import (
     TRAINING_DATA,
     TRAINING_WEIGHTS,
     WEIGHTS,
-    find_source,
+    read_json,
 )
+from stemzoo.zoo.registry import PLAIN_NAME, WeightsEntry, read_manifest
+from stemzoo.zoo.sources import find_source
 
 TASKS = {"DefectFCN": "detection", "CycleGANSTEM": "translation"}
 SUMMARIES = {
@@ -233,7 +233,8 @@ def refuse_to_overwrite(draft: Draft, manifest: Path, new_revision: bool) -> Non
     if changes and draft.entry.bundled:
         raise ValueError(
             f"{name}: expected the files that come with the package. Received: other bytes of "
-            f"{', '.join(changes)}. Take another --name, or enter them with stemzoo.hub.register."
+            f"{', '.join(changes)}. Take another --name, or enter them with "
+            "stemzoo.zoo.hub.register."
         )
     moved = bool(draft.old and draft.old.get("revision")) and not draft.is_published
     if (moved or (draft.is_published and changes)) and not new_revision:

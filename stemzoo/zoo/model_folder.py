@@ -9,8 +9,20 @@ from pathlib import Path
 
 from stemzoo.io import atomic_path, write_json
 from stemzoo.zoo.hdf5 import layer_names, read_shapes, write_half
-from stemzoo.zoo.sources import CONFIG, TRAINING_WEIGHTS, WEIGHTS
 
+CONFIG = "config.json"
+WEIGHTS = "model.weights.h5"
+# What only training needs, such as discriminators; may be missing.
+TRAINING_WEIGHTS = "training.weights.h5"
+GOLDEN = "golden.npz"
+PROVENANCE = "provenance.json"
+TRAINING_DATA = "training_data.json"
+# How the frames that the weights were trained on look; may be missing.
+CONDITIONS = "conditions.json"
+CARD = "README.md"
+REQUIRED = (CONFIG, WEIGHTS)
+# What `load` looks at, and so what is fetched for it.
+LOADED = (*REQUIRED, PROVENANCE, TRAINING_DATA, CONDITIONS, CARD)
 FOLDER_FORMAT = 1
 # Classes that a folder may name; nothing else is ever built from a file.
 MODEL_CLASSES = ("CycleGANSTEM", "DefectFCN")
@@ -23,6 +35,7 @@ LARGEST = {
     "patch_size": 8192,
     "classes": 100,
 }
+
 LARGEST_CONFIG = 1 << 20  # [bytes]
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from stemzoo import __version__, registry
+from stemzoo import __version__
 from stemzoo.io import write_json
-from stemzoo.zoo.checksums import sha256
-from stemzoo.zoo.model_folder import read_json
-from stemzoo.zoo.sources import CARD, PROVENANCE, TRAINING_DATA, WEIGHTS, Source
+from stemzoo.zoo import registry
+from stemzoo.zoo.manifest import sha256
+from stemzoo.zoo.model_folder import CARD, PROVENANCE, TRAINING_DATA, WEIGHTS, read_json
+from stemzoo.zoo.sources import Source
 
 log = logging.getLogger(__name__)
 

@@ -7,12 +7,20 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from stemzoo.registry import WeightsEntry, manifest_path, read_manifest
-from stemzoo.zoo.cache import is_offline
 from stemzoo.zoo.draft import Draft, checked_folder, make_draft, refuse_to_overwrite
 from stemzoo.zoo.manifest import checked_entry, write_entry
-from stemzoo.zoo.sources import CARD
-from stemzoo.zoo.upload import Commit, Survey, check_token, read_back, survey, tree_url, upload
+from stemzoo.zoo.model_folder import CARD
+from stemzoo.zoo.registry import WeightsEntry, manifest_path, read_manifest
+from stemzoo.zoo.remote.cache import is_offline
+from stemzoo.zoo.remote.upload import (
+    Commit,
+    Survey,
+    check_token,
+    read_back,
+    survey,
+    tree_url,
+    upload,
+)
 
 
 @dataclass(frozen=True)

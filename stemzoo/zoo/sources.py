@@ -5,27 +5,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from stemzoo.registry import FileEntry, WeightsEntry, find_weights, list_weights
-from stemzoo.zoo import download
-from stemzoo.zoo.cache import is_offline
-from stemzoo.zoo.checksums import difference
-from stemzoo.zoo.mirrors import fetch_from_mirror, mirrored_folder
+from stemzoo.zoo.manifest import difference
+from stemzoo.zoo.model_folder import CONFIG, GOLDEN, LOADED, REQUIRED, TRAINING_WEIGHTS, WEIGHTS
+from stemzoo.zoo.registry import FileEntry, WeightsEntry, find_weights, list_weights
+from stemzoo.zoo.remote import download
+from stemzoo.zoo.remote.cache import is_offline
+from stemzoo.zoo.remote.mirrors import fetch_from_mirror, mirrored_folder
 
 log = logging.getLogger(__name__)
-
-CONFIG = "config.json"
-WEIGHTS = "model.weights.h5"
-# What only training needs, such as discriminators; may be missing.
-TRAINING_WEIGHTS = "training.weights.h5"
-GOLDEN = "golden.npz"
-PROVENANCE = "provenance.json"
-TRAINING_DATA = "training_data.json"
-# How the frames that the weights were trained on look; may be missing.
-CONDITIONS = "conditions.json"
-CARD = "README.md"
-REQUIRED = (CONFIG, WEIGHTS)
-# What `load` looks at, and so what is fetched for it.
-LOADED = (*REQUIRED, PROVENANCE, TRAINING_DATA, CONDITIONS, CARD)
 
 _HUB = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>\w[\w./-]*))?")
 

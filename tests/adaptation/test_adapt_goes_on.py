@@ -1,9 +1,9 @@
 import json
 import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
+from places import TESTS
 from quick_gan import (
     assert_same,
     quick_gan,
@@ -110,7 +110,7 @@ fine_tuning.fit_adapt(quick_gan(), images, minutes=5, recipe=recipe, out="run", 
 @pytest.mark.parametrize("key", ["log", "judgements"])
 def test_a_run_that_is_killed_while_it_writes_goes_on(python, tmp_path, adapt, day_b, key):
     np.save(tmp_path / "images.npy", [frame.image for frame in day_b[:2]])
-    code = KILLED.format(tests=str(Path(__file__).parents[1]), key=key)
+    code = KILLED.format(tests=str(TESTS), key=key)
     done = python("-c", code, cwd=tmp_path)
     assert done.returncode == -signal.SIGKILL, done.stderr
     out = tmp_path / "run"

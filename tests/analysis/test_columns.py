@@ -1,16 +1,14 @@
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from drawn_crystal import SHAPE, WSE2, crystal, drawn, heights_of, inner
+from places import REAL
 from scipy.spatial import cKDTree
 
 from stemzoo import io
 from stemzoo.analysis.columns import column_contrast, column_intensities, column_width, fit_columns
 from stemzoo.analysis.sites import lattice_sites
-
-REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
 
 
 @pytest.fixture

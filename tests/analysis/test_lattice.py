@@ -1,14 +1,12 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
+from places import REAL
 
 from stemzoo.analysis.lattice import MIN_CONFIDENCE, Lattice, find_lattice, find_rotation
 from stemzoo.analysis.spectrum import log_background, windowed_power
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.materials import MATERIALS, find_material
 
-REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "real"
 WSE2, GRAPHENE, STO = (find_material(name) for name in ("wse2", "graphene", "srtio3"))
 
 

@@ -3,14 +3,13 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
+from places import EXAMPLES
 
 from stemzoo.models import CycleGANSTEM
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 SIZES = {"filters": 4, "depth": 2, "discriminator_filters": 4, "patch_size": 32}
 STEPS, RATE = 3, 2e-4
 # Keras reads its backend when it is imported, so that the other one needs a process of its own.

@@ -1,11 +1,9 @@
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
+from places import EXAMPLES
 
 
 @pytest.fixture

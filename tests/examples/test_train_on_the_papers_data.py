@@ -6,11 +6,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from places import EXAMPLES
 from typer.main import get_command
 
 from stemzoo.cli import app
 
-SCRIPT = Path(__file__).parents[2] / "examples" / "train_on_the_papers_data.py"
+SCRIPT = EXAMPLES / "train_on_the_papers_data.py"
 
 
 @pytest.fixture(scope="module")

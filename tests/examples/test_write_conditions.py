@@ -1,14 +1,14 @@
 import importlib.util
 import json
-from pathlib import Path
 
 import pytest
+from places import EXAMPLES
 
 from stemzoo.analysis.conditions import Conditions
-from stemzoo.registry import list_weights
-from stemzoo.zoo.sources import CONDITIONS
+from stemzoo.zoo.model_folder import CONDITIONS
+from stemzoo.zoo.registry import list_weights
 
-PATH = Path(__file__).parents[2] / "examples" / "write_conditions.py"
+PATH = EXAMPLES / "write_conditions.py"
 BUNDLED = [entry for entry in list_weights() if entry.bundled]
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from places import REAL
 
 from stemzoo.io import check_image, read_image, write_tiff
 
-REAL = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "real"
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the real images are not here")
 
 

@@ -4,8 +4,8 @@ import shutil
 import pytest
 
 import stemzoo
-from stemzoo import registry
-from stemzoo.zoo.checksums import sha256
+from stemzoo.zoo import registry
+from stemzoo.zoo.manifest import sha256
 from stemzoo.zoo.provenance import LARGEST_CARD
 
 

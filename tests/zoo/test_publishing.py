@@ -10,10 +10,10 @@ import pytest
 from huggingface_hub import ModelCard, constants
 
 import stemzoo
-from stemzoo import hub, registry
-from stemzoo.zoo.cache import hub_cache
-from stemzoo.zoo.checksums import sha256
+from stemzoo.zoo import hub, registry
 from stemzoo.zoo.draft import published_files
+from stemzoo.zoo.manifest import sha256
+from stemzoo.zoo.remote.cache import hub_cache
 from stemzoo.zoo.sources import find_source
 
 REPO = "alice/fcn-wse2-dayC"
@@ -77,7 +77,7 @@ def manifest(hub_server, tmp_path, monkeypatch, verify_once):
     monkeypatch.setattr(registry, "PACKAGE", package)
     monkeypatch.setenv("HF_TOKEN", "hf_alice")
     clock = SimpleNamespace(sleep=hub_server.pauses.append)
-    monkeypatch.setattr("stemzoo.zoo.upload.time", clock)
+    monkeypatch.setattr("stemzoo.zoo.remote.upload.time", clock)
     monkeypatch.setattr("stemzoo.zoo.draft.verify", verify_once)
     registry.read_manifest.cache_clear()
     yield path
@@ -351,7 +351,7 @@ def test_bundled_weights_are_published_by_name_with_the_bytes_of_the_package(
 
 
 def test_bundled_weights_are_not_replaced_by_others(bundled, other_folder, refused):
-    words = ("expected the files that come with the package", "stemzoo.hub.register")
+    words = ("expected the files that come with the package", "stemzoo.zoo.hub.register")
     refused(ValueError, *words, what=other_folder)
     refused(ValueError, *words, what=other_folder, new_revision=True)
     (bundled / "config.json").write_text("{}")

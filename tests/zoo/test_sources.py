@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from stemzoo import __version__, registry
+from stemzoo import __version__
+from stemzoo.zoo import registry
 from stemzoo.zoo.sources import find_source
 
 FILES = {"config.json": b"{}", "model.weights.h5": b"weights", "recipe.json": b"{}"}

@@ -3,17 +3,19 @@
 import json
 from pathlib import Path
 
-from stemzoo.card_tables import measured
-from stemzoo.citations import bibtex_of
 from stemzoo.io import write_text
 from stemzoo.io.tables import table
-from stemzoo.registry import PLAIN_NAME, WeightsEntry, list_weights
 from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
 from stemzoo.simulate.named_sessions import SESSIONS
 from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.zoo.cards.citations import bibtex_of
+from stemzoo.zoo.cards.tables import measured
+from stemzoo.zoo.registry import PLAIN_NAME, WeightsEntry, list_weights
 
 _PIPELINES = {"detection": "image-segmentation", "translation": "image-to-image"}
+
 _METRICS = {"detection": ("precision", "recall", "f1"), "translation": ("kl_divergence",)}
+
 # Files of a model folder that a card tells of.
 _FACTS = (
     "conditions",
@@ -25,14 +27,17 @@ _FACTS = (
     "recipe",
     "training_data",
 )
+
 _EMULATED = """Trained on simulated images, those of the named days from **emulated** acquisition
 sessions: a simulator whose optics, noise, detector and scan errors were set to the conditions that
 the paper states and to the few patches that its authors show. No weights have seen the authors'
 data. Another microscope, or the same one on another day, differs: check a few images by eye, and do
 not trust counts from images outside the conditions above."""
+
 _OTHERS = """Trained by those who published it, on images and simulations that
 `training_data.json` names. Another microscope, or the same one on another day, differs: check a few
 images by eye, and do not trust counts from images of other conditions."""
+
 _CLASSES = {
     "se_vacancy": "one Se of a column is missing (O or S in its place looks alike)",
     "se_divacancy": "both Se of a column are missing",

@@ -1,9 +1,9 @@
 import pytest
 from scipy.stats import binomtest
 
-from stemzoo.card_tables import measured
 from stemzoo.evaluation import Comparison, Evaluation, Metric
 from stemzoo.io.tables import figure_rows, share, table
+from stemzoo.zoo.cards.tables import measured
 
 
 @pytest.mark.parametrize(("hits", "total"), [(0, 18), (8, 10), (367, 444), (5, 5), (1, 1)])

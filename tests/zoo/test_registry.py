@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from stemzoo import registry
-from stemzoo.registry import FileEntry, find_weights, list_weights, manifest_path, read_manifest
+from stemzoo.zoo import registry
+from stemzoo.zoo.registry import FileEntry, find_weights, list_weights, manifest_path, read_manifest
 
 RECORD = {
     "name": "fcn-test",

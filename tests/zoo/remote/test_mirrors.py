@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from stemzoo.registry import FileEntry, WeightsEntry
-from stemzoo.zoo.checksums import difference
-from stemzoo.zoo.mirrors import fetch_from_mirror, mirrored_folder
+from stemzoo.zoo.manifest import difference
+from stemzoo.zoo.registry import FileEntry, WeightsEntry
+from stemzoo.zoo.remote.mirrors import fetch_from_mirror, mirrored_folder
 
 FILES = {"config.json": b"{}", "model.weights.h5": bytes(range(256)) * 100}
 

@@ -6,11 +6,10 @@ import shutil
 import pytest
 
 import stemzoo
-from stemzoo import hub, registry
-from stemzoo.zoo.copying import copy_weights
+from stemzoo.zoo import hub, registry
 from stemzoo.zoo.draft import published_files
-from stemzoo.zoo.information import describe_weights
-from stemzoo.zoo.sources import CONDITIONS
+from stemzoo.zoo.inventory import copy_weights, describe_weights
+from stemzoo.zoo.model_folder import CONDITIONS
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
-from stemzoo.zoo.errors import explain_disk
+from stemzoo.zoo.remote.errors import explain_disk
 
 TRUE = {"1", "ON", "YES", "TRUE"}
 

@@ -1,7 +1,7 @@
 """How to cite weights: the method, the package and the data."""
 
 from stemzoo import __version__
-from stemzoo.registry import WeightsEntry
+from stemzoo.zoo.registry import WeightsEntry
 
 PAPER = """@article{khan2023,
   author = {Khan, Abid and Lee, Chia-Hao and Huang, Pinshane Y. and Clark, Bryan K.},
@@ -64,7 +64,7 @@ def bibtex_of(entry: WeightsEntry) -> str:
 
     Examples
     --------
-    >>> from stemzoo.registry import find_weights
+    >>> from stemzoo.zoo.registry import find_weights
     >>> "khan2023" in bibtex_of(find_weights("fcn-wse2"))
     True
     """

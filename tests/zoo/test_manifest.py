@@ -2,8 +2,8 @@ import hashlib
 
 import pytest
 
-from stemzoo.registry import FileEntry
-from stemzoo.zoo.checksums import difference, git_sha1, sha256
+from stemzoo.zoo.manifest import difference, git_sha1, sha256
+from stemzoo.zoo.registry import FileEntry
 
 
 @pytest.fixture

@@ -7,12 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stemzoo.registry import FileEntry
-from stemzoo.zoo.cache import hub_cache
-from stemzoo.zoo.checksums import difference, sha256
-from stemzoo.zoo.download import WAITS, ask_hub, one_voice
-from stemzoo.zoo.errors import LOG_IN, explain
-from stemzoo.zoo.sources import (
+from stemzoo.zoo.manifest import difference, sha256
+from stemzoo.zoo.model_folder import (
     CONFIG,
     GOLDEN,
     PROVENANCE,
@@ -20,7 +16,10 @@ from stemzoo.zoo.sources import (
     TRAINING_WEIGHTS,
     WEIGHTS,
 )
-from stemzoo.zoo.write_errors import AGAIN, HubFault, explain_write
+from stemzoo.zoo.registry import FileEntry
+from stemzoo.zoo.remote.cache import hub_cache
+from stemzoo.zoo.remote.download import WAITS, ask_hub, one_voice
+from stemzoo.zoo.remote.errors import AGAIN, LOG_IN, HubFault, explain, explain_write
 
 log = logging.getLogger(__name__)
 
@@ -265,7 +264,7 @@ def _explained(call, repo_id: str, *arguments, **options):
     except Exception as error:
         # The client wraps what happens to a large file.
         cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
-        raise explain_write(cause, repo_id) from error
+        raise explain_write(cause, repo_id, hub_cache()) from error
 
 
 def read_back(repo_id: str, commit: str, files: Mapping[str, Path]) -> None:

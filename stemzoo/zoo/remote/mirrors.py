@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from stemzoo.registry import FileEntry, WeightsEntry
-from stemzoo.zoo.cache import locked, mirror_cache, move_aside
-from stemzoo.zoo.checksums import difference
+from stemzoo.zoo.manifest import difference
+from stemzoo.zoo.registry import FileEntry, WeightsEntry
+from stemzoo.zoo.remote.cache import locked, mirror_cache, move_aside
 
 TIMEOUT = 20.0  # [s]
 

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stemzoo.io import write_text
-from stemzoo.registry import PLAIN_NAME, FileEntry
-from stemzoo.zoo.cache import hub_cache, locked, move_aside
-from stemzoo.zoo.checksums import difference
-from stemzoo.zoo.errors import explain
+from stemzoo.zoo.manifest import difference
+from stemzoo.zoo.registry import PLAIN_NAME, FileEntry
+from stemzoo.zoo.remote.cache import hub_cache, locked, move_aside
+from stemzoo.zoo.remote.errors import explain
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 
 MANIFEST_FORMAT = 1
-PACKAGE = Path(__file__).resolve().parent
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
 # A plain file or folder name: nothing that leads elsewhere.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

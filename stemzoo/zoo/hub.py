@@ -6,23 +6,23 @@ from pathlib import Path
 
 from stemzoo.analysis.conditions import Conditions
 from stemzoo.io import write_text
-from stemzoo.registry import WeightsEntry, find_weights, manifest_path
-from stemzoo.zoo.checksums import sha256
 from stemzoo.zoo.golden import TOLERANCE, largest_difference, write_golden
-from stemzoo.zoo.manifest import checked_entry, describe_files, write_entry
-from stemzoo.zoo.model_folder import FILES, read_model, write_model
-from stemzoo.zoo.provenance import Provenance, read_card, read_provenance, write_provenance
-from stemzoo.zoo.sources import (
+from stemzoo.zoo.manifest import checked_entry, describe_files, sha256, write_entry
+from stemzoo.zoo.model_folder import (
     CONDITIONS,
     CONFIG,
+    FILES,
     GOLDEN,
     LOADED,
     PROVENANCE,
     TRAINING_WEIGHTS,
     WEIGHTS,
-    Source,
-    find_source,
+    read_model,
+    write_model,
 )
+from stemzoo.zoo.provenance import Provenance, read_card, read_provenance, write_provenance
+from stemzoo.zoo.registry import WeightsEntry, find_weights, manifest_path
+from stemzoo.zoo.sources import Source, find_source
 
 __all__ = ["Verification", "load", "register", "save", "sha256", "verify"]
 

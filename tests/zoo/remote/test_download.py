@@ -15,8 +15,8 @@ import pytest
 from huggingface_hub import constants
 
 import stemzoo
-from stemzoo import registry
-from stemzoo.zoo.cache import hub_cache
+from stemzoo.zoo import registry
+from stemzoo.zoo.remote.cache import hub_cache
 from stemzoo.zoo.sources import find_source
 
 REPO = "alice/fcn-remote"
@@ -427,7 +427,7 @@ def test_files_that_the_manifest_does_not_expect_are_refused(hub_server, package
 def test_a_huge_file_is_not_fetched(hub_server, package, monkeypatch):
     write_manifest(package)
     hub_server.put("bob/own", FILES)
-    monkeypatch.setattr("stemzoo.zoo.download.LARGEST_FILE", 1000)
+    monkeypatch.setattr("stemzoo.zoo.remote.download.LARGEST_FILE", 1000)
     refused("hf://bob/own", ValueError, "at most 1000 bytes", "model.weights.h5")
     assert hub_server.count("GET /lfs-download") == 0
 
@@ -445,7 +445,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from huggingface_hub import constants
-from stemzoo import registry
+from stemzoo.zoo import registry
 from stemzoo.zoo.sources import find_source
 registry.PACKAGE = Path({package!r})
 """

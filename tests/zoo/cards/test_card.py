@@ -1,14 +1,13 @@
 import dataclasses
 import json
 import re
-from pathlib import Path
 
 import pytest
+from places import CARDS
 
-from stemzoo.cards import model_card, write_cards
-from stemzoo.registry import list_weights
+from stemzoo.zoo.cards.card import model_card, write_cards
+from stemzoo.zoo.registry import list_weights
 
-CARDS = Path(__file__).parent.parent / "model_cards"
 BUNDLED = [entry for entry in list_weights() if entry.bundled]
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import stemzoo
-from stemzoo import hub, registry
-from stemzoo.hub import load, save, verify
 from stemzoo.models import CycleGANSTEM
+from stemzoo.zoo import hub, registry
 from stemzoo.zoo.hdf5 import read_shapes
+from stemzoo.zoo.hub import load, save, verify
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Model cards: what weights are good for, in figures written by the program."""

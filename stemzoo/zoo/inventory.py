@@ -1,0 +1,133 @@
+"""What is known of weights without loading them, and copies of them as model folders."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+from stemzoo.io import atomic_path, write_text
+from stemzoo.zoo.cards.card import model_card
+from stemzoo.zoo.manifest import difference
+from stemzoo.zoo.model_folder import (
+    CARD,
+    CONDITIONS,
+    CONFIG,
+    GOLDEN,
+    LOADED,
+    PROVENANCE,
+    TRAINING_DATA,
+    TRAINING_WEIGHTS,
+    read_json,
+)
+from stemzoo.zoo.registry import find_weights
+from stemzoo.zoo.remote.download import cached_snapshot
+from stemzoo.zoo.sources import find_source
+
+
+def describe_weights(source) -> dict:
+    """Gather what manifest and model folder say; nothing is fetched.
+
+    Parameters
+    ----------
+    source : str or path-like
+        Name of the zoo, or model folder.
+
+    Returns
+    -------
+    dict
+        `name`, `origin` (``"bundled"``, ``"hub"`` or ``"folder"``), `folder` if the files are on
+        this machine, the fields of `WeightsEntry` for a name, and `config`, `training_data`,
+        `provenance` and `conditions` (session and number of frames) as far as their files are here.
+
+    Raises
+    ------
+    KeyError, FileNotFoundError
+        If there are no such weights.
+
+    Examples
+    --------
+    >>> describe_weights("fcn-wse2")["config"]["material"]
+    'wse2'
+    """
+    text = str(source)
+    is_name = not isinstance(source, Path) and Path(text).name == text
+    try:
+        entry = find_weights(text) if is_name else None
+    except KeyError:
+        if not Path(text).is_dir():
+            raise
+        entry = None
+    if entry is None:
+        folder = find_source(Path(text)).folder
+        return {"name": folder.resolve().name, "origin": "folder", **_contents(folder)}
+    facts = asdict(entry)
+    facts["files"] = [{k: f[k] for k in ("name", "size", "sha256")} for f in facts["files"]]
+    folder = entry.folder if entry.bundled else None
+    if not entry.bundled and entry.revision and entry.repo_id:
+        folder = cached_snapshot(entry.repo_id, entry.revision)
+    here = {} if folder is None else _contents(folder)
+    return {**facts, "origin": "bundled" if entry.bundled else "hub", **here}
+
+
+def _contents(folder: Path) -> dict:
+    found = {"folder": str(folder)}
+    if (folder / CONFIG).is_file():
+        config = read_json(folder / CONFIG)
+        found.update({"class": config.get("class"), "config": config.get("config")})
+    for key, name in (("training_data", TRAINING_DATA), ("provenance", PROVENANCE)):
+        if (folder / name).is_file():
+            found[key] = read_json(folder / name)
+    if (folder / CONDITIONS).is_file():
+        content = read_json(folder / CONDITIONS)
+        found["conditions"] = {key: content.get(key) for key in ("session", "frames")}
+    return found
+
+
+def copy_weights(source: str, to=None) -> Path:
+    """Bring all files of weights to this machine, and check them.
+
+    Parameters
+    ----------
+    source : str
+        Name of the zoo, or ``hf://user/repository[@revision]``.
+    to : path-like, optional
+        Receives a model folder of the weights' name; where not given, the files stay in the cache
+        or the package.
+
+    Returns
+    -------
+    Path
+        The model folder: `load` takes it, and as one of an entry's `mirrors` it serves others.
+
+    Raises
+    ------
+    ValueError
+        If a file differs from what is expected.
+    KeyError, FileNotFoundError, PermissionError, ConnectionError
+        If the files cannot be had.
+
+    Examples
+    --------
+    >>> copy_weights("fcn-wse2", "weights")  # doctest: +SKIP
+    PosixPath('weights/fcn-wse2')
+    """
+    if source.startswith("hf://"):
+        names = (*LOADED, TRAINING_WEIGHTS, GOLDEN)
+    else:
+        names = [file.name for file in find_weights(source).files]
+    found = find_source(source, names=names)
+    if different := found.differences():
+        raise ValueError(f"{' '.join(different)} Nothing was copied.")
+    if to is None:
+        return found.folder
+    name = found.entry.name if found.entry else found.repo_id.split("/")[1]
+    folder = Path(to) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in found.files:
+        path = folder / file.name
+        if path.is_file() and difference(path, file) is None:
+            continue
+        with atomic_path(path) as temporary:
+            shutil.copyfile(found.folder / file.name, temporary)
+    if found.origin == "bundled":
+        write_text(folder / CARD, model_card(found.entry, found.folder))
+    return folder
