@@ -12,8 +12,7 @@ from scipy import ndimage
 
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.dataset import LabelledImage
-from stemzoo.simulate.distributions import Normal
-from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.simulate.sessions import AcquisitionSession, Normal
 
 Disturbance = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 

@@ -22,9 +22,9 @@ from measure_detectors import BORDER, RADIUS
 
 import stemzoo
 from stemzoo import io
-from stemzoo.adaptation.held_out import HeldOut, cut_patches, patch_features
+from stemzoo.adaptation.agreement import HeldOut, cut_patches, patch_features
 from stemzoo.analysis.lattice import find_rotation
-from stemzoo.inference import find_defects
+from stemzoo.inference.detection import find_defects
 from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.metrics.distribution import frechet_distance
 from stemzoo.preprocessing import rescale_group

@@ -17,8 +17,8 @@ from scipy import ndimage
 
 import stemzoo
 from stemzoo import io
-from stemzoo.evaluation import evaluate
 from stemzoo.evaluation_page import evaluation_page
+from stemzoo.metrics.evaluation import evaluate
 from stemzoo.metrics.features import extract_features
 from stemzoo.metrics.fid import frechet_result
 from stemzoo.metrics.preservation import label_preservation

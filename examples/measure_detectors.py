@@ -16,7 +16,7 @@ import numpy as np
 
 import stemzoo
 from stemzoo import io
-from stemzoo.inference import DEFAULT_THRESHOLD
+from stemzoo.inference.detection import DEFAULT_THRESHOLD
 from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.domain import domain_session

@@ -26,8 +26,8 @@ import stemzoo
 from stemzoo import io
 from stemzoo.analysis.conditions import Conditions
 from stemzoo.datasets import training_set
+from stemzoo.inference.matching import SIGNIFICANCE, Match, check_conditions, match, read_conditions
 from stemzoo.io.writers import atomic_path
-from stemzoo.matching import SIGNIFICANCE, Match, check_conditions, match, read_conditions
 from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.simulate import find_session, simulate_frame, simulate_session
 

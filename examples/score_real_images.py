@@ -17,7 +17,7 @@ import numpy as np
 
 import stemzoo
 from stemzoo import io
-from stemzoo.inference import DEFAULT_THRESHOLD
+from stemzoo.inference.detection import DEFAULT_THRESHOLD
 from stemzoo.metrics.detection import DetectionScore, match_points, score_detections
 from stemzoo.plotting import plot_detections
 

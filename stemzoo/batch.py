@@ -8,21 +8,21 @@ from pathlib import Path
 import numpy as np
 
 from stemzoo import __version__, io
-from stemzoo.advice import Comparison, compare, describe_match, match_facts
 from stemzoo.datasets import experimental_set
-from stemzoo.evaluation import CLASSIFIER_STEPS, Evaluation, evaluate
 from stemzoo.evaluation_page import evaluation_page
-from stemzoo.inference import (
+from stemzoo.inference.advice import Comparison, compare, describe_match, match_facts
+from stemzoo.inference.detection import (
     COLUMNS,
     DEFAULT_THRESHOLD,
     Detections,
     choose_sampling,
     find_defects,
 )
-from stemzoo.matching import Match, match
+from stemzoo.inference.matching import Match, match
+from stemzoo.inference.translation import translate_quietly
+from stemzoo.metrics.evaluation import CLASSIFIER_STEPS, Evaluation, evaluate
 from stemzoo.plotting import plot_detections
 from stemzoo.preprocessing import resample
-from stemzoo.translation import translate_quietly
 
 
 def detect_file(

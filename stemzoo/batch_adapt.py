@@ -15,7 +15,7 @@ from stemzoo.analysis.condition_features import MIN_SIDE
 from stemzoo.analysis.conditions import MIN_FRAMES, Conditions
 from stemzoo.batch import detect_file
 from stemzoo.datasets import find_files, write_training_data
-from stemzoo.inference import choose_sampling
+from stemzoo.inference.detection import choose_sampling
 from stemzoo.zoo.hub import save, sha256
 from stemzoo.zoo.registry import list_weights
 
@@ -92,7 +92,7 @@ def adapt_files(
         One clear line about what is wrong with a file or an option, before any time is spent.
     """
     from stemzoo.adaptation import fit_adapt, renew_detector
-    from stemzoo.adaptation.renewal import vacancy_class
+    from stemzoo.adaptation.fcn import vacancy_class
 
     started = time.monotonic()
     if out.exists() and not out.is_dir():

@@ -118,8 +118,8 @@ def detect(
     ] = False,
 ):
     """Find single-atom defects in images: a table and an overlay for each."""
-    from stemzoo.advice import Comparison
     from stemzoo.batch import detect_file
+    from stemzoo.inference.advice import Comparison
 
     model = load_kind(weights, "DefectFCN", "detect")
     _make_folder(out)
@@ -173,8 +173,8 @@ def translate(
     ] = None,
 ):
     """Make simulations look like a session's images, or the reverse."""
-    from stemzoo.advice import Comparison
     from stemzoo.batch import translate_file
+    from stemzoo.inference.advice import Comparison
 
     model = load_kind(weights, "CycleGANSTEM", "translate")
     _make_folder(out)

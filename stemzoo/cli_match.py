@@ -31,8 +31,8 @@ def match(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ):
     """Rank the weights of the zoo by how well they fit images, and say what to do next."""
-    from stemzoo.advice import advise
     from stemzoo.batch import match_files
+    from stemzoo.inference.advice import advise
 
     sampling = None if pixel_size is None else pixel_size / 100
     ranked = match_files(
@@ -40,7 +40,7 @@ def match(
     )
     advice = advise(ranked, images)
     if as_json:
-        from stemzoo.advice import match_facts
+        from stemzoo.inference.advice import match_facts
 
         rows = [
             {"weights": m.weights, "session": m.session, "material": m.material, "fits": m.fits}

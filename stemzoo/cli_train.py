@@ -55,7 +55,7 @@ def train_fcn(
     parent = None if start is None else load_kind(start, "DefectFCN", "train fcn --from")
     start_keras()
     from stemzoo import training
-    from stemzoo.progress import TrainingProgress
+    from stemzoo.training.callbacks import TrainingProgress
     from stemzoo.zoo.hub import save
 
     labelled = training_set(
@@ -162,9 +162,9 @@ def train_cyclegan(
     start_keras()
     from stemzoo import training
     from stemzoo.analysis.lattice import find_rotation
-    from stemzoo.progress import TrainingProgress
     from stemzoo.simulate.domain import largest_shape, simulate_domain
-    from stemzoo.training.recipe import recipe_from, recipe_of_size
+    from stemzoo.training.callbacks import TrainingProgress
+    from stemzoo.training.recipes import recipe_from, recipe_of_size
     from stemzoo.zoo.hub import save
 
     changes = {

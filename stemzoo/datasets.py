@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from stemzoo import __version__, io
-from stemzoo.inference import choose_sampling
+from stemzoo.inference.detection import choose_sampling
+from stemzoo.inference.translation import translate
 from stemzoo.preprocessing import resample
 from stemzoo.simulate.dataset import (
     LABEL_RADIUS,
@@ -21,7 +22,6 @@ from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
-from stemzoo.translation import translate
 from stemzoo.zoo.hub import sha256
 
 # Pixel size at which the zoo's detectors are trained [Å/px]: the paper's.

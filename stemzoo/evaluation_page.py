@@ -9,7 +9,7 @@ import numpy as np
 
 from stemzoo import __version__
 from stemzoo.analysis.spectrum import radial_power_spectrum
-from stemzoo.evaluation import Evaluation
+from stemzoo.metrics.evaluation import Evaluation
 from stemzoo.plotting import plot_pictures
 from stemzoo.preprocessing import rescale
 

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 
 import stemzoo
-from stemzoo.adaptation import AdaptRecipe, fine_tuning
-from stemzoo.adaptation.held_out import Agreement
-from stemzoo.adaptation.judging import Judgement
+from stemzoo.adaptation import AdaptRecipe, cyclegan
+from stemzoo.adaptation.agreement import Agreement
+from stemzoo.adaptation.judgement import Judgement
 
 STEP, JUDGEMENT = 1.0, 4.0  # seconds
 
@@ -41,8 +41,8 @@ def quick_recipe(**options):
 
 def use_small_frames(monkeypatch, *, block=2):
     """Watch the labels of one small frame, and save after few steps."""
-    monkeypatch.setattr(fine_tuning, "_WATCHED", (1, 256))
-    monkeypatch.setattr(fine_tuning, "_BLOCK", block)
+    monkeypatch.setattr(cyclegan, "_WATCHED", (1, 256))
+    monkeypatch.setattr(cyclegan, "_BLOCK", block)
 
 
 class Clock:

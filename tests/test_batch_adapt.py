@@ -7,10 +7,10 @@ from quick_gan import quick_gan
 
 import stemzoo
 from stemzoo import batch_adapt, io
-from stemzoo.adaptation.detections import EstimatedScore
-from stemzoo.adaptation.held_out import Agreement
-from stemzoo.adaptation.judging import Adaptation, Judgement
-from stemzoo.adaptation.renewal import Renewal
+from stemzoo.adaptation.agreement import Agreement
+from stemzoo.adaptation.detector_scores import EstimatedScore
+from stemzoo.adaptation.fcn import Renewal
+from stemzoo.adaptation.judgement import Adaptation, Judgement
 from stemzoo.batch_adapt import adapt_files, find_detectors
 from stemzoo.simulate import find_session, simulate_session
 

@@ -10,7 +10,7 @@ from test_cli import here, run  # noqa: F401 - fixtures
 
 import stemzoo
 from stemzoo import io
-from stemzoo.adaptation import fine_tuning, likeness, realistic_frames, renewal
+from stemzoo.adaptation import cyclegan, fcn, frames
 from stemzoo.simulate import find_session, simulate_session
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
@@ -29,17 +29,17 @@ def measured(here, make_model):  # noqa: F811
 @pytest.fixture
 def small(monkeypatch):
     """Few and small frames, and steps of little work."""
-    monkeypatch.setattr(fine_tuning, "_WATCHED", (1, 256))
-    monkeypatch.setattr(fine_tuning, "_BLOCK", 5)
-    monkeypatch.setattr(fine_tuning, "LEAST", 0.0)
+    monkeypatch.setattr(cyclegan, "_WATCHED", (1, 256))
+    monkeypatch.setattr(cyclegan, "_BLOCK", 5)
+    monkeypatch.setattr(cyclegan, "LEAST", 0.0)
     recipe = {"frames": 2, "frame_size": 128, "batch_size": 2}
-    whole = fine_tuning.AdaptRecipe
-    monkeypatch.setattr(fine_tuning, "AdaptRecipe", lambda: whole(**recipe))
+    whole = cyclegan.AdaptRecipe
+    monkeypatch.setattr(cyclegan, "AdaptRecipe", lambda: whole(**recipe))
     for name, value in (("_TRANSLATED", 2), ("_SIMULATED", 2), ("EDGE", 128)):
-        monkeypatch.setattr(realistic_frames, name, value)
-    monkeypatch.setattr(likeness, "EDGE", 128)
+        monkeypatch.setattr(frames, name, value)
+    monkeypatch.setattr(frames, "EDGE", 128)
     options = {"steps_per_epoch": 2, "batch_size": 2, "patch": 32}
-    monkeypatch.setattr(renewal, "_RECIPE", renewal.replace(renewal._RECIPE, **options))
+    monkeypatch.setattr(fcn, "_RECIPE", fcn.replace(fcn._RECIPE, **options))
 
 
 def strict(path):
@@ -119,7 +119,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(run, files, options, words
 @pytest.fixture
 def files(measured, make_model, monkeypatch):
     """All that may be wrong with a file."""
-    monkeypatch.setattr(fine_tuning, "simulate_session", pytest.fail)  # no time may be spent
+    monkeypatch.setattr(cyclegan, "simulate_session", pytest.fail)  # no time may be spent
     image = io.read_image("day_0.tif").data
     rng = np.random.default_rng(0)
     io.write_tiff("flat.tif", np.ones((200, 200)), sampling=0.2074)

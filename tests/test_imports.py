@@ -14,34 +14,21 @@ PACKAGE = Path(stemzoo.__file__).parent
 # 0 numbers, 1 networks, 2 verbs, 3 doors; a new module is entered here.
 FLOORS = {
     "io": 0,
-    **dict.fromkeys(("preprocessing", "analysis", "metrics", "simulate"), 0),
-    **dict.fromkeys(("tiling", "points"), 0),
+    **dict.fromkeys(("preprocessing", "analysis", "simulate"), 0),
     **dict.fromkeys(("plotting",), 0),
     "models": 1,
-    **dict.fromkeys(("matching", "advice"), 2),
-    **dict.fromkeys(("zoo", "inference", "translation", "training", "progress"), 2),
-    **dict.fromkeys(("evaluation", "evaluation_page", "adaptation"), 2),
-    **dict.fromkeys(
-        (
-            "batch",
-            "batch_adapt",
-            "datasets",
-            "cli",
-            "cli_adapt",
-            "cli_match",
-            "cli_train",
-            "cli_zoo",
-            "terminal",
-            "__init__",
-        ),
-        3,
-    ),
+    "metrics": 1,
+    **dict.fromkeys(("zoo", "inference", "training"), 2),
+    **dict.fromkeys(("adaptation",), 2),
+    "workflows": 3,
+    "cli": 4,
+    "__init__": 4,
 }
 NETWORKS = {"keras", "tensorflow", "huggingface_hub"}
 # Slow to import: inside the functions that need them.
 SLOW = {"skimage", "tifffile", "imagecodecs", "matplotlib", "rich", "periodictable"}
 # Modules whose import may start Keras.
-MAY_IMPORT_KERAS = {"adaptation", "models", "training", "progress"}
+MAY_IMPORT_KERAS = {"adaptation", "models", "training"}
 
 
 def module_name(path):

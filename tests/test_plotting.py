@@ -3,7 +3,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from stemzoo.inference import Detections
+from stemzoo.inference.detection import Detections
 from stemzoo.plotting import _scale_bar, plot_detections, plot_training_log
 
 LEGEND = 40  # [px]

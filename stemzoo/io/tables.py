@@ -24,8 +24,8 @@ def figure_rows(metrics: Iterable[Mapping]) -> list[tuple[str, str, str, str]]:
     Parameters
     ----------
     metrics : iterable of mapping
-        As `stemzoo.evaluation.Metric` holds them: ``"name"``, and for ``"generated"``, ``"floor"``
-        and ``"ceiling"`` a mapping of ``"value"``, ``"low"`` and ``"high"``, or None.
+        As `stemzoo.metrics.evaluation.Metric` holds them: ``"name"``, and for ``"generated"``,
+        ``"floor"`` and ``"ceiling"`` a mapping of ``"value"``, ``"low"`` and ``"high"``, or None.
 
     Returns
     -------

@@ -3,10 +3,9 @@
 import difflib
 from types import MappingProxyType
 
-from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
 from stemzoo.simulate.materials import Material, find_material
 from stemzoo.simulate.noise_models import manual_noise, noise_free, randomised
-from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.simulate.sessions import AcquisitionSession, LogUniform, Normal, Uniform
 
 # Rare point defects beside the vacancies that the sessions are about.
 _RARE = MappingProxyType(

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
-from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.simulate.sessions import AcquisitionSession, LogUniform, Normal, Uniform
 
 # Electrons: the authors add Gaussian noise of 0.003 of the beam current, at 3745 to 4369 electrons
 # per pixel.

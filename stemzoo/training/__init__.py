@@ -1,7 +1,8 @@
 """Train the networks of the zoo."""
 
-from stemzoo.training.cyclegan import CycleGANRecipe, train_cyclegan
-from stemzoo.training.fcn import FCNRecipe, train_fcn
+from stemzoo.training.cyclegan import train_cyclegan
+from stemzoo.training.fcn import train_fcn
+from stemzoo.training.recipes import CycleGANRecipe, FCNRecipe
 from stemzoo.training.state import TrainingState, write_log
 
 __all__ = [

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from stemzoo import io
 from stemzoo.models import CycleGANSTEM
+from stemzoo.training.callbacks import SamplePictures, StopOnNaN
 from stemzoo.training.patches import patch_dataset
-from stemzoo.training.recipe import CycleGANRecipe
-from stemzoo.training.samples import SamplePictures
+from stemzoo.training.recipes import CycleGANRecipe
 from stemzoo.training.state import TrainingState, tensorboard_log
 from stemzoo.training.strategy import check_same_epoch, fit_on_replicas, is_chief, on_replicas
 
@@ -46,26 +46,6 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
     def get_config(self):
         """Return the constructor's arguments."""
         return {"learning_rate": self.learning_rate, "steps": self.steps}
-
-
-class StopOnNaN(keras.callbacks.Callback):
-    """Stop a training whose loss is not finite; the last saved state stays.
-
-    Raises
-    ------
-    FloatingPointError
-        Names the loss and the step.
-    """
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Look at every loss of the step."""
-        for name, value in (logs or {}).items():
-            if not np.isfinite(float(value)):
-                raise FloatingPointError(
-                    f"The loss {name!r} is not finite after step {batch + 1} of this epoch. The "
-                    "last saved epoch is kept; go on from it with a lower learning rate. "
-                    f"Received: {float(value)}"
-                )
 
 
 def train_cyclegan(

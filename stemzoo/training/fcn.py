@@ -2,103 +2,20 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
 import numpy as np
-from scipy import ndimage
 
 from stemzoo import io
 from stemzoo.models import DefectFCN
-from stemzoo.preprocessing import random_patch
 from stemzoo.training.budget import TimeBudget, TimedRate
+from stemzoo.training.patches import PatchSequence
+from stemzoo.training.recipes import FCNRecipe
 from stemzoo.training.state import TrainingState
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class FCNRecipe:
-    """How to train a `DefectFCN`; the defaults are the zoo's.
-
-    Parameters
-    ----------
-    epochs, steps_per_epoch : int
-        Length of the training.
-    batch_size, patch : int
-        Patches per step and their edge [px].
-    learning_rate : float
-        Of Adam at the start; it falls to zero along half a cosine.
-    scales : tuple of float
-        Magnifications among which patches are drawn: with 8 rotations and flips, three scales
-        make the paper's 24 augmentations.
-    ema : float
-        Momentum of a moving average of the weights, which the trained model ends with; 0 for none.
-        It evens out what the last few hundred steps happened to see.
-    filters, depth, dropout
-        As in `DefectFCN`.
-    seed : int
-        Names the run: initial weights, order and augmentation of the data.
-    """
-
-    epochs: int = 60
-    steps_per_epoch: int = 50
-    batch_size: int = 16
-    patch: int = 128
-    learning_rate: float = 2e-3
-    scales: tuple[float, ...] = (0.95, 1.0, 1.05)
-    ema: float = 0.995
-    filters: int = 16
-    depth: int = 3
-    dropout: float = 0.1
-    seed: int = 0
-
-
-class PatchSequence(keras.utils.PyDataset):
-    """Random patches of labelled images, the same for the same seed, epoch and step.
-
-    Parameters
-    ----------
-    images : sequence of ndarray of shape (M, N)
-        Images in [-1, 1].
-    masks : sequence of ndarray of shape (M, N)
-        Class masks.
-    recipe : FCNRecipe
-        Sizes, scales and seed.
-    """
-
-    def __init__(self, images, masks, recipe: FCNRecipe):
-        super().__init__(workers=1, max_queue_size=4)
-        self.recipe = recipe
-        self.epoch = 0
-        self.pairs = []
-        for image, mask in zip(images, masks, strict=True):
-            for scale in recipe.scales:
-                pair = (image, mask)
-                if scale != 1.0:
-                    pair = (ndimage.zoom(image, scale, order=1), ndimage.zoom(mask, scale, order=0))
-                if min(pair[0].shape) < recipe.patch:
-                    raise ValueError(
-                        f"Patches of {recipe.patch} px need larger images; choose a smaller patch. "
-                        f"Received: an image of {image.shape[0]} x {image.shape[1]} px, scaled by "
-                        f"{scale}"
-                    )
-                self.pairs.append(pair)
-
-    def __len__(self):
-        return self.recipe.steps_per_epoch
-
-    def __getitem__(self, step):
-        rng = np.random.default_rng([self.recipe.seed, self.epoch, step])
-        chosen = rng.integers(len(self.pairs), size=self.recipe.batch_size)
-        patches = [random_patch(self.pairs[i], self.recipe.patch, rng) for i in chosen]
-        images, masks = (np.stack(part) for part in zip(*patches, strict=True))
-        return images[..., None], masks
-
-    def start_epoch(self, epoch: int) -> None:
-        """Choose the epoch, from 0, whose patches are served."""
-        self.epoch = epoch
 
 
 def train_fcn(

@@ -2,11 +2,59 @@
 
 from collections.abc import Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
+from scipy import ndimage
 
-from stemzoo.preprocessing import rescale_group
-from stemzoo.training.recipe import CycleGANRecipe
+from stemzoo.preprocessing import random_patch, rescale_group
+from stemzoo.training.recipes import CycleGANRecipe, FCNRecipe
+
+
+class PatchSequence(keras.utils.PyDataset):
+    """Random patches of labelled images, the same for the same seed, epoch and step.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (M, N)
+        Images in [-1, 1].
+    masks : sequence of ndarray of shape (M, N)
+        Class masks.
+    recipe : FCNRecipe
+        Sizes, scales and seed.
+    """
+
+    def __init__(self, images, masks, recipe: FCNRecipe):
+        super().__init__(workers=1, max_queue_size=4)
+        self.recipe = recipe
+        self.epoch = 0
+        self.pairs = []
+        for image, mask in zip(images, masks, strict=True):
+            for scale in recipe.scales:
+                pair = (image, mask)
+                if scale != 1.0:
+                    pair = (ndimage.zoom(image, scale, order=1), ndimage.zoom(mask, scale, order=0))
+                if min(pair[0].shape) < recipe.patch:
+                    raise ValueError(
+                        f"Patches of {recipe.patch} px need larger images; choose a smaller patch. "
+                        f"Received: an image of {image.shape[0]} x {image.shape[1]} px, scaled by "
+                        f"{scale}"
+                    )
+                self.pairs.append(pair)
+
+    def __len__(self):
+        return self.recipe.steps_per_epoch
+
+    def __getitem__(self, step):
+        rng = np.random.default_rng([self.recipe.seed, self.epoch, step])
+        chosen = rng.integers(len(self.pairs), size=self.recipe.batch_size)
+        patches = [random_patch(self.pairs[i], self.recipe.patch, rng) for i in chosen]
+        images, masks = (np.stack(part) for part in zip(*patches, strict=True))
+        return images[..., None], masks
+
+    def start_epoch(self, epoch: int) -> None:
+        """Choose the epoch, from 0, whose patches are served."""
+        self.epoch = epoch
 
 
 def _stack(images: Sequence[np.ndarray], patch: int, domain: str):

@@ -3,8 +3,8 @@ import pytest
 from quick_gan import STEP, Clock, Script, quick_gan, quick_recipe, use_small_frames
 
 from stemzoo import plotting
-from stemzoo.adaptation import fine_tuning, keep_best, renewal
-from stemzoo.adaptation.fine_tuning import fit_adapt
+from stemzoo.adaptation import best_weights, cyclegan, fcn
+from stemzoo.adaptation.cyclegan import fit_adapt
 from stemzoo.training import budget
 
 
@@ -12,9 +12,9 @@ from stemzoo.training import budget
 def clock(monkeypatch):
     """Train by a clock of its own, in small blocks."""
     clock = Clock()
-    monkeypatch.setattr(fine_tuning, "time", clock)
-    monkeypatch.setattr(keep_best, "time", clock)
-    monkeypatch.setattr(renewal, "time", clock)
+    monkeypatch.setattr(cyclegan, "time", clock)
+    monkeypatch.setattr(best_weights, "time", clock)
+    monkeypatch.setattr(fcn, "time", clock)
     monkeypatch.setattr(budget, "time", clock)
     use_small_frames(monkeypatch)
 
@@ -36,7 +36,7 @@ def adapt(clock, monkeypatch, day_b):
 
     def run(misfits=lambda i: 1 / (i + 1), *, parent=None, unsafe=(), recipe=None, **options):
         script = Script(clock, misfits, unsafe)
-        monkeypatch.setattr(fine_tuning, "Judge", script)
+        monkeypatch.setattr(cyclegan, "Judge", script)
         given = {"minutes": 1.0, "rng": np.random.default_rng(0), **options}
         images = [frame.image for frame in day_b[:2]]
         adapted = fit_adapt(parent or quick_gan(), images, recipe=recipe or quick_recipe(), **given)

@@ -6,8 +6,8 @@ from quick_gan import (
     quick_recipe,
 )
 
-from stemzoo.adaptation import fine_tuning
-from stemzoo.adaptation.fine_tuning import fit_adapt
+from stemzoo.adaptation import cyclegan
+from stemzoo.adaptation.cyclegan import fit_adapt
 from stemzoo.io import Image
 from stemzoo.simulate import find_session, simulate_session
 
@@ -38,7 +38,7 @@ def no_time(monkeypatch):
         pytest.fail("time was spent")
 
     for name in ("simulate_session", "Judge", "patch_dataset"):
-        monkeypatch.setattr(fine_tuning, name, fail)
+        monkeypatch.setattr(cyclegan, name, fail)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_simulations_that_are_too_small_are_one_line(day_b):
 
 
 def test_saturated_images_are_warned_of_and_used(adapt, day_b, clock, monkeypatch):
-    monkeypatch.setattr(fine_tuning, "Judge", Script(clock, lambda i: 1 / (i + 1)))
+    monkeypatch.setattr(cyclegan, "Judge", Script(clock, lambda i: 1 / (i + 1)))
     image = np.minimum(day_b[0].image, np.quantile(day_b[0].image, 0.9))
     with pytest.warns(UserWarning, match="10% of the pixels are at the upper and 0% at the lower"):
         adapted = fit_adapt(quick_gan(), [image], minutes=0.5, recipe=quick_recipe())

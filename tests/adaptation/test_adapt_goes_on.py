@@ -9,9 +9,9 @@ from quick_gan import (
     quick_gan,
 )
 
-from stemzoo.adaptation import fine_tuning
-from stemzoo.adaptation.fine_tuning import fit_adapt
-from stemzoo.adaptation.keep_best import BEST
+from stemzoo.adaptation import cyclegan
+from stemzoo.adaptation.best_weights import BEST
+from stemzoo.adaptation.cyclegan import fit_adapt
 from stemzoo.adaptation.run import RUN
 from stemzoo.training.state import STATE_FILE
 
@@ -88,8 +88,8 @@ import os, signal, sys
 sys.path.insert(0, {tests!r})
 import numpy as np
 from quick_gan import quick_gan, quick_recipe
-from stemzoo.adaptation import fine_tuning
-fine_tuning._WATCHED, fine_tuning._BLOCK = (1, 256), 2
+from stemzoo.adaptation import cyclegan
+cyclegan._WATCHED, cyclegan._BLOCK = (1, 256), 2
 images = list(np.load("images.npy"))
 written, write = [], np.savez
 
@@ -103,7 +103,7 @@ def half(file, **arrays):
 
 np.savez = half
 recipe, rng = quick_recipe(judgements=1000), np.random.default_rng(0)
-fine_tuning.fit_adapt(quick_gan(), images, minutes=5, recipe=recipe, out="run", rng=rng)
+cyclegan.fit_adapt(quick_gan(), images, minutes=5, recipe=recipe, out="run", rng=rng)
 """
 
 
@@ -142,8 +142,8 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_best_weights(adapt, tmp_p
         models.append(arguments[0])
         return original(*arguments)
 
-    original = fine_tuning._compile
-    monkeypatch.setattr(fine_tuning, "_compile", note)
+    original = cyclegan._compile
+    monkeypatch.setattr(cyclegan, "_compile", note)
     with pytest.raises(FloatingPointError, match="not finite"):
         adapt(poison, out=tmp_path)
     with np.load(tmp_path / BEST) as file:

@@ -7,7 +7,7 @@ from quick_gan import (
     quick_recipe,
 )
 
-from stemzoo.adaptation import fine_tuning
+from stemzoo.adaptation import cyclegan
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate import simulate_session
 from stemzoo.simulate.domain import domain_session
@@ -80,8 +80,8 @@ def seen(monkeypatch):
         found.append((list(experimental), list(simulated)))
         return original(experimental, simulated, *arguments, **options)
 
-    original = fine_tuning.patch_dataset
-    monkeypatch.setattr(fine_tuning, "patch_dataset", note)
+    original = cyclegan.patch_dataset
+    monkeypatch.setattr(cyclegan, "patch_dataset", note)
     return found
 
 
@@ -116,7 +116,7 @@ def test_its_own_simulations_are_turned_like_the_images(adapt, monkeypatch):
         drawn.append(session)
         return simulate_session(session, *arguments, **options)
 
-    monkeypatch.setattr(fine_tuning, "simulate_session", note)
+    monkeypatch.setattr(cyclegan, "simulate_session", note)
     adapted, _ = adapt()
     (session,) = drawn
     assert (session.material, session.sampling) == ("wse2", 0.2074)
@@ -125,7 +125,7 @@ def test_its_own_simulations_are_turned_like_the_images(adapt, monkeypatch):
 
 def test_averaged_weights_are_judged_and_returned_but_not_trained(adapt, monkeypatch):
     # Judged after each step, so that every weight on the way is known.
-    monkeypatch.setattr(fine_tuning, "_BLOCK", 1)
+    monkeypatch.setattr(cyclegan, "_BLOCK", 1)
     often = {"judgements": 1000}
     rng = {"minutes": 0.8}
     _, raw = adapt(recipe=quick_recipe(**often), **rng)

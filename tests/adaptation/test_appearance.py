@@ -7,9 +7,9 @@ from scipy.spatial import cKDTree
 from swaying_lines import shifted, sway
 
 from stemzoo.adaptation import appearance
+from stemzoo.adaptation.agreement import HeldOut, cut_patches
 from stemzoo.adaptation.appearance import Appearance, find_appearance
-from stemzoo.adaptation.held_out import HeldOut, cut_patches
-from stemzoo.adaptation.likeness import like_measured
+from stemzoo.adaptation.frames import like_measured
 from stemzoo.analysis.hum import Wave
 from stemzoo.analysis.vacancies import column_evidence
 from stemzoo.preprocessing import rescale_group

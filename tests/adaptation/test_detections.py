@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from stemzoo.adaptation import detections
-from stemzoo.adaptation.detections import EstimatedScore, estimated_score
+from stemzoo.adaptation import detector_scores
+from stemzoo.adaptation.detector_scores import EstimatedScore, estimated_score
 from stemzoo.analysis.vacancies import ColumnEvidence, column_evidence
-from stemzoo.inference import detect
+from stemzoo.inference.detection import detect
 from stemzoo.io import Image
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.domain import domain_session
@@ -41,7 +41,7 @@ class Told:
 
     def __init__(self, points, monkeypatch):
         points = iter(points)
-        monkeypatch.setattr(detections, "find_classes", lambda *_: self.found(next(points)))
+        monkeypatch.setattr(detector_scores, "find_classes", lambda *_: self.found(next(points)))
 
     @staticmethod
     def found(points):
@@ -167,7 +167,9 @@ def test_what_is_scored_is_what_detect_finds(frames, detector, sampling):
     image = frames[0].image
     found = detect(Image(image, sampling), detector).select(LABEL).positions
     expected = inner(found, room=5.0 / sampling)
-    np.testing.assert_array_equal(detections._detected(detector, image, LABEL, sampling), expected)
+    np.testing.assert_array_equal(
+        detector_scores._detected(detector, image, LABEL, sampling), expected
+    )
     assert len(expected) > 10
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from quick_gan import quick_gan, quick_recipe
 
-from stemzoo.adaptation import likeness, realistic_frames, renewal
-from stemzoo.adaptation.fine_tuning import fit_adapt
-from stemzoo.adaptation.likeness import Likeness
-from stemzoo.adaptation.renewal import renew_detector
+from stemzoo.adaptation import fcn, frames
+from stemzoo.adaptation.cyclegan import fit_adapt
+from stemzoo.adaptation.fcn import renew_detector
+from stemzoo.adaptation.frames import Likeness
 from stemzoo.preprocessing import resample
 from stemzoo.simulate import find_session, simulate_session
 
@@ -29,11 +29,11 @@ def test_images_are_described_once_for_cyclegan_and_detector(
 ):
     """In half a minute, which is not tried on the CycleGAN."""
     for name, value in {"_TRANSLATED": 2, "_SIMULATED": 4}.items():
-        monkeypatch.setattr(realistic_frames, name, value)
-    for module in (likeness, realistic_frames):
+        monkeypatch.setattr(frames, name, value)
+    for module in (frames, frames):
         monkeypatch.setattr(module, "EDGE", 128)
-    recipe = replace(renewal._RECIPE, patch=32, batch_size=2, steps_per_epoch=2)
-    monkeypatch.setattr(renewal, "_RECIPE", recipe)
+    recipe = replace(fcn._RECIPE, patch=32, batch_size=2, steps_per_epoch=2)
+    monkeypatch.setattr(fcn, "_RECIPE", recipe)
     measured, measure = [], Likeness.measure
 
     def count(*arguments):

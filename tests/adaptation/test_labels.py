@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from stemzoo.adaptation.labels import LabelCheck, check_labels, watched_frames
+from stemzoo.adaptation.judgement import LabelCheck, check_labels, watched_frames
 from stemzoo.simulate.domain import domain_session
 
 SESSION = domain_session("wse2", 0.2074, (0.0, 2.0))

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from swaying_lines import shifted, sway
 
-from stemzoo.adaptation.measured import measured_images
-from stemzoo.adaptation.measured_domain import measured_domain
+from stemzoo.adaptation.domain import measured_domain
+from stemzoo.adaptation.experimental import measured_images
 from stemzoo.analysis.hum import Wave
 from stemzoo.analysis.scan_errors import ScanErrors, all_scan_errors, find_scan_errors
 from stemzoo.analysis.vacancies import column_evidence

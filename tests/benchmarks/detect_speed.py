@@ -15,13 +15,13 @@ import time
 import numpy as np
 
 import stemzoo
-from stemzoo.inference import DEFAULT_THRESHOLD
+from stemzoo.inference.detection import DEFAULT_THRESHOLD
+from stemzoo.inference.points import find_points
+from stemzoo.inference.tiling import predict_tiled
 from stemzoo.metrics.detection import score_detections
 from stemzoo.models import DefectFCN
-from stemzoo.points import find_points
 from stemzoo.preprocessing import dihedral, dihedral_inverse, rescale
 from stemzoo.simulate import find_session, simulate_session
-from stemzoo.tiling import predict_tiled
 
 
 def paper_protocol(model, image: np.ndarray, window: int = 256, stride: int = 64) -> np.ndarray:

@@ -11,8 +11,7 @@ from stemzoo.simulate.dataset import (
     simulate_session,
     to_sampling,
 )
-from stemzoo.simulate.distributions import Normal, Uniform
-from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.simulate.sessions import AcquisitionSession, Normal, Uniform
 
 # Uranium on carbon is so bright that its maximum is where its atom is.
 STILL = AcquisitionSession(

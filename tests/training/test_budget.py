@@ -4,7 +4,8 @@ import pytest
 
 from stemzoo.training import budget as module
 from stemzoo.training.budget import TimeBudget, TimedRate
-from stemzoo.training.fcn import FCNRecipe, train_fcn
+from stemzoo.training.fcn import train_fcn
+from stemzoo.training.recipes import FCNRecipe
 
 
 class Clock:

@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from stemzoo import io
 from stemzoo.models import DefectFCN
 from stemzoo.training import FCNRecipe, fcn, train_fcn
-from stemzoo.training.fcn import PatchSequence
+from stemzoo.training.patches import PatchSequence
 
 TINY = FCNRecipe(
     epochs=4,

@@ -1,8 +1,8 @@
 import pytest
 from scipy.stats import binomtest
 
-from stemzoo.evaluation import Comparison, Evaluation, Metric
 from stemzoo.io.tables import figure_rows, share, table
+from stemzoo.metrics.evaluation import Comparison, Evaluation, Metric
 from stemzoo.zoo.cards.tables import measured
 
 

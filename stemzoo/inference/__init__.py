@@ -1,0 +1,1 @@
+"""Weights at work on images: detect, translate, match, and what to do next."""

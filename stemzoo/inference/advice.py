@@ -1,0 +1,240 @@
+"""What to do with images that are not like those that weights were trained on."""
+
+import logging
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stemzoo.analysis.lattice import Lattice
+from stemzoo.inference.matching import SIGNIFICANCE, Match, check_conditions, match, read_conditions
+from stemzoo.io import Image
+from stemzoo.zoo.registry import list_weights
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Comparison:
+    """How the images of one call compare with what the weights were trained on.
+
+    Parameters
+    ----------
+    task : str
+        What the weights are used for, as in the manifest.
+    compared, misfits : int
+        Number of images that were compared, and of those that do not fit.
+    image : Image or None
+        The one that fits least of those that do not.
+    match : Match or None
+        How it fits.
+    paths : list of Path
+        Files of those that do not fit.
+    """
+
+    task: str
+    compared: int = 0
+    misfits: int = 0
+    image: Image | None = None
+    match: Match | None = None
+    paths: list[Path] | None = None
+
+    def add(self, image: Image, found: Match | None) -> None:
+        """Take account of an image; None where it could not be compared."""
+        self.compared += found is not None
+        if found is None or found.fits:
+            return
+        self.misfits += 1
+        self.paths = [*(self.paths or ()), *([image.path] if image.path else ())]
+        if self.match is None or found.distance > self.match.distance:
+            self.image, self.match = image, found
+
+    def warning(self) -> str | None:
+        """Say in one line what does not fit, and what to do; None if all fit.
+
+        Examples
+        --------
+        >>> Comparison("detection").warning() is None
+        True
+        """
+        if self.match is None:
+            return None
+        name = str(self.image.path or "image")
+        unlike = f"unlike the frames that {self.match.weights} was trained on"
+        facts = describe_match(self.match)
+        step = _next_step(self.image, self.match, self.task, self.paths)
+        if self.compared == 1:
+            return f"{name}: {unlike} ({facts}). {step}"
+        return (
+            f"{self.misfits} of {self.compared} images are {unlike} (p < {SIGNIFICANCE}), most of "
+            f"all {name} ({facts}). {step}"
+        )
+
+
+def compare(
+    image: Image, model, *, sampling: float | None = None, lattice: Lattice | None = None
+) -> Match | None:
+    """Compare an image with what a model was trained on.
+
+    Parameters
+    ----------
+    image : Image
+        An image.
+    model : object
+        May have `conditions`, as models of `stemzoo.load` do.
+    sampling : float, optional
+        Pixel size [Å/px], if other than that of the image.
+    lattice : Lattice, optional
+        Lattice of the material in the image, if it was found before.
+
+    Returns
+    -------
+    Match or None
+        None if the model does not know its conditions, or the image is too small.
+    """
+    conditions = getattr(model, "conditions", None)
+    if conditions is None:
+        return None
+    try:
+        return check_conditions(
+            image, conditions, weights=model.name, sampling=sampling, lattice=lattice
+        )
+    except ValueError as error:
+        log.info("%s: not compared with %s: %s", image.path or "image", model.name, error)
+        return None
+
+
+def describe_match(found: Match | None) -> str:
+    """Say in words how an image fits.
+
+    Examples
+    --------
+    >>> describe_match(None)
+    'not compared'
+    """
+    if found is None:
+        return "not compared"
+    distance = f"distance {found.distance:.2f}, " if np.isfinite(found.distance) else ""
+    return f"{distance}p {found.p_value:.2g}" + (f": {found.reason}" if found.reason else "")
+
+
+def match_facts(found: Match | None) -> dict:
+    """Return how an image fits, as JSON holds it: None for what is not known or not finite.
+
+    Examples
+    --------
+    >>> match_facts(None)
+    {'distance': None, 'p_value': None, 'differs': None}
+    """
+    if found is None:
+        return dict.fromkeys(("distance", "p_value", "differs"))
+    distance = round(found.distance, 4) if np.isfinite(found.distance) else None
+    return {
+        "distance": distance,
+        "p_value": float(f"{found.p_value:.4g}"),
+        "differs": found.reason,
+    }
+
+
+def advise(ranked: Sequence[Match], paths: Sequence[Path] = ()) -> str:
+    """Say in one line what to do with images, from how the weights of the zoo fit them.
+
+    Parameters
+    ----------
+    ranked : sequence of Match
+        As `match` returns them, of weights of the zoo.
+    paths : sequence of Path
+        Files of the images.
+
+    Returns
+    -------
+    str
+    """
+    materials = sorted({one.material for one in ranked if one.fits})
+    if len(materials) > 1:
+        # Lattices of one symmetry differ in size alone.
+        return f"Weights of {' and '.join(materials)} fit: give --material or --pixel-size."
+    best, detector = ranked[0], _best_of("detection", ranked)
+    if detector is None and best.fits:
+        return (
+            f"{best.weights} fits; no detector does. Next: stemzoo train fcn --translate "
+            f"{best.weights} --out DIR"
+        )
+    if detector is None:
+        return f"Nothing fits. {_adapting(ranked, paths)}"
+    name, step = detector.weights, f"stemzoo detect {_shown(paths)} --weights {detector.weights}"
+    if not _is_wide(detector):
+        return f"{name} fits. Next: {step}"
+    wide = f"{name} was trained on widely randomised conditions, which include these"
+    if not detector.reason:
+        return f"{wide}: no adapting is needed. Next: {step}"
+    return (
+        f"{wide}, at their edge ({detector.reason}). Try it first: {step}. If it misses defects: "
+        f"{_adapting(ranked, paths).removeprefix('Next: ')}"
+    )
+
+
+def _next_step(image: Image, found: Match, task: str, paths: Sequence[Path] | None) -> str:
+    """Name better weights for what does not fit, or what to adapt."""
+    try:
+        # The pixel size, where the image states none, is measured for each material anew.
+        ranked = match(image, conditions=read_conditions())
+    except ValueError as error:
+        log.info("no other weights to compare with: %s", error)
+        return "Look at the result before you use it."
+    better = _best_of(task, ranked)
+    if better is not None and better.weights != found.weights:
+        return f"{better.weights} fits: use these weights."
+    likely = ranked[0]
+    if likely.fits and likely.material != found.material:
+        return f"It looks like {likely.session}, a session of {likely.material}."
+    same = [one for one in ranked if one.material == found.material]
+    return _adapting(same, paths or ())
+
+
+def _adapting(ranked: Sequence[Match], paths: Sequence[Path]) -> str:
+    """Name the command that adapts the nearest CycleGAN."""
+    tasks = _tasks()
+    near = [one for one in ranked if np.isfinite(one.distance)]
+    starts = [one for one in near if tasks.get(one.weights) == "translation"]
+    if not starts:
+        materials = ", ".join(sorted({one.material for one in ranked}))
+        return (
+            f"There is no lattice of {materials or 'a material of the zoo'}: check the material, "
+            "and give the pixel size."
+            if not near
+            else "Train new weights: stemzoo train cyclegan --help"
+        )
+    start = min(starts, key=lambda one: one.distance).weights
+    return f"Next: stemzoo adapt {_pattern(paths)} --from {start} --out DIR"
+
+
+def _best_of(task: str, ranked: Sequence[Match]) -> Match | None:
+    """Return the weights that fit: those of randomised conditions, else the most specific."""
+    tasks = _tasks()
+    fitting = [one for one in ranked if one.fits and tasks.get(one.weights) == task]
+    return min(fitting, key=lambda one: not _is_wide(one), default=None)
+
+
+def _is_wide(found: Match) -> bool:
+    return "randomised" in found.session
+
+
+def _tasks() -> dict[str, str]:
+    return {entry.name: entry.task for entry in list_weights()}
+
+
+def _shown(paths: Sequence[Path]) -> str:
+    return shlex.quote(str(paths[0])) if len(paths) == 1 else "IMAGE..."
+
+
+def _pattern(paths: Sequence[Path]) -> str:
+    """Files as one quoted pattern: what their names have in common."""
+    if len(paths) == 1:
+        return shlex.quote(str(paths[0]))
+    if len({(path.parent, path.suffix) for path in paths}) != 1:
+        return "'GLOB'"
+    return shlex.quote(f"{os.path.commonprefix([str(path) for path in paths])}*{paths[0].suffix}")

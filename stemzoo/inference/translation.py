@@ -1,0 +1,198 @@
+"""Translate images between simulation and experiment with a trained CycleGAN."""
+
+import warnings
+
+import numpy as np
+from scipy import ndimage
+
+from stemzoo.inference.advice import Comparison, compare
+from stemzoo.io import Image, check_image
+from stemzoo.preprocessing import resample, rescale
+
+DIRECTIONS = {"sim-to-exp": "sim_to_exp", "exp-to-sim": "exp_to_sim"}
+# Tiles that a network sees at once.
+_BATCH = 16
+# Width over which the brightness of a tile is told, part of the tile.
+_BRIGHTNESS = 0.1
+
+
+def translate(
+    image: np.ndarray,
+    model,
+    direction: str = "sim-to-exp",
+    *,
+    sampling: float | None = None,
+    noise: float = 0.1,
+    rng: np.random.Generator | None = None,
+) -> np.ndarray:
+    """Make a simulation look like the session's images, or the reverse.
+
+    The image is cut into overlapping tiles of the size that the networks were trained on, which are
+    joined so that no seam shows: blended where noise is taken away, and faded into each other over
+    two pixels, with their brightness blended, where the noise of a session is made.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        At least 64 pixels on a side.
+    model : CycleGANSTEM
+        A trained model.
+    direction : str
+        ``"sim-to-exp"`` or ``"exp-to-sim"`` (which takes noise and contamination away).
+    sampling : float, optional
+        Pixel size of the image [Å/px], the model's where not given. The result has the pixels of
+        the input.
+    noise : float
+        Standard deviation of the noise that goes into the generator with a simulation, as in
+        training; needs `rng`.
+    rng : numpy.random.Generator, optional
+        Source of this noise. Without it the result has no randomness of its own.
+
+    Returns
+    -------
+    ndarray of float32, shape (M, N)
+        In [-1, 1].
+
+    Warns
+    -----
+    UserWarning
+        If a measured image (``"exp-to-sim"``) is unlike the frames that the model was trained on.
+
+    Raises
+    ------
+    ValueError
+        If the image cannot be translated or the direction is unknown.
+
+    Examples
+    --------
+    >>> realistic = translate(simulated, model)  # doctest: +SKIP
+    """
+    result = translate_quietly(image, model, direction, sampling=sampling, noise=noise, rng=rng)
+    if direction == "exp-to-sim":
+        measured = Image(np.asarray(image), model.sampling if sampling is None else sampling)
+        comparison = Comparison("translation")
+        comparison.add(measured, compare(measured, model))
+        if (text := comparison.warning()) is not None:
+            warnings.warn(text, stacklevel=2)
+    return result
+
+
+def translate_quietly(
+    image: np.ndarray,
+    model,
+    direction: str,
+    *,
+    sampling: float | None = None,
+    noise: float = 0.1,
+    rng: np.random.Generator | None = None,
+) -> np.ndarray:
+    """Do as `translate`, without comparing the image with the training frames."""
+    check_image(image, "image")
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction is {' or '.join(DIRECTIONS)}. Received: {direction!r}")
+    sampling = model.sampling if sampling is None else sampling
+    values = rescale(resample(image, sampling, model.sampling))
+    if rng is not None and direction == "sim-to-exp":
+        values = values + rng.normal(0, noise, values.shape).astype(np.float32)
+    generator = getattr(model, DIRECTIONS[direction])
+    tiled = texture_tiled if direction == "sim-to-exp" else translate_tiled
+    result = np.clip(tiled(generator, values, model.patch_size), -1, 1)
+    return _back(result, image.shape, sampling, model.sampling)
+
+
+def translate_tiled(generator, image: np.ndarray, tile: int) -> np.ndarray:
+    """Apply a generator to overlapping tiles and blend them.
+
+    The middles of the tiles count most and what differs between tiles is averaged: right for
+    denoising.
+
+    Parameters
+    ----------
+    generator : object
+        Has `predict_on_batch`, from (B, tile, tile, 1) to the same shape.
+    image : ndarray of shape (M, N)
+        Image in [-1, 1], any size; mirrored at its edges.
+    tile : int
+        Edge of a tile [px], even.
+
+    Returns
+    -------
+    ndarray of float32, shape (M, N)
+    """
+    half = tile // 2
+    return _assemble(generator, image, tile, overlap=half, fade=half)
+
+
+def texture_tiled(generator, image: np.ndarray, tile: int) -> np.ndarray:
+    """Apply a generator that makes noise to tiles, and keep this noise as it is.
+
+    A mean of tiles has less noise than each of them, and a generator was trained for whole tiles
+    to look measured, edges and all. So nearly whole tiles are set side by side and faded into
+    each other over 2 px. Tiles differ in brightness, which would show: each is first brought to
+    that of the blended tiles (`translate_tiled`) at low frequencies. The idea of joining
+    different frequencies over different widths is from Burt and Adelson, ACM Trans. Graph. 2, 217
+    (1983).
+
+    Parameters
+    ----------
+    generator : object
+        Has `predict_on_batch`, from (B, tile, tile, 1) to the same shape.
+    image : ndarray of shape (M, N)
+        Image in [-1, 1], any size; mirrored at its edges.
+    tile : int
+        Edge of a tile [px], even.
+
+    Returns
+    -------
+    ndarray of float32, shape (M, N)
+    """
+    blended = translate_tiled(generator, image, tile)
+    return _assemble(generator, image, tile, overlap=3 * tile // 32 * 2, fade=2, like=blended)
+
+
+def _assemble(
+    generator, image: np.ndarray, tile: int, *, overlap: int, fade: int, like=None
+) -> np.ndarray:
+    """Set tiles side by side that fade into each other in the middle of their overlap."""
+    # So much is mirrored around the image that the first tile's window has risen where it begins.
+    step, edge = tile - overlap, (overlap + fade) // 2
+    counts = [-(-(n + fade) // step) for n in image.shape]
+    fill = [(edge, c * step + overlap - edge - n) for c, n in zip(counts, image.shape, strict=True)]
+    padded = np.pad(image, fill, mode="symmetric")
+    like = None if like is None else np.pad(like, fill, mode="symmetric")
+    window = _window(tile, overlap // 2, fade)
+    result = np.zeros_like(padded, dtype=np.float32)
+    for (top, left), output in _outputs(generator, padded, tile, step, counts):
+        place = slice(top, top + tile), slice(left, left + tile)
+        if like is not None:
+            output = output + ndimage.gaussian_filter(like[place] - output, _BRIGHTNESS * tile)
+        result[place] += window * output
+    return result[edge : edge + image.shape[0], edge : edge + image.shape[1]]
+
+
+def _window(tile: int, margin: int, fade: int) -> np.ndarray:
+    """Weights that rise over `fade` pixels around `margin` and fall likewise: they add up to 1."""
+    rise = np.clip((np.arange(tile) + 0.5 - margin) / fade + 0.5, 0, 1)
+    ramp = np.sin(np.pi / 2 * rise) ** 2
+    ramp *= ramp[::-1]
+    return np.outer(ramp, ramp).astype(np.float32)
+
+
+def _outputs(generator, padded: np.ndarray, tile: int, step: int, counts):
+    """Yield each tile's corner and what the generator makes of the tile."""
+    corners = [(row * step, column * step) for row, column in np.ndindex(*counts)]
+    for first in range(0, len(corners), _BATCH):
+        chosen = corners[first : first + _BATCH]
+        batch = np.stack([padded[t : t + tile, c : c + tile] for t, c in chosen])[..., None]
+        # One shape for all calls: the last batch is filled up, its extra results are dropped.
+        batch = np.concatenate([batch, np.repeat(batch[:1], _BATCH - len(chosen), axis=0)])
+        yield from zip(chosen, generator.predict_on_batch(batch)[..., 0], strict=False)
+
+
+def _back(values: np.ndarray, shape, sampling: float, model_sampling: float) -> np.ndarray:
+    """Resample to the input's pixels; the last row or column may have to be repeated."""
+    if values.shape == tuple(shape):
+        return values
+    back = resample(values, model_sampling, sampling)
+    fill = [(0, max(n - have, 0)) for n, have in zip(shape, back.shape, strict=True)]
+    return np.clip(np.pad(back, fill, mode="edge")[: shape[0], : shape[1]], -1, 1)

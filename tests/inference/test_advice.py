@@ -1,0 +1,216 @@
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from places import EXAMPLES
+
+from stemzoo.inference.advice import Comparison, advise, compare, describe_match, match_facts
+from stemzoo.inference.detection import advice
+from stemzoo.inference.matching import Match, match
+from stemzoo.io import Image, read_image
+
+EXAMPLE = EXAMPLES / "wse2_dayB.tif"
+
+
+def matched(weights, distance=5.0, p=1e-5, session=None, material="wse2", reason="noisier"):
+    session = session or weights.removeprefix("fcn-").removeprefix("cyclegan-")
+    return Match(weights, session, material, distance, p, -distance, reason)
+
+
+NOWHERE = {"distance": np.inf, "p": 0.0, "reason": "no lattice of wse2"}
+FITS = {"distance": 1.0, "p": 0.5, "reason": ""}
+
+
+@pytest.fixture
+def image(frames):
+    return Image(frames[0].image, frames[0].sampling, path=Path("scan1.tif"))
+
+
+@pytest.fixture
+def model(day_conditions):
+    return SimpleNamespace(name="mine", conditions=day_conditions)
+
+
+@pytest.fixture
+def rank(monkeypatch):
+    """Pretend that the weights of the zoo fit like this."""
+
+    def pretend(*ranked):
+        monkeypatch.setattr(advice, "read_conditions", dict)
+        monkeypatch.setattr(advice, "match", lambda image, conditions: list(ranked))
+
+    return pretend
+
+
+def test_an_image_is_compared_as_far_as_that_can_be(image, model):
+    found = compare(image, model)
+    assert (found.weights, found.session) == ("mine", "wse2-dayA")
+    assert not found.fits
+    assert compare(image, SimpleNamespace(name="other")) is None
+    assert compare(image, SimpleNamespace(name="other", conditions=None)) is None
+    assert compare(Image(image.data[:100, :100], image.sampling), model) is None
+
+
+def test_facts_are_json_even_of_what_is_infinitely_far():
+    found = match_facts(matched("fcn-wse2", **NOWHERE))
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found == {"distance": None, "p_value": 0.0, "differs": "no lattice of wse2"}
+    assert match_facts(matched("fcn-wse2")) == {
+        "distance": 5.0,
+        "p_value": 1e-5,
+        "differs": "noisier",
+    }
+
+
+def test_a_match_is_told_in_words():
+    assert describe_match(matched("fcn-wse2")) == "distance 5.00, p 1e-05: noisier"
+    assert describe_match(matched("fcn-wse2", **FITS)) == "distance 1.00, p 0.5"
+    assert describe_match(matched("fcn-wse2", **NOWHERE)) == "p 0: no lattice of wse2"
+
+
+def test_nothing_is_said_of_images_that_fit(image):
+    seen = Comparison("detection")
+    seen.add(image, None)
+    seen.add(image, matched("fcn-wse2", **FITS))
+    assert (seen.compared, seen.misfits, seen.warning()) == (1, 0, None)
+
+
+def test_one_image_is_named_with_what_differs_and_better_weights(image, rank):
+    rank(matched("cyclegan-wse2-dayB", **FITS), matched("fcn-wse2-dayB", **FITS))
+    seen = Comparison("detection")
+    seen.add(image, matched("fcn-wse2-dayA"))
+    assert seen.warning() == (
+        "scan1.tif: unlike the frames that fcn-wse2-dayA was trained on (distance 5.00, p 1e-05: "
+        "noisier). fcn-wse2-dayB fits: use these weights."
+    )
+
+
+def test_of_several_images_the_number_and_the_worst_are_named(image, rank):
+    rank(matched("cyclegan-wse2-dayB", 7.0), matched("cyclegan-wse2-dayA", 6.0))
+    other = Image(image.data, image.sampling, path=Path("scan2.tif"))
+    seen = Comparison("detection")
+    for one, found in (
+        (image, matched("mine")),
+        (other, matched("mine", 9.0)),
+        (image, matched("mine", **FITS)),
+        (image, None),
+    ):
+        seen.add(one, found)
+    assert seen.warning() == (
+        "2 of 3 images are unlike the frames that mine was trained on (p < 0.01), most of all "
+        "scan2.tif (distance 9.00, p 1e-05: noisier). Next: stemzoo adapt 'scan*.tif' --from "
+        "cyclegan-wse2-dayA --out DIR"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ranked", "words"),
+    [
+        # The widely trained detector is better than a more specific one.
+        ((matched("fcn-wse2-dayB", **FITS), matched("fcn-wse2", **FITS)), "fcn-wse2-dayB fits"),
+        (
+            (
+                matched("fcn-wse2-dayB", **FITS),
+                matched("fcn-wse2", **FITS, session="wse2-randomised"),
+            ),
+            "fcn-wse2 fits",
+        ),
+        (
+            (
+                matched("cyclegan-graphene", **FITS, material="graphene"),
+                matched("fcn-wse2", **NOWHERE),
+            ),
+            "It looks like graphene, a session of graphene",
+        ),
+        ((matched("fcn-wse2", **NOWHERE),), "no lattice of wse2: check the material"),
+        ((matched("fcn-wse2"),), "stemzoo train cyclegan"),
+    ],
+)
+def test_the_next_step_depends_on_what_fits(image, rank, ranked, words):
+    rank(*ranked)
+    seen = Comparison("detection")
+    seen.add(image, matched("mine"))
+    assert words in seen.warning()
+
+
+def test_weights_for_another_task_are_not_offered(image, rank):
+    rank(matched("fcn-wse2", **FITS), matched("cyclegan-wse2-dayB"))
+    seen = Comparison("translation")
+    seen.add(image, matched("cyclegan-wse2-dayA"))
+    assert "stemzoo adapt scan1.tif --from cyclegan-wse2-dayB" in seen.warning()
+
+
+def test_an_image_that_other_weights_cannot_be_compared_with_is_no_error(image, monkeypatch):
+    def fail(*_, **__):
+        raise ValueError("too small")
+
+    monkeypatch.setattr(advice, "match", fail)
+    seen = Comparison("detection")
+    seen.add(image, matched("mine"))
+    assert seen.warning().endswith("Look at the result before you use it.")
+
+
+@pytest.mark.parametrize(
+    ("ranked", "words"),
+    [
+        (
+            (
+                matched("fcn-wse2-dayB", **FITS),
+                matched("fcn-wse2", **FITS, session="wse2-randomised"),
+            ),
+            "no adapting is needed. Next: stemzoo detect a.tif --weights fcn-wse2",
+        ),
+        (
+            (
+                matched("fcn-wse2", 1.5, 0.1, session="wse2-randomised"),
+                matched("cyclegan-wse2-dayB"),
+            ),
+            "at their edge (noisier). Try it first: stemzoo detect a.tif --weights fcn-wse2. If it "
+            "misses defects: stemzoo adapt a.tif --from cyclegan-wse2-dayB --out DIR",
+        ),
+        (
+            (
+                matched("fcn-wse2", **FITS),
+                matched("cyclegan-graphene", **FITS, material="graphene"),
+            ),
+            "Weights of graphene and wse2 fit: give --material or --pixel-size.",
+        ),
+        ((matched("fcn-wse2-dayB", **FITS),), "stemzoo detect a.tif --weights fcn-wse2-dayB"),
+        (
+            (matched("cyclegan-graphene", **FITS, material="graphene"), matched("fcn-wse2")),
+            "stemzoo train fcn --translate cyclegan-graphene",
+        ),
+        (
+            (matched("fcn-wse2", 4.0), matched("cyclegan-wse2-dayB")),
+            "Nothing fits. Next: stemzoo adapt a.tif --from cyclegan-wse2-dayB --out DIR",
+        ),
+        ((matched("cyclegan-wse2-dayB", **NOWHERE),), "no lattice of wse2"),
+    ],
+)
+def test_advice_follows_from_the_ranking(ranked, words):
+    assert words in advise(ranked, [Path("a.tif")])
+
+
+@pytest.mark.parametrize(
+    ("paths", "pattern"),
+    [
+        (["a b.tif"], "'a b.tif'"),
+        (["day/a1.tif", "day/a2.tif"], "'day/a*.tif'"),
+        (["day/a1.tif", "other/a2.tif"], "'GLOB'"),
+        ([], "'GLOB'"),
+    ],
+)
+def test_files_are_named_by_a_pattern(paths, pattern):
+    ranked = [matched("cyclegan-wse2-dayB")]
+    assert f"stemzoo adapt {pattern} --from" in advise(ranked, [Path(p) for p in paths])
+
+
+def test_the_example_needs_no_adapting_and_looks_like_its_session():
+    ranked = match(read_image(EXAMPLE))
+    assert ranked[0].session == "wse2-dayB"
+    assert "no adapting is needed" in advise(ranked)
+    assert "--weights fcn-wse2" in advise(ranked)
+    unfit = {one.weights for one in ranked if not one.fits}
+    assert unfit >= {"cyclegan-wse2-dayA", "cyclegan-graphene"}
