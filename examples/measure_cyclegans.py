@@ -17,7 +17,6 @@ from scipy import ndimage
 
 import stemzoo
 from stemzoo import io
-from stemzoo.evaluation_page import evaluation_page
 from stemzoo.metrics.evaluation import evaluate
 from stemzoo.metrics.features import extract_features
 from stemzoo.metrics.fid import frechet_result
@@ -25,6 +24,7 @@ from stemzoo.metrics.preservation import label_preservation
 from stemzoo.preprocessing import rescale
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.domain import domain_session
+from stemzoo.workflows.evaluation import evaluation_page
 from stemzoo.zoo.hub import load
 
 # Sessions of weights that were trained on more than one.

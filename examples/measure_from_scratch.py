@@ -24,10 +24,10 @@ from measure_adaptation import SAMPLING, TEST, score
 
 from stemzoo import io
 from stemzoo.analysis.lattice import find_rotation
-from stemzoo.datasets import training_set
 from stemzoo.models import CycleGANSTEM, DefectFCN
 from stemzoo.simulate.domain import largest_shape, simulate_domain
 from stemzoo.training import CycleGANRecipe, FCNRecipe, train_cyclegan, train_fcn
+from stemzoo.workflows.datasets import training_set
 
 MATERIAL = "wse2"
 FROM_SCRATCH = 3000  # seed of the frames

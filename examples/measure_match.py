@@ -25,11 +25,11 @@ from scipy import stats
 import stemzoo
 from stemzoo import io
 from stemzoo.analysis.conditions import Conditions
-from stemzoo.datasets import training_set
 from stemzoo.inference.matching import SIGNIFICANCE, Match, check_conditions, match, read_conditions
 from stemzoo.io.writers import atomic_path
 from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.simulate import find_session, simulate_frame, simulate_session
+from stemzoo.workflows.datasets import training_set
 
 SESSIONS = ("wse2-dayA", "wse2-dayB", "graphene", "srtio3")
 RANDOMISED = ("wse2-randomised", "wse2-randomised-fine")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stemzoo import io
 from stemzoo.analysis.conditions import Conditions
-from stemzoo.datasets import training_set
+from stemzoo.workflows.datasets import training_set
 from stemzoo.zoo import hub
 from stemzoo.zoo.model_folder import CONDITIONS, CONFIG, TRAINING_DATA
 from stemzoo.zoo.registry import WeightsEntry, find_weights

@@ -11,18 +11,21 @@ import stemzoo
 
 PACKAGE = Path(stemzoo.__file__).parent
 
-# 0 numbers, 1 networks, 2 verbs, 3 doors; a new module is entered here.
-FLOORS = {
-    "io": 0,
-    **dict.fromkeys(("preprocessing", "analysis", "simulate"), 0),
-    **dict.fromkeys(("plotting",), 0),
-    "models": 1,
-    "metrics": 1,
-    **dict.fromkeys(("zoo", "inference", "training"), 2),
-    **dict.fromkeys(("adaptation",), 2),
-    "workflows": 3,
-    "cli": 4,
-    "__init__": 4,
+# Every room at the top of the package and its floor; a new one is entered here.
+ROOMS = {
+    "cli": 8,
+    "workflows": 7,
+    "adaptation": 6,
+    "inference": 5,
+    "training": 5,
+    "metrics": 4,
+    "zoo": 4,
+    "plotting": 4,
+    "analysis": 3,
+    "simulate": 2,
+    "models": 2,
+    "io": 1,
+    "preprocessing": 1,
 }
 NETWORKS = {"keras", "tensorflow", "huggingface_hub"}
 # Slow to import: inside the functions that need them.
@@ -33,7 +36,7 @@ MAY_IMPORT_KERAS = {"adaptation", "models", "training"}
 
 def module_name(path):
     parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 2 else parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
@@ -62,28 +65,38 @@ def imports(path, *, top_only):
     return names
 
 
-def part(name):
-    """First name below the package, the key of FLOORS."""
-    return (name.split(".") + ["__init__"])[1]
+def used_by(name):
+    """Modules of the package that a module imports, at its top or in a function.
+
+    The face, `stemzoo`, is no floor: it imports nothing, and looks a name up when it is used.
+    """
+    return imports(MODULES[name], top_only=False) & set(MODULES) - {"stemzoo"}
 
 
-def test_every_module_has_a_floor():
-    assert {part(name) for name in MODULES} == set(FLOORS)
+def room(name):
+    """First name below the package, the key of ROOMS."""
+    return name.split(".")[1]
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_imports_only_go_down(name):
-    used = {n for n in imports(MODULES[name], top_only=False) if n.split(".")[0] == "stemzoo"}
-    # `from stemzoo import __version__` needs nothing of the package's front door.
-    # The one method that is a door of its own: CycleGANSTEM.fit_adapt.
-    if name == "stemzoo.models.cyclegan":
-        used.remove("stemzoo.adaptation")
-    above = {n for n in used - {"stemzoo"} if FLOORS[part(n)] > FLOORS[part(name)]}
-    assert not above
+def test_every_room_is_in_the_table():
+    boxes = {path.stem for path in PACKAGE.iterdir() if path.name[0] not in "_."}
+    assert boxes - {"weights", "weights_manifest", "model_cards", "py"} == set(ROOMS)
+    assert len(ROOMS) < 14
+    assert set(ROOMS.values()) == set(range(1, 9))
 
 
-def test_no_module_needs_itself():
-    graph = {name: imports(path, top_only=True) & set(MODULES) for name, path in MODULES.items()}
+def test_the_face_imports_nothing():
+    assert not imports(MODULES["stemzoo"], top_only=False) & set(MODULES)
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {"stemzoo"}))
+def test_imports_go_down_or_stay_in_the_room(name):
+    others = {n for n in used_by(name) if room(n) != room(name)}
+    assert not {n for n in others if ROOMS[room(n)] >= ROOMS[room(name)]}
+
+
+def test_no_file_needs_itself():
+    graph = {name: used_by(name) - {name} for name in set(MODULES) - {"stemzoo"}}
     list(TopologicalSorter(graph).static_order())  # raises CycleError
 
 
@@ -91,7 +104,7 @@ def test_no_module_needs_itself():
 def test_slow_libraries_are_imported_where_they_are_used(name):
     roots = {n.split(".")[0] for n in imports(MODULES[name], top_only=True)}
     assert not roots & SLOW
-    assert part(name) in MAY_IMPORT_KERAS or not roots & NETWORKS
+    assert name == "stemzoo" or room(name) in MAY_IMPORT_KERAS or not roots & NETWORKS
 
 
 def test_few_modules_know_the_hugging_face_hub():

@@ -14,7 +14,7 @@ import yaml
 from places import ROOT
 from typer.main import get_command
 
-from stemzoo.cli import app
+from stemzoo.cli.app import app
 from stemzoo.zoo import registry
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

@@ -9,7 +9,7 @@ import pytest
 from places import EXAMPLES
 from typer.main import get_command
 
-from stemzoo.cli import app
+from stemzoo.cli.app import app
 
 SCRIPT = EXAMPLES / "train_on_the_papers_data.py"
 

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from stemzoo import io
-from stemzoo.batch import evaluate_files
-from stemzoo.evaluation_page import evaluation_page
 from stemzoo.metrics.evaluation import evaluate
 from stemzoo.simulate import find_session, simulate_session
+from stemzoo.workflows.evaluation import evaluate_files, evaluation_page
 
 SAMPLING = 0.2074
 

@@ -8,12 +8,32 @@ from typing import Annotated
 
 import typer
 
-from stemzoo.terminal import complain, print_table, start_keras
+from stemzoo.cli.terminal import complain, print_table, start_keras
 
 app = typer.Typer()
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="See 'stemzoo list'.")]
 _Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+@app.command("list")
+def list_(
+    material: Annotated[str | None, typer.Option(help="Only this material.")] = None,
+    task: Annotated[str | None, typer.Option(help="Only this task.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+):
+    """List the weights of the zoo."""
+    from stemzoo.zoo.registry import list_weights
+
+    entries = list_weights(material=material, task=task)
+    if as_json:
+        keys = ("name", "task", "material", "session", "licence", "repo_id", "revision", "summary")
+        typer.echo(json.dumps([{k: getattr(e, k) for k in keys} for e in entries], indent=1))
+        return
+    print_table(
+        ("NAME", "TASK", "MATERIAL", "SESSION", "SUMMARY"),
+        [(e.name, e.task, e.material, e.session, e.summary) for e in entries],
+    )
 
 
 @app.command()

@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from stemzoo import __version__, io
-from stemzoo.datasets import experimental_set
-from stemzoo.evaluation_page import evaluation_page
 from stemzoo.inference.advice import Comparison, compare, describe_match, match_facts
 from stemzoo.inference.detection import (
     COLUMNS,
@@ -20,9 +18,7 @@ from stemzoo.inference.detection import (
 )
 from stemzoo.inference.matching import Match, match
 from stemzoo.inference.translation import translate_quietly
-from stemzoo.metrics.evaluation import CLASSIFIER_STEPS, Evaluation, evaluate
 from stemzoo.plotting import plot_detections
-from stemzoo.preprocessing import resample
 
 
 def detect_file(
@@ -229,80 +225,3 @@ def match_files(
         images.append(io.read_image(path, frame=frame, sum_frames=sum_frames))
         io.check_image(images[-1].data, path)
     return match(images, material=material, sampling=sampling)
-
-
-def evaluate_files(
-    real: str,
-    fake: str,
-    out: Path,
-    *,
-    simulated: str | None = None,
-    material: str,
-    pixel_size: float | None = None,
-    extractor: str = "efficientnet-lite0",
-    protocol: str = "standard",
-    patch: int = 256,
-    classifier: bool = True,
-    seed: int = 0,
-) -> Evaluation:
-    """Compare generated with measured image files; write evaluation.json and evaluation.html.
-
-    Parameters
-    ----------
-    real, fake : str
-        Folders or patterns of measured and of generated images.
-    out : Path
-        Existing folder for the report.
-    simulated : str, optional
-        Folder or pattern of raw simulations, for the ceiling.
-    material : str
-        Entry of `MATERIALS`.
-    pixel_size : float, optional
-        Pixel size [pm], for files that lack it.
-    extractor, protocol, patch
-        As in `stemzoo.evaluate`.
-    classifier : bool
-        Whether to make the two-sample test.
-    seed : int
-        Of all randomness.
-
-    Returns
-    -------
-    Evaluation
-
-    Raises
-    ------
-    ValueError, OSError
-        One clear line about what is wrong with the files.
-    """
-    names = {"measured": real, "generated": fake, "simulated": simulated}
-    found = {
-        name: experimental_set([_pattern(source)], material, pixel_size)
-        for name, source in names.items()
-        if source is not None
-    }
-    sampling = found["measured"].sampling
-    sets = {
-        name: [resample(image, part.sampling, sampling) for image in part.images]
-        for name, part in found.items()
-    }
-    report = evaluate(
-        **sets,
-        sampling=sampling,
-        material=material,
-        extractor=extractor,
-        protocol=protocol,
-        patch=patch,
-        classifier_steps=CLASSIFIER_STEPS if classifier else 0,
-        rng=np.random.default_rng(seed),
-    )
-    files = {name: part.hashes for name, part in found.items()}
-    content = {"stemzoo": __version__, "seed": seed, **report.to_dict(), "files": files}
-    io.write_json(out / "evaluation.json", content)
-    io.write_text(out / "evaluation.html", evaluation_page(report, sets))
-    return report
-
-
-def _pattern(source: str) -> Path:
-    """Every TIFF of a folder, or the pattern itself."""
-    return Path(source) / "*.tif*" if Path(source).is_dir() else Path(source)

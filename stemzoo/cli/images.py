@@ -1,96 +1,15 @@
-"""The command line: one function a verb, each a thin door to one library function."""
+"""Verbs on images: detect, translate, match, evaluate, simulate."""
 
 import json
-import os
 import sys
-import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stemzoo import cli_adapt, cli_match, cli_train, cli_zoo
-from stemzoo.terminal import complain, load_kind, print_table, start_keras
+from stemzoo.cli.terminal import each, load_kind, make_folder, print_table, start_keras
 
-app = typer.Typer(
-    help="Keras models and pretrained weights for atomic-resolution STEM images.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.add_typer(cli_train.app, name="train")
-app.add_typer(cli_adapt.app)
-app.add_typer(cli_match.app)
-app.add_typer(cli_zoo.app)
-
-
-def _show_warning(message, category, *_, **__):
-    if issubclass(category, UserWarning):
-        complain(f"warning: {message}")
-
-
-def _make_folder(path: Path) -> None:
-    """Make the folder for results."""
-    if path.exists() and not path.is_dir():
-        raise ValueError(f"--out expects a folder. Received: {path}, a file")
-    path.mkdir(parents=True, exist_ok=True)
-
-
-def _each(paths: list[Path], act, comparison) -> None:
-    """Print what `act` says of each file; one that fails is one line, and the rest go on.
-
-    At last, one line about images that are unlike the frames that the weights were trained on.
-    """
-    failed = False
-    for path in paths:
-        try:
-            line = act(path)
-        except (ValueError, OSError) as error:
-            complain(error)
-            failed = True
-            continue
-        typer.echo(line)
-    if (text := comparison.warning()) is not None:
-        complain(f"warning: {text}")
-    if failed:
-        raise typer.Exit(2)
-
-
-def _version(value: bool):
-    if value:
-        from stemzoo import __version__
-
-        typer.echo(f"stemzoo {__version__}")
-        raise typer.Exit()
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
-):
-    pass
-
-
-@app.command("list")
-def list_(
-    material: Annotated[str | None, typer.Option(help="Only this material.")] = None,
-    task: Annotated[str | None, typer.Option(help="Only this task.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
-):
-    """List the weights of the zoo."""
-    from stemzoo.zoo.registry import list_weights
-
-    entries = list_weights(material=material, task=task)
-    if as_json:
-        keys = ("name", "task", "material", "session", "licence", "repo_id", "revision", "summary")
-        typer.echo(json.dumps([{k: getattr(e, k) for k in keys} for e in entries], indent=1))
-        return
-    print_table(
-        ("NAME", "TASK", "MATERIAL", "SESSION", "SUMMARY"),
-        [(e.name, e.task, e.material, e.session, e.summary) for e in entries],
-    )
+app = typer.Typer()
 
 
 @app.command()
@@ -118,11 +37,11 @@ def detect(
     ] = False,
 ):
     """Find single-atom defects in images: a table and an overlay for each."""
-    from stemzoo.batch import detect_file
     from stemzoo.inference.advice import Comparison
+    from stemzoo.workflows.images import detect_file
 
     model = load_kind(weights, "DefectFCN", "detect")
-    _make_folder(out)
+    make_folder(out)
     written: dict[Path, Path] = {}
     comparison = Comparison("detection")
 
@@ -142,7 +61,7 @@ def detect(
         )
         return json.dumps(report) if as_json else _line(report)
 
-    _each(images, detect_one, comparison)
+    each(images, detect_one, comparison)
 
 
 def _line(report: dict) -> str:
@@ -173,11 +92,11 @@ def translate(
     ] = None,
 ):
     """Make simulations look like a session's images, or the reverse."""
-    from stemzoo.batch import translate_file
     from stemzoo.inference.advice import Comparison
+    from stemzoo.workflows.images import translate_file
 
     model = load_kind(weights, "CycleGANSTEM", "translate")
-    _make_folder(out)
+    make_folder(out)
     comparison = Comparison("translation")
 
     def translate_one(path: Path) -> str:
@@ -194,7 +113,63 @@ def translate(
         )
         return f"{path}: {target}"
 
-    _each(images, translate_one, comparison)
+    each(images, translate_one, comparison)
+
+
+@app.command()
+def match(
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Image files of one session.")
+    ],
+    material: Annotated[str | None, typer.Option(help="Only weights for this material.")] = None,
+    pixel_size: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PM",
+            help="Pixel size (pm); else from the files' metadata, else measured from the lattice.",
+        ),
+    ] = None,
+    frame: Annotated[int | None, typer.Option(help="Frame of a stack to take, from 0.")] = None,
+    sum_frames: Annotated[
+        bool, typer.Option("--sum-frames", help="Sum the frames of a stack.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+):
+    """Rank the weights of the zoo by how well they fit images, and say what to do next."""
+    from stemzoo.inference.advice import advise
+    from stemzoo.workflows.images import match_files
+
+    sampling = None if pixel_size is None else pixel_size / 100
+    ranked = match_files(
+        images, material=material, sampling=sampling, frame=frame, sum_frames=sum_frames
+    )
+    advice = advise(ranked, images)
+    if as_json:
+        from stemzoo.inference.advice import match_facts
+
+        rows = [
+            {"weights": m.weights, "session": m.session, "material": m.material, "fits": m.fits}
+            | match_facts(m)
+            for m in ranked
+        ]
+        content = {"images": [str(path) for path in images], "matches": rows, "advice": advice}
+        typer.echo(json.dumps(content, indent=1))
+        return
+    print_table(
+        ("WEIGHTS", "SESSION", "DISTANCE", "P", "FITS", "DIFFERS"),
+        [
+            (
+                m.weights,
+                m.session,
+                f"{m.distance:.2f}",
+                f"{m.p_value:.2g}",
+                "yes" if m.fits else "no",
+                m.reason,
+            )
+            for m in ranked
+        ],
+    )
+    typer.echo(advice)
 
 
 @app.command()
@@ -223,10 +198,10 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ):
     """Compare generated with measured images: table, JSON and one page with pictures."""
-    from stemzoo.batch import evaluate_files
+    from stemzoo.workflows.evaluation import evaluate_files
 
     start_keras()
-    _make_folder(out)
+    make_folder(out)
     found = evaluate_files(
         real,
         fake,
@@ -262,40 +237,15 @@ def simulate(
     from rich.console import Console
     from rich.progress import Progress
 
-    from stemzoo.datasets import write_frame
     from stemzoo.simulate.dataset import simulate_session
     from stemzoo.simulate.named_sessions import choose_session
+    from stemzoo.workflows.datasets import write_frame
 
     chosen = choose_session(session, material)
-    _make_folder(out)
+    make_folder(out)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(f"simulating {chosen.name}", total=n)
         for i, frame in enumerate(simulate_session(chosen, n, (size, size), seed=seed)):
             write_frame(frame, out, f"{chosen.name}_{seed}_{i:04d}", seed=seed, index=i)
             progress.advance(task)
     typer.echo(f"{n} frames of {chosen.name} in {out}")
-
-
-def main() -> None:
-    """Run the command line; errors are one line and exit code 2, never a stack trace."""
-    warnings.showwarning = _show_warning
-    try:
-        app()
-    except KeyboardInterrupt:
-        complain("stopped")
-        sys.exit(130)
-    except (ValueError, KeyError, OSError, ModuleNotFoundError) as error:
-        complain(error)
-        sys.exit(2)
-    except Exception as error:
-        if os.environ.get("STEMZOO_DEBUG"):
-            raise
-        complain(
-            f"unexpected {type(error).__name__}: {error}. Set STEMZOO_DEBUG=1 to see where, and "
-            "please report it."
-        )
-        sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,17 +1,19 @@
-"""The report of an evaluation as one HTML file, with its pictures inside."""
+"""Image files in, a report out: JSON, and one HTML file with its pictures inside."""
 
 import base64
 import html
 import io as memory
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from stemzoo import __version__
+from stemzoo import __version__, io
 from stemzoo.analysis.spectrum import radial_power_spectrum
-from stemzoo.metrics.evaluation import Evaluation
+from stemzoo.metrics.evaluation import CLASSIFIER_STEPS, Evaluation, evaluate
 from stemzoo.plotting import plot_pictures
-from stemzoo.preprocessing import rescale
+from stemzoo.preprocessing import resample, rescale
+from stemzoo.workflows.datasets import experimental_set
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -23,6 +25,83 @@ small { color: #666; display: block } img { max-width: 100% }
 """
 _PICTURE = 256
 _COLOURS = {"measured": "#0072B2", "generated": "#D55E00", "simulated": "#777777"}
+
+
+def evaluate_files(
+    real: str,
+    fake: str,
+    out: Path,
+    *,
+    simulated: str | None = None,
+    material: str,
+    pixel_size: float | None = None,
+    extractor: str = "efficientnet-lite0",
+    protocol: str = "standard",
+    patch: int = 256,
+    classifier: bool = True,
+    seed: int = 0,
+) -> Evaluation:
+    """Compare generated with measured image files; write evaluation.json and evaluation.html.
+
+    Parameters
+    ----------
+    real, fake : str
+        Folders or patterns of measured and of generated images.
+    out : Path
+        Existing folder for the report.
+    simulated : str, optional
+        Folder or pattern of raw simulations, for the ceiling.
+    material : str
+        Entry of `MATERIALS`.
+    pixel_size : float, optional
+        Pixel size [pm], for files that lack it.
+    extractor, protocol, patch
+        As in `stemzoo.evaluate`.
+    classifier : bool
+        Whether to make the two-sample test.
+    seed : int
+        Of all randomness.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    ValueError, OSError
+        One clear line about what is wrong with the files.
+    """
+    names = {"measured": real, "generated": fake, "simulated": simulated}
+    found = {
+        name: experimental_set([_pattern(source)], material, pixel_size)
+        for name, source in names.items()
+        if source is not None
+    }
+    sampling = found["measured"].sampling
+    sets = {
+        name: [resample(image, part.sampling, sampling) for image in part.images]
+        for name, part in found.items()
+    }
+    report = evaluate(
+        **sets,
+        sampling=sampling,
+        material=material,
+        extractor=extractor,
+        protocol=protocol,
+        patch=patch,
+        classifier_steps=CLASSIFIER_STEPS if classifier else 0,
+        rng=np.random.default_rng(seed),
+    )
+    files = {name: part.hashes for name, part in found.items()}
+    content = {"stemzoo": __version__, "seed": seed, **report.to_dict(), "files": files}
+    io.write_json(out / "evaluation.json", content)
+    io.write_text(out / "evaluation.html", evaluation_page(report, sets))
+    return report
+
+
+def _pattern(source: str) -> Path:
+    """Every TIFF of a folder, or the pattern itself."""
+    return Path(source) / "*.tif*" if Path(source).is_dir() else Path(source)
 
 
 def evaluation_page(found: Evaluation, sets: Mapping[str, Sequence[np.ndarray]]) -> str:

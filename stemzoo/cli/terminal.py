@@ -4,8 +4,36 @@ import logging
 import os
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder for results."""
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"--out expects a folder. Received: {path}, a file")
+    path.mkdir(parents=True, exist_ok=True)
+
+
+def each(paths: list[Path], act, comparison) -> None:
+    """Print what `act` says of each file; one that fails is one line, and the rest go on.
+
+    At last, one line about images that are unlike the frames that the weights were trained on.
+    """
+    failed = False
+    for path in paths:
+        try:
+            line = act(path)
+        except (ValueError, OSError) as error:
+            complain(error)
+            failed = True
+            continue
+        typer.echo(line)
+    if (text := comparison.warning()) is not None:
+        complain(f"warning: {text}")
+    if failed:
+        raise typer.Exit(2)
 
 
 def complain(error: BaseException | str) -> None:

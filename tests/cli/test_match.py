@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_cli import here, run  # noqa: F401 - fixtures
 
 import stemzoo
 from stemzoo import io
@@ -11,7 +10,7 @@ from stemzoo.simulate import find_session, simulate_session
 
 
 @pytest.fixture
-def days(here):  # noqa: F811
+def days(here):
     """Two frames of day A and one of day B."""
     for name, n in (("wse2-dayA", 2), ("wse2-dayB", 1)):
         for i, frame in enumerate(simulate_session(find_session(name), n, (384, 384), seed=5)):
@@ -19,7 +18,7 @@ def days(here):  # noqa: F811
     return here
 
 
-def test_weights_are_ranked_and_the_last_line_says_what_to_do(run, days):  # noqa: F811
+def test_weights_are_ranked_and_the_last_line_says_what_to_do(run, days):
     done = run("match", "wse2-dayA_0.tif", "wse2-dayA_1.tif")
     assert (done.code, done.err) == (0, "")
     head, first, *rows, last = done.out.splitlines()
@@ -32,7 +31,7 @@ def test_weights_are_ranked_and_the_last_line_says_what_to_do(run, days):  # noq
     assert "no adapting is needed. Next: stemzoo detect IMAGE... --weights fcn-wse2" in last
 
 
-def test_json_is_for_machines(run, days):  # noqa: F811
+def test_json_is_for_machines(run, days):
     done = run("match", "wse2-dayB_0.tif", "--json")
     found = json.loads(done.out, parse_constant=pytest.fail)
     assert found["images"] == ["wse2-dayB_0.tif"]
@@ -44,7 +43,7 @@ def test_json_is_for_machines(run, days):  # noqa: F811
     assert "stemzoo detect wse2-dayB_0.tif" in found["advice"]
 
 
-def test_options_reach_the_match(run, days):  # noqa: F811
+def test_options_reach_the_match(run, days):
     found = json.loads(run("match", "wse2-dayB_0.tif", "--material", "WSe2", "--json").out)
     assert {row["material"] for row in found["matches"]} == {"wse2"}
     done = run("match", "wse2-dayB_0.tif", "--pixel-size", 18.5, "--json")
@@ -54,7 +53,7 @@ def test_options_reach_the_match(run, days):  # noqa: F811
     assert run("match", "stack.npy", "--frame", 1).out.split()[6].endswith("wse2-dayB")
 
 
-def test_images_that_nothing_fits_are_to_be_adapted_to(run, days):  # noqa: F811
+def test_images_that_nothing_fits_are_to_be_adapted_to(run, days):
     image = io.read_image("wse2-dayB_0.tif")
     # A detector that is far from linear.
     values = np.exp(1.5 * (image.data - image.data.mean()) / image.data.std())
@@ -64,7 +63,7 @@ def test_images_that_nothing_fits_are_to_be_adapted_to(run, days):  # noqa: F811
     assert "Next: stemzoo adapt strange.tif --from cyclegan-wse2-day" in done.out.splitlines()[-1]
 
 
-def test_bad_input_is_one_line(run, days):  # noqa: F811
+def test_bad_input_is_one_line(run, days):
     io.write_tiff("small.tif", io.read_image("wse2-dayB_0.tif").data[:100, :100], sampling=0.2074)
     io.write_tiff("flat.tif", np.ones((200, 200)), sampling=0.2074)
     Path("text.tif").write_text("nothing", encoding="utf-8")
@@ -95,7 +94,7 @@ def folder(tiny_model, day_conditions, tmp_path_factory):
     return folder
 
 
-def test_detect_warns_once_of_all_images(run, days, folder):  # noqa: F811
+def test_detect_warns_once_of_all_images(run, days, folder):
     noisy = io.read_image("wse2-dayB_0.tif")
     io.write_tiff("wse2-dayB_1.tif", noisy.data[:, ::-1], sampling=noisy.sampling)
     io.write_tiff("small.tif", noisy.data[:100, :100], sampling=noisy.sampling)
@@ -115,12 +114,12 @@ def test_detect_warns_once_of_all_images(run, days, folder):  # noqa: F811
     assert io.read_csv(small["csv"])[0][-1].endswith(": not compared")
 
 
-def test_detect_says_nothing_of_images_that_fit(run, days, folder):  # noqa: F811
+def test_detect_says_nothing_of_images_that_fit(run, days, folder):
     done = run("detect", "wse2-dayA_0.tif", "--weights", folder)
     assert (done.code, done.err) == (0, "")
 
 
-def test_translate_warns_of_measured_images_only(run, days, folder, day_conditions):  # noqa: F811
+def test_translate_warns_of_measured_images_only(run, days, folder, day_conditions):
     from stemzoo.models import CycleGANSTEM
 
     model = CycleGANSTEM(

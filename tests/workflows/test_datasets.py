@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from stemzoo import io
-from stemzoo.datasets import (
+from stemzoo.preprocessing import rescale
+from stemzoo.simulate.dataset import LABEL_RADIUS, simulate_session, to_sampling
+from stemzoo.simulate.domain import domain_session
+from stemzoo.simulate.named_sessions import find_session
+from stemzoo.workflows.datasets import (
     ZOO_SAMPLING,
     experimental_set,
     hash_frames,
     training_set,
     write_frame,
 )
-from stemzoo.preprocessing import rescale
-from stemzoo.simulate.dataset import LABEL_RADIUS, simulate_session, to_sampling
-from stemzoo.simulate.domain import domain_session
-from stemzoo.simulate.named_sessions import find_session
 
 SESSION = "wse2-randomised"
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from quick_gan import quick_gan
-from test_cli import here, run  # noqa: F401 - fixtures
 
 import stemzoo
 from stemzoo import io
@@ -17,7 +16,7 @@ CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
 
 
 @pytest.fixture
-def measured(here, make_model):  # noqa: F811
+def measured(here, make_model):
     """Two images of day B, a CycleGAN and a detector, all small."""
     for i, frame in enumerate(simulate_session(find_session("wse2-dayB"), 2, (512, 512), seed=3)):
         io.write_tiff(f"day_{i}.tif", frame.image, sampling=0.2074)
@@ -47,7 +46,7 @@ def strict(path):
 
 
 @pytest.mark.slow
-def test_weights_and_a_detector_are_renewed_from_files(run, measured, small):  # noqa: F811
+def test_weights_and_a_detector_are_renewed_from_files(run, measured, small):
     command = ("adapt", "day_*.tif", "--from", "./gan", "--out", "new", "--minutes", 0.2)
     command += ("--detector-from", "./fcn", "--session", "dayX")
     done = run(*command)
@@ -107,7 +106,7 @@ def test_weights_and_a_detector_are_renewed_from_files(run, measured, small):  #
         ),
     ],
 )
-def test_bad_input_is_one_line_and_nothing_is_written(run, files, options, words):  # noqa: F811
+def test_bad_input_is_one_line_and_nothing_is_written(run, files, options, words):
     done = run("adapt", *options, "--out", "new")
     assert (done.code, done.out) == (2, "")
     *warned, line = done.err.splitlines()
@@ -135,7 +134,7 @@ def files(measured, make_model, monkeypatch):
     return measured
 
 
-def test_the_help_names_what_is_needed(run):  # noqa: F811
+def test_the_help_names_what_is_needed(run):
     done = run("adapt", "--help")
     assert done.code == 0
     for word in ("--from", "--out", "--minutes", "--detector"):
@@ -143,6 +142,6 @@ def test_the_help_names_what_is_needed(run):  # noqa: F811
 
 
 @pytest.mark.parametrize("verb", ["adapt", "match", "detect", "translate"])
-def test_help_shows_the_unit_of_the_pixel_size(run, verb):  # noqa: F811
+def test_help_shows_the_unit_of_the_pixel_size(run, verb):
     # In brackets it would be taken for markup, and not be shown.
     assert "(pm)" in run(verb, "--help").out

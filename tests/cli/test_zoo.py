@@ -4,7 +4,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from test_cli import here, run  # noqa: F401 - fixtures
 
 import stemzoo
 from stemzoo.zoo import hub, registry
@@ -62,7 +61,7 @@ def one_line(done, code=2):
 # info and cite
 
 
-def test_info_shows_entry_files_and_config(run, package):  # noqa: F811
+def test_info_shows_entry_files_and_config(run, package):
     done = run("info", NAME)
     assert (done.code, done.err) == (0, "")
     for words in ("name: fcn-tiny", "licence: MIT", "origin: bundled", "class: DefectFCN"):
@@ -75,7 +74,7 @@ def test_info_shows_entry_files_and_config(run, package):  # noqa: F811
     assert {file["name"] for file in found["files"]} >= {"config.json", "golden.npz"}
 
 
-def test_info_fetches_nothing(run, published, hub_server):  # noqa: F811
+def test_info_fetches_nothing(run, published, hub_server):
     found = json.loads(run("info", "fcn-far", "--json").out)
     assert (found["origin"], found["revision"]) == ("hub", published)
     assert "config" not in found
@@ -84,19 +83,19 @@ def test_info_fetches_nothing(run, published, hub_server):  # noqa: F811
     assert json.loads(run("info", "fcn-far", "--json").out)["config"]["material"] == "wse2"
 
 
-def test_info_of_a_folder(run, package, tiny_folder):  # noqa: F811
+def test_info_of_a_folder(run, package, tiny_folder):
     found = json.loads(run("info", tiny_folder, "--json").out)
     assert (found["name"], found["origin"]) == ("tiny", "folder")
     assert found["config"]["material"] == "wse2"
 
 
 @pytest.mark.parametrize("verb", ["info", "cite", "download", "verify"])
-def test_an_unknown_name_offers_the_nearest(run, package, verb):  # noqa: F811
+def test_an_unknown_name_offers_the_nearest(run, package, verb):
     line = one_line(run(verb, "fcn-tinny"))
     assert "Did you mean fcn-tiny?" in line
 
 
-def test_cite_prints_bibtex(run, published):  # noqa: F811
+def test_cite_prints_bibtex(run, published):
     done = run("cite", NAME)
     assert (done.code, done.err) == (0, "")
     assert done.out.count("@") == 2
@@ -106,14 +105,14 @@ def test_cite_prints_bibtex(run, published):  # noqa: F811
     assert done.out.count("{") == done.out.count("}")
 
 
-def test_real_data_is_cited_where_it_was_measured_with(run):  # noqa: F811
+def test_real_data_is_cited_where_it_was_measured_with(run):
     assert "temworkshop29" in run("cite", "fcn-wse2").out
 
 
 # download
 
 
-def test_all_weights_become_model_folders(run, here, published):  # noqa: F811
+def test_all_weights_become_model_folders(run, here, published):
     done = run("download", "--all", "--to", "copies")
     assert (done.code, done.err) == (0, "")
     assert done.out == f"{NAME}: copies/{NAME}\nfcn-far: copies/fcn-far\n"
@@ -127,7 +126,7 @@ def test_all_weights_become_model_folders(run, here, published):  # noqa: F811
     assert Path(f"copies/{NAME}/config.json").stat().st_mtime_ns == before
 
 
-def test_a_copy_serves_as_a_mirror(here, published, package, hub_server):  # noqa: F811
+def test_a_copy_serves_as_a_mirror(here, published, package, hub_server):
     copy = copy_weights("fcn-far", "copies")
     shutil.rmtree(registry.PACKAGE.parent / "home")
     hub_server.__exit__()
@@ -139,12 +138,12 @@ def test_a_copy_serves_as_a_mirror(here, published, package, hub_server):  # noq
     assert stemzoo.load("fcn-far").provenance.origin == "mirror"
 
 
-def test_a_repository_is_copied_too(run, here, published):  # noqa: F811
+def test_a_repository_is_copied_too(run, here, published):
     done = run("download", "hf://alice/fcn-far", "--to", "copies")
     assert done.out == "hf://alice/fcn-far: copies/fcn-far\n"
 
 
-def test_one_that_fails_is_one_line_and_the_rest_is_copied(run, here, published, hub_server):  # noqa: F811
+def test_one_that_fails_is_one_line_and_the_rest_is_copied(run, here, published, hub_server):
     hub_server.fail("", status=503)
     done = run("download", "--all", "--to", "copies")
     assert (done.code, done.out) == (2, f"{NAME}: copies/{NAME}\n")
@@ -153,14 +152,14 @@ def test_one_that_fails_is_one_line_and_the_rest_is_copied(run, here, published,
 
 
 @pytest.mark.parametrize("arguments", [(), (NAME, "--all")])
-def test_download_wants_names_or_all(run, package, arguments):  # noqa: F811
+def test_download_wants_names_or_all(run, package, arguments):
     assert "expected NAME or --all" in one_line(run("download", *arguments))
 
 
 # verify
 
 
-def test_all_bundled_weights_are_verified(run, published, hub_server):  # noqa: F811
+def test_all_bundled_weights_are_verified(run, published, hub_server):
     done = run("verify")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"{NAME}: PASS\n")
@@ -168,7 +167,7 @@ def test_all_bundled_weights_are_verified(run, published, hub_server):  # noqa: 
     assert hub_server.requests == []
 
 
-def test_weights_that_differ_give_the_exit_code_one(run, package):  # noqa: F811
+def test_weights_that_differ_give_the_exit_code_one(run, package):
     (package / "weights" / NAME / "config.json").write_text("{}")
     done = run("verify", NAME)
     assert (done.code, done.err) == (1, "")
@@ -176,14 +175,14 @@ def test_weights_that_differ_give_the_exit_code_one(run, package):  # noqa: F811
     assert "config.json: expected" in done.out
 
 
-def test_published_weights_are_fetched_and_verified(run, published, hub_server):  # noqa: F811
+def test_published_weights_are_fetched_and_verified(run, published, hub_server):
     done = run("verify", "--published")
     assert done.code == 0
     assert done.out.startswith("fcn-far: PASS\n")
     assert hub_server.count("GET /lfs-download") == 1
 
 
-def test_nothing_published_is_no_failure(run, package):  # noqa: F811
+def test_nothing_published_is_no_failure(run, package):
     done = run("verify", "--published")
     assert (done.code, done.out) == (0, "nothing is published yet\n")
 
@@ -191,7 +190,7 @@ def test_nothing_published_is_no_failure(run, package):  # noqa: F811
 # doctor
 
 
-def test_the_doctor_finds_nothing(run, package, hub_server, monkeypatch):  # noqa: F811
+def test_the_doctor_finds_nothing(run, package, hub_server, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_alice")
     monkeypatch.setattr("stemzoo.zoo.doctor.ENOUGH_SPACE", 0)
     done = run("doctor")
@@ -207,7 +206,7 @@ def test_the_doctor_finds_nothing(run, package, hub_server, monkeypatch):  # noq
     assert "401, no token" in run("doctor").out
 
 
-def test_the_doctor_says_what_is_wrong(run, package, hub_server, monkeypatch):  # noqa: F811
+def test_the_doctor_says_what_is_wrong(run, package, hub_server, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_nobody")
     monkeypatch.setattr("stemzoo.zoo.doctor.ENOUGH_SPACE", 10**18)
     (package / "weights_manifest.json").write_text("{")
@@ -225,7 +224,7 @@ def test_the_doctor_says_what_is_wrong(run, package, hub_server, monkeypatch):  
     assert "not asked, STEMZOO_OFFLINE" in run("doctor").out
 
 
-def test_the_doctor_recognises_a_page_that_is_no_hub(run, package, hub_server, monkeypatch):  # noqa: F811
+def test_the_doctor_recognises_a_page_that_is_no_hub(run, package, hub_server, monkeypatch):
     hub_server.fail("", status=200, headers={"Content-Type": "text/html"})
     assert "NO  hub" in run("doctor").out
     monkeypatch.setenv("HF_TOKEN", "hf_alice")
@@ -236,7 +235,7 @@ def test_the_doctor_recognises_a_page_that_is_no_hub(run, package, hub_server, m
 
 
 @pytest.fixture
-def day(hub_server, package, tiny_folder, here, monkeypatch):  # noqa: F811
+def day(hub_server, package, tiny_folder, here, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_alice")
     clock = SimpleNamespace(sleep=hub_server.pauses.append)
     monkeypatch.setattr("stemzoo.zoo.remote.upload.time", clock)
@@ -246,7 +245,7 @@ def day(hub_server, package, tiny_folder, here, monkeypatch):  # noqa: F811
 OPTIONS = ("--repo", "alice/my-day", "--licence", "CC-BY-4.0", "--session", "wse2-dayC")
 
 
-def test_publish_prints_what_it_did_and_the_entry(run, day, package, hub_server):  # noqa: F811
+def test_publish_prints_what_it_did_and_the_entry(run, day, package, hub_server):
     done = run("publish", "my-day", "--name", "fcn-dayC", *OPTIONS, "--summary", "of one day")
     assert (done.code, done.err) == (0, "")
     commit = hub_server.repos["alice/my-day"].branches["main"]
@@ -260,7 +259,7 @@ def test_publish_prints_what_it_did_and_the_entry(run, day, package, hub_server)
     assert json.loads(run("list", "--json").out)[0]["name"] == "fcn-dayC"
 
 
-def test_a_dry_run_shows_the_card(run, day, hub_server):  # noqa: F811
+def test_a_dry_run_shows_the_card(run, day, hub_server):
     done = run("publish", "my-day", *OPTIONS, "--dry-run", "--private")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("would make the private repository hf://alice/my-day\n")
@@ -280,7 +279,7 @@ def test_a_dry_run_shows_the_card(run, day, hub_server):  # noqa: F811
         ("GET /lfs-download", {"status": 503}, "not you; try again later"),
     ],
 )
-def test_what_goes_wrong_is_one_line(run, day, package, hub_server, pattern, fault, words):  # noqa: F811
+def test_what_goes_wrong_is_one_line(run, day, package, hub_server, pattern, fault, words):
     hub_server.fail(pattern, **fault)
     before = (package / "weights_manifest.json").read_bytes()
     assert words in one_line(run("publish", "my-day", *OPTIONS))
@@ -304,7 +303,7 @@ def test_nothing_but_the_result_appears_on_the_terminal(python, day, hub_server,
     assert "Received: 401" in done.stderr
 
 
-def test_save_writes_a_folder_that_passes_and_names_its_parent(package, run, tmp_path):  # noqa: F811
+def test_save_writes_a_folder_that_passes_and_names_its_parent(package, run, tmp_path):
     done = run("save", NAME, tmp_path / "copy")
     assert done.code == 0, done.err
     assert hub.verify(tmp_path / "copy").passed
@@ -312,7 +311,7 @@ def test_save_writes_a_folder_that_passes_and_names_its_parent(package, run, tmp
     assert provenance["parent"]["name"] == NAME
 
 
-def test_save_keeps_what_a_folder_holds(package, run, tmp_path):  # noqa: F811
+def test_save_keeps_what_a_folder_holds(package, run, tmp_path):
     folder = tmp_path / "full"
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")

@@ -4,24 +4,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_cli import here, run  # noqa: F401 - fixtures
 
 import stemzoo
 from stemzoo import io
-from stemzoo.datasets import training_set
+from stemzoo.workflows.datasets import training_set
 
 TINY = ("--simulated", 2, "--epochs", 1, "--steps", 2, "--batch", 2, "--patch", 32)
 TINY = (*TINY, "--filters", 2, "--depth", 2)
 
 
 @pytest.fixture
-def measured(here, frames):  # noqa: F811
+def measured(here, frames):
     for i, frame in enumerate(frames[:2]):
         io.write_tiff(f"day_{i}.tif", frame.image[:100, :96], sampling=frames[0].sampling)
     return here
 
 
-def test_a_cyclegan_is_trained_and_translates(run, measured, frames):  # noqa: F811
+def test_a_cyclegan_is_trained_and_translates(run, measured, frames):
     done = run(
         *("train", "cyclegan", "--experimental", "day_*.tif", "--material", "wse2"),
         *("--session", "dayX", "--out", "gan", *TINY),
@@ -58,7 +57,7 @@ def test_a_cyclegan_is_trained_and_translates(run, measured, frames):  # noqa: F
         assert np.abs(image.data).max() <= 1
 
 
-def test_a_detector_is_trained_on_simulations_that_a_cyclegan_makes_realistic(run, measured):  # noqa: F811
+def test_a_detector_is_trained_on_simulations_that_a_cyclegan_makes_realistic(run, measured):
     gan = stemzoo.CycleGANSTEM(
         filters=2, depth=2, discriminator_filters=2, patch_size=32, material="wse2"
     )
@@ -73,7 +72,7 @@ def test_a_detector_is_trained_on_simulations_that_a_cyclegan_makes_realistic(ru
     assert type(stemzoo.load("./detector")).__name__ == "DefectFCN"
 
 
-def test_labels_follow_a_translated_frame_into_a_training(run, here):  # noqa: F811
+def test_labels_follow_a_translated_frame_into_a_training(run, here):
     stemzoo.save(
         stemzoo.CycleGANSTEM(filters=2, depth=2, discriminator_filters=2, patch_size=32), "gan"
     )
@@ -90,7 +89,7 @@ def test_labels_follow_a_translated_frame_into_a_training(run, here):  # noqa: F
     assert not np.array_equal(clean.images[0], translated.images[0])
 
 
-def test_folders_of_images_are_compared(run, here, frames):  # noqa: F811
+def test_folders_of_images_are_compared(run, here, frames):
     for folder, count in (("real", 6), ("fake", 3)):
         os.mkdir(folder)
         for i in range(count):
@@ -114,7 +113,7 @@ def test_folders_of_images_are_compared(run, here, frames):  # noqa: F811
 
 
 def test_files_that_cannot_be_translated_are_one_line_and_the_others_are_done(
-    run,  # noqa: F811
+    run,
     measured,
 ):
     stemzoo.save(
@@ -136,14 +135,14 @@ def test_files_that_cannot_be_translated_are_one_line_and_the_others_are_done(
         (("--experimental", "day_*.tif", "--material", "wse2", "--patch", 128), "at least 128 px"),
     ],
 )
-def test_a_training_that_cannot_start_is_one_line(run, measured, options, words):  # noqa: F811
+def test_a_training_that_cannot_start_is_one_line(run, measured, options, words):
     done = run("train", "cyclegan", "--out", "gan", *options)
     assert done.code == 2
     (line,) = done.err.splitlines()
     assert words in line
 
 
-def test_weights_of_the_wrong_kind_are_one_line(run, measured, tiny_folder):  # noqa: F811
+def test_weights_of_the_wrong_kind_are_one_line(run, measured, tiny_folder):
     stemzoo.save(
         stemzoo.CycleGANSTEM(filters=2, depth=2, discriminator_filters=2, patch_size=32), "gan"
     )
@@ -161,7 +160,7 @@ def test_weights_of_the_wrong_kind_are_one_line(run, measured, tiny_folder):  # 
     assert not Path("next").exists()
 
 
-def test_other_networks_than_those_to_start_from_are_one_line(run, measured):  # noqa: F811
+def test_other_networks_than_those_to_start_from_are_one_line(run, measured):
     gan = stemzoo.CycleGANSTEM(
         filters=2, depth=2, discriminator_filters=2, patch_size=32, material="wse2"
     )
@@ -177,7 +176,7 @@ def test_other_networks_than_those_to_start_from_are_one_line(run, measured):  #
 
 
 @pytest.mark.parametrize("verb", [("detect", "day_0.tif"), ("simulate", "--material", "wse2")])
-def test_a_file_in_place_of_the_folder_is_one_line(run, measured, verb):  # noqa: F811
+def test_a_file_in_place_of_the_folder_is_one_line(run, measured, verb):
     done = run(*verb, "--out", "day_1.tif")
     assert done.code == 2
     (line,) = done.err.splitlines()

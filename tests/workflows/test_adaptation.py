@@ -6,13 +6,14 @@ import pytest
 from quick_gan import quick_gan
 
 import stemzoo
-from stemzoo import batch_adapt, io
+from stemzoo import io
 from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.detector_scores import EstimatedScore
 from stemzoo.adaptation.fcn import Renewal
 from stemzoo.adaptation.judgement import Adaptation, Judgement
-from stemzoo.batch_adapt import adapt_files, find_detectors
 from stemzoo.simulate import find_session, simulate_session
+from stemzoo.workflows import adaptation
+from stemzoo.workflows.adaptation import adapt_files, find_detectors
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
 
@@ -207,4 +208,4 @@ def test_detectors_of_a_material_are_found_the_default_one_first():
     assert find_detectors("wse2")[0] == "fcn-wse2"
     assert all(name.startswith("fcn-wse2") for name in find_detectors("wse2"))
     assert find_detectors("mose2") == []
-    assert batch_adapt.RUN == "adaptation.json"
+    assert adaptation.RUN == "adaptation.json"

@@ -1,9 +1,5 @@
 import json
-import logging
 import os
-import sys
-import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,47 +7,9 @@ import pytest
 from matplotlib.image import imread
 
 import stemzoo
-from stemzoo import cli, io
+from stemzoo import io
 
 SESSION = "wse2-randomised"
-
-
-@dataclass(frozen=True)
-class Run:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command line in this process, as the installed command does."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["stemzoo", *map(str, arguments)])
-        capsys.readouterr()
-        code = 0
-        # The command line chooses itself which warnings it shows, and how.
-        with warnings.catch_warnings():
-            warnings.simplefilter("default")
-            try:
-                cli.main()
-            except SystemExit as stop:
-                code = stop.code or 0
-        return Run(code, *capsys.readouterr())
-
-    # Many networks in one process make TensorFlow advise against that.
-    logger = logging.getLogger("tensorflow")
-    monkeypatch.setattr(logger, "disabled", True)
-    monkeypatch.delenv("STEMZOO_DEBUG", raising=False)
-    return call
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """Work in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
@@ -256,7 +214,7 @@ def test_what_nobody_expected_is_one_line_too(run, tiff, tiny_folder, monkeypatc
     def fail(*_, **__):
         raise ZeroDivisionError("by zero\nsomewhere")
 
-    monkeypatch.setattr("stemzoo.batch.detect_file", fail)
+    monkeypatch.setattr("stemzoo.workflows.images.detect_file", fail)
     done = run("detect", tiff, "--weights", tiny_folder)
     assert done.code == 2
     (line,) = done.err.splitlines()

@@ -1,16 +1,18 @@
-"""The training commands: one function a model, a thin door to one library function."""
+"""Verbs that train: train fcn, train cyclegan, adapt."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stemzoo.terminal import load_kind, quiet_start, start_keras
+from stemzoo.cli.terminal import load_kind, quiet_start, start_keras
 
-app = typer.Typer(help="Train a model.", no_args_is_help=True)
+app = typer.Typer()
+train = typer.Typer(help="Train a model.", no_args_is_help=True)
+app.add_typer(train, name="train")
 
 
-@app.command("fcn")
+@train.command("fcn")
 def train_fcn(
     out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
     session: Annotated[
@@ -47,7 +49,7 @@ def train_fcn(
 ):
     """Train a defect detector on labelled frames, simulated now or read from folders."""
     from stemzoo.analysis.conditions import Conditions
-    from stemzoo.datasets import hash_frames, training_set, write_training_data
+    from stemzoo.workflows.datasets import hash_frames, training_set, write_training_data
 
     translators = [
         load_kind(weights, "CycleGANSTEM", "train fcn --translate") for weights in through or ()
@@ -103,7 +105,7 @@ def train_fcn(
     typer.echo(f"model folder {out}: try 'stemzoo detect IMAGE --weights {out}'")
 
 
-@app.command("cyclegan")
+@train.command("cyclegan")
 def train_cyclegan(
     experimental: Annotated[
         list[Path], typer.Option(help="Measured image, or a quoted pattern; may be repeated.")
@@ -145,7 +147,7 @@ def train_cyclegan(
 ):
     """Train a CycleGAN on one session's measured images; it simulates the other domain itself."""
     from stemzoo.analysis.conditions import Conditions
-    from stemzoo.datasets import experimental_set, write_training_data
+    from stemzoo.workflows.datasets import experimental_set, write_training_data
 
     images = experimental_set(experimental, material, pixel_size)
     parent = (
@@ -220,3 +222,68 @@ def train_cyclegan(
         save(model, out, parent=parent and parent.provenance, conditions=described)
         typer.echo(f"model folder {out}: try 'stemzoo translate IMAGE --weights {out}'")
     wait_for_all(devices)
+
+
+@app.command()
+def adapt(
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE...", help="One to ten new images, or a quoted pattern."),
+    ],
+    start: Annotated[
+        str, typer.Option("--from", metavar="WEIGHTS", help="CycleGAN to start from.")
+    ],
+    out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
+    minutes: Annotated[
+        float,
+        typer.Option(
+            help="How long it may take in all. With --detector, under 2 only that is trained."
+        ),
+    ] = 5.0,
+    detector: Annotated[
+        bool, typer.Option("--detector", help="Renew a detector, too, in OUT/detector.")
+    ] = False,
+    detector_from: Annotated[
+        str | None,
+        typer.Option(metavar="WEIGHTS", help="Detector to start from; else the material's own."),
+    ] = None,
+    pixel_size: Annotated[
+        float | None, typer.Option(metavar="PM", help="Pixel size (pm), if the files lack it.")
+    ] = None,
+    session: Annotated[str | None, typer.Option(help="What to call these conditions.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+):
+    """Renew weights for a microscope that has changed, from a few images without labels."""
+    verb = "adapt --from"
+    parent = load_kind(start, "CycleGANSTEM", verb, training=True)
+    start_keras()
+    from stemzoo.workflows.adaptation import DETECTOR, adapt_files, find_detectors
+
+    detectors = []
+    if detector or detector_from:
+        known = find_detectors(parent.material)[:1]
+        if not known and not detector_from:
+            raise ValueError(
+                f"'adapt --detector' needs a detector of {parent.material}: name one with "
+                "--detector-from. Received: none in the zoo"
+            )
+        # The default may be better than the one that was asked for.
+        names = dict.fromkeys([detector_from, *known] if detector_from else known)
+        detectors = [load_kind(name, "DefectFCN", "adapt --detector-from") for name in names]
+    adapt_files(
+        images,
+        parent,
+        out,
+        minutes=minutes,
+        pixel_size=pixel_size,
+        session=session,
+        detector=detectors[0] if detectors else None,
+        rivals=detectors[1:],
+        seed=seed,
+        report=typer.echo,
+    )
+    if detectors:
+        typer.echo(
+            f"detector {out / DETECTOR}: try 'stemzoo detect IMAGE --weights {out / DETECTOR}'"
+        )
+    typer.echo(f"CycleGAN {out}: try 'stemzoo translate IMAGE --weights {out}'")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stemzoo import io
-from stemzoo.batch import detect_file
+from stemzoo.workflows.images import detect_file
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from stemzoo import io
 from stemzoo.adaptation.run import RUN
 from stemzoo.analysis.condition_features import MIN_SIDE
 from stemzoo.analysis.conditions import MIN_FRAMES, Conditions
-from stemzoo.batch import detect_file
-from stemzoo.datasets import find_files, write_training_data
 from stemzoo.inference.detection import choose_sampling
+from stemzoo.workflows.datasets import find_files, write_training_data
+from stemzoo.workflows.images import detect_file
 from stemzoo.zoo.hub import save, sha256
 from stemzoo.zoo.registry import list_weights
 

@@ -1,0 +1,1 @@
+"""Files in, files out: images, datasets, trainings, adaptations, evaluations."""
