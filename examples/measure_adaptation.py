@@ -22,7 +22,7 @@ from measure_detectors import BORDER, RADIUS
 
 import stemzoo
 from stemzoo import io
-from stemzoo.adaptation.agreement import HeldOut, cut_patches, patch_features
+from stemzoo.adaptation.agreement import HoldOut, cut_patches, patch_features
 from stemzoo.analysis.lattice import find_rotation
 from stemzoo.inference.detection import find_defects
 from stemzoo.metrics.detection import DetectionScore, score_detections
@@ -87,7 +87,7 @@ def agreement(translator, images, test) -> dict:
         np.concatenate([cut_patches(image, translator.patch_size) for image in group])
         for group in (measured, translated)
     ]
-    found = HeldOut((), patches[0][::4]).agreement(patches[1][::4])
+    found = HoldOut((), patches[0][::4]).agreement(patches[1][::4])
     frechet = frechet_distance(*(patch_features(one) for one in patches))
     return {
         "spectrum_rms": rounded(found.spectrum_rms),

@@ -24,7 +24,7 @@ from scipy import stats
 
 import stemzoo
 from stemzoo import io
-from stemzoo.analysis.conditions import Conditions
+from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.inference.matching import SIGNIFICANCE, Match, check_conditions, match, read_conditions
 from stemzoo.io.writers import atomic_path
 from stemzoo.metrics.detection import DetectionScore, score_detections
@@ -36,14 +36,14 @@ RANDOMISED = ("wse2-randomised", "wse2-randomised-fine")
 PARTS = ("sessions", "detector", "images")
 
 
-def session_conditions(name: str, options) -> Conditions:
+def session_conditions(name: str, options) -> TrainingConditions:
     """Conditions of a session: those of its CycleGAN, else of simulated frames."""
     known = read_conditions().get(f"cyclegan-{name}")
     if known is not None:
         return known
     session = find_session(name)
     simulated = simulate_session(session, 44, (1024, 1024), seed=options.seed - 1)
-    return Conditions.from_frames(
+    return TrainingConditions.from_frames(
         [io.Image(frame.image, frame.sampling) for frame in simulated],
         session=name,
         material=session.material,
@@ -135,7 +135,7 @@ def worse(drawn, severity: float, rng):
     )
 
 
-def score_condition(drawn, seed, model, conditions: Conditions) -> dict:
+def score_condition(drawn, seed, model, conditions: TrainingConditions) -> dict:
     """F1 of single Se vacancies, and distance, of two frames of 512²."""
     total, images = DetectionScore(0, 0, 0), []
     for index in range(2):
@@ -177,7 +177,7 @@ def by_remark(rows: list[dict]) -> dict:
     }
 
 
-def measure_detector(conditions: Conditions, options) -> dict:
+def measure_detector(conditions: TrainingConditions, options) -> dict:
     """Count false alarms on unseen frames like the training ones; set F1 against distance."""
     unseen = {
         name: alarms([check_conditions(image, conditions, sampling=0.2074) for image in images])
@@ -226,7 +226,7 @@ def plot(rows: list[dict], path: Path, spearman: float) -> None:
         figure.savefig(temporary, format="png", dpi=150)
 
 
-def measure_images(conditions: Conditions, options) -> list[dict]:
+def measure_images(conditions: TrainingConditions, options) -> list[dict]:
     """Distance of images from files; pixel sizes as the files state, else from the lattice."""
     rows = []
     for path in sorted({name for pattern in options.images for name in glob(pattern)}):

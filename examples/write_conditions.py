@@ -13,7 +13,7 @@ from glob import glob
 from pathlib import Path
 
 from stemzoo import io
-from stemzoo.analysis.conditions import Conditions
+from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.workflows.datasets import training_set
 from stemzoo.zoo import hub
 from stemzoo.zoo.model_folder import CONDITIONS, CONFIG, TRAINING_DATA
@@ -65,7 +65,7 @@ def frames_of(entry: WeightsEntry, patterns: list[str]) -> list[io.Image]:
 def write(name: str, patterns: list[str]) -> str:
     """Write the conditions of a set of weights, enter them, and say what they are."""
     entry = find_weights(name)
-    conditions = Conditions.from_frames(
+    conditions = TrainingConditions.from_frames(
         frames_of(entry, patterns),
         session=entry.session,
         material=entry.material,

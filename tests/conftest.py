@@ -72,11 +72,11 @@ def tiny_folder(tiny_model, tmp_path_factory):
 @pytest.fixture(scope="session")
 def day_conditions():
     """Conditions of small frames of day A, which frames of `wse2-randomised` are unlike."""
-    from stemzoo.analysis.conditions import Conditions
+    from stemzoo.analysis.conditions import TrainingConditions
     from stemzoo.io import Image
 
     session = find_session("wse2-dayA")
-    return Conditions.from_frames(
+    return TrainingConditions.from_frames(
         [Image(f.image, f.sampling) for f in simulate_session(session, 13, (192, 192), seed=1)],
         session="wse2-dayA",
         material="wse2",

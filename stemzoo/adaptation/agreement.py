@@ -56,7 +56,7 @@ class Agreement:
         intensities = _part(self.intensity_kl, start.intensity_kl, _SAME_INTENSITIES)
         return (spectrum + kernel + intensities) / 3
 
-    def beats(self, other: "Agreement") -> bool:
+    def clearly_better_than(self, other: "Agreement") -> bool:
         """Whether it is clearly nearer than another one.
 
         By 1.5 times in the geometric mean of spectra and kernel distance, and by 1.75 times in the
@@ -69,7 +69,7 @@ class Agreement:
 
 
 @dataclass(frozen=True, eq=False)
-class HeldOut:
+class HoldOut:
     """Parts of measured images to train on, and patches that are kept to judge by.
 
     Parameters
@@ -84,7 +84,7 @@ class HeldOut:
     patches: np.ndarray
 
     @classmethod
-    def split(cls, images: Sequence[np.ndarray], patch: int) -> "HeldOut":
+    def split(cls, images: Sequence[np.ndarray], patch: int) -> "HoldOut":
         """Keep the lowest fifth of each image, a patch high at least, to judge by.
 
         Parameters
@@ -96,7 +96,7 @@ class HeldOut:
 
         Returns
         -------
-        HeldOut
+        HoldOut
 
         Raises
         ------

@@ -120,7 +120,7 @@ class Appearance:
         seen = match_histograms(seen, self.signal[rows, columns])
         seen += self.levels.at(seen) * noise / noise.std()
         for wave in hum:
-            seen += wave.over(seen.shape)
+            seen += wave.on(seen.shape)
         # What is no normal noise: skew, saturated pixels.
         return match_histograms(seen, self.image[rows, columns]).astype(np.float32)
 

@@ -11,23 +11,29 @@ import numpy as np
 
 from stemzoo import io
 from stemzoo.adaptation.agreement import Agreement
-from stemzoo.adaptation.judgement import Adaptation, Judge, Judgement, LabelCheck, best_of
+from stemzoo.adaptation.judgement import (
+    Adaptation,
+    Judgement,
+    LabelCheck,
+    TranslationJudge,
+    best_of,
+)
 from stemzoo.training.budget import TimeBudget
 from stemzoo.training.recipes import AdaptRecipe
 
-BEST = "adaptation_best.npz"
+BEST_FILE = "adaptation_best.npz"
 # Parts of the time after which a run ends whose translations would not be used beside frames made
 # in another way: at most, and where there is nothing to tell those from images by.
 _PATIENCE, _NO_HOPE = 0.5, 0.25
-LEAST = 45.0  # seconds for training, below which it is not begun where there is a better way
+LEAST_SECONDS = 45.0  # of training, below which it is not begun where there is a better way
 
 
-class KeepBest(keras.callbacks.Callback):
+class RestoreBestWeights(keras.callbacks.Callback):
     """Judge a model several times while it is fine-tuned, and keep its best weights.
 
     Parameters
     ----------
-    judge : Judge
+    judge : TranslationJudge
         Tells how good it is.
     budget : TimeBudget
         Tells how much time is left.
@@ -43,7 +49,7 @@ class KeepBest(keras.callbacks.Callback):
 
     def __init__(
         self,
-        judge: Judge,
+        judge: TranslationJudge,
         budget: TimeBudget,
         recipe: AdaptRecipe,
         report,
@@ -71,8 +77,8 @@ class KeepBest(keras.callbacks.Callback):
         """
         self.steps = steps
         self._average = [] if not self.recipe.ema else _generator_weights(model)
-        if self.folder is not None and (self.folder / BEST).is_file():
-            with np.load(self.folder / BEST, allow_pickle=False) as file:
+        if self.folder is not None and (self.folder / BEST_FILE).is_file():
+            with np.load(self.folder / BEST_FILE, allow_pickle=False) as file:
                 self.best = [file[f"w{i}"] for i in range(len(file.files) - 1)]
                 self.judgements = [_judgement(one) for one in json.loads(str(file["judgements"]))]
             self.judge.start = self.judgements[0]
@@ -91,7 +97,7 @@ class KeepBest(keras.callbacks.Callback):
             ]
 
     def on_epoch_end(self, epoch, logs=None):
-        """Judge, if it is time; stop a run that has twice lost its labels, or is of no use."""
+        """Judge the model, if it is time, and stop a run that loses its labels or is of no use."""
         since = self.budget.used - self.judgements[-1].seconds
         if since < self.budget.seconds / self.recipe.judgements or self.model.stop_training:
             return
@@ -107,14 +113,14 @@ class KeepBest(keras.callbacks.Callback):
             self.stopped = "rival"
 
     def _is_late(self) -> bool:
-        if not self.steps and self.budget.left < LEAST:
+        if not self.steps and self.budget.left < LEAST_SECONDS:
             return True
         patience = _NO_HOPE if self.rival.is_chance else _PATIENCE
         return self.budget.used >= patience * self.budget.seconds
 
     def _is_of_use(self) -> bool:
         """Whether translations are clearly nearer than frames made in the other way."""
-        return best_of(self.judgements).agreement.beats(self.rival)
+        return best_of(self.judgements).agreement.clearly_better_than(self.rival)
 
     def finish(self, model) -> Adaptation:
         """Judge a last time and give the model its best weights."""
@@ -141,7 +147,7 @@ class KeepBest(keras.callbacks.Callback):
         text = json.dumps([asdict(one) for one in self.judgements])
         arrays = {f"w{i}": weights for i, weights in enumerate(self.best)}
         self.folder.mkdir(parents=True, exist_ok=True)
-        with io.atomic_path(self.folder / BEST) as temporary, open(temporary, "wb") as file:
+        with io.atomic_path(self.folder / BEST_FILE) as temporary, open(temporary, "wb") as file:
             np.savez(file, judgements=text, **arrays)
 
 

@@ -11,12 +11,12 @@ import keras
 import numpy as np
 
 from stemzoo import io
-from stemzoo.adaptation.agreement import HeldOut
-from stemzoo.adaptation.best_weights import BEST, LEAST, KeepBest
-from stemzoo.adaptation.domain import measured_domain
-from stemzoo.adaptation.experimental import measured_images
-from stemzoo.adaptation.frames import Likeness
-from stemzoo.adaptation.judgement import Adaptation, Judge, watched_frames
+from stemzoo.adaptation.agreement import HoldOut
+from stemzoo.adaptation.best_weights import BEST_FILE, LEAST_SECONDS, RestoreBestWeights
+from stemzoo.adaptation.domain import matched_session
+from stemzoo.adaptation.experimental import prepare_images
+from stemzoo.adaptation.frames import FilteredSimulator
+from stemzoo.adaptation.judgement import Adaptation, TranslationJudge, label_probes
 from stemzoo.adaptation.run import run_seed
 from stemzoo.analysis.lattice import find_rotation
 from stemzoo.inference.translation import translate
@@ -87,7 +87,7 @@ def fit_adapt(
     -------
     CycleGANSTEM
         A new model; its attribute `adaptation` is an `Adaptation`, which says whether it helped.
-        With `for_detector`, `likeness` is a `Likeness`, which `renew_detector` goes on with.
+        With `for_detector`, `likeness` is a `FilteredSimulator`, which `renew_detector` uses.
 
     Raises
     ------
@@ -112,25 +112,25 @@ def fit_adapt(
     started = time.monotonic()
     _check(model, minutes)
     recipe = recipe or AdaptRecipe()
-    images = measured_images(
+    images = prepare_images(
         experimental_images, model.material, model.sampling, model.patch_size, own=sampling
     )
-    held = HeldOut.split(images, model.patch_size)
+    held = HoldOut.split(images, model.patch_size)
     seed = run_seed(out, rng, images, model.name)
-    likeness = Likeness.measure(model, images, seed) if for_detector else None
-    begun = out is not None and (Path(out) / BEST).is_file()
-    if likeness is not None and likeness.appearances and 60 * minutes < LEAST and not begun:
+    likeness = FilteredSimulator.measure(model, images, seed) if for_detector else None
+    begun = out is not None and (Path(out) / BEST_FILE).is_file()
+    if likeness is not None and likeness.appearances and 60 * minutes < LEAST_SECONDS and not begun:
         return _not_tried(model, likeness, session, time.monotonic() - started)
-    domain, rotation = measured_domain(images, model.material, model.sampling)
+    domain, rotation = matched_session(images, model.material, model.sampling)
     if simulated is None:
         frames = simulate_session(domain, recipe.frames, (recipe.frame_size,) * 2, seed=seed)
         simulated = [frame.image for frame in frames]
     simulated = rescale_group(simulated)
-    judge = Judge(
+    judge = TranslationJudge(
         held,
         simulated,
         # Straight ones, whose columns can be told one by one.
-        watched_frames(replace(domain, line_shifts=()), *_WATCHED, seed + 1),
+        label_probes(replace(domain, line_shifts=()), *_WATCHED, seed + 1),
         patch=model.patch_size,
         noise=recipe.noise,
         seed=seed,
@@ -144,7 +144,7 @@ def fit_adapt(
     used = state.rows[-1]["seconds"] if done else 0.0
     budget.add_used(used)
     rival = None if likeness is None else likeness.agreement
-    keeper = KeepBest(judge, budget, recipe, report, out, rival)
+    keeper = RestoreBestWeights(judge, budget, recipe, report, out, rival)
     keeper.start(adapted, model, done * _BLOCK)
     if budget.left > 0 and keeper.stopped == "time":
         patches = _patch_recipe(recipe, model, seed)
@@ -184,7 +184,7 @@ def _successor(model, session: str | None, rotation):
     )
 
 
-def _not_tried(model, likeness: Likeness, session: str | None, seconds: float):
+def _not_tried(model, likeness: FilteredSimulator, session: str | None, seconds: float):
     """Return the weights as they are: the little time there is, is the detector's."""
     straight = [one.errors.undo(rescale(one.image)) for one in likeness.appearances]
     rotation = find_rotation(straight, model.material, model.sampling)
@@ -210,7 +210,7 @@ def _compile(model, recipe: AdaptRecipe, budget: TimeBudget) -> None:
     for network in model.generators if recipe.frozen == "inner layers" else ():
         for layer in network.layers:
             layer.trainable = "norm" in layer.name or layer.name in ("down0", "last")
-    rates = [budget.follow(TimedRate(recipe.learning_rate)) for _ in range(2)]
+    rates = [budget.schedule(TimedRate(recipe.learning_rate)) for _ in range(2)]
     model.compile(*(keras.optimizers.Adam(rate, beta_1=0.5) for rate in rates))
 
 

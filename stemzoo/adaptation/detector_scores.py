@@ -61,7 +61,7 @@ class EstimatedScore:
         return 2 * self.true / total if total else 0.0
 
 
-def find_judge(
+def find_scorer(
     images: Sequence[np.ndarray], material: str, label: str, sampling: float, minutes: float
 ) -> Callable[[object], EstimatedScore] | None:
     """Find out what detectors can be judged by.
@@ -103,7 +103,7 @@ def _tells(evidence: Sequence[ColumnEvidence | None]) -> bool:
     return sum(one.probability.sum() for one in seen) >= _ENOUGH
 
 
-def choose(scores: dict[str, EstimatedScore], least: float) -> str:
+def choose_detector(scores: dict[str, EstimatedScore], least: float) -> str:
     """Name the best detector, or an earlier one of whose errors it mends no more than a part.
 
     An earlier one that is estimated to make next to no errors stays, too.
@@ -113,7 +113,7 @@ def choose(scores: dict[str, EstimatedScore], least: float) -> str:
     scores : dict of str to EstimatedScore
         Of each detector; the first is the one of before.
     least : float
-        See `mended`.
+        See `error_reduction`.
 
     Returns
     -------
@@ -122,19 +122,19 @@ def choose(scores: dict[str, EstimatedScore], least: float) -> str:
     Examples
     --------
     >>> scores = {"old": EstimatedScore(80, 100, 100), "new": EstimatedScore(85, 100, 100)}
-    >>> choose(scores, 0.0), choose(scores, 1 / 3)
+    >>> choose_detector(scores, 0.0), choose_detector(scores, 1 / 3)
     ('new', 'old')
     """
     first, *others = scores
     for name in others:
         faultless = scores[first].f1 >= _FAULTLESS
-        if not faultless and mended(scores[first], scores[name]) > least:
+        if not faultless and error_reduction(scores[first], scores[name]) > least:
             first = name
     return first
 
 
-def mended(old: EstimatedScore, new: EstimatedScore) -> float:
-    """Tell which part of the estimated errors, 1 - F1, is mended.
+def error_reduction(old: EstimatedScore, new: EstimatedScore) -> float:
+    """Fraction of the estimated errors, 1 - F1, that a change of detectors mends.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def mended(old: EstimatedScore, new: EstimatedScore) -> float:
 
     Examples
     --------
-    >>> round(mended(EstimatedScore(80, 100, 100), EstimatedScore(85, 100, 100)), 3)
+    >>> round(error_reduction(EstimatedScore(80, 100, 100), EstimatedScore(85, 100, 100)), 3)
     0.25
     """
     return (new.f1 - old.f1) / max(1 - old.f1, 1e-6)

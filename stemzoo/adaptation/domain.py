@@ -22,7 +22,7 @@ _IMAGES, _EDGE = 2, 640
 _LEAST, _APART = 0.01, 4.0
 
 
-def measured_domain(
+def matched_session(
     images: Sequence[np.ndarray], material: str, sampling: float
 ) -> tuple[AcquisitionSession, tuple[float, float] | None]:
     """Return clean simulations that lie, sway and are doped as measured images are.

@@ -23,7 +23,7 @@ _SAME_SIZE = 0.05
 _DISTORTED = 0.25
 
 
-def measured_images(
+def prepare_images(
     images: Sequence[np.ndarray | Image],
     material: str,
     sampling: float,

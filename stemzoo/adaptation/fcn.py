@@ -9,8 +9,13 @@ import numpy as np
 
 from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.cyclegan import adapted_name
-from stemzoo.adaptation.detector_scores import EstimatedScore, choose, find_judge, mended
-from stemzoo.adaptation.experimental import measured_images
+from stemzoo.adaptation.detector_scores import (
+    EstimatedScore,
+    choose_detector,
+    error_reduction,
+    find_scorer,
+)
+from stemzoo.adaptation.experimental import prepare_images
 from stemzoo.adaptation.frames import training_frames
 from stemzoo.adaptation.run import run_seed
 from stemzoo.inference.matching import match
@@ -159,7 +164,7 @@ def renew_detector(
     """
     started = time.monotonic()
     label = vacancy_class((detector, *rivals), translator)
-    images = measured_images(
+    images = prepare_images(
         experimental_images,
         translator.material,
         translator.sampling,
@@ -169,7 +174,7 @@ def renew_detector(
     seed = run_seed(out, rng, images, detector.name)
     known = _named((detector, *rivals))
     fits = _fits(detector, images, translator.sampling)
-    score = find_judge(images, translator.material, label, translator.sampling, minutes)
+    score = find_scorer(images, translator.material, label, translator.sampling, minutes)
     begun = time.monotonic()
     scores = {name: score(model) for name, model in known.items()} if score else {}
     reserved = _SPARE * (time.monotonic() - begun) / len(known)
@@ -194,9 +199,9 @@ def renew_detector(
     if score and steps:
         scores["renewed"] = score(renewed)
     if scores:
-        chosen = choose(scores, _BETTER if fits else 0.0)
+        chosen = choose_detector(scores, _BETTER if fits else 0.0)
         if chosen != "renewed":
-            chosen = choose({chosen: scores[chosen], **untrained}, _RANKED)
+            chosen = choose_detector({chosen: scores[chosen], **untrained}, _RANKED)
         scores |= untrained
     else:
         chosen = detector.name if fits or not steps else "renewed"
@@ -286,6 +291,6 @@ def _start(detector, found: EstimatedScore, score) -> tuple[object, dict[str, Es
     name = f"{detector.name}-{'unranked' if detector.ranked else 'ranked'}"
     other = detector.successor(name=name, ranked=not detector.ranked)
     untrained = score(other)
-    if mended(found, untrained) > _RANKED:
+    if error_reduction(found, untrained) > _RANKED:
         return other, {name: untrained}
     return detector, {}

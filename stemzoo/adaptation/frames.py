@@ -7,9 +7,9 @@ from itertools import islice
 
 import numpy as np
 
-from stemzoo.adaptation.agreement import Agreement, HeldOut, random_patches
+from stemzoo.adaptation.agreement import Agreement, HoldOut, random_patches
 from stemzoo.adaptation.appearance import DISPLACEMENT, Appearance, find_appearance
-from stemzoo.adaptation.domain import measured_domain, with_dopants
+from stemzoo.adaptation.domain import matched_session, with_dopants
 from stemzoo.adaptation.run import digest
 from stemzoo.analysis.scan_errors import ScanErrors
 from stemzoo.analysis.threads import in_threads
@@ -32,7 +32,7 @@ _RANDOMISED = 2  # one among so many others
 
 
 @dataclass(frozen=True, eq=False)
-class Likeness:
+class FilteredSimulator:
     """What simulations need to look like measured images, and how near that brings them.
 
     Parameters
@@ -53,7 +53,7 @@ class Likeness:
     images: str
 
     @classmethod
-    def measure(cls, translator, images: Sequence[np.ndarray], seed: int) -> "Likeness":
+    def measure(cls, translator, images: Sequence[np.ndarray], seed: int) -> "FilteredSimulator":
         """Measure what measured images look like.
 
         Parameters
@@ -63,14 +63,14 @@ class Likeness:
         images : sequence of ndarray of shape (M, N)
             Measured images at that pixel size.
         seed : int
-            Names the frames that are compared with them.
+            Seed of the frames that are compared with them.
 
         Returns
         -------
-        Likeness
+        FilteredSimulator
         """
         patch = translator.patch_size
-        held = HeldOut.split(images, patch)
+        held = HoldOut.split(images, patch)
         appearances = _appearances(held.training, translator.material, translator.sampling)
         clean = domain_session(translator.material, translator.sampling)
         session = with_dopants(clean, images)
@@ -86,7 +86,7 @@ class Likeness:
         return like_measured(self.appearances, self.session, n, shape, seed=seed, same_hum=same_hum)
 
 
-def likeness_of(translator, images: Sequence[np.ndarray], seed: int) -> Likeness:
+def likeness_of(translator, images: Sequence[np.ndarray], seed: int) -> FilteredSimulator:
     """Return what `fit_adapt` measured on the same images, else measure it.
 
     Parameters
@@ -94,16 +94,16 @@ def likeness_of(translator, images: Sequence[np.ndarray], seed: int) -> Likeness
     translator : CycleGANSTEM
         Perhaps from `fit_adapt`, with its attribute `likeness`.
     images, seed
-        As in `Likeness.measure`.
+        As in `FilteredSimulator.measure`.
 
     Returns
     -------
-    Likeness
+    FilteredSimulator
     """
     known = getattr(translator, "likeness", None)
     if known is not None and known.images == digest(images):
         return known
-    return Likeness.measure(translator, images, seed)
+    return FilteredSimulator.measure(translator, images, seed)
 
 
 def compared_patches(frames: Sequence[LabelledImage], patch: int, seed: int) -> np.ndarray:
@@ -117,7 +117,7 @@ def compared_patches(frames: Sequence[LabelledImage], patch: int, seed: int) -> 
     patch : int
         Edge of a patch [px].
     seed : int
-        Names them.
+        Seed of the frames.
 
     Returns
     -------
@@ -151,7 +151,7 @@ def like_measured(
     shape : tuple of int
         (rows, columns).
     seed : int
-        Names the frames.
+        Seed of the frames.
     same_hum : bool
         Whether hum is the images' own, not what its source would give other images: six images
         can miss the direction of the next one.
@@ -174,7 +174,7 @@ def like_measured(
         clean = simulate_frame(turned, shape, rng=rng)
         hum = chosen.errors.hum
         if hum and not same_hum:
-            hum = [wave.another(rng, shape[1], chosen.limit) for wave in hum]
+            hum = [wave.redrawn(rng, shape[1], chosen.limit) for wave in hum]
         return replace(clean, image=chosen.apply(clean.image, rng, hum))
 
     return in_threads(frame, range(n))
@@ -208,10 +208,10 @@ def training_frames(
     """Make labelled frames that look like measured images, in two ways.
 
     One is to translate clean simulations. The other gives them the contrast transfer, the noise and
-    the histogram of the images, see `Likeness`: that needs no training and keeps every label, but
-    knows nothing of what is neither filter, noise nor response. Translations are used beside them
-    where held-out patches tell that they are clearly nearer; where they are not, their labels are
-    not worth the risk.
+    the histogram of the images, see `FilteredSimulator`: that needs no training and keeps every
+    label, but knows nothing of what is neither filter, noise nor response. Translations are used
+    beside them where held-out patches tell that they are clearly nearer; where they are not, their
+    labels are not worth the risk.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def training_frames(
         Whether some are to be randomised over many microscopes, where the zoo has such a session of
         the material: a detector that is good at them should not forget it.
     seed : int
-        Names the frames.
+        Seed of the frames.
 
     Returns
     -------
@@ -241,7 +241,7 @@ def training_frames(
     agreements = {}
     if translations or not likeness.appearances:
         some = list(islice(translated, COMPARED))
-        held = HeldOut.split(images, translator.patch_size)
+        held = HoldOut.split(images, translator.patch_size)
         patches = compared_patches(some, translator.patch_size, seed)
         agreements["translated"] = held.agreement(patches)
     if likeness.appearances:
@@ -261,13 +261,13 @@ def _kept(agreements: dict[str, Agreement]) -> list[str]:
     """Name the ways whose frames are trained on."""
     if len(agreements) == 1:
         return list(agreements)
-    if agreements["translated"].beats(agreements["simulated"]):
+    if agreements["translated"].clearly_better_than(agreements["simulated"]):
         return ["translated", "simulated"]
     return ["simulated"]
 
 
 def _translated(translator, images, seed: int) -> Iterator[LabelledImage]:
-    session, _ = measured_domain(images, translator.material, translator.sampling)
+    session, _ = matched_session(images, translator.material, translator.sampling)
     rng = np.random.default_rng([seed, 1])
     for frame in simulate_session(session, _TRANSLATED, (EDGE, EDGE), seed=seed):
         yield replace(frame, image=translate(frame.image, translator, rng=rng))

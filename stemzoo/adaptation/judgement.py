@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stemzoo.adaptation.agreement import Agreement, HeldOut, random_patches
+from stemzoo.adaptation.agreement import Agreement, HoldOut, random_patches
 from stemzoo.inference.translation import translate
 from stemzoo.metrics.preservation import label_preservation
 from stemzoo.preprocessing import normal_scores
@@ -48,7 +48,7 @@ class LabelCheck:
         return not more and not self.moved > max(start.moved, 0) + _MOVED
 
 
-def watched_frames(
+def label_probes(
     session: AcquisitionSession, count: int, edge: int, seed: int
 ) -> list[LabelledImage]:
     """Simulate clean frames with many vacancies of the session's most frequent kind.
@@ -60,7 +60,7 @@ def watched_frames(
     count, edge : int
         Number of frames and their edge [px].
     seed : int
-        Names the frames.
+        Seed of the frames.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def check_labels(
     Parameters
     ----------
     frames : sequence of LabelledImage
-        From `watched_frames`.
+        From `label_probes`.
     translated : sequence of ndarray of shape (M, N)
         Their translations.
 
@@ -199,28 +199,28 @@ def best_of(judgements: Sequence[Judgement]) -> Judgement:
     return min((one for one in judgements if one.safe), key=lambda one: one.misfit)
 
 
-class Judge:
+class TranslationJudge:
     """Judges translations, always on the same images.
 
     Parameters
     ----------
-    held : HeldOut
+    held : HoldOut
         Measured patches.
     simulated : sequence of ndarray of shape (M, N)
         Clean simulations in [-1, 1], patches of which are translated.
     watched : sequence of LabelledImage
-        From `watched_frames`.
+        From `label_probes`.
     patch : int
         Edge of a patch [px].
     noise : float
         That goes into the generator.
     seed : int
-        Names the noise.
+        Seed of the noise.
     """
 
     def __init__(
         self,
-        held: HeldOut,
+        held: HoldOut,
         simulated: Sequence[np.ndarray],
         watched: Sequence[LabelledImage],
         *,

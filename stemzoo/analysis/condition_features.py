@@ -93,7 +93,7 @@ FEATURES = (
 
 
 @dataclass(frozen=True, eq=False)
-class Description:
+class ConditionFeatures:
     """Features of one image.
 
     Parameters
@@ -118,17 +118,17 @@ class Description:
         return bool(np.isfinite(self.tiles).all())
 
 
-NO_LATTICE = Description(np.full((1, 1, len(FEATURES)), np.nan), 1.0)
+NO_LATTICE = ConditionFeatures(np.full((1, 1, len(FEATURES)), np.nan), 1.0)
 
 
-def describe_conditions(
+def find_condition_features(
     image: np.ndarray,
     material: str,
     target: float,
     *,
     sampling: float | None = None,
     lattice: Lattice | None = None,
-) -> Description:
+) -> ConditionFeatures:
     """Describe the conditions that an image was recorded under.
 
     Parameters
@@ -147,7 +147,7 @@ def describe_conditions(
 
     Returns
     -------
-    Description
+    ConditionFeatures
         Of NaN if no lattice of the material is found.
 
     Raises
@@ -166,7 +166,7 @@ def describe_conditions(
 
     Examples
     --------
-    >>> describe_conditions(image, "wse2", 0.2074).features.shape  # doctest: +SKIP
+    >>> find_condition_features(image, "wse2", 0.2074).features.shape  # doctest: +SKIP
     (17,)
     """
     check_image(image, "image")
@@ -185,7 +185,7 @@ def describe_conditions(
     facts = [np.log(lattice.sampling / used), lattice.strain]
     tiles = _describe_tiles(seen, lattice, lattice.reciprocal * target / used)
     facts = np.broadcast_to(facts, (*tiles.shape[:2], 2))
-    return Description(np.concatenate([facts, tiles], axis=-1), seen.size / _TILE**2)
+    return ConditionFeatures(np.concatenate([facts, tiles], axis=-1), seen.size / _TILE**2)
 
 
 def middle_lattice(

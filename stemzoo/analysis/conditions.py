@@ -9,7 +9,12 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from stemzoo.analysis.condition_features import FEATURES, Description, describe_conditions, medians
+from stemzoo.analysis.condition_features import (
+    FEATURES,
+    ConditionFeatures,
+    find_condition_features,
+    medians,
+)
 from stemzoo.io import Image
 from stemzoo.simulate.materials import find_material
 
@@ -23,7 +28,7 @@ _FLOOR = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Conditions:
+class TrainingConditions:
     """Distribution of the features of the frames that weights were trained on.
 
     Parameters
@@ -72,7 +77,7 @@ class Conditions:
     @classmethod
     def from_frames(
         cls, frames: Iterable[np.ndarray | Image], *, session: str, material: str, sampling: float
-    ) -> "Conditions":
+    ) -> "TrainingConditions":
         """Describe the frames that weights are trained on.
 
         Parameters
@@ -86,7 +91,7 @@ class Conditions:
 
         Returns
         -------
-        Conditions
+        TrainingConditions
 
         Raises
         ------
@@ -96,7 +101,7 @@ class Conditions:
         Examples
         --------
         >>> frames = [frame.image for frame in simulate_session(...)]  # doctest: +SKIP
-        >>> conditions = Conditions.from_frames(
+        >>> conditions = TrainingConditions.from_frames(
         ...     frames, session="wse2-dayA", material="wse2", sampling=0.2074
         ... )  # doctest: +SKIP
         """
@@ -104,13 +109,13 @@ class Conditions:
         for frame in frames:
             frame = frame if isinstance(frame, Image) else Image(frame)
             step = frame.sampling or sampling
-            found.append(describe_conditions(frame.data, material, sampling, sampling=step))
+            found.append(find_condition_features(frame.data, material, sampling, sampling=step))
         return cls.from_descriptions(found, session=session, material=material, sampling=sampling)
 
     @classmethod
     def from_training(
         cls, frames: Sequence[np.ndarray], *, session: str, material: str, sampling: float
-    ) -> "Conditions | None":
+    ) -> "TrainingConditions | None":
         """Do as `from_frames` with at most 60 of them; None if too few show a lattice."""
         every = max(len(frames) // _DESCRIBED, 1)
         facts = {"session": session, "material": material, "sampling": sampling}
@@ -121,8 +126,13 @@ class Conditions:
 
     @classmethod
     def from_descriptions(
-        cls, descriptions: Iterable[Description], *, session: str, material: str, sampling: float
-    ) -> "Conditions":
+        cls,
+        descriptions: Iterable[ConditionFeatures],
+        *,
+        session: str,
+        material: str,
+        sampling: float,
+    ) -> "TrainingConditions":
         """Return the distribution of descriptions; see `from_frames`."""
         found = [description for description in descriptions if description.has_lattice]
         if len(found) < MIN_FRAMES:
@@ -153,12 +163,12 @@ class Conditions:
         """Return the covariance of the features of images of an area [tiles]; shape (F, F)."""
         return self.covariance + self.within * max(1 / area - 1 / self.area, 0.0)
 
-    def distance(self, description: Description) -> tuple[float, float]:
+    def distance(self, description: ConditionFeatures) -> tuple[float, float]:
         """Compare an image with the frames.
 
         Parameters
         ----------
-        description : Description
+        description : ConditionFeatures
             The image, for this material and pixel size.
 
         Returns
@@ -175,7 +185,7 @@ class Conditions:
         t = (np.log(found) - logs.mean()) / (logs.std(ddof=1) * np.sqrt(1 + 1 / n))
         return float(found / np.median(self.leave_one_out)), float(special.stdtr(n - 1, -t))
 
-    def log_density(self, description: Description) -> float:
+    def log_density(self, description: ConditionFeatures) -> float:
         """Return the log of the (Gaussian) density of an image's features, up to a constant."""
         if not description.has_lattice:
             return -np.inf
@@ -203,7 +213,7 @@ class Conditions:
         return re.sub(r"\[[^][]*\]", lambda row: " ".join(row[0].split()), text) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> "Conditions":
+    def from_json(cls, text: str) -> "TrainingConditions":
         """Read the text of a `conditions.json`.
 
         Parameters
@@ -213,7 +223,7 @@ class Conditions:
 
         Returns
         -------
-        Conditions
+        TrainingConditions
 
         Raises
         ------
@@ -234,7 +244,7 @@ class Conditions:
             ) from error
 
     @classmethod
-    def read(cls, path: Path) -> "Conditions":
+    def read(cls, path: Path) -> "TrainingConditions":
         """Read a `conditions.json`, which may come from anywhere.
 
         Parameters
@@ -244,7 +254,7 @@ class Conditions:
 
         Returns
         -------
-        Conditions
+        TrainingConditions
 
         Raises
         ------
@@ -311,7 +321,7 @@ def _covariance(features: np.ndarray) -> np.ndarray:
     return correlation * np.outer(std, std) + np.diag(_TOLERANCE**2)
 
 
-def _scatter(description: Description) -> np.ndarray | None:
+def _scatter(description: ConditionFeatures) -> np.ndarray | None:
     """Covariance of the features of the four quarters of a frame, times their area."""
     tiles = description.tiles
     rows, columns = (n // 2 for n in tiles.shape[:2])

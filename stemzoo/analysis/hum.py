@@ -39,12 +39,12 @@ class Wave:
     amplitude: float
     phase: float
 
-    def over(self, shape: tuple[int, int]) -> np.ndarray:
+    def on(self, shape: tuple[int, int]) -> np.ndarray:
         """Return the wave over an image of some shape."""
         y, x = (2 * np.pi * k * np.arange(n) for k, n in zip(self.frequency, shape, strict=True))
         return self.amplitude * np.cos(y[:, None] + x[None, :] + self.phase)
 
-    def another(self, rng: np.random.Generator, columns: int, limit: float) -> "Wave":
+    def redrawn(self, rng: np.random.Generator, columns: int, limit: float) -> "Wave":
         """Draw the wave that the same source gives another frame of lines of so many columns.
 
         Along a line it is what its frequency in time makes it, within a hundredth. What it gains
@@ -116,7 +116,7 @@ def find_hum(image: np.ndarray, lattice: Lattice) -> tuple[Wave, ...]:
             allowed &= np.maximum(down[:, None], along) > _FOOT
             continue
         found.append(wave)
-        left = left - wave.over(left.shape)
+        left = left - wave.on(left.shape)
     lengths = np.array([np.hypot(*wave.frequency) for wave in found])
     return tuple(
         wave

@@ -40,7 +40,7 @@ class ScanErrors:
         ndarray of shape (M, N)
         """
         if self.hum:
-            image = image - sum(wave.over(image.shape) for wave in self.hum)
+            image = image - sum(wave.on(image.shape) for wave in self.hum)
         return straighten(image, self.line_shifts)
 
     def move(self, points: np.ndarray) -> np.ndarray:

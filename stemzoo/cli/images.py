@@ -37,13 +37,13 @@ def detect(
     ] = False,
 ):
     """Find single-atom defects in images: a table and an overlay for each."""
-    from stemzoo.inference.advice import Comparison
+    from stemzoo.inference.advice import MisfitSummary
     from stemzoo.workflows.images import detect_file
 
     model = load_kind(weights, "DefectFCN", "detect")
     make_folder(out)
     written: dict[Path, Path] = {}
-    comparison = Comparison("detection")
+    comparison = MisfitSummary("detection")
 
     def detect_one(path: Path) -> str:
         report = detect_file(
@@ -92,12 +92,12 @@ def translate(
     ] = None,
 ):
     """Make simulations look like a session's images, or the reverse."""
-    from stemzoo.inference.advice import Comparison
+    from stemzoo.inference.advice import MisfitSummary
     from stemzoo.workflows.images import translate_file
 
     model = load_kind(weights, "CycleGANSTEM", "translate")
     make_folder(out)
-    comparison = Comparison("translation")
+    comparison = MisfitSummary("translation")
 
     def translate_one(path: Path) -> str:
         target = translate_file(

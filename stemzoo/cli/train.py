@@ -48,7 +48,7 @@ def train_fcn(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ):
     """Train a defect detector on labelled frames, simulated now or read from folders."""
-    from stemzoo.analysis.conditions import Conditions
+    from stemzoo.analysis.conditions import TrainingConditions
     from stemzoo.workflows.datasets import hash_frames, training_set, write_training_data
 
     translators = [
@@ -95,7 +95,7 @@ def train_fcn(
     facts["data"] = {folder.name: hash_frames(folder) for folder in data or ()}
     write_training_data(out, facts)
     sources = [*facts["session"], *facts["translate"], *facts["data"]]
-    conditions = Conditions.from_training(
+    conditions = TrainingConditions.from_training(
         labelled.images,
         session="+".join(sources),
         material=labelled.material,
@@ -146,7 +146,7 @@ def train_cyclegan(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ):
     """Train a CycleGAN on one session's measured images; it simulates the other domain itself."""
-    from stemzoo.analysis.conditions import Conditions
+    from stemzoo.analysis.conditions import TrainingConditions
     from stemzoo.workflows.datasets import experimental_set, write_training_data
 
     images = experimental_set(experimental, material, pixel_size)
@@ -213,7 +213,7 @@ def train_cyclegan(
             "seed": seed,
         }
         write_training_data(out, facts)
-        described = Conditions.from_training(
+        described = TrainingConditions.from_training(
             images.images,
             session=session or out.resolve().name,
             material=images.material,

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class Comparison:
+class MisfitSummary:
     """How the images of one call compare with what the weights were trained on.
 
     Parameters
@@ -57,7 +57,7 @@ class Comparison:
 
         Examples
         --------
-        >>> Comparison("detection").warning() is None
+        >>> MisfitSummary("detection").warning() is None
         True
         """
         if self.match is None:

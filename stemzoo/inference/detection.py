@@ -9,7 +9,7 @@ import numpy as np
 
 from stemzoo.analysis.condition_features import middle
 from stemzoo.analysis.lattice import Lattice, find_lattice
-from stemzoo.inference.advice import Comparison, compare
+from stemzoo.inference.advice import MisfitSummary, compare
 from stemzoo.inference.points import find_points
 from stemzoo.inference.tiling import predict_tiled
 from stemzoo.io import Image, check_image
@@ -233,7 +233,7 @@ def detect(
     if sampling is not None:
         image = Image(image.data, float(sampling), "given", image.path)
     found = find_defects(image, model, threshold=threshold, tta=tta)
-    comparison = Comparison("detection")
+    comparison = MisfitSummary("detection")
     comparison.add(image, found.details["match"])
     if (text := comparison.warning()) is not None:
         warnings.warn(text, stacklevel=2)

@@ -8,12 +8,12 @@ import numpy as np
 from stemzoo.analysis.condition_features import (
     FEATURES,
     NO_LATTICE,
-    Description,
+    ConditionFeatures,
     Feature,
-    describe_conditions,
+    find_condition_features,
     middle_lattice,
 )
-from stemzoo.analysis.conditions import Conditions
+from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.analysis.lattice import Lattice
 from stemzoo.io import Image, check_image
 from stemzoo.simulate.materials import find_material
@@ -70,7 +70,7 @@ def match(
     *,
     material: str | None = None,
     sampling: float | None = None,
-    conditions: Mapping[str, Conditions] | None = None,
+    conditions: Mapping[str, TrainingConditions] | None = None,
 ) -> list[Match]:
     """Rank weights by how well images fit what they were trained on.
 
@@ -83,7 +83,7 @@ def match(
     sampling : float, optional
         Pixel size of the images [Å/px]. Else that of each `Image`, else measured from the lattice,
         for each material anew: then materials of the same symmetry are hard to tell apart.
-    conditions : mapping of str to Conditions, optional
+    conditions : mapping of str to TrainingConditions, optional
         Conditions by name of the weights; those of the zoo where not given.
 
     Returns
@@ -133,7 +133,7 @@ def match(
 
 def check_conditions(
     image: np.ndarray | Image,
-    conditions: Conditions,
+    conditions: TrainingConditions,
     *,
     weights: str = "",
     sampling: float | None = None,
@@ -145,7 +145,7 @@ def check_conditions(
     ----------
     image : ndarray of shape (M, N) or Image
         At least 128 px a side at the pixel size of the weights.
-    conditions : Conditions
+    conditions : TrainingConditions
         Of the weights.
     weights : str
         Their name.
@@ -169,13 +169,13 @@ def check_conditions(
     'noise of 2 to 4 px 2.1 x stronger'
     """
     data, sampling = _stated(image, sampling)
-    described = describe_conditions(
+    described = find_condition_features(
         data, conditions.material, conditions.sampling, sampling=sampling, lattice=lattice
     )
     return _compared(weights, conditions, [described])
 
 
-def read_conditions(material: str | None = None) -> dict[str, Conditions]:
+def read_conditions(material: str | None = None) -> dict[str, TrainingConditions]:
     """Read the conditions of the weights that come with the package.
 
     Parameters
@@ -185,7 +185,7 @@ def read_conditions(material: str | None = None) -> dict[str, Conditions]:
 
     Returns
     -------
-    dict of str to Conditions
+    dict of str to TrainingConditions
         By name; weights without conditions are left out.
 
     Raises
@@ -204,13 +204,13 @@ def read_conditions(material: str | None = None) -> dict[str, Conditions]:
         path = entry.folder / CONDITIONS
         if reason := difference(path, file):
             raise ValueError(f"{path}: {reason} Install stemzoo again.")
-        found[entry.name] = Conditions.read(path)
+        found[entry.name] = TrainingConditions.read(path)
     return found
 
 
 def _described_for(
-    image: np.ndarray | Image, conditions: Iterable[Conditions], sampling: float | None
-) -> dict[tuple[str, float], Description]:
+    image: np.ndarray | Image, conditions: Iterable[TrainingConditions], sampling: float | None
+) -> dict[tuple[str, float], ConditionFeatures]:
     """Describe an image once for each material and pixel size; find each lattice once."""
     image, sampling = _stated(image, sampling)
     check_image(image, "image")
@@ -221,7 +221,7 @@ def _described_for(
     return {
         (material, target): NO_LATTICE
         if lattices[material] is None
-        else describe_conditions(
+        else find_condition_features(
             image, material, target, sampling=sampling, lattice=lattices[material]
         )
         for material, target in wanted
@@ -234,7 +234,9 @@ def _stated(image: np.ndarray | Image, sampling: float | None) -> tuple[np.ndarr
     return np.asarray(image), sampling
 
 
-def _compared(weights: str, conditions: Conditions, described: list[Description]) -> Match:
+def _compared(
+    weights: str, conditions: TrainingConditions, described: list[ConditionFeatures]
+) -> Match:
     found = [conditions.distance(description) for description in described]
     distances, p_values = np.transpose(found)
     half = (len(found) + 1) // 2
@@ -254,7 +256,7 @@ def _rank(found: Match) -> tuple:
     return not found.fits, -found.log_density if found.fits else found.distance
 
 
-def _reason(conditions: Conditions, described: list[Description], fits: bool) -> str:
+def _reason(conditions: TrainingConditions, described: list[ConditionFeatures], fits: bool) -> str:
     """Name the features that differ most from the mean frame, by the median of the images."""
     seen = [one for one in described if one.has_lattice]
     if 2 * len(seen) <= len(described):

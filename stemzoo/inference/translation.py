@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from scipy import ndimage
 
-from stemzoo.inference.advice import Comparison, compare
+from stemzoo.inference.advice import MisfitSummary, compare
 from stemzoo.io import Image, check_image
 from stemzoo.preprocessing import resample, rescale
 
@@ -70,7 +70,7 @@ def translate(
     result = translate_quietly(image, model, direction, sampling=sampling, noise=noise, rng=rng)
     if direction == "exp-to-sim":
         measured = Image(np.asarray(image), model.sampling if sampling is None else sampling)
-        comparison = Comparison("translation")
+        comparison = MisfitSummary("translation")
         comparison.add(measured, compare(measured, model))
         if (text := comparison.warning()) is not None:
             warnings.warn(text, stacklevel=2)

@@ -26,7 +26,7 @@ CLASSIFIER_STEPS = 400
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Estimate:
     """One figure of how far two sets of images are apart.
 
     Parameters
@@ -50,19 +50,19 @@ class Metric:
     ----------
     name, note : str
         What it is called and what it means.
-    generated : Comparison
+    generated : Estimate
         Measured against generated images.
-    floor : Comparison
+    floor : Estimate
         Measured against other measured images: nothing generated can be expected to be closer.
-    ceiling : Comparison or None
+    ceiling : Estimate or None
         Measured against raw simulations, if given.
     """
 
     name: str
     note: str
-    generated: Comparison
-    floor: Comparison
-    ceiling: Comparison | None
+    generated: Estimate
+    floor: Estimate
+    ceiling: Estimate | None
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ def _metric(name: str, note: str, compare, sets: dict) -> Metric:
 def _frechet(features: dict[str, FeatureSet]) -> Metric:
     name = frechet_result(features["reference"], features["floor"]).name
     note = "distance of the distributions of features; biased upwards, by the floor at least"
-    return _metric(name, note, lambda a, b: Comparison(frechet_result(a, b).value), features)
+    return _metric(name, note, lambda a, b: Estimate(frechet_result(a, b).value), features)
 
 
 def _kernel(features: dict[str, FeatureSet], rng) -> Metric:
@@ -226,21 +226,21 @@ def _kernel(features: dict[str, FeatureSet], rng) -> Metric:
         found = kid(
             a.values, b.values, measured_images=a.images, generated_images=b.images, rng=rng
         )
-        return Comparison(found.value, found.low, found.high)
+        return Estimate(found.value, found.low, found.high)
 
     return _metric(
         "kernel distance", "unbiased distance of features, 0 if alike", compare, features
     )
 
 
-def _bootstrap(statistic, a: Sequence, b: Sequence, rng) -> Comparison:
+def _bootstrap(statistic, a: Sequence, b: Sequence, rng) -> Estimate:
     """Value of a statistic of two lists, and its interval when their members are drawn anew."""
     values = []
     for _ in range(_RESAMPLES):
         drawn = [[x[i] for i in rng.integers(len(x), size=len(x))] for x in (a, b)]
         values.append(statistic(*drawn))
     low, high = np.quantile(values, [0.025, 0.975])
-    return Comparison(float(statistic(a, b)), float(low), float(high))
+    return Estimate(float(statistic(a, b)), float(low), float(high))
 
 
 def _divergence(sets, rng) -> Metric:
@@ -278,7 +278,7 @@ def _spectrum_metric(spectra, rng) -> Metric:
 def _two_sample(sets, steps: int, rng) -> Metric:
     def compare(a, b):
         found = two_sample_test(a, b, steps=steps, rng=rng)
-        return Comparison(found.accuracy, found.low, found.high)
+        return Estimate(found.accuracy, found.low, found.high)
 
     note = "of a small network that tells patches apart: 0.5 if it cannot"
     return _metric("two-sample accuracy", note, compare, sets)

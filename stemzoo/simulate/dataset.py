@@ -326,7 +326,7 @@ def simulate_session(
     shape : tuple of int
         (rows, columns).
     seed : int
-        Names the frames; the same seed gives the same frames.
+        Seed of the frames; the same seed gives the same frames.
 
     Yields
     ------

@@ -51,7 +51,7 @@ class TimeBudget(keras.callbacks.Callback):
         self._done = 0
         self._start = time.monotonic() - used
 
-    def follow(self, schedule: TimedRate) -> TimedRate:
+    def schedule(self, schedule: TimedRate) -> TimedRate:
         """Let a rate follow the time; return it."""
         self._schedules.append(schedule)
         return schedule

@@ -99,7 +99,7 @@ def train_fcn(
         schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
     else:
         budget.steps = recipe.epochs * recipe.steps_per_epoch
-        schedule = budget.follow(TimedRate(recipe.learning_rate))
+        schedule = budget.schedule(TimedRate(recipe.learning_rate))
         callbacks = [budget, *callbacks]
     # Masks hold class numbers, so this is categorical cross-entropy without the one-hot arrays.
     model.compile(_adam(schedule, recipe.ema), loss=keras.losses.SparseCategoricalCrossentropy())

@@ -30,7 +30,7 @@ class CycleGANRecipe:
         are flipped upside down only, which leaves the direction of the scan, and so the streaks of
         detector lag and line jitter, as they are in the session.
     seed : int
-        Names the run: initial weights, order and augmentation of the data.
+        Seed of the run: initial weights, order and augmentation of the data.
     """
 
     epochs: int = 40
@@ -197,7 +197,7 @@ class FCNRecipe:
     filters, depth, dropout
         As in `DefectFCN`.
     seed : int
-        Names the run: initial weights, order and augmentation of the data.
+        Seed of the run: initial weights, order and augmentation of the data.
     """
 
     epochs: int = 60

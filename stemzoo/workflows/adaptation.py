@@ -12,7 +12,7 @@ import numpy as np
 from stemzoo import io
 from stemzoo.adaptation.run import RUN
 from stemzoo.analysis.condition_features import MIN_SIDE
-from stemzoo.analysis.conditions import MIN_FRAMES, Conditions
+from stemzoo.analysis.conditions import MIN_FRAMES, TrainingConditions
 from stemzoo.inference.detection import choose_sampling
 from stemzoo.workflows.datasets import find_files, write_training_data
 from stemzoo.workflows.images import detect_file
@@ -78,7 +78,7 @@ def adapt_files(
     rivals : sequence of DefectFCN
         Detectors that may be better than that.
     seed : int
-        Names the run.
+        Seed of the run.
     report : callable
         Takes a line of text now and then.
 
@@ -189,7 +189,7 @@ def _read(path: Path, material: str, pixel_size: float | None) -> io.Image:
     return replace(image, sampling=choose_sampling(image, material)[0])
 
 
-def _conditions(images: Sequence[io.Image], parent, session: str) -> Conditions | None:
+def _conditions(images: Sequence[io.Image], parent, session: str) -> TrainingConditions | None:
     """Describe the images, in parts if they are few; None if they are too few for that."""
     largest = min(min(image.data.shape) for image in images)
     for edge in (largest, *range(min(1024, largest - 1), 63, -32)):
@@ -197,7 +197,7 @@ def _conditions(images: Sequence[io.Image], parent, session: str) -> Conditions 
         if len(parts) < MIN_FRAMES or edge * images[0].sampling < MIN_SIDE * parent.sampling:
             continue
         try:
-            return Conditions.from_frames(
+            return TrainingConditions.from_frames(
                 parts, session=session, material=parent.material, sampling=parent.sampling
             )
         except ValueError:  # too few of them show a lattice

@@ -108,7 +108,7 @@ def training_set(
     size : int
         Edge of simulated frames at 0.2074 Å/px [px].
     seed : int
-        Names the simulated frames.
+        Seed of the simulated frames.
     translators : sequence of CycleGANSTEM
         Each translates clean frames of its material and orientation, simulated like those of
         `sessions`.

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stemzoo import __version__, io
-from stemzoo.inference.advice import Comparison, compare, describe_match, match_facts
+from stemzoo.inference.advice import MisfitSummary, compare, describe_match, match_facts
 from stemzoo.inference.detection import (
     COLUMNS,
     DEFAULT_THRESHOLD,
@@ -33,7 +33,7 @@ def detect_file(
     sum_frames: bool = False,
     taken: dict[Path, Path] | None = None,
     inputs: Sequence[Path] = (),
-    comparison: Comparison | None = None,
+    comparison: MisfitSummary | None = None,
 ) -> dict:
     """Find defects in an image file; write NAME.csv and NAME.png.
 
@@ -53,7 +53,7 @@ def detect_file(
         Results of this call so far, to refuse a second image of the same name.
     inputs : sequence of Path
         All images of this call, none of which is overwritten.
-    comparison : Comparison, optional
+    comparison : MisfitSummary, optional
         Gets to know how the image fits what the model was trained on.
 
     Returns
@@ -133,7 +133,7 @@ def translate_file(
     frame: int | None = None,
     sum_frames: bool = False,
     seed: int | None = None,
-    comparison: Comparison | None = None,
+    comparison: MisfitSummary | None = None,
 ) -> Path:
     """Translate an image file; write NAME_<direction>.tif with the same pixel size.
 
@@ -156,7 +156,7 @@ def translate_file(
         As in `stemzoo.read_image`.
     seed : int, optional
         Feed the generator noise of this seed.
-    comparison : Comparison, optional
+    comparison : MisfitSummary, optional
         Gets to know how a measured image fits what the model was trained on; the file's metadata
         then say it, too.
 

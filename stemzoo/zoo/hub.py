@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from stemzoo.analysis.conditions import Conditions
+from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.io import write_text
 from stemzoo.zoo.golden import TOLERANCE, largest_difference, write_golden
 from stemzoo.zoo.manifest import checked_entry, describe_files, sha256, write_entry
@@ -35,7 +35,7 @@ def save(
     *,
     half: bool = False,
     parent: Provenance | None = None,
-    conditions: Conditions | None = None,
+    conditions: TrainingConditions | None = None,
     **facts,
 ) -> None:
     """Save a model as a folder.
@@ -56,7 +56,7 @@ def save(
     parent : Provenance, optional
         The weights that its training started from; those that the model was loaded from, where not
         given.
-    conditions : Conditions, optional
+    conditions : TrainingConditions, optional
         Of the frames that it was trained on, for `conditions.json`: with it, `detect`, `translate`
         and `match` tell images that are not like these frames.
     **facts
@@ -145,8 +145,8 @@ def load(
     -------
     DefectFCN or CycleGANSTEM
         Ready to `detect` or `translate`, and to train on. Its attribute `card` is the text that
-        says what it is good for, `provenance` a `Provenance`, `conditions` the `Conditions` of the
-        frames that it was trained on, or None where they are not known.
+        says what it is good for, `provenance` a `Provenance`, `conditions` the
+        `TrainingConditions` of the frames that it was trained on, or None where they are not known.
 
     Raises
     ------
@@ -198,12 +198,12 @@ def _read(found: Source, training: bool = False):
     return model
 
 
-def _read_conditions(found: Source, model) -> Conditions | None:
+def _read_conditions(found: Source, model) -> TrainingConditions | None:
     """Read what the frames that the weights were trained on look like, if that is known."""
     if CONDITIONS not in [file.name for file in found.files]:
         return None
     path = found.folder / CONDITIONS
-    conditions = Conditions.read(path)
+    conditions = TrainingConditions.read(path)
     if model.material not in (None, conditions.material):
         raise ValueError(
             f"{path}: expected the conditions of frames of {model.material}, the material of the "

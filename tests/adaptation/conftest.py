@@ -36,7 +36,7 @@ def adapt(clock, monkeypatch, day_b):
 
     def run(misfits=lambda i: 1 / (i + 1), *, parent=None, unsafe=(), recipe=None, **options):
         script = Script(clock, misfits, unsafe)
-        monkeypatch.setattr(cyclegan, "Judge", script)
+        monkeypatch.setattr(cyclegan, "TranslationJudge", script)
         given = {"minutes": 1.0, "rng": np.random.default_rng(0), **options}
         images = [frame.image for frame in day_b[:2]]
         adapted = fit_adapt(parent or quick_gan(), images, recipe=recipe or quick_recipe(), **given)

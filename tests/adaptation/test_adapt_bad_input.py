@@ -37,7 +37,7 @@ def no_time(monkeypatch):
     def fail(*_, **__):
         pytest.fail("time was spent")
 
-    for name in ("simulate_session", "Judge", "patch_dataset"):
+    for name in ("simulate_session", "TranslationJudge", "patch_dataset"):
         monkeypatch.setattr(cyclegan, name, fail)
 
 
@@ -83,7 +83,7 @@ def test_simulations_that_are_too_small_are_one_line(day_b):
 
 
 def test_saturated_images_are_warned_of_and_used(adapt, day_b, clock, monkeypatch):
-    monkeypatch.setattr(cyclegan, "Judge", Script(clock, lambda i: 1 / (i + 1)))
+    monkeypatch.setattr(cyclegan, "TranslationJudge", Script(clock, lambda i: 1 / (i + 1)))
     image = np.minimum(day_b[0].image, np.quantile(day_b[0].image, 0.9))
     with pytest.warns(UserWarning, match="10% of the pixels are at the upper and 0% at the lower"):
         adapted = fit_adapt(quick_gan(), [image], minutes=0.5, recipe=quick_recipe())

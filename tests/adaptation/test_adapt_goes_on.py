@@ -10,7 +10,7 @@ from quick_gan import (
 )
 
 from stemzoo.adaptation import cyclegan
-from stemzoo.adaptation.best_weights import BEST
+from stemzoo.adaptation.best_weights import BEST_FILE
 from stemzoo.adaptation.cyclegan import fit_adapt
 from stemzoo.adaptation.run import RUN
 from stemzoo.training.state import STATE_FILE
@@ -26,7 +26,7 @@ def test_an_interrupted_run_goes_on(adapt, clock, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         adapt(out=tmp_path, report=interrupt)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        [RUN, BEST, STATE_FILE, "training_log.csv", "training_log.png"]
+        [RUN, BEST_FILE, STATE_FILE, "training_log.csv", "training_log.png"]
     )
     seed, spent, clock.now = json.loads((tmp_path / RUN).read_text()), clock.now, 0.0
     # Judged 0.2, 0.25, ... from here on; another seed changes nothing.
@@ -54,7 +54,7 @@ def test_the_best_weights_of_before_are_kept(adapt, tmp_path):
     lines = []
     with pytest.raises(KeyboardInterrupt):
         adapt(lambda i: 0.1 if i == 2 else 1.0, out=tmp_path, report=interrupt)
-    with np.load(tmp_path / BEST) as file:
+    with np.load(tmp_path / BEST_FILE) as file:
         best = [file[f"w{i}"] for i in range(len(file.files) - 1)]
     adapted, script = adapt(lambda i: 0.5, out=tmp_path)
     assert script.calls > 0
@@ -114,7 +114,7 @@ def test_a_run_that_is_killed_while_it_writes_goes_on(python, tmp_path, adapt, d
     done = python("-c", code, cwd=tmp_path)
     assert done.returncode == -signal.SIGKILL, done.stderr
     out = tmp_path / "run"
-    with np.load(out / BEST) as file:
+    with np.load(out / BEST_FILE) as file:
         kept = json.loads(str(file["judgements"]))
     with np.load(out / STATE_FILE) as state:
         rows = json.loads(str(state["log"]))
@@ -146,5 +146,5 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_best_weights(adapt, tmp_p
     monkeypatch.setattr(cyclegan, "_compile", note)
     with pytest.raises(FloatingPointError, match="not finite"):
         adapt(poison, out=tmp_path)
-    with np.load(tmp_path / BEST) as file:
+    with np.load(tmp_path / BEST_FILE) as file:
         assert all(np.isfinite(file[key]).all() for key in file.files if key != "judgements")

@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from stemzoo.adaptation.agreement import Agreement, HeldOut, cut_patches, patch_features
+from stemzoo.adaptation.agreement import Agreement, HoldOut, cut_patches, patch_features
 
 
 def held_of(frames):
-    return HeldOut.split([frame.image for frame in frames], 64)
+    return HoldOut.split([frame.image for frame in frames], 64)
 
 
 def test_nothing_that_is_judged_by_is_learnt_from():
     rows = np.arange(200.0)[:, None] + np.zeros(100)
-    held = HeldOut.split([rows, rows + 0.5], 32)
+    held = HoldOut.split([rows, rows + 0.5], 32)
     # A fifth of 200 rows is more than a patch.
     assert [image.shape for image in held.training] == [(160, 100)] * 2
     assert held.patches.shape[1:] == (32, 32)
@@ -18,25 +18,25 @@ def test_nothing_that_is_judged_by_is_learnt_from():
 
 
 def test_the_strip_that_is_kept_is_a_patch_high_at_least():
-    held = HeldOut.split([np.random.default_rng(0).normal(size=(100, 100))], 32)
+    held = HoldOut.split([np.random.default_rng(0).normal(size=(100, 100))], 32)
     assert held.training[0].shape == (68, 100)
 
 
 def test_images_that_are_too_low_to_divide_are_learnt_from_whole():
     rng = np.random.default_rng(0)
-    held = HeldOut.split([rng.normal(size=(100, 100)), rng.normal(size=(40, 90))], 32)
+    held = HoldOut.split([rng.normal(size=(100, 100)), rng.normal(size=(40, 90))], 32)
     assert [image.shape for image in held.training] == [(68, 100), (40, 90)]
 
 
 @pytest.mark.parametrize("shape", [(63, 200), (64, 32)])
 def test_images_too_small_to_judge_by_are_refused(shape):
     with pytest.raises(ValueError, match="larger one. Received") as caught:
-        HeldOut.split([np.random.default_rng(0).normal(size=shape)], 32)
+        HoldOut.split([np.random.default_rng(0).normal(size=shape)], 32)
     assert "\n" not in str(caught.value)
 
 
 def test_there_are_not_more_patches_than_can_be_compared_quickly():
-    held = HeldOut.split([np.random.default_rng(0).normal(size=(640, 1600))], 32)
+    held = HoldOut.split([np.random.default_rng(0).normal(size=(640, 1600))], 32)
     assert 96 <= len(held.patches) < 2 * 96
 
 
@@ -105,15 +105,15 @@ def test_a_start_that_agrees_perfectly_is_beaten_by_nothing():
 
 def test_two_cannot_beat_each_other():
     first, second = Agreement(0.1, 20.0, 0.0), Agreement(0.4, 4.0, 0.0)
-    assert first.beats(second) + second.beats(first) < 2
-    assert first.beats(Agreement(0.4, 20.0, 0.0))
-    assert not Agreement(0.4, 20.0, 0.0).beats(first)
+    assert first.clearly_better_than(second) + second.clearly_better_than(first) < 2
+    assert first.clearly_better_than(Agreement(0.4, 20.0, 0.0))
+    assert not Agreement(0.4, 20.0, 0.0).clearly_better_than(first)
     # Kernel distances as small as chance are alike.
-    assert not Agreement(0.1, 0.01, 0.0).beats(Agreement(0.1, 1.5, 0.0))
+    assert not Agreement(0.1, 0.01, 0.0).clearly_better_than(Agreement(0.1, 1.5, 0.0))
 
 
 def test_a_nearer_kernel_distance_alone_beats_nothing():
     """Translations did harm then: 0.983 became 0.947 on a V-doped image, of which there was one."""
     translated, simulated = Agreement(0.07, 47, 0.0), Agreement(0.1, 550, 0.0)
-    assert not translated.beats(simulated)
-    assert Agreement(0.05, 47, 0.0).beats(simulated)
+    assert not translated.clearly_better_than(simulated)
+    assert Agreement(0.05, 47, 0.0).clearly_better_than(simulated)

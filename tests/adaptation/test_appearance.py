@@ -7,7 +7,7 @@ from scipy.spatial import cKDTree
 from swaying_lines import shifted, sway
 
 from stemzoo.adaptation import appearance
-from stemzoo.adaptation.agreement import HeldOut, cut_patches
+from stemzoo.adaptation.agreement import HoldOut, cut_patches
 from stemzoo.adaptation.appearance import Appearance, find_appearance
 from stemzoo.adaptation.frames import like_measured
 from stemzoo.analysis.hum import Wave
@@ -21,7 +21,7 @@ SAMPLING = 0.2074
 
 
 def humming(image):
-    return image + Wave((0.37, 0.076), 3 * image.std(), 1.0).over(image.shape)
+    return image + Wave((0.37, 0.076), 3 * image.std(), 1.0).on(image.shape)
 
 
 def swaying(image):
@@ -45,7 +45,7 @@ def agreement(measured, frames):
         np.concatenate([cut_patches(image, 128) for image in rescale_group(group)])
         for group in (measured, frames)
     ]
-    return HeldOut((), patches[0]).agreement(patches[1])
+    return HoldOut((), patches[0]).agreement(patches[1])
 
 
 @pytest.mark.parametrize("disturb", [lambda image: image, sharpened, humming])

@@ -17,7 +17,7 @@ import stemzoo
 from stemzoo.adaptation import cyclegan
 from stemzoo.adaptation.agreement import Agreement, cut_patches
 from stemzoo.adaptation.cyclegan import fit_adapt
-from stemzoo.adaptation.frames import Likeness
+from stemzoo.adaptation.frames import FilteredSimulator
 from stemzoo.analysis.lattice import find_rotation
 from stemzoo.inference.translation import translate
 from stemzoo.preprocessing import rescale_group
@@ -118,7 +118,7 @@ def test_the_new_model_knows_what_it_is(adapt, day_b):
 
 
 def test_it_is_a_method_of_the_model_too(clock, monkeypatch, day_b):
-    monkeypatch.setattr(cyclegan, "Judge", Script(clock, lambda i: 1 / (i + 1)))
+    monkeypatch.setattr(cyclegan, "TranslationJudge", Script(clock, lambda i: 1 / (i + 1)))
     adapted = quick_gan().fit_adapt([day_b[0].image], minutes=0.5, recipe=quick_recipe())
     assert adapted.adaptation.helped
     assert stemzoo.fit_adapt is fit_adapt
@@ -188,7 +188,7 @@ def rival(monkeypatch):
     def set_to(misfit, kernel_distance=3.0):
         found = None if misfit is None else Agreement(misfit, kernel_distance, misfit)
         measured = SimpleNamespace(agreement=found, appearances=() if found is None else (1,))
-        monkeypatch.setattr(Likeness, "measure", lambda *_: measured)
+        monkeypatch.setattr(FilteredSimulator, "measure", lambda *_: measured)
 
     return set_to
 
@@ -267,7 +267,7 @@ def test_what_was_adapted_before_in_the_same_folder_is_not_lost_in_half_a_minute
 
 
 def test_without_a_detector_nothing_is_compared_with(adapt, monkeypatch):
-    monkeypatch.setattr(Likeness, "measure", pytest.fail)
+    monkeypatch.setattr(FilteredSimulator, "measure", pytest.fail)
     adapted, script = adapt()
     assert adapted.likeness is None
     assert adapted.adaptation.stopped == "time"

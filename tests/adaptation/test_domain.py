@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 from quick_gan import quick_gan
 
-from stemzoo.adaptation.domain import measured_domain, with_dopants
-from stemzoo.adaptation.frames import Likeness
+from stemzoo.adaptation.domain import matched_session, with_dopants
+from stemzoo.adaptation.frames import FilteredSimulator
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.dataset import session_classes
 from stemzoo.simulate.domain import domain_session
@@ -41,7 +41,7 @@ def test_a_material_without_a_metal_is_left():
 
 def test_both_kinds_of_training_frames_get_them():
     images = frames_of("wse2-dayA", {"se_vacancy": 0.025, "v_on_w": 0.05})
-    domain, _ = measured_domain(images, "wse2", 0.2074)
+    domain, _ = matched_session(images, "wse2", 0.2074)
     assert domain.defects["v_on_w"] > 0.03
-    likeness = Likeness.measure(quick_gan(sampling=0.2074), images, 0)
+    likeness = FilteredSimulator.measure(quick_gan(sampling=0.2074), images, 0)
     assert likeness.session.defects["v_on_w"] == pytest.approx(domain.defects["v_on_w"])

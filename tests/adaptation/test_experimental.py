@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stemzoo.adaptation.experimental import measured_images
+from stemzoo.adaptation.experimental import prepare_images
 from stemzoo.io import Image
 from stemzoo.simulate import find_session, simulate_session
 
@@ -9,7 +9,7 @@ SAMPLING = 0.2074
 
 
 def check(images, **options):
-    return measured_images(images, "wse2", SAMPLING, 64, **options)
+    return prepare_images(images, "wse2", SAMPLING, 64, **options)
 
 
 def refused(images, **options):
@@ -126,4 +126,4 @@ def test_pixels_in_which_nothing_was_counted_are_no_saturation(image, recwarn):
 
 def test_an_unknown_material_is_one_line(image):
     with pytest.raises(KeyError, match="Unknown material"):
-        measured_images([image], "wse3", SAMPLING, 64)
+        prepare_images([image], "wse3", SAMPLING, 64)

@@ -8,10 +8,15 @@ import pytest
 
 import stemzoo
 from stemzoo.adaptation import detector_scores, fcn, frames
-from stemzoo.adaptation.agreement import Agreement, HeldOut
+from stemzoo.adaptation.agreement import Agreement, HoldOut
 from stemzoo.adaptation.detector_scores import EstimatedScore
 from stemzoo.adaptation.fcn import renew_detector
-from stemzoo.adaptation.frames import Likeness, compared_patches, likeness_of, training_frames
+from stemzoo.adaptation.frames import (
+    FilteredSimulator,
+    compared_patches,
+    likeness_of,
+    training_frames,
+)
 from stemzoo.adaptation.run import RUN
 from stemzoo.analysis.hum import Wave
 from stemzoo.analysis.scan_errors import ScanErrors
@@ -217,7 +222,7 @@ def test_time_is_kept_for_judging_the_new_one(renew, parent, make_model, clock, 
 
         return score
 
-    monkeypatch.setattr(fcn, "find_judge", judge)
+    monkeypatch.setattr(fcn, "find_scorer", judge)
     with pytest.warns(UserWarning, match="parent is best"):
         renew(parent, minutes=1.0, rivals=[make_model(CLASSES, name="rival")])
     budget = renew.given["budget"]
@@ -340,7 +345,7 @@ def test_by_rank_it_is_trained_no_longer_than_some_steps(
         f1 = by_rank if model.ranked else 0.2
         return EstimatedScore(100 * (f1 + 0.05 * model.name.endswith("-adapted")), 100.0, 100.0)
 
-    monkeypatch.setattr(fcn, "find_judge", lambda *_: score)
+    monkeypatch.setattr(fcn, "find_scorer", lambda *_: score)
     monkeypatch.setattr(fcn, "_RANKED_EPOCHS", 5)
     parent = make_model(CLASSES, name="parent")
     found = renew_detector(parent, Translator(), images, minutes=0.5, rng=np.random.default_rng(0))
@@ -383,19 +388,19 @@ def test_a_killed_renewal_goes_on_in_the_time_that_is_left(
 
 
 def test_how_near_simulations_come_without_a_network_is_told_beforehand(small, images):
-    found = Likeness.measure(Translator(), images, 0).agreement
+    found = FilteredSimulator.measure(Translator(), images, 0).agreement
     # Frames of day A among themselves: 0.07 to 0.1.
     assert found.spectrum_rms < 0.2
     # This translator leaves simulations as they are, clean.
     _, agreements = training_frames(Translator(), images, 0.2074, seed=1)
-    assert found.beats(agreements["translated"])
-    assert not agreements["simulated"].beats(found)
+    assert found.clearly_better_than(agreements["translated"])
+    assert not agreements["simulated"].clearly_better_than(found)
 
 
 def test_what_simulations_need_is_measured_once_for_the_same_images(images, monkeypatch):
     translator = Translator()
-    translator.likeness = Likeness.measure(translator, images, 0)
-    monkeypatch.setattr(Likeness, "measure", lambda *_: "measured")
+    translator.likeness = FilteredSimulator.measure(translator, images, 0)
+    monkeypatch.setattr(FilteredSimulator, "measure", lambda *_: "measured")
     assert likeness_of(translator, images, 1) is translator.likeness
     assert likeness_of(translator, images[:1], 1) == "measured"
     assert likeness_of(Translator(), images, 1) == "measured"
@@ -403,7 +408,7 @@ def test_what_simulations_need_is_measured_once_for_the_same_images(images, monk
 
 def test_frames_are_compared_in_the_units_of_the_measured_images(images):
     tailed = [(image / image.max()) ** 5 for image in images]
-    held = HeldOut.split(tailed, 64)
+    held = HoldOut.split(tailed, 64)
     frames = [SimpleNamespace(image=image) for image in held.training]
     found = held.agreement(compared_patches(frames, 64, 0))
     # 0.15 and 1.3 if the frames were saturated and scaled once more.
@@ -471,7 +476,7 @@ def test_without_a_lattice_there_is_no_way_without_a_network(small, images, monk
         raise ValueError("too few reflections")
 
     monkeypatch.setattr(frames, "find_appearance", refuse)
-    assert Likeness.measure(Translator(), images, 0).agreement is None
+    assert FilteredSimulator.measure(Translator(), images, 0).agreement is None
     made, agreements = training_frames(Translator(), images, 0.2074, seed=1)
     assert set(agreements) == {"translated"}
     assert len(made) == 3

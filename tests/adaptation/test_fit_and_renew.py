@@ -9,7 +9,7 @@ from quick_gan import quick_gan, quick_recipe
 from stemzoo.adaptation import fcn, frames
 from stemzoo.adaptation.cyclegan import fit_adapt
 from stemzoo.adaptation.fcn import renew_detector
-from stemzoo.adaptation.frames import Likeness
+from stemzoo.adaptation.frames import FilteredSimulator
 from stemzoo.preprocessing import resample
 from stemzoo.simulate import find_session, simulate_session
 
@@ -34,13 +34,13 @@ def test_images_are_described_once_for_cyclegan_and_detector(
         monkeypatch.setattr(module, "EDGE", 128)
     recipe = replace(fcn._RECIPE, patch=32, batch_size=2, steps_per_epoch=2)
     monkeypatch.setattr(fcn, "_RECIPE", recipe)
-    measured, measure = [], Likeness.measure
+    measured, measure = [], FilteredSimulator.measure
 
     def count(*arguments):
         measured.append(measure(*arguments))
         return measured[-1]
 
-    monkeypatch.setattr(Likeness, "measure", count)
+    monkeypatch.setattr(FilteredSimulator, "measure", count)
     rng = np.random.default_rng(0)
     adapted = fit_adapt(
         quick_gan(),
@@ -61,7 +61,7 @@ def test_images_are_described_once_for_cyclegan_and_detector(
 
 
 def test_a_seed_names_the_frames_however_many_threads_make_them(images):
-    found = Likeness.measure(quick_gan(), images, 0)
+    found = FilteredSimulator.measure(quick_gan(), images, 0)
     many, few = (found.simulate(n, 5) for n in (4, 2))
     for one, other in zip(many, few, strict=False):
         np.testing.assert_array_equal(one.image, other.image)

@@ -1,8 +1,14 @@
 import numpy as np
 import pytest
 
-from stemzoo.adaptation.agreement import Agreement, HeldOut
-from stemzoo.adaptation.judgement import Adaptation, Judge, Judgement, best_of, watched_frames
+from stemzoo.adaptation.agreement import Agreement, HoldOut
+from stemzoo.adaptation.judgement import (
+    Adaptation,
+    Judgement,
+    TranslationJudge,
+    best_of,
+    label_probes,
+)
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate import simulate_session
 from stemzoo.simulate.domain import domain_session
@@ -27,12 +33,12 @@ def make_judge():
     rng = np.random.default_rng(0)
     frames = [frame.image for frame in simulate_session(DOMAIN, 4, (256, 256), seed=1)]
     measured = [image + rng.normal(0, image.std(), image.shape) for image in frames[:2]]
-    held = HeldOut.split(measured, PATCH)
-    watched = watched_frames(DOMAIN, 1, 384, seed=2)
+    held = HoldOut.split(measured, PATCH)
+    watched = label_probes(DOMAIN, 1, 384, seed=2)
     simulated = rescale_group(frames[2:])
 
     def make(watched=watched):
-        return Judge(held, simulated, watched, patch=PATCH, noise=0.1, seed=5)
+        return TranslationJudge(held, simulated, watched, patch=PATCH, noise=0.1, seed=5)
 
     return make
 
@@ -53,8 +59,8 @@ def moved(batch):
 
 def test_translations_are_compared_in_the_units_of_the_measured_images():
     frames = [frame.image for frame in simulate_session(DOMAIN, 2, (256, 256), seed=1)]
-    held = HeldOut.split([(image / image.max()) ** 5 for image in frames], PATCH)
-    judge = Judge(held, held.training, [], patch=PATCH, noise=0.0, seed=5)
+    held = HoldOut.split([(image / image.max()) ** 5 for image in frames], PATCH)
+    judge = TranslationJudge(held, held.training, [], patch=PATCH, noise=0.0, seed=5)
     # 1.0 if the translations were saturated and scaled once more.
     assert judge(Translator(same), 0.0, 0).agreement.intensity_kl < 0.01
 

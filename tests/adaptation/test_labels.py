@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from stemzoo.adaptation.judgement import LabelCheck, check_labels, watched_frames
+from stemzoo.adaptation.judgement import LabelCheck, check_labels, label_probes
 from stemzoo.simulate.domain import domain_session
 
 SESSION = domain_session("wse2", 0.2074, (0.0, 2.0))
@@ -12,7 +12,7 @@ SESSION = domain_session("wse2", 0.2074, (0.0, 2.0))
 
 @pytest.fixture(scope="module")
 def watched():
-    return watched_frames(SESSION, 2, 384, seed=1)
+    return label_probes(SESSION, 2, 384, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_watched_frames_have_enough_vacancies_of_one_kind_and_no_noise(watched):
 
 
 def test_a_material_without_vacancies_is_not_watched():
-    frames = watched_frames(replace(SESSION, defects={"w_on_se": 0.01}), 1, 128, seed=1)
+    frames = label_probes(replace(SESSION, defects={"w_on_se": 0.01}), 1, 128, seed=1)
     assert frames == []
     assert check_labels(frames, []) is None
 

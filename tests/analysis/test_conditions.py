@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from stemzoo.analysis.condition_features import FEATURES, Description, describe_conditions
-from stemzoo.analysis.conditions import Conditions
+from stemzoo.analysis.condition_features import FEATURES, ConditionFeatures, find_condition_features
+from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.io import Image
 from stemzoo.preprocessing import resample
 from stemzoo.simulate import find_session, simulate_frame
@@ -30,7 +30,7 @@ def noise():
 
 def described(image, **options):
     options = {"sampling": SAMPLING, **options}
-    values = describe_conditions(image, "wse2", SAMPLING, **options).features
+    values = find_condition_features(image, "wse2", SAMPLING, **options).features
     return dict(zip(NAMES, values, strict=True))
 
 
@@ -39,7 +39,7 @@ def fake(values, area=16.0, scatter=0.0, rng=None):
     tiles = np.broadcast_to(values, (7, 7, len(FEATURES)))
     if scatter:
         tiles = tiles + rng.normal(0, scatter, tiles.shape)
-    return Description(tiles, area)
+    return ConditionFeatures(tiles, area)
 
 
 def gaussian_conditions(rng, n=50):
@@ -50,7 +50,7 @@ def gaussian_conditions(rng, n=50):
         return fake(mixing @ rng.normal(size=len(FEATURES)))
 
     facts = {"session": "test", "material": "wse2", "sampling": SAMPLING}
-    return Conditions.from_descriptions([draw() for _ in range(n)], **facts), draw
+    return TrainingConditions.from_descriptions([draw() for _ in range(n)], **facts), draw
 
 
 def test_brightness_and_contrast_have_no_effect(clean, noise):
@@ -119,9 +119,11 @@ def test_images_are_described_at_one_pixel_size():
 def test_parts_of_a_frame_have_its_features_on_average():
     session = find_session("wse2-dayB")
     image = simulate_frame(session, (512, 512), rng=np.random.default_rng(8)).image
-    whole = describe_conditions(image, "wse2", SAMPLING, sampling=SAMPLING)
+    whole = find_condition_features(image, "wse2", SAMPLING, sampling=SAMPLING)
     parts = [
-        describe_conditions(image[r : r + 256, c : c + 256], "wse2", SAMPLING, sampling=SAMPLING)
+        find_condition_features(
+            image[r : r + 256, c : c + 256], "wse2", SAMPLING, sampling=SAMPLING
+        )
         for r in (0, 256)
         for c in (0, 256)
     ]
@@ -133,7 +135,7 @@ def test_parts_of_a_frame_have_its_features_on_average():
 
 
 def test_an_image_without_the_lattice_is_infinitely_far(noise):
-    found = describe_conditions(noise, "wse2", SAMPLING, sampling=SAMPLING)
+    found = find_condition_features(noise, "wse2", SAMPLING, sampling=SAMPLING)
     assert not found.has_lattice
     conditions, _ = gaussian_conditions(np.random.default_rng(0))
     assert conditions.distance(found) == (np.inf, 0.0)
@@ -146,7 +148,7 @@ def test_too_small_an_image_and_an_absurd_pixel_size_are_refused(clean):
     with pytest.raises(ValueError, match="sampling above 0"):
         described(clean, sampling=-1.0)
     with pytest.raises(KeyError, match="Unknown material"):
-        describe_conditions(clean, "wse3", SAMPLING)
+        find_condition_features(clean, "wse3", SAMPLING)
 
 
 def test_p_values_of_unseen_frames_are_uniform():
@@ -176,7 +178,7 @@ def test_a_typical_frame_has_distance_one_and_one_far_off_a_small_p():
 def test_smaller_images_may_scatter_more():
     rng = np.random.default_rng(3)
     frames = [fake(rng.normal(size=len(FEATURES)), scatter=2.0, rng=rng) for _ in range(30)]
-    conditions = Conditions.from_descriptions(
+    conditions = TrainingConditions.from_descriptions(
         frames, session="test", material="wse2", sampling=SAMPLING
     )
     odd = conditions.mean + 4
@@ -192,19 +194,21 @@ def test_frames_may_state_their_own_pixel_size():
     session = find_session("wse2-dayA")
     drawn = [simulate_frame(session, (192, 192), rng=np.random.default_rng(i)) for i in range(13)]
     frames = [Image(frame.image, frame.sampling) for frame in drawn]
-    conditions = Conditions.from_frames(
+    conditions = TrainingConditions.from_frames(
         frames, session="wse2-dayA", material="WSe2", sampling=SAMPLING
     )
     assert (conditions.material, conditions.frames) == ("wse2", 13)
     assert conditions.mean[0] == pytest.approx(0, abs=0.01)
     with pytest.raises(ValueError, match="12 or more frames .* Received: 3"):
-        Conditions.from_frames(frames[:3], session="wse2-dayA", material="wse2", sampling=SAMPLING)
+        TrainingConditions.from_frames(
+            frames[:3], session="wse2-dayA", material="wse2", sampling=SAMPLING
+        )
 
 
 def test_json_keeps_distances_and_one_line_a_row():
     conditions, draw = gaussian_conditions(np.random.default_rng(5))
     text = conditions.to_json()
-    again = Conditions.from_json(text)
+    again = TrainingConditions.from_json(text)
     one = draw()
     assert again.distance(one) == pytest.approx(conditions.distance(one), rel=1e-3)
     assert again.to_json() == text
@@ -243,7 +247,7 @@ def test_other_or_damaged_json_is_refused(change):
     content = json.loads(conditions.to_json())
     change(content)
     with pytest.raises(ValueError, match="Expected the conditions of weights in format 1"):
-        Conditions.from_json(json.dumps(content))
+        TrainingConditions.from_json(json.dumps(content))
 
 
 @pytest.mark.parametrize(
@@ -253,12 +257,12 @@ def test_a_file_that_holds_something_else_is_one_line(tmp_path, text):
     path = tmp_path / "conditions.json"
     path.write_bytes(text)
     with pytest.raises(ValueError, match="conditions.json: ") as caught:
-        Conditions.read(path)
+        TrainingConditions.read(path)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 600
 
 
 def test_conditions_of_a_training_are_none_for_too_few_frames():
     frames = [np.zeros((128, 128), dtype=np.float32)] * 3
-    found = Conditions.from_training(frames, session="x", material="wse2", sampling=0.2074)
+    found = TrainingConditions.from_training(frames, session="x", material="wse2", sampling=0.2074)
     assert found is None

@@ -26,11 +26,11 @@ def day_a():
 def test_a_wave_is_found_and_taken_out(day_a):
     image, lattice = day_a
     wave = Wave((0.3691, 0.0759), 2 * image.std(), 1.0)
-    (found,) = find_hum(image + wave.over(image.shape), lattice)
+    (found,) = find_hum(image + wave.on(image.shape), lattice)
     # A twentieth of the resolution of the spectrum; a pair of opposites is one wave.
     np.testing.assert_allclose(found.frequency, wave.frequency, atol=0.05 / 384)
     assert found.amplitude == pytest.approx(wave.amplitude, rel=0.02)
-    left = image + wave.over(image.shape) - found.over(image.shape)
+    left = image + wave.on(image.shape) - found.on(image.shape)
     assert np.std(left - image) < 0.1 * image.std()
 
 
@@ -38,7 +38,7 @@ def test_harmonics_are_found_strongest_first(day_a):
     image, lattice = day_a
     waves = [Wave((0.21, 0.31), a * image.std(), 0.0) for a in (1.0,)]
     waves += [Wave((-0.16, 0.2), 0.4 * image.std(), 2.0)]
-    found = find_hum(image + sum(wave.over(image.shape) for wave in waves), lattice)
+    found = find_hum(image + sum(wave.on(image.shape) for wave in waves), lattice)
     assert [one.frequency for one in found] == [
         pytest.approx(wave.frequency, abs=2e-4) for wave in waves
     ]
@@ -46,9 +46,7 @@ def test_harmonics_are_found_strongest_first(day_a):
 
 def test_weak_waves_are_left_alone(day_a):
     image, lattice = day_a
-    assert (
-        find_hum(image + Wave((0.2, 0.1), 0.1 * image.std(), 0.0).over(image.shape), lattice) == ()
-    )
+    assert find_hum(image + Wave((0.2, 0.1), 0.1 * image.std(), 0.0).on(image.shape), lattice) == ()
 
 
 @pytest.mark.parametrize("edge", [128, 192, 256, 512])
@@ -96,12 +94,12 @@ def test_lines_that_hardly_sway_are_no_hum(day_a):
 
 def test_a_wave_is_what_it_says():
     wave = Wave((0.25, 0.0), 2.0, 0.0)
-    np.testing.assert_allclose(wave.over((5, 2)).T[1], [2, 0, -2, 0, 2], atol=1e-12)
+    np.testing.assert_allclose(wave.on((5, 2)).T[1], [2, 0, -2, 0, 2], atol=1e-12)
 
 
 def test_the_same_source_gives_another_frame_another_wave():
     wave = Wave((0.25, 0.075), 2.0, 0.0)
-    others = [wave.another(np.random.default_rng(seed), 384, 0.1) for seed in range(400)]
+    others = [wave.redrawn(np.random.default_rng(seed), 384, 0.1) for seed in range(400)]
     down, along = np.array([other.frequency for other in others]).T
     assert 0.45 < abs(down).max() < 0.5
     assert down.mean() == pytest.approx(0.0, abs=0.04)
@@ -114,4 +112,4 @@ def test_the_same_source_gives_another_frame_another_wave():
 
 def test_banding_keeps_its_period():
     wave = Wave((0.01, 0.0005), 2.0, 0.0)
-    assert wave.another(np.random.default_rng(0), 384, 0.1).frequency == wave.frequency
+    assert wave.redrawn(np.random.default_rng(0), 384, 0.1).frequency == wave.frequency

@@ -30,7 +30,7 @@ def small(monkeypatch):
     """Few and small frames, and steps of little work."""
     monkeypatch.setattr(cyclegan, "_WATCHED", (1, 256))
     monkeypatch.setattr(cyclegan, "_BLOCK", 5)
-    monkeypatch.setattr(cyclegan, "LEAST", 0.0)
+    monkeypatch.setattr(cyclegan, "LEAST_SECONDS", 0.0)
     recipe = {"frames": 2, "frame_size": 128, "batch_size": 2}
     whole = cyclegan.AdaptRecipe
     monkeypatch.setattr(cyclegan, "AdaptRecipe", lambda: whole(**recipe))

@@ -4,7 +4,7 @@ import json
 import pytest
 from places import EXAMPLES
 
-from stemzoo.analysis.conditions import Conditions
+from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.zoo.model_folder import CONDITIONS
 from stemzoo.zoo.registry import list_weights
 
@@ -23,7 +23,7 @@ def script():
 @pytest.mark.parametrize("entry", BUNDLED, ids=lambda entry: entry.name)
 def test_bundled_weights_know_their_conditions(entry):
     config = json.loads((entry.folder / "config.json").read_text(encoding="utf-8"))["config"]
-    found = Conditions.read(entry.folder / CONDITIONS)
+    found = TrainingConditions.read(entry.folder / CONDITIONS)
     assert (found.session, found.material) == (entry.session, entry.material)
     assert found.sampling == config["sampling"]
 

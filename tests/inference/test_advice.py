@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from places import EXAMPLES
 
-from stemzoo.inference.advice import Comparison, advise, compare, describe_match, match_facts
-from stemzoo.inference.detection import advice
+from stemzoo.inference import advice
+from stemzoo.inference.advice import MisfitSummary, advise, compare, describe_match, match_facts
 from stemzoo.inference.matching import Match, match
 from stemzoo.io import Image, read_image
 
@@ -71,7 +71,7 @@ def test_a_match_is_told_in_words():
 
 
 def test_nothing_is_said_of_images_that_fit(image):
-    seen = Comparison("detection")
+    seen = MisfitSummary("detection")
     seen.add(image, None)
     seen.add(image, matched("fcn-wse2", **FITS))
     assert (seen.compared, seen.misfits, seen.warning()) == (1, 0, None)
@@ -79,7 +79,7 @@ def test_nothing_is_said_of_images_that_fit(image):
 
 def test_one_image_is_named_with_what_differs_and_better_weights(image, rank):
     rank(matched("cyclegan-wse2-dayB", **FITS), matched("fcn-wse2-dayB", **FITS))
-    seen = Comparison("detection")
+    seen = MisfitSummary("detection")
     seen.add(image, matched("fcn-wse2-dayA"))
     assert seen.warning() == (
         "scan1.tif: unlike the frames that fcn-wse2-dayA was trained on (distance 5.00, p 1e-05: "
@@ -90,7 +90,7 @@ def test_one_image_is_named_with_what_differs_and_better_weights(image, rank):
 def test_of_several_images_the_number_and_the_worst_are_named(image, rank):
     rank(matched("cyclegan-wse2-dayB", 7.0), matched("cyclegan-wse2-dayA", 6.0))
     other = Image(image.data, image.sampling, path=Path("scan2.tif"))
-    seen = Comparison("detection")
+    seen = MisfitSummary("detection")
     for one, found in (
         (image, matched("mine")),
         (other, matched("mine", 9.0)),
@@ -130,14 +130,14 @@ def test_of_several_images_the_number_and_the_worst_are_named(image, rank):
 )
 def test_the_next_step_depends_on_what_fits(image, rank, ranked, words):
     rank(*ranked)
-    seen = Comparison("detection")
+    seen = MisfitSummary("detection")
     seen.add(image, matched("mine"))
     assert words in seen.warning()
 
 
 def test_weights_for_another_task_are_not_offered(image, rank):
     rank(matched("fcn-wse2", **FITS), matched("cyclegan-wse2-dayB"))
-    seen = Comparison("translation")
+    seen = MisfitSummary("translation")
     seen.add(image, matched("cyclegan-wse2-dayA"))
     assert "stemzoo adapt scan1.tif --from cyclegan-wse2-dayB" in seen.warning()
 
@@ -147,7 +147,7 @@ def test_an_image_that_other_weights_cannot_be_compared_with_is_no_error(image, 
         raise ValueError("too small")
 
     monkeypatch.setattr(advice, "match", fail)
-    seen = Comparison("detection")
+    seen = MisfitSummary("detection")
     seen.add(image, matched("mine"))
     assert seen.warning().endswith("Look at the result before you use it.")
 

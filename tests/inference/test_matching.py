@@ -3,9 +3,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from stemzoo.analysis.conditions import Conditions
+from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.analysis.lattice import find_lattice
-from stemzoo.inference.detection import matching
+from stemzoo.inference import matching
 from stemzoo.inference.matching import check_conditions, match, read_conditions
 from stemzoo.io import Image
 from stemzoo.simulate import find_session, simulate_session
@@ -35,7 +35,9 @@ def conditions(training):
 
     def made(session, images, sampling):
         material = find_session(session).material
-        return Conditions.from_frames(images, session=session, material=material, sampling=sampling)
+        return TrainingConditions.from_frames(
+            images, session=session, material=material, sampling=sampling
+        )
 
     known = {name: made(name, training[name], SAMPLINGS[name]) for name in SAMPLINGS}
     both = training["wse2-dayA"] + training["wse2-dayB"]

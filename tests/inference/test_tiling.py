@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from stemzoo.inference.detection import tiling
+from stemzoo.inference import tiling
 from stemzoo.inference.tiling import predict_tiled
 from stemzoo.preprocessing import dihedral, rescale
 

@@ -65,7 +65,7 @@ def test_time_is_kept_for_what_comes_after(clock):
 def test_the_rate_is_constant_for_half_of_the_time_then_falls_linearly_to_zero(clock):
     budget = TimeBudget(10.0)
     budget.set_model(Model())
-    rate = budget.follow(TimedRate(0.2))
+    rate = budget.schedule(TimedRate(0.2))
     rates = []
     for _ in range(6):
         budget.on_train_batch_begin(0)
@@ -78,7 +78,7 @@ def test_time_that_is_kept_is_no_time_to_train_at_a_rate_of_zero(clock):
     budget = TimeBudget(10.0)
     budget.set_model(Model())
     budget.reserved = 5.0
-    rate = budget.follow(TimedRate(0.2))
+    rate = budget.schedule(TimedRate(0.2))
     clock.now += 3.75
     budget.on_train_batch_begin(0)
     assert float(rate(0)) == pytest.approx(0.1)  # 3/4 of the 5 s that are for training
@@ -91,7 +91,7 @@ def test_a_rate_is_what_its_config_says():
 
 def test_the_rate_follows_the_steps_where_these_end_first(clock):
     budget = TimeBudget(100.0)
-    schedule = budget.follow(TimedRate(1.0))
+    schedule = budget.schedule(TimedRate(1.0))
     budget.steps = 8
     budget.add_used(5.0, 2)
     rates = []
@@ -113,7 +113,7 @@ def test_the_rate_follows_the_steps_where_these_end_first(clock):
 def test_an_optimizer_follows_the_rate(clock):
     budget = TimeBudget(10.0)
     budget.set_model(Model())
-    optimizer = keras.optimizers.SGD(budget.follow(TimedRate(1.0)))
+    optimizer = keras.optimizers.SGD(budget.schedule(TimedRate(1.0)))
     weight = keras.Variable(0.0)
     values = []
     for _ in range(3):

@@ -2,7 +2,7 @@ import pytest
 from scipy.stats import binomtest
 
 from stemzoo.io.tables import figure_rows, share, table
-from stemzoo.metrics.evaluation import Comparison, Evaluation, Metric
+from stemzoo.metrics.evaluation import Estimate, Evaluation, Metric
 from stemzoo.zoo.cards.tables import measured
 
 
@@ -22,8 +22,8 @@ def test_a_share_is_scaled_with_the_ends_of_its_interval():
 
 
 def test_a_table_and_the_terminal_show_the_same_figures():
-    value = Comparison(0.25, 0.125, 0.5)
-    found = Evaluation((Metric("KID", "", value, Comparison(0.0625), None),), {}, {}, 0.2, None, 64)
+    value = Estimate(0.25, 0.125, 0.5)
+    found = Evaluation((Metric("KID", "", value, Estimate(0.0625), None),), {}, {}, 0.2, None, 64)
     expected = [("KID", "0.25 (0.125 to 0.5)", "0.0625", "-")]
     assert found.rows() == figure_rows(found.to_dict()["metrics"]) == expected
 
