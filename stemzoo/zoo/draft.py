@@ -6,9 +6,7 @@ from pathlib import Path
 
 from stemzoo.io import write_text
 from stemzoo.zoo.cards.card import find_pictures, model_card
-from stemzoo.zoo.hub import verify
-from stemzoo.zoo.manifest import checked_entry, describe_files
-from stemzoo.zoo.model_folder import (
+from stemzoo.zoo.file_names import (
     CARD,
     CONFIG,
     GOLDEN,
@@ -16,16 +14,13 @@ from stemzoo.zoo.model_folder import (
     TRAINING_DATA,
     TRAINING_WEIGHTS,
     WEIGHTS,
-    read_json,
 )
+from stemzoo.zoo.hub import verify
+from stemzoo.zoo.manifest import checked_entry, describe_files
+from stemzoo.zoo.model_folder import model_class, read_json
 from stemzoo.zoo.registry import PLAIN_NAME, WeightsEntry, read_manifest
 from stemzoo.zoo.sources import find_source
 
-TASKS = {"DefectFCN": "detection", "CycleGANSTEM": "translation"}
-SUMMARIES = {
-    "detection": "point defects in {material}, trained on {session}",
-    "translation": "makes simulations of {material} look like images of {session}",
-}
 # Measured figures, logs and plots go up beside the weights; nothing else leaves the machine.
 SUFFIXES = (".json", ".csv")
 
@@ -193,9 +188,9 @@ def _facts(folder: Path, old: dict | None, given: dict) -> dict:
                 f"{folder}: expected to know the {key} of the weights. Received: none. Give "
                 f"--{key}, for instance {example}."
             )
-    task = TASKS[config["class"]]
-    found.setdefault("summary", SUMMARIES[task].format(**found))
-    return {"task": task, **found}
+    model = model_class(config["class"])
+    found.setdefault("summary", model.summary.format(**found))
+    return {"task": model.task, **found}
 
 
 def _read(path: Path) -> dict:

@@ -20,14 +20,14 @@ def golden_input(model) -> np.ndarray:
     Parameters
     ----------
     model : DefectFCN or CycleGANSTEM
-        Its depth decides the size.
+        Its stride decides the size.
 
     Returns
     -------
     ndarray of shape (1, N, N, 1)
         Float32 in [-1, 1].
     """
-    size = max(64, 2 ** model.get_config()["depth"])
+    size = max(64, model.stride)
     rows, columns = np.indices((size, size))
     waves = np.cos(0.45 * rows) * np.cos(0.39 * columns + 0.2 * rows)
     noise = np.random.default_rng(0).normal(scale=0.2, size=(size, size))
@@ -37,10 +37,9 @@ def golden_input(model) -> np.ndarray:
 def _outputs(model, image: np.ndarray) -> dict[str, np.ndarray]:
     import keras
 
-    networks = {net.name: net for net in getattr(model, "generators", ())} or {"output": model}
     return {
-        name: keras.ops.convert_to_numpy(network(image, training=False)).astype("float32")
-        for name, network in networks.items()
+        name: keras.ops.convert_to_numpy(output).astype("float32")
+        for name, output in model.golden_outputs(image).items()
     }
 
 

@@ -6,20 +6,18 @@ from pathlib import Path
 
 from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.io import write_text
-from stemzoo.zoo.golden import TOLERANCE, largest_difference, write_golden
-from stemzoo.zoo.manifest import checked_entry, describe_files, sha256, write_entry
-from stemzoo.zoo.model_folder import (
+from stemzoo.zoo.file_names import (
     CONDITIONS,
     CONFIG,
-    FILES,
     GOLDEN,
     LOADED,
     PROVENANCE,
     TRAINING_WEIGHTS,
     WEIGHTS,
-    read_model,
-    write_model,
 )
+from stemzoo.zoo.golden import TOLERANCE, largest_difference, write_golden
+from stemzoo.zoo.manifest import checked_entry, describe_files, sha256, write_entry
+from stemzoo.zoo.model_folder import read_model, weight_files, write_model
 from stemzoo.zoo.provenance import Provenance, read_card, read_provenance, write_provenance
 from stemzoo.zoo.registry import WeightsEntry, find_weights, manifest_path
 from stemzoo.zoo.sources import Source, find_source
@@ -75,7 +73,7 @@ def save(
     folder = Path(folder)
     write_model(model, folder, half=half)
     write_golden(model, folder / GOLDEN)
-    parent = parent or getattr(model, "provenance", None)
+    parent = parent or model.provenance
     write_provenance(folder / PROVENANCE, parent=parent, facts=facts)
     if conditions is not None:
         write_text(folder / CONDITIONS, conditions.to_json())
@@ -183,7 +181,7 @@ def _read(found: Source, training: bool = False):
     names = [file.name for file in found.files]
     changes = {} if found.entry is None else {"name": found.entry.name}
     model = read_model(found.folder, names, changes)
-    if TRAINING_WEIGHTS in FILES[type(model).__name__] and TRAINING_WEIGHTS not in names:
+    if TRAINING_WEIGHTS in weight_files(model) and TRAINING_WEIGHTS not in names:
         if training:
             # A cache does not tell what else the repository holds.
             step = "If you were offline, go online; else load" if found.origin == "hub" else "Load"

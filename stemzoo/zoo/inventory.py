@@ -6,8 +6,7 @@ from pathlib import Path
 
 from stemzoo.io import atomic_path, write_text
 from stemzoo.zoo.cards.card import model_card
-from stemzoo.zoo.manifest import difference
-from stemzoo.zoo.model_folder import (
+from stemzoo.zoo.file_names import (
     CARD,
     CONDITIONS,
     CONFIG,
@@ -16,8 +15,9 @@ from stemzoo.zoo.model_folder import (
     PROVENANCE,
     TRAINING_DATA,
     TRAINING_WEIGHTS,
-    read_json,
 )
+from stemzoo.zoo.manifest import difference
+from stemzoo.zoo.model_folder import read_json
 from stemzoo.zoo.registry import find_weights
 from stemzoo.zoo.remote.download import cached_snapshot
 from stemzoo.zoo.sources import find_source

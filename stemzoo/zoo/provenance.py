@@ -10,8 +10,9 @@ from pathlib import Path
 from stemzoo import __version__
 from stemzoo.io import write_json
 from stemzoo.zoo import registry
+from stemzoo.zoo.file_names import CARD, PROVENANCE, TRAINING_DATA, WEIGHTS
 from stemzoo.zoo.manifest import sha256
-from stemzoo.zoo.model_folder import CARD, PROVENANCE, TRAINING_DATA, WEIGHTS, read_json
+from stemzoo.zoo.model_folder import read_json
 from stemzoo.zoo.sources import Source
 
 log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from stemzoo.zoo.file_names import CONFIG, GOLDEN, LOADED, REQUIRED, TRAINING_WEIGHTS, WEIGHTS
 from stemzoo.zoo.manifest import difference
-from stemzoo.zoo.model_folder import CONFIG, GOLDEN, LOADED, REQUIRED, TRAINING_WEIGHTS, WEIGHTS
 from stemzoo.zoo.registry import FileEntry, WeightsEntry, find_weights, list_weights
 from stemzoo.zoo.remote import download
 from stemzoo.zoo.remote.cache import is_offline

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stemzoo.zoo.manifest import difference, sha256
-from stemzoo.zoo.model_folder import (
+from stemzoo.zoo.file_names import (
     CONFIG,
     GOLDEN,
     PROVENANCE,
@@ -16,6 +15,7 @@ from stemzoo.zoo.model_folder import (
     TRAINING_WEIGHTS,
     WEIGHTS,
 )
+from stemzoo.zoo.manifest import difference, sha256
 from stemzoo.zoo.registry import FileEntry
 from stemzoo.zoo.remote.cache import hub_cache
 from stemzoo.zoo.remote.download import WAITS, ask_hub, one_voice

@@ -35,7 +35,7 @@ def test_a_card_says_what_a_user_must_know(entry):
         f'stemzoo.load("{entry.name}")',
         "**emulated**",
         "No weights have seen the authors'",
-        "## TrainingConditions",
+        "## Conditions",
         "80 kV",
         "electrons per pixel",
         "## Measured",
