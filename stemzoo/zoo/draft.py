@@ -14,6 +14,7 @@ from stemzoo.zoo.file_names import (
     TRAINING_DATA,
     TRAINING_WEIGHTS,
     WEIGHTS,
+    is_record,
 )
 from stemzoo.zoo.hub import verify
 from stemzoo.zoo.manifest import checked_entry, describe_files
@@ -225,6 +226,13 @@ def refuse_to_overwrite(draft: Draft, manifest: Path, new_revision: bool) -> Non
             raise ValueError(f"expected a new name. Received: {name}, another name of {other.name}")
         if other.name != name and repo == other.repo_id:
             raise ValueError(f"expected a repository for {name}. Received: that of {other.name}")
+    absent = [change for change in changes if is_record(change) and change not in draft.files]
+    if absent and draft.entry.bundled:
+        raise ValueError(
+            f"{name}: expected the logs and pictures of its training, too. Received: no "
+            f"{', '.join(absent)}, which an installed package does not hold. Publish it from a "
+            "checkout of the repository."
+        )
     if changes and draft.entry.bundled:
         raise ValueError(
             f"{name}: expected the files that come with the package. Received: other bytes of "

@@ -60,6 +60,8 @@ def describe_weights(source) -> dict:
         folder = find_source(Path(text)).folder
         return {"name": folder.resolve().name, "origin": "folder", **_contents(folder)}
     facts = asdict(entry)
+    # Most weights are of one session.
+    facts = {k: v for k, v in facts.items() if v or k not in ("sessions", "wide")}
     facts["files"] = [{k: f[k] for k in ("name", "size", "sha256")} for f in facts["files"]]
     folder = entry.folder if entry.bundled else None
     if not entry.bundled and entry.revision and entry.repo_id:

@@ -2,10 +2,19 @@
 
 import logging
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from stemzoo.zoo.file_names import CONFIG, GOLDEN, LOADED, REQUIRED, TRAINING_WEIGHTS, WEIGHTS
+from stemzoo.zoo.file_names import (
+    CONFIG,
+    GOLDEN,
+    LOADED,
+    REQUIRED,
+    TRAINING_WEIGHTS,
+    WEIGHTS,
+    is_record,
+)
 from stemzoo.zoo.manifest import difference
 from stemzoo.zoo.registry import FileEntry, WeightsEntry, find_weights, list_weights
 from stemzoo.zoo.remote import download
@@ -102,7 +111,12 @@ def find_source(
     check_version(entry)
     if revision is None and entry.bundled:
         _wanted(entry, names)
-        return Source(entry.folder, entry.files, "bundled", entry, entry.repo_id, entry.revision)
+        files = tuple(
+            file
+            for file in entry.files
+            if not is_record(file.name) or (entry.folder / file.name).is_file()
+        )
+        return Source(entry.folder, files, "bundled", entry, entry.repo_id, entry.revision)
     if revision not in (None, entry.revision):
         _check_published(entry)
         uri = f"hf://{entry.repo_id}"
@@ -238,15 +252,22 @@ def _from_uri(uri: str, revision: str | None, offline: bool, names) -> Source:
         raise _with_hint(error, repo_id) from error
     if entry is not None and commit == entry.revision:
         return _from_entry(entry, offline, names)
-    missing = [name for name in REQUIRED if name not in listed]
-    if missing:
-        raise FileNotFoundError(
-            f"hf://{repo_id}@{revision or 'main'}: expected a model folder with {CONFIG} and "
-            f"{WEIGHTS}. Received: no {missing[0]}. Is it a repository of stemzoo weights?"
-        )
     files = tuple(listed[name] for name in names if name in listed)
+    return _from_repository(repo_id, commit, revision or "main", files, offline)
+
+
+def _from_repository(
+    repo_id: str, commit: str, revision: str, files: tuple[FileEntry, ...], offline: bool
+) -> Source:
+    """Files of a repository that the manifest does not vouch for."""
+    present = [file.name for file in files]
+    if missing := [name for name in REQUIRED if name not in present]:
+        raise FileNotFoundError(
+            f"hf://{repo_id}@{revision}: expected a model folder with {CONFIG} and {WEIGHTS}. "
+            f"Received: no {missing[0]}. Is it a repository of stemzoo weights?"
+        )
     folder = download.fetch_from_hub(repo_id, commit, files, offline=offline)
-    download.remember(folder, revision or "main")
+    download.remember(folder, revision)
     log.warning(
         "hf://%s@%s is not in the manifest of the zoo: its files are checked against the Hub's own "
         "hashes, and that they are model files",
@@ -256,27 +277,64 @@ def _from_uri(uri: str, revision: str | None, offline: bool, names) -> Source:
     return Source(folder, files, "hub", None, repo_id, commit)
 
 
-def _listing(repo_id: str, revision: str, offline: bool, names) -> tuple[str, dict[str, FileEntry]]:
-    """Commit and files of a revision: of the Hub, or of the cache where the Hub is not needed."""
-    snapshot = download.cached_snapshot(repo_id, revision)
-    cached = {} if snapshot is None else download.cached_files(snapshot)
+def choose_listing(
+    cached: Collection[str], names: Collection[str], *, pinned: bool, offline: bool
+) -> str:
+    """Decide who says which files a revision of a repository has.
+
+    Parameters
+    ----------
+    cached : collection of str
+        Files of the revision that the cache holds.
+    names : collection of str
+        Files that are asked for, as far as there are such.
+    pinned : bool
+        Whether the revision is a commit, which always has the same files.
+    offline : bool
+        Whether the network is not to be used.
+
+    Returns
+    -------
+    str
+        ``"cache"``; ``"hub"``; ``"hub, else cache"`` where an older copy may serve if the Hub does
+        not answer; ``"nobody"`` where there is no copy to use offline.
+
+    Examples
+    --------
+    >>> choose_listing(REQUIRED, REQUIRED, pinned=True, offline=False)
+    'cache'
+    >>> choose_listing((), REQUIRED, pinned=True, offline=True)
+    'nobody'
+    """
     complete = set(REQUIRED) <= set(cached)
     # What is asked for beyond the usual must be there too, as the repository may hold it.
     enough = complete and set(names) - set(LOADED) <= set(cached)
-    if (complete and offline) or (enough and download.COMMIT.fullmatch(revision)):
-        return snapshot.name, cached
+    if (complete and offline) or (enough and pinned):
+        return "cache"
     if offline:
+        return "nobody"
+    return "hub, else cache" if complete else "hub"
+
+
+def _listing(repo_id: str, revision: str, offline: bool, names) -> tuple[str, dict[str, FileEntry]]:
+    """Commit and files of a revision, from where `choose_listing` says."""
+    snapshot = download.cached_snapshot(repo_id, revision)
+    cached = {} if snapshot is None else download.cached_files(snapshot)
+    pinned = download.COMMIT.fullmatch(revision) is not None
+    place = choose_listing(cached, names, pinned=pinned, offline=offline)
+    if place == "nobody":
         raise FileNotFoundError(
             f"hf://{repo_id}@{revision}: expected its files in the cache, being offline. Received: "
             "none. Load it once with a network; bundled weights ('stemzoo list') need none."
         )
-    try:
-        return download.ask_hub(repo_id, revision)
-    except ConnectionError as error:
-        if not complete:
-            raise
-        log.warning("%s Using the copy of %s in the cache.", error, snapshot.name[:12])
-        return snapshot.name, cached
+    if place != "cache":
+        try:
+            return download.ask_hub(repo_id, revision)
+        except ConnectionError as error:
+            if place == "hub":
+                raise
+            log.warning("%s Using the copy of %s in the cache.", error, snapshot.name[:12])
+    return snapshot.name, cached
 
 
 def _with_hint(error: FileNotFoundError, repo_id: str) -> FileNotFoundError:

@@ -213,16 +213,11 @@ def _limits(entry: WeightsEntry, facts: dict) -> str:
 
 
 def _sessions(entry: WeightsEntry, facts: dict) -> list[str]:
-    data = facts.get("training_data", {})
-    listed = data.get("session") or []
+    """Sessions of the frames that were trained on, as far as folder and manifest tell."""
+    listed = facts.get("training_data", {}).get("session") or [entry.session]
     names = [listed] if isinstance(listed, str) else listed
-    names = names or [entry.session]
-    return [part for name in names for part in _parts(name)]
-
-
-def _parts(name: str) -> list[str]:
-    """Split wse2-dayAB into the two days that it stands for."""
-    return [name[:-1], name[:-2] + name[-1]] if name.endswith("-dayAB") else [name]
+    several = {entry.session: entry.sessions} if entry.sessions else {}
+    return [one for name in names for one in several.get(name, (name,))]
 
 
 def _range(value, scale: float = 1.0) -> str:

@@ -120,20 +120,26 @@ def _preservation(found: dict) -> str:
             return "noise hides it"
         return f"{values[0]:.1f} ({values[1]:.1f} to {values[2]:.1f})"
 
-    lines = {
-        "removed of 1,000 labelled vacancies": lambda p: f"{p['removed_per_1000']:.0f}",
-        "the same without misreadings by noise": lambda p: corrected(
-            p["removed_corrected_per_1000"]
+    lines = [
+        ("removed of 1,000 labelled vacancies", lambda p: f"{p['removed_per_1000']:.0f}"),
+        (
+            "the same without misreadings by noise",
+            lambda p: corrected(p["removed_corrected_per_1000"]),
         ),
-        "invented in 1,000 intact sites": lambda p: f"{p['invented_per_1000']:.0f}",
-        "the same without misreadings by noise ": lambda p: corrected(
-            p["invented_corrected_per_1000"]
+        ("invented in 1,000 intact sites", lambda p: f"{p['invented_per_1000']:.0f}"),
+        (
+            # Published cards have the blank at its end, and stay as they are to the byte.
+            "the same without misreadings by noise ",
+            lambda p: corrected(p["invented_corrected_per_1000"]),
         ),
-        "moved by more than 0.5 Å": lambda p: p["moved"],
-        "intensity of a vacancy (a full column: 1)": lambda p: f"{p['contrast_of_vacancies']:.2f}",
-        "labelled vacancies": lambda p: p["labelled"],
-    }
-    rows = [(text, *(value(part) for part in columns.values())) for text, value in lines.items()]
+        ("moved by more than 0.5 Å", lambda p: p["moved"]),
+        (
+            "intensity of a vacancy (a full column: 1)",
+            lambda p: f"{p['contrast_of_vacancies']:.2f}",
+        ),
+        ("labelled vacancies", lambda p: p["labelled"]),
+    ]
+    rows = [(text, *(value(part) for part in columns.values())) for text, value in lines]
     return (
         "\n\nLabel preservation from column intensities (floor: the session's own frames, whose "
         "labels are all true):\n\n" + table(("", *columns), rows)
