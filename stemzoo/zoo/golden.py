@@ -1,4 +1,4 @@
-"""The golden pair of a model folder: one input and what the model makes of it."""
+"""Reference output of a model folder: one input image and the model's output for it."""
 
 import math
 import zipfile
@@ -15,7 +15,7 @@ LARGEST_ARRAY = 64 * 2**20  # [bytes]
 
 
 def golden_input(model) -> np.ndarray:
-    """Make the input: waves of a lattice with noise.
+    """Make the input image: a lattice of two plane waves with Gaussian noise.
 
     Parameters
     ----------
@@ -25,7 +25,13 @@ def golden_input(model) -> np.ndarray:
     Returns
     -------
     ndarray of shape (1, N, N, 1)
-        Float32 in [-1, 1].
+        Float32 in [-1, 1]; the same for every call.
+
+    Examples
+    --------
+    >>> from stemzoo.models import DefectFCN
+    >>> golden_input(DefectFCN(1, filters=2, depth=1)).shape
+    (1, 64, 64, 1)
     """
     size = max(64, model.stride)
     rows, columns = np.indices((size, size))
@@ -44,7 +50,7 @@ def _outputs(model, image: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def write_golden(model, path) -> None:
-    """Write the input and the model's output.
+    """Write the input image and the model's output.
 
     Parameters
     ----------
@@ -59,7 +65,7 @@ def write_golden(model, path) -> None:
 
 
 def largest_difference(model, path) -> float:
-    """Compare what the model makes of the golden input with the golden output.
+    """Compute the output for the stored input again and compare it with the stored output.
 
     Parameters
     ----------
@@ -71,7 +77,8 @@ def largest_difference(model, path) -> float:
     Returns
     -------
     float
-        Largest absolute difference; infinite if an output is not a number.
+        Largest absolute difference of a pixel, of probabilities for a detector and of intensities
+        in [-1, 1] for a CycleGAN; infinite if an output is not a number.
 
     Raises
     ------

@@ -212,7 +212,7 @@ def _read_conditions(found: Source, model) -> TrainingConditions | None:
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify` found.
+    """Outcome of a comparison of files and outputs, see `verify`.
 
     Parameters
     ----------
@@ -241,7 +241,11 @@ class Verification:
 def verify(
     source, *, revision: str | None = None, local_files_only: bool | None = None
 ) -> Verification:
-    """Compute hashes and golden output of weights again.
+    """Compare files with their hashes, and the model's output with the stored reference output.
+
+    Whether an installation computes what the authors of the weights computed: the input image of
+    ``golden.npz`` goes through the model, and the output may differ from the stored one by
+    rounding only.
 
     Parameters
     ----------
@@ -262,7 +266,7 @@ def verify(
     --------
     >>> print(verify("fcn-wse2"))  # doctest: +SKIP
     fcn-wse2: PASS
-      12 files have the size and sha256 of the manifest
+      13 files have the size and hash of the manifest
       golden output: largest difference 0.0e+00, at most 5.0e-03 is rounding
     """
     try:
