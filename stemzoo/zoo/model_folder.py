@@ -201,7 +201,7 @@ def _read_config(path: Path) -> tuple[str, dict]:
     if content["format"] != FOLDER_FORMAT:
         raise ValueError(f"format {content['format']}")
     kind = content["class"]
-    if kind not in MODEL_CLASSES:
+    if not isinstance(kind, str) or kind not in MODEL_CLASSES:
         raise ValueError(f"class {kind!r}")
     if not isinstance(content["config"], dict):
         raise ValueError(f"config {content['config']!r}")
