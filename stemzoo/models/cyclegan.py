@@ -185,7 +185,7 @@ class CycleGANSTEM(keras.Model):
         }
         return cls(**{**sizes, **changes})
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {
             "filters": self.filters,
@@ -237,7 +237,7 @@ class CycleGANSTEM(keras.Model):
             "training": NetworkGroup(self.discriminators, name="discriminators"),
         }
 
-    def golden_outputs(self, images) -> dict[str, Any]:
+    def golden_outputs(self, images: Any) -> dict[str, Any]:
         """Return the images translated both ways, by the generators' names."""
         return {network.name: network(images, training=False) for network in self.generators}
 
@@ -273,13 +273,18 @@ class CycleGANSTEM(keras.Model):
             its.set_weights(mine.get_weights())
         return other
 
-    def fit_adapt(self, experimental_images, **options) -> "CycleGANSTEM":
+    def fit_adapt(self, experimental_images: Sequence, **options) -> "CycleGANSTEM":
         """Fine-tune a copy on a handful of new images; see `stemzoo.fit_adapt`."""
         import stemzoo  # its front door: a model knows no room above its own
 
         return stemzoo.fit_adapt(self, experimental_images, **options)
 
-    def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
+    def compile(
+        self,
+        generator_optimizer: keras.optimizers.Optimizer | None = None,
+        discriminator_optimizer: keras.optimizers.Optimizer | None = None,
+        **kwargs,
+    ) -> None:
         """Set the optimizers of the generators and of the discriminators.
 
         Parameters
@@ -312,7 +317,7 @@ class CycleGANSTEM(keras.Model):
         return (*adversarial, "cycle", "identity", "generators", *pairs, "discriminators")
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[keras.metrics.Metric]:
         """Means of the losses over an epoch."""
         return list(self._trackers.values())
 
@@ -320,11 +325,11 @@ class CycleGANSTEM(keras.Model):
     def _variables_of(networks) -> list:
         return [v for network in networks for v in network.trainable_variables]
 
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> Any:
         """Translate simulations to experimental images."""
         return self.sim_to_exp(images, training=training)
 
-    def losses_of(self, experimental, simulated, training: bool) -> dict:
+    def losses_of(self, experimental: Any, simulated: Any, training: bool) -> dict[str, Any]:
         """Compute every loss, each generated image and each score once.
 
         Parameters
@@ -382,7 +387,7 @@ class CycleGANSTEM(keras.Model):
         losses["discriminators"] = 0.5 * discriminators
         return losses
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, Any]:
         """Update all six networks from one batch of both domains."""
         experimental, simulated, _ = keras.utils.unpack_x_y_sample_weight(data)
         generators = self._variables_of(self.generators)
@@ -404,7 +409,7 @@ class CycleGANSTEM(keras.Model):
         self.discriminator_optimizer.apply(gradients[1], discriminators)
         return self._track(losses)
 
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict[str, Any]:
         """Compute the losses of one batch."""
         experimental, simulated, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self._track(self.losses_of(experimental, simulated, training=False))

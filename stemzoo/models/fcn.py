@@ -172,7 +172,7 @@ class DefectFCN(keras.Model):
         # reach -> 2 reach + 5.
         return 7 * 2**self.depth - 5
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {
             "classes": list(self.classes),
@@ -200,7 +200,7 @@ class DefectFCN(keras.Model):
         """Return the network itself: all of its weights are needed to detect."""
         return {"model": self}
 
-    def golden_outputs(self, images) -> dict[str, Any]:
+    def golden_outputs(self, images: Any) -> dict[str, Any]:
         """Return the probabilities of the classes."""
         return {"output": self(images, training=False)}
 

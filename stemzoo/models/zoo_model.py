@@ -51,13 +51,13 @@ class ZooModel(Protocol):
     def least_weights(arguments: Mapping) -> int:
         """Return a number of weights that a network of these arguments has at least."""
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as JSON can hold them."""
 
     def weight_networks(self) -> dict[str, keras.Model]:
         """Return the network, or group of networks, of each of `weight_groups`."""
 
-    def golden_outputs(self, images) -> dict[str, Any]:
+    def golden_outputs(self, images: Any) -> dict[str, Any]:
         """Return what it makes of images, by name: `verify` compares it with a kept copy."""
 
     @property

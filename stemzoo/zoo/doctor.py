@@ -50,10 +50,12 @@ def examine() -> list[Check]:
     >>> print(*examine(), sep="\n")  # doctest: +SKIP
     ok  versions  stemzoo 0.1.0, python 3.12.3, keras 3.15.1, ...
     """
-    return [_versions(), _device(), _manifest(), _cache(), Check("hub", *ask_who_is_there())]
+    hub = Check("hub", *ask_who_is_there())
+    return [check_versions(), check_device(), check_manifest(), check_cache(), hub]
 
 
-def _versions() -> Check:
+def check_versions() -> Check:
+    """See that every package that is needed is installed."""
     found = {"stemzoo": __version__, "python": platform.python_version()}
     missing = []
     for name in PACKAGES:
@@ -67,7 +69,8 @@ def _versions() -> Check:
     return Check("versions", not missing, text)
 
 
-def _device() -> Check:
+def check_device() -> Check:
+    """See on what networks run: GPU or CPU, and that Keras uses TensorFlow."""
     try:
         import keras
         import tensorflow as tf
@@ -82,7 +85,8 @@ def _device() -> Check:
     return Check("device", backend == "tensorflow", text)
 
 
-def _manifest() -> Check:
+def check_manifest() -> Check:
+    """See that the list of weights can be read."""
     try:
         entries = list_weights()
         path = manifest_path()
@@ -94,7 +98,8 @@ def _manifest() -> Check:
     return Check("manifest", True, f"{text}; 'stemzoo verify' checks their bytes")
 
 
-def _cache() -> Check:
+def check_cache() -> Check:
+    """See that the cache can be written to and has room."""
     path = hub_cache()
     there = next(folder for folder in (path, *path.parents) if folder.exists())
     free = shutil.disk_usage(there).free

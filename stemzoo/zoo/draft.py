@@ -67,7 +67,7 @@ class Draft:
         return [name for name in names if name != CARD and known.get(name) != new.get(name)]
 
 
-def checked_folder(source) -> Path:
+def checked_folder(source: str | Path) -> Path:
     """Load a model and compare it with its golden output.
 
     Parameters
@@ -227,7 +227,7 @@ def refuse_to_overwrite(draft: Draft, manifest: Path, new_revision: bool) -> Non
         if other.name != name and repo == other.repo_id:
             raise ValueError(f"expected a repository for {name}. Received: that of {other.name}")
     absent = [change for change in changes if is_record(change) and change not in draft.files]
-    if absent and draft.entry.bundled:
+    if changes and changes == absent and draft.entry.bundled:
         raise ValueError(
             f"{name}: expected the logs and pictures of its training, too. Received: no "
             f"{', '.join(absent)}, which an installed package does not hold. Publish it from a "

@@ -3,10 +3,14 @@
 import math
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stemzoo.io import atomic_path
+
+if TYPE_CHECKING:
+    from stemzoo.models.zoo_model import ZooModel
 
 # Largest difference of a pixel that rounding explains. Found: 6e-7 between instruction sets of one
 # processor, 2e-3 in half precision.
@@ -14,7 +18,7 @@ TOLERANCE = 5e-3
 LARGEST_ARRAY = 64 * 2**20  # [bytes]
 
 
-def golden_input(model) -> np.ndarray:
+def golden_input(model: "ZooModel") -> np.ndarray:
     """Make the input image: a lattice of two plane waves with Gaussian noise.
 
     Parameters
@@ -49,7 +53,7 @@ def _outputs(model, image: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def write_golden(model, path) -> None:
+def write_golden(model: "ZooModel", path: str | Path) -> None:
     """Write the input image and the model's output.
 
     Parameters
@@ -64,7 +68,7 @@ def write_golden(model, path) -> None:
         np.savez_compressed(temporary, input=image, **_outputs(model, image))
 
 
-def largest_difference(model, path) -> float:
+def largest_difference(model: "ZooModel", path: str | Path) -> float:
     """Compute the output for the stored input again and compare it with the stored output.
 
     Parameters

@@ -23,7 +23,7 @@ from stemzoo.zoo.remote.download import cached_snapshot
 from stemzoo.zoo.sources import find_source
 
 
-def describe_weights(source) -> dict:
+def describe_weights(source: str | Path) -> dict:
     """Gather what manifest and model folder say; nothing is fetched.
 
     Parameters
@@ -84,7 +84,7 @@ def _contents(folder: Path) -> dict:
     return found
 
 
-def copy_weights(source: str, to=None) -> Path:
+def copy_weights(source: str, to: str | Path | None = None) -> Path:
     """Bring all files of weights to this machine, and check them.
 
     Parameters

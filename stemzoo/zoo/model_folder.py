@@ -7,10 +7,14 @@ import math
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from stemzoo.io import atomic_path, write_json
 from stemzoo.zoo.file_names import CONFIG, FOLDER_FORMAT, WEIGHTS
 from stemzoo.zoo.hdf5 import layer_names, read_shapes, write_half
+
+if TYPE_CHECKING:
+    from stemzoo.models.zoo_model import ZooModel
 
 # Classes that a folder may name, and their modules; nothing else is ever built from a file.
 MODEL_CLASSES = {
@@ -47,7 +51,7 @@ def model_class(name: str) -> type:
     return getattr(importlib.import_module(MODEL_CLASSES[name]), name)
 
 
-def weight_files(model) -> tuple[str, ...]:
+def weight_files(model: "ZooModel | type") -> tuple[str, ...]:
     """Return the names of the files that hold the weights of a model or class.
 
     Parameters
@@ -95,7 +99,7 @@ def read_json(path: Path) -> dict:
     return content
 
 
-def write_model(model, folder: Path, *, half: bool = False) -> None:
+def write_model(model: "ZooModel", folder: Path, *, half: bool = False) -> None:
     """Write `config.json` and the files of weights.
 
     Parameters
@@ -137,7 +141,7 @@ def _write_weights(network, path: Path, half: bool) -> None:
             named.unlink(missing_ok=True)
 
 
-def read_model(folder: Path, names: Collection[str], changes: dict | None = None):
+def read_model(folder: Path, names: Collection[str], changes: dict | None = None) -> Any:
     """Build the model of a folder and fill in its weights.
 
     What the files declare is checked before anything is built or allocated.
@@ -161,12 +165,16 @@ def read_model(folder: Path, names: Collection[str], changes: dict | None = None
         If the config describes no model of the zoo, or a file holds other weights.
     """
     try:
-        kind, arguments = _read_config(folder / CONFIG)
+        built, arguments = _read_config(folder / CONFIG)
     except (ValueError, KeyError, TypeError) as error:
         raise _refused_config(folder, error) from error
-    built = model_class(kind)
-    files = weight_files(built)
-    stored = {name: _read_shapes(folder / name, kind) for name in files if name in names}
+    kind, files = built.__name__, weight_files(built)
+    stored = {}
+    for name in (name for name in files if name in names):
+        try:
+            stored[name] = read_shapes(folder / name)
+        except ValueError as error:
+            raise _refused_weights(folder / name, kind, error) from error
     numbers = sum(math.prod(shape) for shape in stored[WEIGHTS].values())
     if built.least_weights(arguments) > numbers:
         raise _refused_weights(folder / WEIGHTS, kind, f"{numbers} numbers, too few for it")
@@ -175,8 +183,13 @@ def read_model(folder: Path, names: Collection[str], changes: dict | None = None
     except (ValueError, TypeError) as error:
         raise _refused_config(folder, error) from error
     for name, network in zip(files, model.weight_networks().values(), strict=True):
-        if name in stored:
-            _read_weights(network, folder / name, kind, stored[name])
+        if name not in stored:
+            continue
+        try:
+            _check_variables(network, stored[name])
+            network.load_weights(folder / name)
+        except (ValueError, OSError, KeyError) as error:
+            raise _refused_weights(folder / name, kind, error) from error
     return model
 
 
@@ -195,7 +208,7 @@ def _refused_weights(path: Path, kind: str, reason) -> ValueError:
     )
 
 
-def _read_config(path: Path) -> tuple[str, dict]:
+def _read_config(path: Path) -> tuple[type, dict]:
     """Class and constructor arguments, none of which is more than a number, a text or a list."""
     content = read_json(path)
     if content["format"] != FOLDER_FORMAT:
@@ -220,28 +233,11 @@ def _read_config(path: Path) -> tuple[str, dict]:
         size = len(value) if isinstance(value, list | tuple) else value
         if type(size) is not int or not 1 <= size <= largest:
             raise ValueError(f"{key}={value!r}, where 1 to {largest} are possible")
-    return kind, arguments
+    return built, arguments
 
 
-def _read_shapes(path: Path, kind: str) -> dict[str, tuple[int, ...]]:
-    try:
-        return read_shapes(path)
-    except ValueError as error:
-        raise _refused_weights(path, kind, error) from error
-
-
-def _read_weights(network, path: Path, kind: str, stored: dict) -> None:
-    reason = _mismatch(network, stored)
-    if reason:
-        raise _refused_weights(path, kind, reason)
-    try:
-        network.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
-        raise _refused_weights(path, kind, error) from error
-
-
-def _mismatch(network, stored: dict[str, tuple[int, ...]]) -> str | None:
-    """Say which variable of a network a file lacks, has too many or has in another shape.
+def _check_variables(network, stored: dict[str, tuple[int, ...]]) -> None:
+    """See that a file holds each variable of a network in its shape, and no others.
 
     Keras itself does not mind what a file holds beyond the network's variables.
     """
@@ -253,10 +249,8 @@ def _mismatch(network, stored: dict[str, tuple[int, ...]]) -> str | None:
     for name, shape in expected.items():
         where = f"{name} (layer {layers[name]})"
         if name not in stored:
-            return f"none for {where}"
+            raise ValueError(f"none for {where}")
         if stored[name] != shape:
-            return f"shape {stored[name]} for {where}, which has {shape}"
-    extra = sorted(stored.keys() - expected.keys())
-    if extra:
-        return f"{extra[0]}, of which the network knows nothing"
-    return None
+            raise ValueError(f"shape {stored[name]} for {where}, which has {shape}")
+    if extra := sorted(stored.keys() - expected.keys()):
+        raise ValueError(f"{extra[0]}, of which the network knows nothing")

@@ -52,7 +52,7 @@ class Publication:
 
 
 def publish(
-    source,
+    source: str | Path,
     *,
     repo: str,
     name: str | None = None,
@@ -60,7 +60,7 @@ def publish(
     create_pr: bool = False,
     dry_run: bool = False,
     new_revision: bool = False,
-    manifest=None,
+    manifest: str | Path | None = None,
     **facts,
 ) -> Publication:
     """Publish a model on the Hugging Face Hub and enter it into the manifest.

@@ -7,7 +7,8 @@ import pytest
 
 from stemzoo import __version__
 from stemzoo.zoo import registry
-from stemzoo.zoo.sources import choose_listing, find_source
+from stemzoo.zoo.repositories import choose_listing
+from stemzoo.zoo.sources import find_source
 
 FILES = {"config.json": b"{}", "model.weights.h5": b"weights", "recipe.json": b"{}"}
 NAMES = {"config.json", "model.weights.h5"}

@@ -45,7 +45,12 @@ def measured(facts: dict) -> str:
     if "test_sets" in facts.get("metrics", {}):
         parts.append(_detection_table(facts["metrics"]))
     if "metrics_real" in facts:
-        parts.append(_real_table(facts["metrics_real"]))
+        rows = [(part["image"], *_scores(part)) for part in facts["metrics_real"]["images"]]
+        parts.append(
+            "Single Se vacancies in real images of monolayer WSe2 (SKKU-STEM/TEMworkshop29_DL; "
+            "labels from fitted columns), measured with, not trained on:\n\n"
+            + table(("image", "labelled", "precision", "recall", "F1"), rows)
+        )
     # The zoo's own figures, else what `stemzoo evaluate` wrote.
     for compared in (facts.get("metrics", {}), facts.get("evaluation", {})):
         if "metrics" in compared:
@@ -69,15 +74,6 @@ def _detection_table(metrics: dict) -> str:
     )
     days = {"wse2-dayA", "wse2-dayB"} & {part["session"] for part in metrics["test_sets"]}
     return f"{text}\n\n{_PAPER_F1}" if days else text
-
-
-def _real_table(metrics: dict) -> str:
-    rows = [(part["image"], *_scores(part)) for part in metrics["images"]]
-    return (
-        "Single Se vacancies in real images of monolayer WSe2 (SKKU-STEM/TEMworkshop29_DL; labels "
-        "from fitted columns), measured with, not trained on:\n\n"
-        + table(("image", "labelled", "precision", "recall", "F1"), rows)
-    )
 
 
 def _translation_table(metrics: dict) -> str:

@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -239,7 +239,7 @@ def _download(repo_id: str, commit: str, name: str, offline: bool) -> Path:
 
 
 @contextmanager
-def one_voice():
+def one_voice() -> Iterator[None]:
     """Keep the client's two lines for each of its tries from the log; one line tells the end."""
     client = logging.getLogger("huggingface_hub")
     level = client.level
