@@ -3,11 +3,29 @@
 import hashlib
 import json
 import sys
+import tomllib
 import zipfile
+from fnmatch import fnmatch
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
 
-def missing(path: str) -> list[str]:
-    """Say what a wheel lacks, or holds with other bytes than its manifest says.
+def excluded() -> list[str]:
+    """Return the patterns of files that the wheel does not hold, as pyproject.toml has them.
+
+    Returns
+    -------
+    list of str
+        Paths in the wheel, with wildcards.
+    """
+    tool = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["tool"]
+    patterns = tool["hatch"]["build"]["targets"]["wheel"]["exclude"]
+    return [pattern.removeprefix("/") for pattern in patterns]
+
+
+def find_faults(path: str) -> list[str]:
+    """Find what a wheel lacks, holds too much, or holds with other bytes than its manifest says.
 
     Parameters
     ----------
@@ -17,7 +35,13 @@ def missing(path: str) -> list[str]:
     Returns
     -------
     list of str
+        Paths in the wheel.
     """
+    patterns = excluded()
+
+    def is_excluded(name: str) -> bool:
+        return any(fnmatch(name, pattern) for pattern in patterns)
+
     with zipfile.ZipFile(path) as wheel:
         names = set(wheel.namelist())
         manifest = "stemzoo/weights_manifest.json"
@@ -30,18 +54,20 @@ def missing(path: str) -> list[str]:
                 wanted.add(f"stemzoo/model_cards/{entry['name']}.md")
                 for name, facts in entry["files"].items():
                     hashes[f"stemzoo/weights/{entry['name']}/{name}"] = facts["sha256"]
+        needed = {name for name in hashes if not is_excluded(name)}
         wrong = [
             name
-            for name in sorted(hashes.keys() & names)
+            for name in sorted(needed & names)
             if hashlib.sha256(wheel.read(name)).hexdigest() != hashes[name]
         ]
-    return [*sorted((wanted | hashes.keys()) - names), *wrong]
+    lacking = sorted((wanted | needed) - names)
+    return [*lacking, *wrong, *sorted(name for name in names if is_excluded(name))]
 
 
 if __name__ == "__main__":
     for path in sys.argv[1:]:
-        if lacks := missing(path):
-            sys.exit(f"{path} lacks, or has other bytes of: {', '.join(lacks)}")
-        print(f"{path}: complete")
+        if faults := find_faults(path):
+            sys.exit(f"{path} lacks, should not hold, or has other bytes of: {', '.join(faults)}")
+        print(f"{path}: complete, {Path(path).stat().st_size / 1e6:.1f} MB")
     if not sys.argv[1:]:
         sys.exit("expected the path of a wheel. Received: none.")

@@ -16,7 +16,7 @@ from stemzoo import io
 from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.workflows.datasets import training_set
 from stemzoo.zoo import hub
-from stemzoo.zoo.model_folder import CONDITIONS, CONFIG, TRAINING_DATA
+from stemzoo.zoo.file_names import CONDITIONS, CONFIG, TRAINING_DATA
 from stemzoo.zoo.registry import WeightsEntry, find_weights
 
 FRAMES = 100

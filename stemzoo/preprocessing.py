@@ -5,6 +5,8 @@ from scipy import ndimage, stats
 
 # Contract of the package: intensities further from the mean than this saturate.
 N_SIGMA = 3.5
+# Pixel size of images for networks that were not told another [Å/px]: that of the paper's WSe2.
+ZOO_SAMPLING = 0.2074
 
 
 def _spread(image: np.ndarray, n_sigma: float) -> tuple[np.ndarray, float, float]:

@@ -17,8 +17,8 @@ from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.analysis.lattice import Lattice
 from stemzoo.io import Image, check_image
 from stemzoo.simulate.materials import find_material
+from stemzoo.zoo.file_names import CONDITIONS
 from stemzoo.zoo.manifest import difference
-from stemzoo.zoo.model_folder import CONDITIONS
 from stemzoo.zoo.registry import list_weights
 
 # An image lies outside of the conditions of weights when fewer of their frames were this far off.

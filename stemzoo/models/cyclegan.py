@@ -1,18 +1,44 @@
 """CycleGANSTEM: simulations that look like one microscope's images of one day, and back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 
 from stemzoo.models.layers import LogPowerSpectrum
 from stemzoo.models.unet import patch_discriminator, unet_generator
+from stemzoo.preprocessing import ZOO_SAMPLING
 
-DISCRIMINATORS = (
-    "discriminator_exp",
-    "discriminator_sim",
-    "discriminator_exp_fft",
-    "discriminator_sim_fft",
+
+@dataclass(frozen=True)
+class DiscriminatorRole:
+    """What a discriminator tells from what.
+
+    Parameters
+    ----------
+    domain : str
+        Whose images it knows: ``"exp"`` or ``"sim"``.
+    space : str
+        What it sees of them: ``"image"``, or ``"fft"`` for the log power spectrum.
+    """
+
+    domain: str
+    space: str
+
+    @property
+    def name(self) -> str:
+        """Name in the logs: the domain, and the space where it is not the image itself."""
+        return self.domain if self.space == "image" else f"{self.domain}_{self.space}"
+
+
+ROLES = (
+    DiscriminatorRole("exp", "image"),
+    DiscriminatorRole("sim", "image"),
+    DiscriminatorRole("exp", "fft"),
+    DiscriminatorRole("sim", "fft"),
 )
 
 
@@ -49,6 +75,13 @@ class CycleGANSTEM(keras.Model):
     name : str
         Name of the model.
 
+    Attributes
+    ----------
+    card, provenance, conditions
+        What is known of loaded weights, see `ZooModel`; None for others.
+    adaptation : stemzoo.adaptation.best_weights.Adaptation or None
+        Whether adapting helped; None unless `stemzoo.fit_adapt` returned the model.
+
     Raises
     ------
     ValueError
@@ -67,6 +100,18 @@ class CycleGANSTEM(keras.Model):
     (None, None, None, 1)
     """
 
+    task: ClassVar[str] = "translation"
+    summary: ClassVar[str] = "makes simulations of {material} look like images of {session}"
+    weight_groups: ClassVar[tuple[str, ...]] = ("model", "training")
+    # The paper's network has a fourth of these sizes or less.
+    largest_arguments: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {"filters": 256, "depth": 12, "discriminator_filters": 128, "patch_size": 8192}
+    )
+    card: str | None = None
+    provenance: Any = None
+    conditions: Any = None
+    adaptation: Any = None
+
     def __init__(
         self,
         *,
@@ -79,7 +124,7 @@ class CycleGANSTEM(keras.Model):
         fft_discriminators: bool = True,
         bottleneck_norm: bool = False,
         dropout: float = 0.0,
-        sampling: float = 0.2074,
+        sampling: float = ZOO_SAMPLING,
         material: str | None = None,
         session: str | None = None,
         rotation: Sequence[float] | None = None,
@@ -97,35 +142,34 @@ class CycleGANSTEM(keras.Model):
                 f"patch_size is at least 32 and a multiple of 2^depth = {2**depth}. Received: "
                 f"{patch_size}"
             )
-        self._config = {
-            "filters": filters,
-            "depth": depth,
-            "discriminator_filters": discriminator_filters,
-            "patch_size": patch_size,
-            "lambda_cycle": lambda_cycle,
-            "lambda_identity": lambda_identity,
-            "fft_discriminators": fft_discriminators,
-            "bottleneck_norm": bottleneck_norm,
-            "dropout": dropout,
-            "sampling": sampling,
-            "material": material,
-            "session": session,
-            "rotation": None if rotation is None else [float(angle) for angle in rotation],
-        }
-        self.patch_size, self.sampling, self.material = patch_size, sampling, material
-        self.session, self.rotation = session, rotation
-        self.lambda_cycle, self.lambda_identity = lambda_cycle, lambda_identity
-        for generator in ("exp_to_sim", "sim_to_exp"):
-            network = unet_generator(
-                filters, depth, bottleneck_norm=bottleneck_norm, dropout=dropout, name=generator
-            )
-            setattr(self, generator, network)
-        self.discriminator_names = DISCRIMINATORS if fft_discriminators else DISCRIMINATORS[:2]
-        for discriminator in self.discriminator_names:
-            network = patch_discriminator(discriminator_filters, name=discriminator)
-            setattr(self, discriminator, network)
+        # === Networks ===
+        sizes = {"bottleneck_norm": bottleneck_norm, "dropout": dropout}
+        self.exp_to_sim = unet_generator(filters, depth, **sizes, name="exp_to_sim")
+        self.sim_to_exp = unet_generator(filters, depth, **sizes, name="sim_to_exp")
+        size = discriminator_filters
+        self.discriminator_exp = patch_discriminator(size, name="discriminator_exp")
+        self.discriminator_sim = patch_discriminator(size, name="discriminator_sim")
+        self.discriminator_exp_fft = self.discriminator_sim_fft = None
+        if fft_discriminators:
+            self.discriminator_exp_fft = patch_discriminator(size, name="discriminator_exp_fft")
+            self.discriminator_sim_fft = patch_discriminator(size, name="discriminator_sim_fft")
         self.log_power_spectrum = LogPowerSpectrum(name="log_power_spectrum")
         self._trackers: dict[str, keras.metrics.Mean] = {}
+        self.discriminator_roles = ROLES if fft_discriminators else ROLES[:2]
+        # === Config ===
+        self.filters = filters
+        self.depth = depth
+        self.discriminator_filters = discriminator_filters
+        self.patch_size = patch_size
+        self.lambda_cycle = lambda_cycle
+        self.lambda_identity = lambda_identity
+        self.fft_discriminators = fft_discriminators
+        self.bottleneck_norm = bottleneck_norm
+        self.dropout = dropout
+        self.sampling = sampling
+        self.material = material
+        self.session = session
+        self.rotation = None if rotation is None else tuple(float(angle) for angle in rotation)
         self.built = True
 
     @classmethod
@@ -141,9 +185,66 @@ class CycleGANSTEM(keras.Model):
         }
         return cls(**{**sizes, **changes})
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**self._config, "name": self.name}
+        return {
+            "filters": self.filters,
+            "depth": self.depth,
+            "discriminator_filters": self.discriminator_filters,
+            "patch_size": self.patch_size,
+            "lambda_cycle": self.lambda_cycle,
+            "lambda_identity": self.lambda_identity,
+            "fft_discriminators": self.fft_discriminators,
+            "bottleneck_norm": self.bottleneck_norm,
+            "dropout": self.dropout,
+            "sampling": self.sampling,
+            "material": self.material,
+            "session": self.session,
+            "rotation": None if self.rotation is None else list(self.rotation),
+            "name": self.name,
+        }
+
+    @staticmethod
+    def least_weights(arguments: Mapping) -> int:
+        """Count the weights of the largest layers only: the generators have more than these.
+
+        Examples
+        --------
+        >>> CycleGANSTEM.least_weights({"filters": 4, "depth": 2})
+        2048
+        """
+        filters, depth = arguments["filters"], arguments["depth"]
+        widths = [filters * min(2**level, 8) for level in range(depth)]
+        # 4x4 convolutions, down and up again, of two generators.
+        return 2 * 2 * 16 * sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+
+    @property
+    def generators(self) -> tuple[keras.Model, keras.Model]:
+        """The two generators, G and F."""
+        return self.exp_to_sim, self.sim_to_exp
+
+    @property
+    def discriminators(self) -> tuple[keras.Model, ...]:
+        """The discriminators in use, in the order of `discriminator_roles`."""
+        images = self.discriminator_exp, self.discriminator_sim
+        spectra = self.discriminator_exp_fft, self.discriminator_sim_fft
+        return (*images, *spectra) if self.fft_discriminators else images
+
+    def weight_networks(self) -> dict[str, keras.Model]:
+        """Return the generators and the discriminators, each as a group."""
+        return {
+            "model": NetworkGroup(self.generators, name="generators"),
+            "training": NetworkGroup(self.discriminators, name="discriminators"),
+        }
+
+    def golden_outputs(self, images: Any) -> dict[str, Any]:
+        """Return the images translated both ways, by the generators' names."""
+        return {network.name: network(images, training=False) for network in self.generators}
+
+    @property
+    def stride(self) -> int:
+        """Images must be multiples of this many pixels."""
+        return 2**self.depth
 
     def successor(self, **changes) -> "CycleGANSTEM":
         """Return a model with the same weights, to be trained for another session.
@@ -172,30 +273,18 @@ class CycleGANSTEM(keras.Model):
             its.set_weights(mine.get_weights())
         return other
 
-    def fit_adapt(self, experimental_images, **options) -> "CycleGANSTEM":
+    def fit_adapt(self, experimental_images: Sequence, **options) -> "CycleGANSTEM":
         """Fine-tune a copy on a handful of new images; see `stemzoo.fit_adapt`."""
         import stemzoo  # its front door: a model knows no room above its own
 
         return stemzoo.fit_adapt(self, experimental_images, **options)
 
-    @property
-    def generators(self) -> tuple[keras.Model, keras.Model]:
-        """The two generators, G and F."""
-        return self.exp_to_sim, self.sim_to_exp
-
-    @property
-    def discriminators(self) -> tuple[keras.Model, ...]:
-        """The discriminators in use."""
-        return tuple(getattr(self, name) for name in self.discriminator_names)
-
-    def parts(self) -> dict[str, keras.Model]:
-        """Files of a model folder, and the networks that each holds."""
-        return {
-            "model.weights.h5": NetworkGroup(self.generators, name="generators"),
-            "training.weights.h5": NetworkGroup(self.discriminators, name="discriminators"),
-        }
-
-    def compile(self, generator_optimizer=None, discriminator_optimizer=None, **kwargs):
+    def compile(
+        self,
+        generator_optimizer: keras.optimizers.Optimizer | None = None,
+        discriminator_optimizer: keras.optimizers.Optimizer | None = None,
+        **kwargs,
+    ) -> None:
         """Set the optimizers of the generators and of the discriminators.
 
         Parameters
@@ -222,15 +311,13 @@ class CycleGANSTEM(keras.Model):
     @property
     def loss_names(self) -> tuple[str, ...]:
         """Names of the losses in the logs."""
-        adversarial = [
-            f"adversarial_{name.removeprefix('discriminator_')}"
-            for name in self.discriminator_names
-        ]
-        pairs = [f"{name}_{kind}" for name in self.discriminator_names for kind in ("real", "fake")]
+        names = [role.name for role in self.discriminator_roles]
+        adversarial = [f"adversarial_{name}" for name in names]
+        pairs = [f"discriminator_{name}_{kind}" for name in names for kind in ("real", "fake")]
         return (*adversarial, "cycle", "identity", "generators", *pairs, "discriminators")
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[keras.metrics.Metric]:
         """Means of the losses over an epoch."""
         return list(self._trackers.values())
 
@@ -238,11 +325,11 @@ class CycleGANSTEM(keras.Model):
     def _variables_of(networks) -> list:
         return [v for network in networks for v in network.trainable_variables]
 
-    def call(self, images, training=False):
+    def call(self, images: Any, training: bool = False) -> Any:
         """Translate simulations to experimental images."""
         return self.sim_to_exp(images, training=training)
 
-    def losses_of(self, experimental, simulated, training: bool) -> dict:
+    def losses_of(self, experimental: Any, simulated: Any, training: bool) -> dict[str, Any]:
         """Compute every loss, each generated image and each score once.
 
         Parameters
@@ -276,29 +363,31 @@ class CycleGANSTEM(keras.Model):
             "cycle": _l1(experimental, cycled_exp) + _l1(simulated, cycled_sim),
             "identity": _l1(experimental, same_exp) + _l1(simulated, same_sim),
         }
-        domains = {"exp": (experimental, fake_exp), "sim": (simulated, fake_sim)}
-        for name in self.discriminator_names:
-            short = name.removeprefix("discriminator_")
-            real, fake = domains[short.removesuffix("_fft")]
-            if short.endswith("_fft"):
+        pairs = {"exp": (experimental, fake_exp), "sim": (simulated, fake_sim)}
+        adversarial = discriminators = 0.0
+        for role, network in zip(self.discriminator_roles, self.discriminators, strict=True):
+            real, fake = pairs[role.domain]
+            if role.space == "fft":
                 real, fake = self.log_power_spectrum(real), self.log_power_spectrum(fake)
             # Two calls: in a shared one the generators' gradient would pass the real half too.
-            network = getattr(self, name)
             of_real, of_fake = network(real, training=training), network(fake, training=training)
-            losses[f"adversarial_{short}"] = ops.mean(ops.square(of_fake - 1.0))
-            losses[f"{name}_real"] = ops.mean(ops.square(of_real - 1.0))
-            losses[f"{name}_fake"] = ops.mean(ops.square(of_fake))
+            fooled = ops.mean(ops.square(of_fake - 1.0))
+            missed = ops.mean(ops.square(of_real - 1.0))
+            believed = ops.mean(ops.square(of_fake))
+            losses[f"adversarial_{role.name}"] = fooled
+            losses[f"discriminator_{role.name}_real"] = missed
+            losses[f"discriminator_{role.name}_fake"] = believed
+            adversarial = adversarial + fooled
+            discriminators = discriminators + missed + believed
         losses["generators"] = (
-            sum(value for key, value in losses.items() if key.startswith("adversarial"))
+            adversarial
             + self.lambda_cycle * losses["cycle"]
             + self.lambda_identity * losses["identity"]
         )
-        losses["discriminators"] = 0.5 * sum(
-            value for key, value in losses.items() if key.endswith(("_real", "_fake"))
-        )
+        losses["discriminators"] = 0.5 * discriminators
         return losses
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, Any]:
         """Update all six networks from one batch of both domains."""
         experimental, simulated, _ = keras.utils.unpack_x_y_sample_weight(data)
         generators = self._variables_of(self.generators)
@@ -320,7 +409,7 @@ class CycleGANSTEM(keras.Model):
         self.discriminator_optimizer.apply(gradients[1], discriminators)
         return self._track(losses)
 
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict[str, Any]:
         """Compute the losses of one batch."""
         experimental, simulated, _ = keras.utils.unpack_x_y_sample_weight(data)
         return self._track(self.losses_of(experimental, simulated, training=False))

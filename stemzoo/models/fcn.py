@@ -1,12 +1,14 @@
 """DefectFCN: a fully convolutional network that labels every pixel."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
 from stemzoo.models.layers import residual_block
-from stemzoo.preprocessing import normal_scores, rescale
+from stemzoo.preprocessing import ZOO_SAMPLING, normal_scores, rescale
 
 
 @keras.saving.register_keras_serializable(package="stemzoo")
@@ -34,6 +36,14 @@ class DefectFCN(keras.Model):
     name : str
         Name of the model.
 
+    Attributes
+    ----------
+    card, provenance, conditions
+        What is known of loaded weights, see `ZooModel`; None for others.
+    renewal : stemzoo.adaptation.fcn.Renewal or None
+        Which weights were chosen, and by what; None unless `stemzoo.renew_detector` returned the
+        model.
+
     Raises
     ------
     ValueError
@@ -52,6 +62,17 @@ class DefectFCN(keras.Model):
     TensorShape([1, 32, 32, 2])
     """
 
+    task: ClassVar[str] = "detection"
+    summary: ClassVar[str] = "point defects in {material}, trained on {session}"
+    weight_groups: ClassVar[tuple[str, ...]] = ("model",)
+    largest_arguments: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {"filters": 256, "depth": 12, "classes": 100}
+    )
+    card: str | None = None
+    provenance: Any = None
+    conditions: Any = None
+    renewal: Any = None
+
     def __init__(
         self,
         classes: Sequence[str] | int = ("vacancy",),
@@ -59,7 +80,7 @@ class DefectFCN(keras.Model):
         filters: int = 16,
         depth: int = 3,
         dropout: float = 0.1,
-        sampling: float = 0.2074,
+        sampling: float = ZOO_SAMPLING,
         material: str | None = None,
         ranked: bool = False,
         name: str = "defect_fcn",
@@ -151,7 +172,7 @@ class DefectFCN(keras.Model):
         # reach -> 2 reach + 5.
         return 7 * 2**self.depth - 5
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         return {
             "classes": list(self.classes),
@@ -163,6 +184,25 @@ class DefectFCN(keras.Model):
             "ranked": self.ranked,
             "name": self.name,
         }
+
+    @staticmethod
+    def least_weights(arguments: Mapping) -> int:
+        """Count the weights of the second 3x3 convolution at the bottom: it is the largest layer.
+
+        Examples
+        --------
+        >>> DefectFCN.least_weights({"filters": 16, "depth": 3})
+        147456
+        """
+        return 9 * (arguments["filters"] * 2 ** arguments["depth"]) ** 2
+
+    def weight_networks(self) -> dict[str, keras.Model]:
+        """Return the network itself: all of its weights are needed to detect."""
+        return {"model": self}
+
+    def golden_outputs(self, images: Any) -> dict[str, Any]:
+        """Return the probabilities of the classes."""
+        return {"output": self(images, training=False)}
 
 
 def _res_unet(inputs, channels: int, filters: int, depth: int, dropout: float):

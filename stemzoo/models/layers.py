@@ -1,9 +1,13 @@
 """Building blocks that the networks share."""
 
+from typing import Any
+
 import keras
 
 
-def residual_block(x, filters: int, *, dropout: float = 0.0, name: str):
+def residual_block(
+    x: keras.KerasTensor, filters: int, *, dropout: float = 0.0, name: str
+) -> keras.KerasTensor:
     """Two 3x3 convolutions with batch normalisation beside a shortcut.
 
     Parameters
@@ -58,7 +62,7 @@ class LogPowerSpectrum(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**{**kwargs, "dtype": "float32"})
 
-    def call(self, images):
+    def call(self, images: Any) -> Any:
         """Return spectra of shape (batch, M, N, 1) of images of the same shape."""
         ops = keras.ops
         images = ops.cast(images[..., 0], "float32")

@@ -1,6 +1,7 @@
 """The table of materials: one unit cell an entry."""
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -144,6 +145,30 @@ def find_material(name: str) -> Material:
     """
     key = name.lower()
     if key not in MATERIALS:
-        near = difflib.get_close_matches(key, MATERIALS, n=3) or sorted(MATERIALS)
-        raise KeyError(f"Unknown material; expected one of {', '.join(near)}. Received: {name!r}")
+        near = ", ".join(nearest_names(key, MATERIALS))
+        raise KeyError(f"Unknown material; expected one of {near}. Received: {name!r}")
     return MATERIALS[key]
+
+
+def nearest_names(name: str, known: Iterable[str]) -> list[str]:
+    """Return the names that an unknown one is most like, for a message.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    known : iterable of str
+        Names that there are.
+
+    Returns
+    -------
+    list of str
+        Up to three; all, sorted, where none is alike.
+
+    Examples
+    --------
+    >>> nearest_names("wse3", ["wse2", "graphene"])
+    ['wse2']
+    """
+    names = sorted(known)
+    return difflib.get_close_matches(name, names, n=3) or names

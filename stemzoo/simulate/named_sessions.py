@@ -1,9 +1,9 @@
 """The sessions that have a name."""
 
-import difflib
 from types import MappingProxyType
 
-from stemzoo.simulate.materials import Material, find_material
+from stemzoo.preprocessing import ZOO_SAMPLING
+from stemzoo.simulate.materials import Material, find_material, nearest_names
 from stemzoo.simulate.noise_models import manual_noise, noise_free, randomised
 from stemzoo.simulate.sessions import AcquisitionSession, LogUniform, Normal, Uniform
 
@@ -62,7 +62,7 @@ _DAY_A = AcquisitionSession(
     name="wse2-dayA",
     material="wse2",
     defects={"se_vacancy": 0.0248, **_RARE},
-    sampling=Normal(0.2074, 0.001),
+    sampling=Normal(ZOO_SAMPLING, 0.001),
     rotation=Normal(0, 5),
     defocus=Normal(0, 8),
     defocus_drift=4.0,
@@ -87,7 +87,7 @@ _DAY_B = AcquisitionSession(
     name="wse2-dayB",
     material="wse2",
     defects={"se_vacancy": 0.0375, **_RARE},
-    sampling=Normal(0.2074, 0.001),
+    sampling=Normal(ZOO_SAMPLING, 0.001),
     rotation=Normal(30, 5),
     defocus=Normal(0, 12),
     defocus_drift=8.0,
@@ -209,8 +209,8 @@ def find_session(name: str) -> AcquisitionSession:
         For an unknown name; the message offers the nearest ones.
     """
     if name not in SESSIONS:
-        near = difflib.get_close_matches(name, SESSIONS, n=3) or sorted(SESSIONS)
-        raise KeyError(f"Unknown session; expected one of {', '.join(near)}. Received: {name!r}")
+        near = ", ".join(nearest_names(name, SESSIONS))
+        raise KeyError(f"Unknown session; expected one of {near}. Received: {name!r}")
     return SESSIONS[name]
 
 

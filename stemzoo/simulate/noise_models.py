@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.sessions import AcquisitionSession, LogUniform, Normal, Uniform
 
 # Electrons: the authors add Gaussian noise of 0.003 of the beam current, at 3745 to 4369 electrons
@@ -104,7 +105,7 @@ def randomised(
     AcquisitionSession
     """
     wide = {
-        "sampling": Uniform(0.2074 * 0.95, 0.2074 * 1.05),
+        "sampling": Uniform(ZOO_SAMPLING * 0.95, ZOO_SAMPLING * 1.05),
         "strain_xx": Normal(0, 0.003),
         "strain_yy": Normal(0, 0.003),
         "strain_xy": Normal(0, 0.003),

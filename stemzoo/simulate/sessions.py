@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.acquisition import ScanDistortion
 from stemzoo.simulate.optics import Microscope
 
@@ -167,7 +168,7 @@ class AcquisitionSession:
     defocus_drift: float = 0.0
     C12_drift: float = 0.0
     line_shifts: tuple[tuple[float, ...], ...] = ()
-    sampling: Distribution = 0.2074
+    sampling: Distribution = ZOO_SAMPLING
     rotation: Distribution = Uniform(0.0, 360.0)
     strain_xx: Distribution = 0.0
     strain_yy: Distribution = 0.0

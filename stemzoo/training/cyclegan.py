@@ -16,6 +16,7 @@ from stemzoo.training.patches import patch_dataset
 from stemzoo.training.recipes import CycleGANRecipe
 from stemzoo.training.state import TrainingState, tensorboard_log
 from stemzoo.training.strategy import check_same_epoch, fit_on_replicas, is_chief, on_replicas
+from stemzoo.zoo.file_names import RECIPE
 
 
 @keras.saving.register_keras_serializable(package="stemzoo")
@@ -174,7 +175,7 @@ def _compile(model: CycleGANSTEM, recipe: CycleGANRecipe, strategy) -> None:
 
 def _start_folder(folder: Path, recipe: CycleGANRecipe, patches, every: int) -> SamplePictures:
     """Write down the recipe and choose the patches of the sample pictures."""
-    io.write_json(folder / "recipe.json", asdict(recipe))
+    io.write_json(folder / RECIPE, asdict(recipe))
     real, clean = next(iter(patches))
     return SamplePictures(real[0, ..., 0].numpy(), clean[0, ..., 0].numpy(), folder, every)
 

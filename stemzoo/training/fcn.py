@@ -14,6 +14,7 @@ from stemzoo.training.budget import TimeBudget, TimedRate
 from stemzoo.training.patches import PatchSequence
 from stemzoo.training.recipes import FCNRecipe
 from stemzoo.training.state import TrainingState
+from stemzoo.zoo.file_names import RECIPE
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ def train_fcn(
         done = state.restore(model)
         if budget is not None and done:
             budget.add_used(state.rows[-1]["seconds"], done * recipe.steps_per_epoch)
-        io.write_json(folder / "recipe.json", asdict(recipe))
+        io.write_json(folder / RECIPE, asdict(recipe))
         # After the budget, which adds the time to what is logged.
         callbacks.insert(1 if budget is None else 2, state)
     # A run whose time is over learns no more, but Keras ends it with the averaged weights.

@@ -10,7 +10,7 @@ import numpy as np
 from stemzoo import __version__, io
 from stemzoo.inference.detection import choose_sampling
 from stemzoo.inference.translation import translate
-from stemzoo.preprocessing import resample
+from stemzoo.preprocessing import ZOO_SAMPLING, resample
 from stemzoo.simulate.dataset import (
     LABEL_RADIUS,
     LabelledImage,
@@ -22,10 +22,8 @@ from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.zoo.file_names import TRAINING_DATA
 from stemzoo.zoo.hub import sha256
-
-# Pixel size at which the zoo's detectors are trained [Å/px]: the paper's.
-ZOO_SAMPLING = 0.2074
 
 
 def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index: int) -> None:
@@ -265,7 +263,7 @@ def write_training_data(out: Path, facts: dict) -> None:
     """
     out.mkdir(parents=True, exist_ok=True)
     content = {"stemzoo": __version__, "sampling": ZOO_SAMPLING, **facts}
-    io.write_json(out / "training_data.json", content)
+    io.write_json(out / TRAINING_DATA, content)
 
 
 def _simulated(

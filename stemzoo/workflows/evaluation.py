@@ -14,6 +14,7 @@ from stemzoo.metrics.evaluation import CLASSIFIER_STEPS, Evaluation, evaluate
 from stemzoo.plotting import plot_pictures
 from stemzoo.preprocessing import resample, rescale
 from stemzoo.workflows.datasets import experimental_set
+from stemzoo.zoo.file_names import EVALUATION
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -94,7 +95,7 @@ def evaluate_files(
     )
     files = {name: part.hashes for name, part in found.items()}
     content = {"stemzoo": __version__, "seed": seed, **report.to_dict(), "files": files}
-    io.write_json(out / "evaluation.json", content)
+    io.write_json(out / EVALUATION, content)
     io.write_text(out / "evaluation.html", evaluation_page(report, sets))
     return report
 

@@ -8,12 +8,12 @@ from importlib.metadata import PackageNotFoundError, version
 
 from stemzoo import __version__
 from stemzoo.zoo.registry import list_weights, manifest_path
-from stemzoo.zoo.remote.cache import hub_cache, is_offline
+from stemzoo.zoo.remote.cache import hub_cache
+from stemzoo.zoo.remote.login import ask_who_is_there
 
 PACKAGES = ("keras", "tensorflow", "huggingface-hub", "numpy", "scipy", "h5py")
 # The paper's networks with discriminators, and room to spare [bytes].
 ENOUGH_SPACE = 2 * 10**9
-TIMEOUT = 10.0  # [s]
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,12 @@ def examine() -> list[Check]:
     >>> print(*examine(), sep="\n")  # doctest: +SKIP
     ok  versions  stemzoo 0.1.0, python 3.12.3, keras 3.15.1, ...
     """
-    return [_versions(), _device(), _manifest(), _cache(), _hub()]
+    hub = Check("hub", *ask_who_is_there())
+    return [check_versions(), check_device(), check_manifest(), check_cache(), hub]
 
 
-def _versions() -> Check:
+def check_versions() -> Check:
+    """See that every package that is needed is installed."""
     found = {"stemzoo": __version__, "python": platform.python_version()}
     missing = []
     for name in PACKAGES:
@@ -67,7 +69,8 @@ def _versions() -> Check:
     return Check("versions", not missing, text)
 
 
-def _device() -> Check:
+def check_device() -> Check:
+    """See on what networks run: GPU or CPU, and that Keras uses TensorFlow."""
     try:
         import keras
         import tensorflow as tf
@@ -82,7 +85,8 @@ def _device() -> Check:
     return Check("device", backend == "tensorflow", text)
 
 
-def _manifest() -> Check:
+def check_manifest() -> Check:
+    """See that the list of weights can be read."""
     try:
         entries = list_weights()
         path = manifest_path()
@@ -94,7 +98,8 @@ def _manifest() -> Check:
     return Check("manifest", True, f"{text}; 'stemzoo verify' checks their bytes")
 
 
-def _cache() -> Check:
+def check_cache() -> Check:
+    """See that the cache can be written to and has room."""
     path = hub_cache()
     there = next(folder for folder in (path, *path.parents) if folder.exists())
     free = shutil.disk_usage(there).free
@@ -104,30 +109,3 @@ def _cache() -> Check:
     if free < ENOUGH_SPACE:
         return Check("cache", False, f"{text}; too little: set STEMZOO_HOME or HF_HOME")
     return Check("cache", True, text)
-
-
-def _hub() -> Check:
-    from huggingface_hub import constants, errors, get_session, get_token
-    from huggingface_hub.utils import build_hf_headers
-
-    place = constants.ENDPOINT
-    if is_offline():
-        return Check("hub", True, f"{place}: not asked, STEMZOO_OFFLINE or HF_HUB_OFFLINE is set")
-    try:
-        url = f"{place}/api/whoami-v2"
-        answer = get_session().get(url, headers=build_hf_headers(), timeout=TIMEOUT)
-    except (OSError, errors.HTTPError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        text = f"{place}: {reason}; check network, HF_ENDPOINT, proxy. Bundled weights need no Hub."
-        return Check("hub", False, text)
-    if get_token() is None:
-        who = "no token, which private repositories and publishing need"
-        return Check("hub", answer.status_code == 401, f"{place}: {answer.status_code}, {who}")
-    if answer.status_code != 200:
-        text = f"{place}: {answer.status_code} for your token; renew it with 'hf auth login'"
-        return Check("hub", False, text)
-    try:
-        who = answer.json().get("name")
-    except ValueError:
-        return Check("hub", False, f"{place}: no Hub; check HF_ENDPOINT")
-    return Check("hub", True, f"{place}: logged in as {who}")

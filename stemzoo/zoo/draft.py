@@ -6,9 +6,7 @@ from pathlib import Path
 
 from stemzoo.io import write_text
 from stemzoo.zoo.cards.card import find_pictures, model_card
-from stemzoo.zoo.hub import verify
-from stemzoo.zoo.manifest import checked_entry, describe_files
-from stemzoo.zoo.model_folder import (
+from stemzoo.zoo.file_names import (
     CARD,
     CONFIG,
     GOLDEN,
@@ -16,16 +14,14 @@ from stemzoo.zoo.model_folder import (
     TRAINING_DATA,
     TRAINING_WEIGHTS,
     WEIGHTS,
-    read_json,
+    is_record,
 )
+from stemzoo.zoo.hub import verify
+from stemzoo.zoo.manifest import checked_entry, describe_files
+from stemzoo.zoo.model_folder import model_class, read_json
 from stemzoo.zoo.registry import PLAIN_NAME, WeightsEntry, read_manifest
 from stemzoo.zoo.sources import find_source
 
-TASKS = {"DefectFCN": "detection", "CycleGANSTEM": "translation"}
-SUMMARIES = {
-    "detection": "point defects in {material}, trained on {session}",
-    "translation": "makes simulations of {material} look like images of {session}",
-}
 # Measured figures, logs and plots go up beside the weights; nothing else leaves the machine.
 SUFFIXES = (".json", ".csv")
 
@@ -71,7 +67,7 @@ class Draft:
         return [name for name in names if name != CARD and known.get(name) != new.get(name)]
 
 
-def checked_folder(source) -> Path:
+def checked_folder(source: str | Path) -> Path:
     """Load a model and compare it with its golden output.
 
     Parameters
@@ -193,9 +189,9 @@ def _facts(folder: Path, old: dict | None, given: dict) -> dict:
                 f"{folder}: expected to know the {key} of the weights. Received: none. Give "
                 f"--{key}, for instance {example}."
             )
-    task = TASKS[config["class"]]
-    found.setdefault("summary", SUMMARIES[task].format(**found))
-    return {"task": task, **found}
+    model = model_class(config["class"])
+    found.setdefault("summary", model.summary.format(**found))
+    return {"task": model.task, **found}
 
 
 def _read(path: Path) -> dict:
@@ -230,6 +226,13 @@ def refuse_to_overwrite(draft: Draft, manifest: Path, new_revision: bool) -> Non
             raise ValueError(f"expected a new name. Received: {name}, another name of {other.name}")
         if other.name != name and repo == other.repo_id:
             raise ValueError(f"expected a repository for {name}. Received: that of {other.name}")
+    absent = [change for change in changes if is_record(change) and change not in draft.files]
+    if changes and changes == absent and draft.entry.bundled:
+        raise ValueError(
+            f"{name}: expected the logs and pictures of its training, too. Received: no "
+            f"{', '.join(absent)}, which an installed package does not hold. Publish it from a "
+            "checkout of the repository."
+        )
     if changes and draft.entry.bundled:
         raise ValueError(
             f"{name}: expected the files that come with the package. Received: other bytes of "

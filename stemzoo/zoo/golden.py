@@ -1,12 +1,16 @@
-"""The golden pair of a model folder: one input and what the model makes of it."""
+"""Reference output of a model folder: one input image and the model's output for it."""
 
 import math
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stemzoo.io import atomic_path
+
+if TYPE_CHECKING:
+    from stemzoo.models.zoo_model import ZooModel
 
 # Largest difference of a pixel that rounding explains. Found: 6e-7 between instruction sets of one
 # processor, 2e-3 in half precision.
@@ -14,20 +18,26 @@ TOLERANCE = 5e-3
 LARGEST_ARRAY = 64 * 2**20  # [bytes]
 
 
-def golden_input(model) -> np.ndarray:
-    """Make the input: waves of a lattice with noise.
+def golden_input(model: "ZooModel") -> np.ndarray:
+    """Make the input image: a lattice of two plane waves with Gaussian noise.
 
     Parameters
     ----------
     model : DefectFCN or CycleGANSTEM
-        Its depth decides the size.
+        Its stride decides the size.
 
     Returns
     -------
     ndarray of shape (1, N, N, 1)
-        Float32 in [-1, 1].
+        Float32 in [-1, 1]; the same for every call.
+
+    Examples
+    --------
+    >>> from stemzoo.models import DefectFCN
+    >>> golden_input(DefectFCN(1, filters=2, depth=1)).shape
+    (1, 64, 64, 1)
     """
-    size = max(64, 2 ** model.get_config()["depth"])
+    size = max(64, model.stride)
     rows, columns = np.indices((size, size))
     waves = np.cos(0.45 * rows) * np.cos(0.39 * columns + 0.2 * rows)
     noise = np.random.default_rng(0).normal(scale=0.2, size=(size, size))
@@ -37,15 +47,14 @@ def golden_input(model) -> np.ndarray:
 def _outputs(model, image: np.ndarray) -> dict[str, np.ndarray]:
     import keras
 
-    networks = {net.name: net for net in getattr(model, "generators", ())} or {"output": model}
     return {
-        name: keras.ops.convert_to_numpy(network(image, training=False)).astype("float32")
-        for name, network in networks.items()
+        name: keras.ops.convert_to_numpy(output).astype("float32")
+        for name, output in model.golden_outputs(image).items()
     }
 
 
-def write_golden(model, path) -> None:
-    """Write the input and the model's output.
+def write_golden(model: "ZooModel", path: str | Path) -> None:
+    """Write the input image and the model's output.
 
     Parameters
     ----------
@@ -59,8 +68,8 @@ def write_golden(model, path) -> None:
         np.savez_compressed(temporary, input=image, **_outputs(model, image))
 
 
-def largest_difference(model, path) -> float:
-    """Compare what the model makes of the golden input with the golden output.
+def largest_difference(model: "ZooModel", path: str | Path) -> float:
+    """Compute the output for the stored input again and compare it with the stored output.
 
     Parameters
     ----------
@@ -72,7 +81,8 @@ def largest_difference(model, path) -> float:
     Returns
     -------
     float
-        Largest absolute difference; infinite if an output is not a number.
+        Largest absolute difference of a pixel, of probabilities for a detector and of intensities
+        in [-1, 1] for a CycleGAN; infinite if an output is not a number.
 
     Raises
     ------

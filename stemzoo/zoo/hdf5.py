@@ -8,7 +8,7 @@ MOST_OBJECTS = 20_000
 DEEPEST = 16
 
 
-def read_shapes(path) -> dict[str, tuple[int, ...]]:
+def read_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
     """List the arrays of a file of weights without reading one.
 
     Only what Keras writes is accepted: groups of plain arrays of numbers that lie whole in this
@@ -52,7 +52,7 @@ def read_shapes(path) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def write_half(source, target) -> None:
+def write_half(source: str | Path, target: str | Path) -> None:
     """Copy a file of weights in half precision.
 
     Parameters
@@ -78,7 +78,7 @@ def write_half(source, target) -> None:
         old.visititems(copy)
 
 
-def layer_names(path) -> dict[str, str]:
+def layer_names(path: str | Path) -> dict[str, str]:
     """Name the layer of each array of a file that Keras wrote just now; for messages.
 
     Parameters

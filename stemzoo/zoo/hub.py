@@ -3,26 +3,28 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.io import write_text
-from stemzoo.zoo.golden import TOLERANCE, largest_difference, write_golden
-from stemzoo.zoo.manifest import checked_entry, describe_files, sha256, write_entry
-from stemzoo.zoo.model_folder import (
+from stemzoo.zoo.file_names import (
     CONDITIONS,
     CONFIG,
-    FILES,
     GOLDEN,
     LOADED,
     PROVENANCE,
     TRAINING_WEIGHTS,
     WEIGHTS,
-    read_model,
-    write_model,
 )
+from stemzoo.zoo.golden import TOLERANCE, largest_difference, write_golden
+from stemzoo.zoo.manifest import Source, checked_entry, describe_files, sha256, write_entry
+from stemzoo.zoo.model_folder import read_model, weight_files, write_model
 from stemzoo.zoo.provenance import Provenance, read_card, read_provenance, write_provenance
 from stemzoo.zoo.registry import WeightsEntry, find_weights, manifest_path
-from stemzoo.zoo.sources import Source, find_source
+from stemzoo.zoo.sources import find_source
+
+if TYPE_CHECKING:
+    from stemzoo.models.zoo_model import ZooModel
 
 __all__ = ["Verification", "load", "register", "save", "sha256", "verify"]
 
@@ -30,8 +32,8 @@ log = logging.getLogger(__name__)
 
 
 def save(
-    model,
-    folder,
+    model: "ZooModel",
+    folder: str | Path,
     *,
     half: bool = False,
     parent: Provenance | None = None,
@@ -75,13 +77,13 @@ def save(
     folder = Path(folder)
     write_model(model, folder, half=half)
     write_golden(model, folder / GOLDEN)
-    parent = parent or getattr(model, "provenance", None)
+    parent = parent or model.provenance
     write_provenance(folder / PROVENANCE, parent=parent, facts=facts)
     if conditions is not None:
         write_text(folder / CONDITIONS, conditions.to_json())
 
 
-def register(folder, **facts) -> WeightsEntry:
+def register(folder: str | Path, **facts) -> WeightsEntry:
     """Write the manifest entry of a bundled model folder.
 
     Parameters
@@ -116,12 +118,12 @@ def register(folder, **facts) -> WeightsEntry:
 
 
 def load(
-    source,
+    source: str | Path,
     *,
     revision: str | None = None,
     local_files_only: bool | None = None,
     training: bool = False,
-):
+) -> Any:
     """Load a model by name, from the Hub or from a folder.
 
     A name is looked for in the package, in the cache, on the Hugging Face Hub and in the mirrors
@@ -167,15 +169,11 @@ def load(
     names = (*LOADED, TRAINING_WEIGHTS) if training else LOADED
     found = find_source(source, revision=revision, local_files_only=local_files_only, names=names)
     if found.origin == "bundled" and (different := found.differences()):
-        raise ValueError(_damaged(different))
+        raise ValueError(
+            f"{' '.join(different)} Changed or damaged files of the package are not loaded. "
+            "Install stemzoo again."
+        )
     return _read(found, training)
-
-
-def _damaged(different: list[str]) -> str:
-    return (
-        f"{' '.join(different)} Changed or damaged files of the package are not loaded. Install "
-        "stemzoo again."
-    )
 
 
 def _read(found: Source, training: bool = False):
@@ -183,7 +181,7 @@ def _read(found: Source, training: bool = False):
     names = [file.name for file in found.files]
     changes = {} if found.entry is None else {"name": found.entry.name}
     model = read_model(found.folder, names, changes)
-    if TRAINING_WEIGHTS in FILES[type(model).__name__] and TRAINING_WEIGHTS not in names:
+    if TRAINING_WEIGHTS in weight_files(model) and TRAINING_WEIGHTS not in names:
         if training:
             # A cache does not tell what else the repository holds.
             step = "If you were offline, go online; else load" if found.origin == "hub" else "Load"
@@ -194,27 +192,20 @@ def _read(found: Source, training: bool = False):
         log.info("%s: without %s, so not to train on", found.folder, TRAINING_WEIGHTS)
     model.card = read_card(found)
     model.provenance = read_provenance(found, model.name)
-    model.conditions = _read_conditions(found, model)
+    if CONDITIONS in names:
+        path = found.folder / CONDITIONS
+        model.conditions = TrainingConditions.read(path)
+        if model.material not in (None, model.conditions.material):
+            raise ValueError(
+                f"{path}: expected the conditions of frames of {model.material}, the material of "
+                f"the weights. Received: {model.conditions.material}"
+            )
     return model
-
-
-def _read_conditions(found: Source, model) -> TrainingConditions | None:
-    """Read what the frames that the weights were trained on look like, if that is known."""
-    if CONDITIONS not in [file.name for file in found.files]:
-        return None
-    path = found.folder / CONDITIONS
-    conditions = TrainingConditions.read(path)
-    if model.material not in (None, conditions.material):
-        raise ValueError(
-            f"{path}: expected the conditions of frames of {model.material}, the material of the "
-            f"weights. Received: {conditions.material}"
-        )
-    return conditions
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify` found.
+    """Outcome of a comparison of files and outputs, see `verify`.
 
     Parameters
     ----------
@@ -241,9 +232,13 @@ class Verification:
 
 
 def verify(
-    source, *, revision: str | None = None, local_files_only: bool | None = None
+    source: str | Path, *, revision: str | None = None, local_files_only: bool | None = None
 ) -> Verification:
-    """Compute hashes and golden output of weights again.
+    """Compare files with their hashes, and the model's output with the stored reference output.
+
+    Whether an installation computes what the authors of the weights computed: the input image of
+    ``golden.npz`` goes through the model, and the output may differ from the stored one by
+    rounding only.
 
     Parameters
     ----------
@@ -264,7 +259,7 @@ def verify(
     --------
     >>> print(verify("fcn-wse2"))  # doctest: +SKIP
     fcn-wse2: PASS
-      12 files have the size and sha256 of the manifest
+      13 files have the size and hash of the manifest
       golden output: largest difference 0.0e+00, at most 5.0e-03 is rounding
     """
     try:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from stemzoo.io import atomic_path, write_text
 from stemzoo.zoo.cards.card import model_card
-from stemzoo.zoo.manifest import difference
-from stemzoo.zoo.model_folder import (
+from stemzoo.zoo.file_names import (
     CARD,
     CONDITIONS,
     CONFIG,
@@ -16,14 +15,15 @@ from stemzoo.zoo.model_folder import (
     PROVENANCE,
     TRAINING_DATA,
     TRAINING_WEIGHTS,
-    read_json,
 )
+from stemzoo.zoo.manifest import difference
+from stemzoo.zoo.model_folder import read_json
 from stemzoo.zoo.registry import find_weights
 from stemzoo.zoo.remote.download import cached_snapshot
 from stemzoo.zoo.sources import find_source
 
 
-def describe_weights(source) -> dict:
+def describe_weights(source: str | Path) -> dict:
     """Gather what manifest and model folder say; nothing is fetched.
 
     Parameters
@@ -60,6 +60,8 @@ def describe_weights(source) -> dict:
         folder = find_source(Path(text)).folder
         return {"name": folder.resolve().name, "origin": "folder", **_contents(folder)}
     facts = asdict(entry)
+    # Most weights are of one session.
+    facts = {k: v for k, v in facts.items() if v or k not in ("sessions", "wide")}
     facts["files"] = [{k: f[k] for k in ("name", "size", "sha256")} for f in facts["files"]]
     folder = entry.folder if entry.bundled else None
     if not entry.bundled and entry.revision and entry.repo_id:
@@ -82,7 +84,7 @@ def _contents(folder: Path) -> dict:
     return found
 
 
-def copy_weights(source: str, to=None) -> Path:
+def copy_weights(source: str, to: str | Path | None = None) -> Path:
     """Bring all files of weights to this machine, and check them.
 
     Parameters

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from stemzoo.io import write_json
 from stemzoo.zoo.registry import FileEntry, WeightsEntry, entry_of, read_manifest
 
 
-def sha256(path) -> str:
+def sha256(path: str | Path) -> str:
     """Hash of a file's bytes.
 
     Examples
@@ -21,7 +22,7 @@ def sha256(path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def git_sha1(path) -> str:
+def git_sha1(path: str | Path) -> str:
     """Hash that git keeps of a file: SHA-1 of a header with its size, then its bytes."""
     path = Path(path)
     digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
@@ -31,7 +32,7 @@ def git_sha1(path) -> str:
     return digest.hexdigest()
 
 
-def difference(path, expected: FileEntry) -> str | None:
+def difference(path: str | Path, expected: FileEntry) -> str | None:
     """Compare a file with what is known of it.
 
     Parameters
@@ -48,7 +49,7 @@ def difference(path, expected: FileEntry) -> str | None:
 
     Examples
     --------
-    >>> difference(__file__, FileEntry("checksums.py", None, None)) is None
+    >>> difference(__file__, FileEntry("manifest.py", None, None)) is None
     True
     """
     path = Path(path)
@@ -67,6 +68,40 @@ def difference(path, expected: FileEntry) -> str | None:
             known = "" if expected.size is None else f"{expected.size} bytes with "
             return f"expected {known}{name} {digest}. Received: {size} bytes with {found}."
     return None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A local model folder and where it came from.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files are.
+    files : tuple of FileEntry
+        What is known of them; for a user's own folder no hashes.
+    origin : str
+        ``"bundled"``, ``"hub"``, ``"mirror"`` or ``"folder"``.
+    entry : WeightsEntry, optional
+        What the manifest says about them.
+    repo_id, revision : str, optional
+        Repository on the Hub, and its commit.
+    """
+
+    folder: Path
+    files: tuple[FileEntry, ...]
+    origin: str
+    entry: WeightsEntry | None = None
+    repo_id: str | None = None
+    revision: str | None = None
+
+    def differences(self) -> list[str]:
+        """Compare every file with what is known of it; one line for each that differs."""
+        found = (
+            (self.folder / file.name, difference(self.folder / file.name, file))
+            for file in self.files
+        )
+        return [f"{path}: {reason}" for path, reason in found if reason]
 
 
 def describe_files(paths: Mapping[str, Path]) -> dict:

@@ -1,42 +1,74 @@
 """The format of a model folder: what its config may say, and how weights get in and out."""
 
+import importlib
 import inspect
 import json
 import math
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from stemzoo.io import atomic_path, write_json
+from stemzoo.zoo.file_names import CONFIG, FOLDER_FORMAT, WEIGHTS
 from stemzoo.zoo.hdf5 import layer_names, read_shapes, write_half
 
-CONFIG = "config.json"
-WEIGHTS = "model.weights.h5"
-# What only training needs, such as discriminators; may be missing.
-TRAINING_WEIGHTS = "training.weights.h5"
-GOLDEN = "golden.npz"
-PROVENANCE = "provenance.json"
-TRAINING_DATA = "training_data.json"
-# How the frames that the weights were trained on look; may be missing.
-CONDITIONS = "conditions.json"
-CARD = "README.md"
-REQUIRED = (CONFIG, WEIGHTS)
-# What `load` looks at, and so what is fetched for it.
-LOADED = (*REQUIRED, PROVENANCE, TRAINING_DATA, CONDITIONS, CARD)
-FOLDER_FORMAT = 1
-# Classes that a folder may name; nothing else is ever built from a file.
-MODEL_CLASSES = ("CycleGANSTEM", "DefectFCN")
-FILES = {"CycleGANSTEM": (WEIGHTS, TRAINING_WEIGHTS), "DefectFCN": (WEIGHTS,)}
-# Largest arguments; the paper's networks are a fourth of this or less.
-LARGEST = {
-    "filters": 256,
-    "depth": 12,
-    "discriminator_filters": 128,
-    "patch_size": 8192,
-    "classes": 100,
-}
+if TYPE_CHECKING:
+    from stemzoo.models.zoo_model import ZooModel
 
+# Classes that a folder may name, and their modules; nothing else is ever built from a file.
+MODEL_CLASSES = {
+    "CycleGANSTEM": "stemzoo.models.cyclegan",
+    "DefectFCN": "stemzoo.models.fcn",
+}
 LARGEST_CONFIG = 1 << 20  # [bytes]
+
+
+def model_class(name: str) -> type:
+    """Return a class of the zoo, a `stemzoo.models.zoo_model.ZooModel`; this imports Keras.
+
+    Parameters
+    ----------
+    name : str
+        Key of `MODEL_CLASSES`.
+
+    Returns
+    -------
+    type
+
+    Raises
+    ------
+    ValueError
+        If the zoo has no such class.
+
+    Examples
+    --------
+    >>> model_class("DefectFCN").task
+    'detection'
+    """
+    if name not in MODEL_CLASSES:
+        raise ValueError(f"Expected one of {', '.join(MODEL_CLASSES)}. Received: {name}")
+    return getattr(importlib.import_module(MODEL_CLASSES[name]), name)
+
+
+def weight_files(model: "ZooModel | type") -> tuple[str, ...]:
+    """Return the names of the files that hold the weights of a model or class.
+
+    Parameters
+    ----------
+    model : ZooModel or type
+        A model of the zoo, or its class.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> weight_files(model_class("CycleGANSTEM"))
+    ('model.weights.h5', 'training.weights.h5')
+    """
+    return tuple(f"{group}.weights.h5" for group in model.weight_groups)
 
 
 def read_json(path: Path) -> dict:
@@ -67,12 +99,7 @@ def read_json(path: Path) -> dict:
     return content
 
 
-def parts_of(model) -> dict:
-    """Files of weights, and the network or group of networks that each holds."""
-    return model.parts() if hasattr(model, "parts") else {WEIGHTS: model}
-
-
-def write_model(model, folder: Path, *, half: bool = False) -> None:
+def write_model(model: "ZooModel", folder: Path, *, half: bool = False) -> None:
     """Write `config.json` and the files of weights.
 
     Parameters
@@ -90,32 +117,31 @@ def write_model(model, folder: Path, *, half: bool = False) -> None:
         If the model is of no class of the zoo.
     """
     kind = type(model).__name__
-    if kind not in MODEL_CLASSES:
-        raise ValueError(f"Expected one of {', '.join(MODEL_CLASSES)}. Received: {kind}")
+    model_class(kind)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, part in parts_of(model).items():
-        _write_weights(part, folder / name, half)
+    for name, network in zip(weight_files(model), model.weight_networks().values(), strict=True):
+        _write_weights(network, folder / name, half)
     config = {"format": FOLDER_FORMAT, "class": kind, "config": model.get_config()}
     write_json(folder / CONFIG, config)
 
 
-def _write_weights(part, path: Path, half: bool) -> None:
+def _write_weights(network, path: Path, half: bool) -> None:
     with atomic_path(path) as temporary:
         # Keras insists on the suffix .weights.h5, and would save the optimizer with a model.
         named = temporary.with_name(temporary.stem + ".weights.h5")
-        optimizer, part.optimizer = getattr(part, "optimizer", None), None
+        optimizer, network.optimizer = getattr(network, "optimizer", None), None
         try:
-            part.save_weights(named)
+            network.save_weights(named)
             if half:
                 write_half(named, temporary)
             else:
                 named.replace(temporary)
         finally:
-            part.optimizer = optimizer
+            network.optimizer = optimizer
             named.unlink(missing_ok=True)
 
 
-def read_model(folder: Path, names: Collection[str], changes: dict | None = None):
+def read_model(folder: Path, names: Collection[str], changes: dict | None = None) -> Any:
     """Build the model of a folder and fill in its weights.
 
     What the files declare is checked before anything is built or allocated.
@@ -139,22 +165,31 @@ def read_model(folder: Path, names: Collection[str], changes: dict | None = None
         If the config describes no model of the zoo, or a file holds other weights.
     """
     try:
-        kind, arguments = _read_config(folder / CONFIG)
+        built, arguments = _read_config(folder / CONFIG)
     except (ValueError, KeyError, TypeError) as error:
         raise _refused_config(folder, error) from error
-    stored = {name: _read_shapes(folder / name, kind) for name in names if name in FILES[kind]}
+    kind, files = built.__name__, weight_files(built)
+    stored = {}
+    for name in (name for name in files if name in names):
+        try:
+            stored[name] = read_shapes(folder / name)
+        except ValueError as error:
+            raise _refused_weights(folder / name, kind, error) from error
     numbers = sum(math.prod(shape) for shape in stored[WEIGHTS].values())
-    if least_weights(kind, arguments) > numbers:
+    if built.least_weights(arguments) > numbers:
         raise _refused_weights(folder / WEIGHTS, kind, f"{numbers} numbers, too few for it")
     try:
-        from stemzoo import models
-
-        model = getattr(models, kind)(**{**arguments, **(changes or {})})
+        model = built(**{**arguments, **(changes or {})})
     except (ValueError, TypeError) as error:
         raise _refused_config(folder, error) from error
-    for name, part in parts_of(model).items():
-        if name in stored:
-            _read_weights(part, folder / name, kind, stored[name])
+    for name, network in zip(files, model.weight_networks().values(), strict=True):
+        if name not in stored:
+            continue
+        try:
+            _check_variables(network, stored[name])
+            network.load_weights(folder / name)
+        except (ValueError, OSError, KeyError) as error:
+            raise _refused_weights(folder / name, kind, error) from error
     return model
 
 
@@ -173,19 +208,18 @@ def _refused_weights(path: Path, kind: str, reason) -> ValueError:
     )
 
 
-def _read_config(path: Path) -> tuple[str, dict]:
+def _read_config(path: Path) -> tuple[type, dict]:
     """Class and constructor arguments, none of which is more than a number, a text or a list."""
     content = read_json(path)
     if content["format"] != FOLDER_FORMAT:
         raise ValueError(f"format {content['format']}")
     kind = content["class"]
-    if kind not in MODEL_CLASSES:
+    if not isinstance(kind, str) or kind not in MODEL_CLASSES:
         raise ValueError(f"class {kind!r}")
     if not isinstance(content["config"], dict):
         raise ValueError(f"config {content['config']!r}")
-    from stemzoo import models
-
-    known = inspect.signature(getattr(models, kind)).parameters
+    built = model_class(kind)
+    known = inspect.signature(built).parameters
     arguments = {k: p.default for k, p in known.items() if p.kind is not p.VAR_KEYWORD}
     for key, value in content["config"].items():
         if key not in arguments:
@@ -194,76 +228,29 @@ def _read_config(path: Path) -> tuple[str, dict]:
             if not isinstance(item, str | int | float | None):
                 raise ValueError(f"{key}={value!r}")
         arguments[key] = value
-    for key in LARGEST.keys() & arguments.keys():
+    for key, largest in built.largest_arguments.items():
         value = arguments[key]
         size = len(value) if isinstance(value, list | tuple) else value
-        if type(size) is not int or not 1 <= size <= LARGEST[key]:
-            raise ValueError(f"{key}={value!r}, where 1 to {LARGEST[key]} are possible")
-    return kind, arguments
+        if type(size) is not int or not 1 <= size <= largest:
+            raise ValueError(f"{key}={value!r}, where 1 to {largest} are possible")
+    return built, arguments
 
 
-def least_weights(kind: str, arguments: dict) -> int:
-    """Count the weights of the largest layers only: a network has more than these.
-
-    Parameters
-    ----------
-    kind : str
-        Class.
-    arguments : dict
-        Of its constructor.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> least_weights("DefectFCN", {"filters": 16, "depth": 3})
-    147456
-    """
-    filters, depth = arguments["filters"], arguments["depth"]
-    if kind == "DefectFCN":
-        # The second 3x3 convolution at the bottom.
-        return 9 * (filters * 2**depth) ** 2
-    widths = [filters * min(2**level, 8) for level in range(depth)]
-    # 4x4 convolutions, down and up again, of two generators.
-    return 2 * 2 * 16 * sum(a * b for a, b in zip(widths, widths[1:], strict=False))
-
-
-def _read_shapes(path: Path, kind: str) -> dict[str, tuple[int, ...]]:
-    try:
-        return read_shapes(path)
-    except ValueError as error:
-        raise _refused_weights(path, kind, error) from error
-
-
-def _read_weights(part, path: Path, kind: str, stored: dict) -> None:
-    reason = _mismatch(part, stored)
-    if reason:
-        raise _refused_weights(path, kind, reason)
-    try:
-        part.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
-        raise _refused_weights(path, kind, error) from error
-
-
-def _mismatch(part, stored: dict[str, tuple[int, ...]]) -> str | None:
-    """Say which variable of a network a file lacks, has too many or has in another shape.
+def _check_variables(network, stored: dict[str, tuple[int, ...]]) -> None:
+    """See that a file holds each variable of a network in its shape, and no others.
 
     Keras itself does not mind what a file holds beyond the network's variables.
     """
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "own.weights.h5"
-        part.save_weights(own)
+        network.save_weights(own)
         expected = read_shapes(own)
         layers = layer_names(own)
     for name, shape in expected.items():
         where = f"{name} (layer {layers[name]})"
         if name not in stored:
-            return f"none for {where}"
+            raise ValueError(f"none for {where}")
         if stored[name] != shape:
-            return f"shape {stored[name]} for {where}, which has {shape}"
-    extra = sorted(stored.keys() - expected.keys())
-    if extra:
-        return f"{extra[0]}, of which the network knows nothing"
-    return None
+            raise ValueError(f"shape {stored[name]} for {where}, which has {shape}")
+    if extra := sorted(stored.keys() - expected.keys()):
+        raise ValueError(f"{extra[0]}, of which the network knows nothing")

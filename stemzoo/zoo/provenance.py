@@ -10,9 +10,9 @@ from pathlib import Path
 from stemzoo import __version__
 from stemzoo.io import write_json
 from stemzoo.zoo import registry
-from stemzoo.zoo.manifest import sha256
-from stemzoo.zoo.model_folder import CARD, PROVENANCE, TRAINING_DATA, WEIGHTS, read_json
-from stemzoo.zoo.sources import Source
+from stemzoo.zoo.file_names import CARD, PROVENANCE, TRAINING_DATA, WEIGHTS
+from stemzoo.zoo.manifest import Source, sha256
+from stemzoo.zoo.model_folder import read_json
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ def read_card(source: Source) -> str:
     )
 
 
-def write_provenance(path, *, parent: Provenance | None, facts: Mapping) -> None:
+def write_provenance(path: str | Path, *, parent: Provenance | None, facts: Mapping) -> None:
     """Write what a saved model was made with.
 
     Parameters

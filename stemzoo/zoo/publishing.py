@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stemzoo.zoo.draft import Draft, checked_folder, make_draft, refuse_to_overwrite
+from stemzoo.zoo.file_names import CARD
 from stemzoo.zoo.manifest import checked_entry, write_entry
-from stemzoo.zoo.model_folder import CARD
 from stemzoo.zoo.registry import WeightsEntry, manifest_path, read_manifest
 from stemzoo.zoo.remote.cache import is_offline
 from stemzoo.zoo.remote.upload import (
@@ -52,7 +52,7 @@ class Publication:
 
 
 def publish(
-    source,
+    source: str | Path,
     *,
     repo: str,
     name: str | None = None,
@@ -60,7 +60,7 @@ def publish(
     create_pr: bool = False,
     dry_run: bool = False,
     new_revision: bool = False,
-    manifest=None,
+    manifest: str | Path | None = None,
     **facts,
 ) -> Publication:
     """Publish a model on the Hugging Face Hub and enter it into the manifest.

@@ -86,6 +86,10 @@ class WeightsEntry:
         Other places of the files: each a URL or a folder that they lie in.
     requires : str
         Versions of stemzoo that can use them, such as ``">=0.1,<2"``; empty for any.
+    sessions : tuple of str
+        Sessions that `session` stands for, where it is the name of more than one.
+    wide : bool
+        Whether they were trained over conditions much wider than those of one session.
 
     Raises
     ------
@@ -107,6 +111,8 @@ class WeightsEntry:
     supersedes: tuple[str, ...] = ()
     mirrors: tuple[str, ...] = ()
     requires: str = ""
+    sessions: tuple[str, ...] = ()
+    wide: bool = False
 
     def __post_init__(self):
         if not PLAIN_NAME.fullmatch(self.name):
@@ -167,7 +173,8 @@ def entry_of(record: dict) -> WeightsEntry:
         FileEntry(name, facts["sha256"], facts["size"])
         for name, facts in sorted(record.get("files", {}).items())
     )
-    listed = {key: record.get(key, []) for key in ("aliases", "supersedes", "mirrors")}
+    names = ("aliases", "supersedes", "mirrors", "sessions")
+    listed = {key: record.get(key, []) for key in names}
     for key, value in listed.items():
         if not isinstance(value, list):
             raise ValueError(f"{record['name']}: expected a list of {key}. Received: {value!r}")

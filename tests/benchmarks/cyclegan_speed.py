@@ -37,10 +37,10 @@ def plain_step(model: CycleGANSTEM):
     def discriminators(experimental, simulated):
         fakes = {"sim": g(experimental, training=True), "exp": f(simulated, training=True)}
         real = {"sim": simulated, "exp": experimental}
-        for k, name in enumerate(model.discriminator_names):
-            network = getattr(model, name)
-            domain = name.split("_")[1]
-            through = spectrum if name.endswith("_fft") else tf.identity
+        networks = zip(model.discriminator_roles, model.discriminators, strict=True)
+        for k, (role, network) in enumerate(networks):
+            domain = role.domain
+            through = spectrum if role.space == "fft" else tf.identity
             with tf.GradientTape() as tape:
                 of_real = network(through(real[domain]), training=True)
                 of_fake = network(through(fakes[domain]), training=True)

@@ -7,7 +7,6 @@ import pytest
 
 import stemzoo
 from stemzoo.zoo import hub, registry
-from stemzoo.zoo.inventory import copy_weights
 
 NAME = "fcn-tiny"
 FACTS = {"task": "detection", "material": "wse2", "session": "wse2-dayC", "licence": "MIT"}
@@ -126,18 +125,6 @@ def test_all_weights_become_model_folders(run, here, published):
     assert Path(f"copies/{NAME}/config.json").stat().st_mtime_ns == before
 
 
-def test_a_copy_serves_as_a_mirror(here, published, package, hub_server):
-    copy = copy_weights("fcn-far", "copies")
-    shutil.rmtree(registry.PACKAGE.parent / "home")
-    hub_server.__exit__()
-    path = package / "weights_manifest.json"
-    content = json.loads(path.read_text())
-    content["weights"][1]["mirrors"] = [str(copy.resolve())]
-    path.write_text(json.dumps(content))
-    registry.read_manifest.cache_clear()
-    assert stemzoo.load("fcn-far").provenance.origin == "mirror"
-
-
 def test_a_repository_is_copied_too(run, here, published):
     done = run("download", "hf://alice/fcn-far", "--to", "copies")
     assert done.out == "hf://alice/fcn-far: copies/fcn-far\n"
@@ -206,29 +193,11 @@ def test_the_doctor_finds_nothing(run, package, hub_server, monkeypatch):
     assert "401, no token" in run("doctor").out
 
 
-def test_the_doctor_says_what_is_wrong(run, package, hub_server, monkeypatch):
+def test_the_doctor_ends_with_one_where_something_is_wrong(run, package, hub_server, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_nobody")
-    monkeypatch.setattr("stemzoo.zoo.doctor.ENOUGH_SPACE", 10**18)
-    (package / "weights_manifest.json").write_text("{")
-    registry.read_manifest.cache_clear()
     done = run("doctor")
-    assert done.code == 1
-    versions, device, manifest, cache, place = done.out.splitlines()
-    assert device.startswith("ok")
-    assert "NO  manifest" in manifest
-    assert "too little: set STEMZOO_HOME" in cache
-    assert "401 for your token" in place
-    hub_server.__exit__()
-    assert "check network, HF_ENDPOINT" in run("doctor").out
-    monkeypatch.setenv("STEMZOO_OFFLINE", "1")
-    assert "not asked, STEMZOO_OFFLINE" in run("doctor").out
-
-
-def test_the_doctor_recognises_a_page_that_is_no_hub(run, package, hub_server, monkeypatch):
-    hub_server.fail("", status=200, headers={"Content-Type": "text/html"})
-    assert "NO  hub" in run("doctor").out
-    monkeypatch.setenv("HF_TOKEN", "hf_alice")
-    assert "no Hub; check HF_ENDPOINT" in run("doctor").out
+    assert (done.code, done.err) == (1, "")
+    assert "NO  hub" in done.out
 
 
 # publish; what can go wrong is in zoo/test_publishing.py.

@@ -5,7 +5,7 @@ import pytest
 from places import EXAMPLES
 
 from stemzoo.analysis.conditions import TrainingConditions
-from stemzoo.zoo.model_folder import CONDITIONS
+from stemzoo.zoo.file_names import CONDITIONS
 from stemzoo.zoo.registry import list_weights
 
 PATH = EXAMPLES / "write_conditions.py"

@@ -10,8 +10,8 @@ from stemzoo.inference.matching import check_conditions, match, read_conditions
 from stemzoo.io import Image
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.materials import find_material
+from stemzoo.zoo.file_names import CONDITIONS
 from stemzoo.zoo.manifest import sha256
-from stemzoo.zoo.model_folder import CONDITIONS
 from stemzoo.zoo.registry import FileEntry
 
 SAMPLINGS = {"wse2-dayA": 0.2074, "wse2-dayB": 0.2074, "graphene": 0.144}

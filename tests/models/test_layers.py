@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from stemzoo.models.layers import LogPowerSpectrum, residual_block
 
@@ -60,10 +61,41 @@ def test_the_power_spectrum_is_that_of_numpy(shape):
     assert spectrum[0, ..., 0] == pytest.approx(expected, abs=1e-3)
 
 
-def test_the_spectrum_of_a_constant_image_is_finite_and_its_middle_is_zero_frequency():
+def test_zero_frequency_is_in_the_middle_of_the_spectrum():
     spectrum = LogPowerSpectrum()(np.ones((1, 8, 8, 1), "float32")).numpy()[0, ..., 0]
-    assert np.isfinite(spectrum).all()
     assert np.unravel_index(spectrum.argmax(), spectrum.shape) == (4, 4)
+
+
+def test_the_spectrum_of_a_constant_image_and_its_gradient_are_finite():
+    for level in (0.0, 1.0, -1.0):
+        images = tf.Variable(np.full((1, 8, 8, 1), level, "float32"))
+        with tf.GradientTape() as tape:
+            output = LogPowerSpectrum()(images)
+            total = tf.reduce_sum(output)
+        assert np.isfinite(output).all()
+        assert np.isfinite(tape.gradient(total, images)).all()
+
+
+def test_the_gradient_of_the_spectrum_agrees_with_finite_differences():
+    rng = np.random.default_rng(1)
+    image = rng.normal(0, 0.3, (1, 8, 8, 1)).astype("float32")
+    weights = rng.normal(0, 1, (1, 8, 8, 1)).astype("float32")
+    layer = LogPowerSpectrum()
+    variable = tf.Variable(image)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(weights * layer(variable))
+    gradient = tape.gradient(loss, variable).numpy()
+
+    def exact(x):  # in float64, so that the difference is not lost in rounding
+        power = np.abs(np.fft.fft2(x[..., 0])) ** 2 / 64
+        spectrum = (np.log10(np.fft.fftshift(power, (1, 2)) + 1e-4) + 1) / 1.5
+        return np.sum(weights[..., 0] * spectrum)
+
+    for place in [(0, 0), (3, 5), (7, 2)]:
+        step = np.zeros(image.shape)
+        step[0, *place, 0] = 1e-5
+        slope = (exact(image + step) - exact(image - step)) / 2e-5
+        np.testing.assert_allclose(gradient[0, *place, 0], slope, rtol=2e-3, atol=1e-3)
 
 
 def test_spectra_are_float32_under_mixed_precision():

@@ -8,8 +8,8 @@ import pytest
 import stemzoo
 from stemzoo.zoo import hub, registry
 from stemzoo.zoo.draft import published_files
+from stemzoo.zoo.file_names import CONDITIONS
 from stemzoo.zoo.inventory import copy_weights, describe_weights
-from stemzoo.zoo.model_folder import CONDITIONS
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from huggingface_hub import ModelCard, constants
 
 import stemzoo
 from stemzoo.zoo import hub, registry
-from stemzoo.zoo.draft import published_files
 from stemzoo.zoo.manifest import sha256
 from stemzoo.zoo.remote.cache import hub_cache
 from stemzoo.zoo.sources import find_source
@@ -709,14 +708,6 @@ def test_a_pull_request_waits_for_the_merge(hub_server, manifest, folder, monkey
 def test_a_pull_request_needs_a_repository(hub_server, refused):
     refused(FileNotFoundError, "Received: 404", "Check the name", create_pr=True)
     refused(FileNotFoundError, "Received: 404", create_pr=True, dry_run=True)
-
-
-def test_only_files_of_the_zoo_under_plain_names_are_for_others(tmp_path):
-    kept = {"training.weights.h5", "training_log.png", "metrics.json"}
-    others = {"other.h5", "data.npz", "a b.json", "a b.png", ".a.png", "page.html"}
-    for name in kept | others:
-        (tmp_path / name).touch()
-    assert set(published_files(tmp_path)) == kept
 
 
 def test_a_file_travels_as_it_is(hub_server, manifest, folder):

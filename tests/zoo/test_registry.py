@@ -25,6 +25,8 @@ RECORD = {
     "supersedes": ["fcn-older", "fcn-oldest"],
     "mirrors": ["https://example.org/fcn-test"],
     "requires": ">=0.1",
+    "sessions": ["wse2-dayA", "wse2-dayB"],
+    "wide": True,
 }
 OTHER = {**RECORD, "name": "gan-test", "task": "translation", "material": "graphene", "aliases": []}
 OTHER["supersedes"] = []
@@ -57,6 +59,7 @@ def test_an_entry_holds_what_the_manifest_says(package):
     )
     assert entry.aliases == ("default",)
     assert (entry.mirrors, entry.requires) == (("https://example.org/fcn-test",), ">=0.1")
+    assert (entry.sessions, entry.wide) == (("wse2-dayA", "wse2-dayB"), True)
     assert entry.folder == registry.PACKAGE / "weights" / "fcn-test"
     with pytest.raises(dataclasses.FrozenInstanceError):
         entry.name = "other"
@@ -66,6 +69,7 @@ def test_what_is_not_needed_may_be_left_out(package):
     package(SHORT)
     (entry,) = list_weights()
     assert (entry.repo_id, entry.bundled, entry.files, entry.aliases) == (None, True, (), ())
+    assert (entry.sessions, entry.wide) == ((), False)
 
 
 def test_weights_are_listed_by_material_and_task(package):

@@ -7,6 +7,7 @@ import pytest
 
 from stemzoo import __version__
 from stemzoo.zoo import registry
+from stemzoo.zoo.repositories import choose_listing
 from stemzoo.zoo.sources import find_source
 
 FILES = {"config.json": b"{}", "model.weights.h5": b"weights", "recipe.json": b"{}"}
@@ -64,6 +65,41 @@ def test_bundled_weights_come_from_the_package(zoo, tmp_path):
     assert {file.name for file in found.files} == set(FILES)
     # Nothing was read yet, and nothing is there.
     assert len(found.differences()) == 3
+
+
+def test_logs_and_pictures_may_be_missing_from_the_package(zoo, tmp_path):
+    logs = {"training_log.png": b"PNG", "training_log.csv": b"1,2", "stage1_recipe.json": b"{}"}
+    files = {
+        name: {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+        for name, content in {**FILES, **logs}.items()
+    }
+    zoo(files=files)
+    assert {file.name for file in find_source("fcn-test").files} == set(FILES)
+    # One that is there is compared like the others.
+    folder = tmp_path / "package" / "weights" / "fcn-test"
+    folder.mkdir(parents=True)
+    for name, content in {**FILES, "training_log.png": b"other"}.items():
+        (folder / name).write_bytes(content)
+    (line,) = find_source("fcn-test").differences()
+    assert "training_log.png: expected 3 bytes" in line
+
+
+@pytest.mark.parametrize(
+    ("cached", "asked", "pinned", "offline", "expected"),
+    [
+        (NAMES, NAMES, True, False, "cache"),
+        (NAMES, NAMES, False, False, "hub, else cache"),
+        (NAMES, NAMES, False, True, "cache"),
+        # The repository may hold discriminators that were not fetched before.
+        (NAMES, {*NAMES, "training.weights.h5"}, True, False, "hub, else cache"),
+        (NAMES, {*NAMES, "training.weights.h5"}, True, True, "cache"),
+        ({"config.json"}, NAMES, True, False, "hub"),
+        ({"config.json"}, NAMES, True, True, "nobody"),
+        (set(), NAMES, False, True, "nobody"),
+    ],
+)
+def test_who_lists_the_files_of_a_revision(cached, asked, pinned, offline, expected):
+    assert choose_listing(cached, asked, pinned=pinned, offline=offline) == expected
 
 
 def test_other_names_are_said_to_be_such(zoo, caplog):

@@ -9,22 +9,29 @@ from stemzoo.simulate.named_sessions import SESSIONS
 from stemzoo.simulate.sessions import AcquisitionSession, LogUniform, Normal, Uniform
 from stemzoo.zoo.cards.citations import bibtex_of
 from stemzoo.zoo.cards.tables import measured
+from stemzoo.zoo.cards.tasks import TASKS, intended_use
+from stemzoo.zoo.file_names import (
+    CONDITIONS,
+    CONFIG,
+    EVALUATION,
+    METRICS,
+    METRICS_REAL,
+    PROVENANCE,
+    RECIPE,
+    TRAINING_DATA,
+)
 from stemzoo.zoo.registry import PLAIN_NAME, WeightsEntry, list_weights
-
-_PIPELINES = {"detection": "image-segmentation", "translation": "image-to-image"}
-
-_METRICS = {"detection": ("precision", "recall", "f1"), "translation": ("kl_divergence",)}
 
 # Files of a model folder that a card tells of.
 _FACTS = (
-    "conditions",
-    "config",
-    "evaluation",
-    "metrics",
-    "metrics_real",
-    "provenance",
-    "recipe",
-    "training_data",
+    CONDITIONS,
+    CONFIG,
+    EVALUATION,
+    METRICS,
+    METRICS_REAL,
+    PROVENANCE,
+    RECIPE,
+    TRAINING_DATA,
 )
 
 _EMULATED = """Trained on simulated images, those of the named days from **emulated** acquisition
@@ -36,13 +43,6 @@ not trust counts from images outside the conditions above."""
 _OTHERS = """Trained by those who published it, on images and simulations that
 `training_data.json` names. Another microscope, or the same one on another day, differs: check a few
 images by eye, and do not trust counts from images of other conditions."""
-
-_CLASSES = {
-    "se_vacancy": "one Se of a column is missing (O or S in its place looks alike)",
-    "se_divacancy": "both Se of a column are missing",
-    "metal_dark": "the metal is missing or replaced by a lighter one",
-    "bright": "something heavier than expected, or an adatom",
-}
 
 
 def write_cards(folder: Path) -> list[Path]:
@@ -108,14 +108,14 @@ def model_card(entry: WeightsEntry, folder: Path, *, pictures_at: str | None = N
     Raises
     ------
     FileNotFoundError
-        If the folder has no `config.json`.
+        If the folder has no ``config.json``.
     ValueError
         If a JSON file holds something else than training and measuring write.
     """
-    paths = [folder / f"{name}.json" for name in _FACTS]
+    paths = [folder / name for name in _FACTS]
     facts = {path.stem: _read(path) for path in paths if path.is_file()}
     if "config" not in facts:
-        raise FileNotFoundError(f"{folder}: expected a model folder. Received: no config.json")
+        raise FileNotFoundError(f"{folder}: expected a model folder. Received: no {CONFIG}")
     pictures = [
         name if pictures_at is None else f"{pictures_at}/{path.relative_to(folder).as_posix()}"
         for name, path in find_pictures(folder).items()
@@ -169,12 +169,12 @@ def _front_matter(entry: WeightsEntry, facts: dict) -> str:
     lines = [
         f"license: {entry.licence.lower()}",
         "library_name: keras",
-        f"pipeline_tag: {_PIPELINES[entry.task]}",
+        f"pipeline_tag: {TASKS[entry.task].pipeline}",
         "tags:",
         *(f"- {tag}" for tag in ("stem", "electron-microscopy", "stemzoo", entry.material)),
         "datasets: []",
         "metrics:",
-        *(f"- {metric}" for metric in _METRICS[entry.task]),
+        *(f"- {metric}" for metric in TASKS[entry.task].metrics),
     ]
     if parent:
         lines += [f"base_model: {parent}", "base_model_relation: finetune"]
@@ -184,43 +184,22 @@ def _front_matter(entry: WeightsEntry, facts: dict) -> str:
 def _use(entry: WeightsEntry) -> str:
     # Others find by name only what is in the manifest of their version.
     name = entry.name if entry.bundled else f"hf://{entry.repo_id}"
-    if entry.task == "detection":
-        shell = f"stemzoo detect image.tif --weights {name}"
-        call = "stemzoo.detect(image, model, sampling=0.2074)  # Å per pixel"
-    else:
-        shell = f"stemzoo translate simulation.tif --weights {name}"
-        call = 'stemzoo.translate(simulation, model, "sim-to-exp")'
+    words = TASKS[entry.task]
     return (
-        f"## Use\n\n```sh\n{shell}\n```\n\n```python\nimport stemzoo\n\n"
-        f'model = stemzoo.load("{name}")\n{call}\n```'
+        f"## Use\n\n```sh\n{words.shell.format(name=name)}\n```\n\n"
+        f'```python\nimport stemzoo\n\nmodel = stemzoo.load("{name}")\n{words.call}\n```'
     )
 
 
 def _limits(entry: WeightsEntry, facts: dict) -> str:
     config = facts["config"]["config"]
     text = "## Intended use and limits\n\n"
-    if entry.task == "detection":
-        text += "Finds and classifies point defects in annular dark-field images of "
-        text += f"{entry.material}:\n\n"
-        text += "\n".join(f"- `{c}`: {_CLASSES.get(c, c)}" for c in config["classes"])
-        if config.get("ranked"):
-            text += (
-                "\n\nIntensities are replaced by their ranks first, so that a detector whose "
-                "response is not linear changes nothing."
-            )
-    else:
-        text += (
-            f"Makes clean simulations of {entry.material} look like images of the session "
-            f"`{entry.session}` without moving their labels (`sim-to-exp`), or takes noise away "
-            "(`exp-to-sim`). It learns one session: images of another one are not like what it "
-            "makes. Denoised images are for the eye: do not measure intensities in them."
-        )
+    text += intended_use(entry.task, entry.material, entry.session, config)
     if "conditions" in facts:
-        verb = {"detection": "detect", "translation": "translate --direction exp-to-sim"}
         text += (
             "\n\n`stemzoo match image.tif` tells whether an image is like the frames that these "
             f"weights were trained on ({facts['conditions']['frames']} of them are described in "
-            f"`conditions.json`), and `stemzoo {verb[entry.task]}` warns of one that is not."
+            f"`{CONDITIONS}`), and `stemzoo {TASKS[entry.task].warns}` warns of one that is not."
         )
     if not _is_emulated(entry, facts):
         return f"{text}\n\n{_OTHERS}"
@@ -234,16 +213,11 @@ def _limits(entry: WeightsEntry, facts: dict) -> str:
 
 
 def _sessions(entry: WeightsEntry, facts: dict) -> list[str]:
-    data = facts.get("training_data", {})
-    listed = data.get("session") or []
+    """Sessions of the frames that were trained on, as far as folder and manifest tell."""
+    listed = facts.get("training_data", {}).get("session") or [entry.session]
     names = [listed] if isinstance(listed, str) else listed
-    names = names or [entry.session]
-    return [part for name in names for part in _parts(name)]
-
-
-def _parts(name: str) -> list[str]:
-    """Split wse2-dayAB into the two days that it stands for."""
-    return [name[:-1], name[:-2] + name[-1]] if name.endswith("-dayAB") else [name]
+    several = {entry.session: entry.sessions} if entry.sessions else {}
+    return [one for name in names for one in several.get(name, (name,))]
 
 
 def _range(value, scale: float = 1.0) -> str:

@@ -1,6 +1,7 @@
 """How to cite weights: the method, the package and the data."""
 
 from stemzoo import __version__
+from stemzoo.zoo.file_names import METRICS_REAL
 from stemzoo.zoo.registry import WeightsEntry
 
 PAPER = """@article{khan2023,
@@ -68,7 +69,7 @@ def bibtex_of(entry: WeightsEntry) -> str:
     >>> "khan2023" in bibtex_of(find_weights("fcn-wse2"))
     True
     """
-    real_data = any(file.name == "metrics_real.json" for file in entry.files)
+    real_data = any(file.name == METRICS_REAL for file in entry.files)
     text = bibtex(real_data=real_data)
     if entry.bundled or entry.repo_id is None:
         return text

@@ -1,6 +1,7 @@
 """Where downloaded files are kept, and how several processes share them."""
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def move_aside(path: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path):
+def locked(path: Path) -> Iterator[None]:
     """Let one process at a time do what is inside.
 
     Parameters

@@ -4,11 +4,12 @@ import logging
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from stemzoo.io import write_text
+from stemzoo.zoo.file_names import CONFIG
 from stemzoo.zoo.manifest import difference
 from stemzoo.zoo.registry import PLAIN_NAME, FileEntry
 from stemzoo.zoo.remote.cache import hub_cache, locked, move_aside
@@ -50,7 +51,7 @@ def cached_snapshot(repo_id: str, revision: str) -> Path | None:
 
     cache = hub_cache()
     try:
-        found = try_to_load_from_cache(repo_id, "config.json", cache_dir=cache, revision=revision)
+        found = try_to_load_from_cache(repo_id, CONFIG, cache_dir=cache, revision=revision)
     except HFValidationError as error:
         raise explain(error, repo_id, revision, cache) from error
     return Path(found).parent if isinstance(found, str) else None
@@ -238,7 +239,7 @@ def _download(repo_id: str, commit: str, name: str, offline: bool) -> Path:
 
 
 @contextmanager
-def one_voice():
+def one_voice() -> Iterator[None]:
     """Keep the client's two lines for each of its tries from the log; one line tells the end."""
     client = logging.getLogger("huggingface_hub")
     level = client.level

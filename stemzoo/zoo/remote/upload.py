@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stemzoo.zoo.manifest import difference, sha256
-from stemzoo.zoo.model_folder import (
+from stemzoo.zoo.file_names import (
     CONFIG,
     GOLDEN,
     PROVENANCE,
@@ -16,6 +15,7 @@ from stemzoo.zoo.model_folder import (
     TRAINING_WEIGHTS,
     WEIGHTS,
 )
+from stemzoo.zoo.manifest import difference, sha256
 from stemzoo.zoo.registry import FileEntry
 from stemzoo.zoo.remote.cache import hub_cache
 from stemzoo.zoo.remote.download import WAITS, ask_hub, one_voice
@@ -128,7 +128,15 @@ def survey(
             raise
         return Survey(None, tuple(files))
     if private:
-        _check_private(repo_id)
+        try:
+            is_private = _api().model_info(repo_id).private
+        except Exception as error:
+            raise explain(error, repo_id, "main", hub_cache()) from error
+        if not is_private:
+            raise ValueError(
+                f"hf://{repo_id}: expected a private repository. Received: a public one. Make it "
+                "private in its settings, or leave --private out."
+            )
     different = [n for n in files if n in listed and not _is_same(files[n], listed[n])]
     left = [n for n in listed if n in MODEL_FILES and n not in files]
     if WEIGHTS in listed and (different or left) and not replace:
@@ -144,18 +152,6 @@ def survey(
 def _is_same(path: Path, remote: FileEntry) -> bool:
     known = remote.sha256 or remote.git_sha1
     return bool(known) and difference(path, remote) is None
-
-
-def _check_private(repo_id: str) -> None:
-    try:
-        private = _api().model_info(repo_id).private
-    except Exception as error:
-        raise explain(error, repo_id, "main", hub_cache()) from error
-    if not private:
-        raise ValueError(
-            f"hf://{repo_id}: expected a private repository. Received: a public one. Make it "
-            "private in its settings, or leave --private out."
-        )
 
 
 def tree_url(repo_id: str, revision: str) -> str:

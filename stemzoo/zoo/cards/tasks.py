@@ -1,0 +1,84 @@
+"""What model cards say of a task: a model of a known task needs no words of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_DEFECTS = {
+    "se_vacancy": "one Se of a column is missing (O or S in its place looks alike)",
+    "se_divacancy": "both Se of a column are missing",
+    "metal_dark": "the metal is missing or replaced by a lighter one",
+    "bright": "something heavier than expected, or an adatom",
+}
+
+
+@dataclass(frozen=True)
+class TaskWords:
+    """Words of the cards of a task's weights.
+
+    Parameters
+    ----------
+    pipeline : str
+        Tag of the Hugging Face Hub.
+    metrics : tuple of str
+        Figures that are measured.
+    shell, call : str
+        How to use the weights, with ``{name}`` in the place of their name.
+    warns : str
+        Verb, with options, that warns of images unlike the frames trained on.
+    """
+
+    pipeline: str
+    metrics: tuple[str, ...]
+    shell: str
+    call: str
+    warns: str
+
+
+TASKS = {
+    "detection": TaskWords(
+        pipeline="image-segmentation",
+        metrics=("precision", "recall", "f1"),
+        shell="stemzoo detect image.tif --weights {name}",
+        call="stemzoo.detect(image, model, sampling=0.2074)  # Å per pixel",
+        warns="detect",
+    ),
+    "translation": TaskWords(
+        pipeline="image-to-image",
+        metrics=("kl_divergence",),
+        shell="stemzoo translate simulation.tif --weights {name}",
+        call='stemzoo.translate(simulation, model, "sim-to-exp")',
+        warns="translate --direction exp-to-sim",
+    ),
+}
+
+
+def intended_use(task: str, material: str, session: str, config: Mapping) -> str:
+    """Say what weights are for.
+
+    Parameters
+    ----------
+    task, material, session : str
+        As the manifest names them.
+    config : mapping
+        Arguments of the model's constructor.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    if task == "translation":
+        return (
+            f"Makes clean simulations of {material} look like images of the session "
+            f"`{session}` without moving their labels (`sim-to-exp`), or takes noise away "
+            "(`exp-to-sim`). It learns one session: images of another one are not like what it "
+            "makes. Denoised images are for the eye: do not measure intensities in them."
+        )
+    text = f"Finds and classifies point defects in annular dark-field images of {material}:\n\n"
+    text += "\n".join(f"- `{name}`: {_DEFECTS.get(name, name)}" for name in config["classes"])
+    if config.get("ranked"):
+        text += (
+            "\n\nIntensities are replaced by their ranks first, so that a detector whose "
+            "response is not linear changes nothing."
+        )
+    return text

@@ -1,0 +1,64 @@
+"""One commit of files, compared with what a repository holds; the rest is in test_publishing."""
+
+import pytest
+
+from stemzoo.zoo.remote.upload import Survey, check_token, read_back, survey, tree_url, upload
+
+REPO = "alice/fcn"
+# The client's own, when it uploads.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>':DeprecationWarning")
+
+
+@pytest.fixture
+def files(tmp_path, hub_server, monkeypatch):
+    """Two files of a model on this machine, and alice at the keyboard."""
+    monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    contents = {"config.json": b"{}", "model.weights.h5": b"weights"}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    return {name: tmp_path / name for name in contents}
+
+
+def test_a_repository_that_is_not_there_lacks_everything(files):
+    assert survey(REPO, files) == Survey(None, ("config.json", "model.weights.h5"))
+    with pytest.raises(FileNotFoundError, match="expected a repository"):
+        survey(REPO, files, must_exist=True)
+
+
+def test_only_what_differs_is_sent(hub_server, files):
+    head = hub_server.put(REPO, {"config.json": b"{}", "paper.pdf": b"%PDF"})
+    assert survey(REPO, files) == Survey(head, ("model.weights.h5",))
+
+
+def test_files_of_other_weights_are_taken_away_only_when_asked(hub_server, files):
+    theirs = {"config.json": b"[]", "model.weights.h5": b"theirs", "golden.npz": b"theirs"}
+    head = hub_server.put(REPO, {**theirs, "training_log.csv": b"1"})
+    with pytest.raises(FileExistsError, match="other bytes of config.json, model.weights.h5, gold"):
+        survey(REPO, files)
+    found = survey(REPO, files, replace=True)
+    assert found == Survey(head, ("config.json", "model.weights.h5"), ("golden.npz",))
+
+
+def test_files_go_up_in_one_commit_and_once(hub_server, files):
+    done = upload(REPO, files, "words")
+    assert done.is_new
+    assert done.revision == hub_server.repos[REPO].branches["main"]
+    again = upload(REPO, files, "words")
+    assert (again.revision, again.is_new) == (done.revision, False)
+    assert again.url == tree_url(REPO, done.revision)
+    assert hub_server.count("POST .*/commit/") == 1
+
+
+def test_what_is_read_back_is_compared(hub_server, files):
+    commit = upload(REPO, files, "words").revision
+    read_back(REPO, commit, files)
+    files["config.json"].write_bytes(b"[]")
+    with pytest.raises(ValueError, match=r"config\.json: expected 2 bytes .* read back twice"):
+        read_back(REPO, commit, files)
+
+
+def test_a_token_is_needed(files, monkeypatch):
+    check_token()
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(PermissionError, match="/settings/tokens, then log in with 'hf auth login'"):
+        check_token()
