@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from scipy import ndimage
 
-from stemzoo.inference.advice import MisfitSummary, compare
+from stemzoo.inference.advice import MisfitSummary, match_model
 from stemzoo.io import Image, check_image
 from stemzoo.preprocessing import resample, rescale
 
@@ -70,9 +70,9 @@ def translate(
     result = translate_quietly(image, model, direction, sampling=sampling, noise=noise, rng=rng)
     if direction == "exp-to-sim":
         measured = Image(np.asarray(image), model.sampling if sampling is None else sampling)
-        comparison = MisfitSummary("translation")
-        comparison.add(measured, compare(measured, model))
-        if (text := comparison.warning()) is not None:
+        misfits = MisfitSummary("translation")
+        misfits.add(measured, match_model(measured, model))
+        if (text := misfits.warning()) is not None:
             warnings.warn(text, stacklevel=2)
     return result
 

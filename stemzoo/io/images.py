@@ -3,9 +3,9 @@
 import logging
 import operator
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from stemzoo.io import readers
 from stemzoo.io.grey import Refusal
 from stemzoo.io.pixel_size import square_sampling
 
+# Smallest edge of an image [px]: fewer hold too few unit cells to tell their spots from haze.
 MIN_SIDE = 64
 
 _LOG = logging.getLogger(__name__)
@@ -55,6 +56,30 @@ class Image:
     sampling_source: str | None = None
     path: Path | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
+
+    def with_sampling(self, sampling: float | None, source: str = "given") -> "Image":
+        """Return the image with another pixel size.
+
+        Parameters
+        ----------
+        sampling : float or None
+            Pixel size [Å/px]; with None, that of the image stays.
+        source : str
+            Where it comes from.
+
+        Returns
+        -------
+        Image
+
+        Examples
+        --------
+        >>> image = Image(np.eye(64), 0.2, "ImageJ")
+        >>> image.with_sampling(0.21).sampling, image.with_sampling(None).sampling
+        (0.21, 0.2)
+        """
+        if sampling is None:
+            return self
+        return replace(self, sampling=float(sampling), sampling_source=source)
 
 
 def read_image(path, *, frame: int | None = None, sum_frames: bool = False) -> Image:
@@ -193,6 +218,37 @@ def _describe_damage(path: Path, error: Exception) -> str:
         f"{path.stat().st_size} bytes beginning with {start!r} ({reason}). "
         "Copy or export it once more, or save the image as TIFF with Fiji."
     )
+
+
+def image_list(
+    images: np.ndarray | Image | Sequence[np.ndarray | Image],
+) -> list[np.ndarray | Image]:
+    """Return one image, or several, as a list.
+
+    Parameters
+    ----------
+    images : ndarray of shape (M, N), Image, or sequence of these
+        One image, or several.
+
+    Returns
+    -------
+    list of ndarray or Image
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+
+    Examples
+    --------
+    >>> len(image_list(np.eye(64))), len(image_list([np.eye(64), np.eye(80)]))
+    (1, 2)
+    """
+    single = isinstance(images, Image) or (isinstance(images, np.ndarray) and images.ndim == 2)
+    found = [images] if single else list(images)
+    if not found:
+        raise ValueError("Expected one image or more. Received: none")
+    return found
 
 
 def check_image(data: np.ndarray, name) -> None:

@@ -6,8 +6,12 @@ import unicodedata
 from collections.abc import Mapping
 from xml.etree import ElementTree
 
-# The range of atomic resolution [Å/px]; print resolutions (72, 96, 300 dpi) lie far outside.
-PLAUSIBLE = (0.01, 5.0)
+# Ranges of pixel sizes [Å/px], each with its reason.
+# What a file may state: low magnifications, too; print resolutions (72, 96, 300 dpi) lie far
+# outside.
+STATED_RANGE = (0.01, 5.0)
+# What atoms are looked for at: coarser pixels resolve none, finer ones would make huge images.
+ATOMIC_RANGE = (0.01, 1.0)
 
 # Keys as left by _unit_key; values in Å.
 _UNITS = {
@@ -154,7 +158,7 @@ def imagej_fields(description) -> dict[str, str]:
 
 
 def _plausible(value: float | None) -> bool:
-    return value is not None and PLAUSIBLE[0] <= value <= PLAUSIBLE[1]
+    return value is not None and STATED_RANGE[0] <= value <= STATED_RANGE[1]
 
 
 def _ome(tags):

@@ -7,7 +7,7 @@ import pytest
 from places import EXAMPLES
 
 from stemzoo.inference import advice
-from stemzoo.inference.advice import MisfitSummary, advise, compare, describe_match, match_facts
+from stemzoo.inference.advice import MisfitSummary, advise, describe_match, match_facts, match_model
 from stemzoo.inference.matching import Match, match
 from stemzoo.io import Image, read_image
 
@@ -45,12 +45,12 @@ def rank(monkeypatch):
 
 
 def test_an_image_is_compared_as_far_as_that_can_be(image, model):
-    found = compare(image, model)
+    found = match_model(image, model)
     assert (found.weights, found.session) == ("mine", "wse2-dayA")
     assert not found.fits
-    assert compare(image, SimpleNamespace(name="other")) is None
-    assert compare(image, SimpleNamespace(name="other", conditions=None)) is None
-    assert compare(Image(image.data[:100, :100], image.sampling), model) is None
+    assert match_model(image, SimpleNamespace(name="other")) is None
+    assert match_model(image, SimpleNamespace(name="other", conditions=None)) is None
+    assert match_model(Image(image.data[:100, :100], image.sampling), model) is None
 
 
 def test_facts_are_json_even_of_what_is_infinitely_far():
