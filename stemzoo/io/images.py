@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ MIN_SIDE = 64
 _LOG = logging.getLogger(__name__)
 
 # What each suffix is read with.
-READERS: Mapping[str, Callable] = {
+READERS: Mapping[str, Callable[..., readers.Contents]] = {
     **dict.fromkeys((".tif", ".tiff"), readers.read_tiff),
     ".png": readers.read_png,
     **dict.fromkeys((".jpg", ".jpeg"), readers.read_jpeg),
@@ -82,7 +83,7 @@ class Image:
         return replace(self, sampling=float(sampling), sampling_source=source)
 
 
-def read_image(path, *, frame: int | None = None, sum_frames: bool = False) -> Image:
+def read_image(path: str | Path, *, frame: int | None = None, sum_frames: bool = False) -> Image:
     """Read one grey image.
 
     A grey palette is taken for a display setting: the stored levels are returned. The levels of an
@@ -127,10 +128,7 @@ def read_image(path, *, frame: int | None = None, sum_frames: bool = False) -> I
         )
     frame = None if frame is None else operator.index(frame)
     reader = _find_reader(path)
-
-    def choose(count, labels=()):
-        return _choose_frames(count, labels, frame, sum_frames)
-
+    choose = partial(_choose_frames, frame=frame, sum_frames=sum_frames)
     # The error of the decoder is not chained: its traceback would keep the file open.
     failure = None
     with _silence():
@@ -149,7 +147,8 @@ def read_image(path, *, frame: int | None = None, sum_frames: bool = False) -> I
     return Image(contents.data, sampling, source, path, contents.metadata)
 
 
-def _find_reader(path: Path):
+def _find_reader(path: Path) -> Callable[..., readers.Contents]:
+    """Return the reader of a file, if there is a file that can be opened."""
     if path.is_dir():
         raise ValueError(f"{path}: expected an image file. Received: a folder. Name a file in it.")
     if not path.exists():
@@ -172,7 +171,9 @@ def _find_reader(path: Path):
     return READERS[path.suffix.lower()]
 
 
-def _choose_frames(count, labels, frame, sum_frames):
+def _choose_frames(
+    count: int, labels: Sequence[str] = (), *, frame: int | None, sum_frames: bool
+) -> list[int]:
     """Return the indices of the wanted frames; `labels` name frames that cannot be added."""
     listed = ", ".join(f"{k}: {label}" for k, label in enumerate(labels[:10]))
     named = f" ({listed}{', ...' if len(labels) > 10 else ''})" if labels else ""
@@ -210,6 +211,7 @@ def _silence() -> Iterator[None]:
 
 
 def _describe_damage(path: Path, error: Exception) -> str:
+    """Say that a file is damaged: its size, its first bytes, and what the decoder said."""
     with path.open("rb") as file:
         start = file.read(8)
     reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
@@ -251,7 +253,7 @@ def image_list(
     return found
 
 
-def check_image(data: np.ndarray, name) -> None:
+def check_image(data: np.ndarray, name: str | Path) -> None:
     """Check that an image can be analysed.
 
     Parameters
