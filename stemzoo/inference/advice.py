@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,10 @@ from stemzoo.inference.matching import (
 )
 from stemzoo.io import Image
 from stemzoo.zoo.registry import list_weights
+
+if TYPE_CHECKING:
+    from stemzoo.models.cyclegan import CycleGANSTEM
+    from stemzoo.models.fcn import DefectFCN
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +95,11 @@ class MisfitSummary:
 
 
 def match_model(
-    image: Image, model, *, sampling: float | None = None, lattice: Lattice | None = None
+    image: Image,
+    model: "DefectFCN | CycleGANSTEM",
+    *,
+    sampling: float | None = None,
+    lattice: Lattice | None = None,
 ) -> Match | None:
     """Compare an image with what a model was trained on, if that is known.
 
@@ -224,8 +233,8 @@ def _next_training(ranked: Sequence[Match], paths: Sequence[Path]) -> str:
             f"There is no lattice of {materials or 'a material of the zoo'}: check the material, "
             "and give the pixel size."
         )
-    tasks = _tasks()
-    cyclegans = [one for one in with_lattice if tasks.get(one.weights) == "translation"]
+    names = {entry.name for entry in list_weights(task="translation")}
+    cyclegans = [one for one in with_lattice if one.weights in names]
     if not cyclegans:
         return "Train new weights: stemzoo train cyclegan --help"
     nearest = min(cyclegans, key=lambda one: one.distance).weights
@@ -234,17 +243,13 @@ def _next_training(ranked: Sequence[Match], paths: Sequence[Path]) -> str:
 
 def _best_fitting(task: str, ranked: Sequence[Match]) -> Match | None:
     """Return the weights that fit: those of randomised conditions, else the most specific."""
-    tasks = _tasks()
-    fitting = [one for one in ranked if one.fits and tasks.get(one.weights) == task]
+    names = {entry.name for entry in list_weights(task=task)}
+    fitting = [one for one in ranked if one.fits and one.weights in names]
     return min(fitting, key=lambda one: not _is_wide(one), default=None)
 
 
 def _is_wide(found: Match) -> bool:
     return "randomised" in found.session
-
-
-def _tasks() -> dict[str, str]:
-    return {entry.name: entry.task for entry in list_weights()}
 
 
 def _glob_pattern(paths: Sequence[Path]) -> str:

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from stemzoo.inference.points import find_points
 from stemzoo.inference.tiling import predict_tiled
 from stemzoo.io import Image, check_image
 from stemzoo.preprocessing import resample
+
+if TYPE_CHECKING:
+    from stemzoo.models.fcn import DefectFCN
 
 # Chosen on simulated frames of both WSe2 days, where F1 changes by less than 0.01 from 0.3 to 0.5.
 DEFAULT_THRESHOLD = 0.35
@@ -134,7 +138,7 @@ COLUMNS = ("row", "column", "x_nm", "y_nm", "class", "score")
 
 def detect(
     image: np.ndarray | Image,
-    model,
+    model: "DefectFCN",
     *,
     sampling: float | None = None,
     threshold: float = DEFAULT_THRESHOLD,
@@ -192,7 +196,7 @@ def detect(
 
 def find_defects(
     image: Image,
-    model,
+    model: "DefectFCN",
     *,
     threshold: float = DEFAULT_THRESHOLD,
     tta: bool = False,
@@ -238,7 +242,7 @@ def find_defects(
 
 def find_classes(
     pixels: np.ndarray,
-    model,
+    model: "DefectFCN",
     sampling: float,
     *,
     threshold: float = DEFAULT_THRESHOLD,

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stemzoo import __version__, io
 from stemzoo.inference.advice import describe_match, match_facts
 from stemzoo.inference.detection import COLUMNS, DEFAULT_THRESHOLD, Detections, find_defects
 from stemzoo.inference.matching import Match, match
 from stemzoo.plotting import plot_detections
+
+if TYPE_CHECKING:
+    from stemzoo.models.fcn import DefectFCN
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ class DetectedFile:
 
 def detect_file(
     path: Path,
-    model,
+    model: "DefectFCN",
     out: Path,
     *,
     sampling: float | None = None,

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.advice import describe_match, match_model
 from stemzoo.inference.matching import Match
 from stemzoo.inference.translation import translate_quietly
+
+if TYPE_CHECKING:
+    from stemzoo.models.cyclegan import CycleGANSTEM
 
 # What stands beside a simulated frame NAME.tif: NAME and one of these.
 LABEL_ENDINGS = (".csv", "_mask.png", ".json")
@@ -38,7 +42,7 @@ class TranslatedFile:
 
 def translate_file(
     path: Path,
-    model,
+    model: "CycleGANSTEM",
     out: Path,
     *,
     direction: str,
