@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stemzoo.analysis.condition_features import middle
 from stemzoo.analysis.lattice import Lattice, find_lattice
 from stemzoo.io import Image
-from stemzoo.io.pixel_size import ATOMIC_RANGE
+from stemzoo.io.pixel_size import NETWORK_RANGE
 from stemzoo.simulate.materials import find_material
 
 # The lattice is measured in this much of an image [px]: a larger one takes long and tells no more.
@@ -79,7 +79,7 @@ def resolve(image: Image, material: str | None, *, stacklevel: int = 2) -> Pixel
     PixelSize(value=0.2074, source='ImageJ', lattice=None)
     """
     name = image.path or "image"
-    low, high = ATOMIC_RANGE
+    low, high = NETWORK_RANGE
     if image.sampling is not None and not low <= image.sampling <= high:
         raise ValueError(
             f"{name}: the pixel size of an atomic-resolution image lies between {low} and {high} Å "

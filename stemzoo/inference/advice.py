@@ -3,7 +3,7 @@
 import logging
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,32 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+def rank_zoo_weights(image: Image) -> list[Match]:
+    """Rank the weights that come with the package by how well they fit an image.
+
+    Parameters
+    ----------
+    image : Image
+        An image; where it states no pixel size, that is measured for each material anew.
+
+    Returns
+    -------
+    list of Match
+        Best first.
+
+    Raises
+    ------
+    ValueError
+        If the image cannot be analysed.
+
+    Examples
+    --------
+    >>> rank_zoo_weights(image)[0].weights  # doctest: +SKIP
+    'cyclegan-wse2-dayB'
+    """
+    return match(image, conditions=read_conditions())
+
+
 @dataclass
 class MisfitSummary:
     """How the images of one call compare with what the weights were trained on.
@@ -44,6 +70,8 @@ class MisfitSummary:
         How it fits.
     paths : list of Path
         Files of those that do not fit.
+    rank : callable
+        Ranks weights by how well they fit an image; those of the zoo where not given.
     """
 
     task: str
@@ -52,6 +80,7 @@ class MisfitSummary:
     image: Image | None = None
     match: Match | None = None
     paths: list[Path] = field(default_factory=list)
+    rank: Callable[[Image], Sequence[Match]] = rank_zoo_weights
 
     def add(self, image: Image, match: Match | None) -> None:
         """Count an image.
@@ -85,13 +114,29 @@ class MisfitSummary:
         name = str(self.image.path or "image")
         unlike = f"unlike the frames that {self.match.weights} was trained on"
         facts = describe_match(self.match)
-        step = _better_weights(self.image, self.match, self.task, self.paths)
+        step = self._better_weights(self.image, self.match)
         if self.compared == 1:
             return f"{name}: {unlike} ({facts}). {step}"
         return (
             f"{self.misfits} of {self.compared} images are {unlike} (p < {SIGNIFICANCE}), most of "
             f"all {name} ({facts}). {step}"
         )
+
+    def _better_weights(self, image: Image, misfit: Match) -> str:
+        """Name weights that fit better than those that do not, or what to adapt."""
+        try:
+            ranked = self.rank(image)
+        except ValueError as error:
+            log.info("no other weights to compare with: %s", error)
+            return "Look at the result before you use it."
+        better = _best_fitting(self.task, ranked)
+        if better is not None and better.weights != misfit.weights:
+            return f"{better.weights} fits: use these weights."
+        best = ranked[0]
+        if best.fits and best.material != misfit.material:
+            return f"It looks like {best.session}, a session of {best.material}."
+        same = [one for one in ranked if one.material == misfit.material]
+        return _next_training(same, self.paths)
 
 
 def match_model(
@@ -204,24 +249,6 @@ def advise(ranked: Sequence[Match], paths: Sequence[Path] = ()) -> str:
         f"{wide}, at their edge ({detector.reason}). Try it first: {step}. If it misses defects: "
         f"{_next_training(ranked, paths).removeprefix('Next: ')}"
     )
-
-
-def _better_weights(image: Image, misfit: Match, task: str, paths: Sequence[Path]) -> str:
-    """Name weights of the zoo that fit better than those that do not, or what to adapt."""
-    try:
-        # The pixel size, where the image states none, is measured for each material anew.
-        ranked = match(image, conditions=read_conditions())
-    except ValueError as error:
-        log.info("no other weights to compare with: %s", error)
-        return "Look at the result before you use it."
-    better = _best_fitting(task, ranked)
-    if better is not None and better.weights != misfit.weights:
-        return f"{better.weights} fits: use these weights."
-    best = ranked[0]
-    if best.fits and best.material != misfit.material:
-        return f"It looks like {best.session}, a session of {best.material}."
-    same = [one for one in ranked if one.material == misfit.material]
-    return _next_training(same, paths)
 
 
 def _next_training(ranked: Sequence[Match], paths: Sequence[Path]) -> str:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-# Ranges of pixel sizes [Å/px], each with its reason.
-# What a file may state: low magnifications, too; print resolutions (72, 96, 300 dpi) lie far
-# outside.
-STATED_RANGE = (0.01, 5.0)
-# What atoms are looked for at: coarser pixels resolve none, finer ones would make huge images.
-ATOMIC_RANGE = (0.01, 1.0)
+# The range of atomic resolution [Å/px]; print resolutions (72, 96, 300 dpi) lie far outside.
+PLAUSIBLE = (0.01, 5.0)
+# Where networks can be used: beyond, a pixel holds more than a column [Å/px].
+NETWORK_RANGE = (0.01, 1.0)
+# Where a lattice is looked for if no pixel size is stated: scans are no finer, and in coarser ones
+# the second reflections of graphene, at 1.23 Å, lie beyond the Nyquist limit [Å/px].
+LATTICE_RANGE = (0.03, 0.6)
 
 # Names of units in the singular, in lower case and without underscores; values in Å.
 _UNITS = {
@@ -173,7 +174,7 @@ def imagej_fields(description: object) -> dict[str, str]:
 
 
 def _plausible(value: float | None) -> bool:
-    return value is not None and STATED_RANGE[0] <= value <= STATED_RANGE[1]
+    return value is not None and PLAUSIBLE[0] <= value <= PLAUSIBLE[1]
 
 
 def _ome(description: object) -> tuple[float | None, float | None]:
