@@ -3,11 +3,14 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stemzoo.cli.terminal import angstrom, each, load_kind, make_folder, print_table, start_keras
+
+if TYPE_CHECKING:
+    from stemzoo.workflows.images import DetectedFile
 
 app = typer.Typer()
 
@@ -62,8 +65,8 @@ def detect(
     each(plan_outputs(images, out), detect_one, misfits)
 
 
-def _line(found) -> str:
-    """Say in one line what was found in an image file, a `DetectedFile`."""
+def _line(found: "DetectedFile") -> str:
+    """Say in one line what was found in an image file."""
     report = found.report()
     counts = ", ".join(f"{count} {name}" for name, count in report["counts"].items())
     return (

@@ -21,7 +21,7 @@ def angstrom(picometres: float | None) -> float | None:
     return None if picometres is None else picometres / 100
 
 
-def each(paths: list[Path], act, comparison) -> None:
+def each(paths: list, act, comparison) -> None:
     """Print what `act` says of each file; one that fails is one line, and the rest go on.
 
     At last, one line about images that are unlike the frames that the weights were trained on.

@@ -217,6 +217,16 @@ def find_defects(
     -------
     Detections
         With its `match`.
+
+    Raises
+    ------
+    ValueError
+        If the image cannot be analysed or its pixel size is unknown.
+
+    Examples
+    --------
+    >>> find_defects(Image(pixels, 0.2), model).counts()  # doctest: +SKIP
+    {'se_vacancy': 12}
     """
     check_image(image.data, image.path or "image")
     if not 0 <= threshold <= 1:
@@ -269,6 +279,10 @@ def find_classes(
         Indices of ``model.classes``.
     scores : ndarray of shape (K,)
         See `find_points`.
+
+    Examples
+    --------
+    >>> positions, classes, scores = find_classes(pixels, model, 0.2)  # doctest: +SKIP
     """
     scaled = model.prepare(resample(pixels, sampling, model.sampling))
     probabilities = predict_tiled(model, scaled, tta=tta)

@@ -56,7 +56,7 @@ def find_points(
     seeds = np.array(ndimage.center_of_mass(peaks, labels, range(1, count + 1)))
     reach = int(np.ceil(1.5 * SCORE_RADIUS / sampling))
     rows, columns = np.ogrid[: defect.shape[0], : defect.shape[1]]
-    positions, classes, scores = [], [], []
+    found = []  # row, column, class and score of each
     for row, column in np.rint(seeds).astype(int):
         window = tuple(slice(max(n - reach, 0), n + reach + 1) for n in (row, column))
         y, x = rows[window[0]], columns[:, window[1]]
@@ -65,13 +65,12 @@ def find_points(
         total = weights.sum()
         if not total > 0:  # the centre of a ring of equal values
             continue
-        positions.append(((y * weights).sum() / total, (x * weights).sum() / total))
         near = squared <= radius**2
         means = probabilities[window][near].mean(0)[1:]
-        classes.append(int(means.argmax()))
-        scores.append(float(means.max()))
-    positions, scores = np.reshape(positions, (-1, 2)), np.array(scores)
-    classes = np.array(classes, dtype=int)
+        centroid = (y * weights).sum() / total, (x * weights).sum() / total
+        found.append((*centroid, means.argmax(), means.max()))
+    table = np.array(found, dtype=float).reshape(-1, 4)
+    positions, classes, scores = table[:, :2], table[:, 2].astype(int), table[:, 3]
     order = np.argsort(-scores, kind="stable")
     order = order[scores[order] >= threshold]
     order = order[_apart(positions[order], MIN_DISTANCE / sampling)]

@@ -56,7 +56,7 @@ def predict_tiled(
     """
     if not tta:
         return _predict_windows(model, image, window)
-    total = 0.0
+    total: Any = 0.0
     for index in range(8):
         turned = _predict_windows(model, np.ascontiguousarray(dihedral(image, index)), window)
         total = total + dihedral_inverse(turned, index)
@@ -81,7 +81,7 @@ def _predict_windows(model: Network, image: np.ndarray, window: int) -> np.ndarr
     rows, columns = (
         place_windows(n, w, margin, stride) for n, w in zip(padded.shape, size, strict=True)
     )
-    result = None
+    result: Any = None  # its number of channels is that of the first output
     for top, first_row, last_row in rows:
         for left, first, last in columns:
             batch = padded[None, top : top + size[0], left : left + size[1], None]

@@ -246,8 +246,9 @@ def image_list(
     >>> len(image_list(np.eye(64))), len(image_list([np.eye(64), np.eye(80)]))
     (1, 2)
     """
-    single = isinstance(images, Image) or (isinstance(images, np.ndarray) and images.ndim == 2)
-    found = [images] if single else list(images)
+    if isinstance(images, Image) or (isinstance(images, np.ndarray) and images.ndim == 2):
+        return [images]
+    found = list(images)
     if not found:
         raise ValueError("Expected one image or more. Received: none")
     return found

@@ -107,7 +107,7 @@ def square_sampling(x: float | None, y: float | None, name: str | Path) -> float
     return sum(known) / len(known)
 
 
-def tiff_pixel_size(tags: Mapping[int, object]) -> tuple[float | None, float | None, str | None]:
+def tiff_pixel_size(tags: Mapping[int, Any]) -> tuple[float | None, float | None, str | None]:
     r"""Return the pixel size of a TIFF page and where it was found.
 
     OME-XML, the ImageJ description, the tags of Gatan's GMS and the resolution tags are asked in
@@ -134,7 +134,7 @@ def tiff_pixel_size(tags: Mapping[int, object]) -> tuple[float | None, float | N
     resolutions = [_inverse(tags.get(tag)) for tag in (_X_RESOLUTION, _Y_RESOLUTION)]
     unit = fields.get("unit", "")
     imagej_units = (unit, fields.get("yunit", unit))
-    tag_unit = {1: "", 3: "cm"}.get(tags.get(_RESOLUTION_UNIT), "inch")
+    tag_unit = {1: "", 3: "cm"}.get(tags.get(_RESOLUTION_UNIT, 2), "inch")
     # GMS also stores a field of view in its own tag directory (tag 65027). It is not used: in WSe2
     # frames of known lattice it was 1.7 times the true one.
     gms_tags = ((_GMS_X_SCALE, _GMS_X_UNIT), (_GMS_Y_SCALE, _GMS_Y_UNIT))

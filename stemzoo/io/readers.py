@@ -11,7 +11,7 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -40,7 +40,7 @@ class Contents:
         Pixel width and height [Å/px].
     source : str or None
         Where they were found.
-    metadata : dict
+    metadata : mapping
         More entries.
     """
 
@@ -48,7 +48,7 @@ class Contents:
     x: float | None = None
     y: float | None = None
     source: str | None = None
-    metadata: dict[str, object] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
 
 
 def read_tiff(path: Path, choose: Choose) -> Contents:
