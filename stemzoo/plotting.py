@@ -109,7 +109,7 @@ def _annotations(shape, detections, zoom: int) -> np.ndarray:
     axes = figure.add_axes((0, bottom, 1, 1 - bottom))
     # A ring of 1.1 Å radius leaves the column visible.
     diameter = 2 * 1.1 / detections.sampling * zoom * 72 / _DPI
-    names = detections.details.get("classes", tuple(dict.fromkeys(detections.classes)))
+    names = tuple(detections.counts())
     labels = np.array(detections.classes, dtype=object)
     for k, name in enumerate(names):
         chosen = detections.positions[labels == name] if len(labels) else np.zeros((0, 2))

@@ -12,7 +12,7 @@ LEGEND = 40  # [px]
 def detections(positions, classes, shape, sampling=0.2, names=("se_vacancy", "bright")):
     positions = np.reshape(positions, (-1, 2)).astype(float)
     scores = np.full(len(positions), 0.9)
-    return Detections(positions, classes, scores, sampling, "given", shape, {"classes": names})
+    return Detections(positions, classes, scores, sampling, "given", shape, names)
 
 
 def picture(path):

@@ -3,11 +3,14 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stemzoo.cli.terminal import each, load_kind, make_folder, print_table, start_keras
+from stemzoo.cli.terminal import angstrom, each, load_kind, make_folder, print_table, start_keras
+
+if TYPE_CHECKING:
+    from stemzoo.workflows.images import DetectedFile
 
 app = typer.Typer()
 
@@ -38,36 +41,36 @@ def detect(
 ):
     """Find single-atom defects in images: a table and an overlay for each."""
     from stemzoo.inference.advice import MisfitSummary
-    from stemzoo.workflows.images import detect_file
+    from stemzoo.workflows.images import OutputPlan, detect_file, plan_outputs
 
     model = load_kind(weights, "DefectFCN", "detect")
     make_folder(out)
-    written: dict[Path, Path] = {}
-    comparison = MisfitSummary("detection")
+    misfits = MisfitSummary("detection")
 
-    def detect_one(path: Path) -> str:
-        report = detect_file(
-            path,
+    def detect_one(plan: OutputPlan) -> str:
+        plan.check()
+        found = detect_file(
+            plan.image,
             model,
             out,
-            sampling=None if pixel_size is None else pixel_size / 100,
+            sampling=angstrom(pixel_size),
             threshold=threshold,
             tta=tta,
             frame=frame,
             sum_frames=sum_frames,
-            taken=written,
-            inputs=images,
-            comparison=comparison,
         )
-        return json.dumps(report) if as_json else _line(report)
+        misfits.add(found.image, found.detections.match)
+        return json.dumps(found.report()) if as_json else _line(found)
 
-    each(images, detect_one, comparison)
+    each(plan_outputs(images, out), detect_one, misfits)
 
 
-def _line(report: dict) -> str:
-    found = ", ".join(f"{count} {name}" for name, count in report["counts"].items())
+def _line(found: "DetectedFile") -> str:
+    """Say in one line what was found in an image file."""
+    report = found.report()
+    counts = ", ".join(f"{count} {name}" for name, count in report["counts"].items())
     return (
-        f"{report['image']}: {found} | pixel {report['pixel_size_pm']:.2f} pm "
+        f"{report['image']}: {counts} | pixel {report['pixel_size_pm']:.2f} pm "
         f"({report['pixel_size_source']}) | {report['csv']}, {report['overlay']}"
     )
 
@@ -93,27 +96,28 @@ def translate(
 ):
     """Make simulations look like a session's images, or the reverse."""
     from stemzoo.inference.advice import MisfitSummary
-    from stemzoo.workflows.images import translate_file
+    from stemzoo.workflows.translation import MeasuredImages, translate_file
 
     model = load_kind(weights, "CycleGANSTEM", "translate")
     make_folder(out)
-    comparison = MisfitSummary("translation")
+    denoise = direction == "exp-to-sim"
+    summary = MisfitSummary("translation") if denoise else MeasuredImages()
 
     def translate_one(path: Path) -> str:
-        target = translate_file(
+        translated = translate_file(
             path,
             model,
             out,
             direction=direction,
-            sampling=None if pixel_size is None else pixel_size / 100,
+            sampling=angstrom(pixel_size),
             frame=frame,
             sum_frames=sum_frames,
             seed=seed,
-            comparison=comparison,
         )
-        return f"{path}: {target}"
+        summary.add(translated.image, translated.match)
+        return f"{path}: {translated.target}"
 
-    each(images, translate_one, comparison)
+    each(images, translate_one, summary)
 
 
 @app.command()
@@ -139,9 +143,12 @@ def match(
     from stemzoo.inference.advice import advise
     from stemzoo.workflows.images import match_files
 
-    sampling = None if pixel_size is None else pixel_size / 100
     ranked = match_files(
-        images, material=material, sampling=sampling, frame=frame, sum_frames=sum_frames
+        images,
+        material=material,
+        sampling=angstrom(pixel_size),
+        frame=frame,
+        sum_frames=sum_frames,
     )
     advice = advise(ranked, images)
     if as_json:
@@ -208,7 +215,7 @@ def evaluate(
         out,
         simulated=simulated,
         material=material,
-        pixel_size=pixel_size,
+        sampling=angstrom(pixel_size),
         extractor=extractor,
         protocol=protocol,
         patch=patch,

@@ -16,7 +16,12 @@ def make_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
 
 
-def each(paths: list[Path], act, comparison) -> None:
+def angstrom(picometres: float | None) -> float | None:
+    """Convert what ``--pixel-size`` takes [pm] to the unit of the package [Å]; None stays None."""
+    return None if picometres is None else picometres / 100
+
+
+def each(paths: list, act, comparison) -> None:
     """Print what `act` says of each file; one that fails is one line, and the rest go on.
 
     At last, one line about images that are unlike the frames that the weights were trained on.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stemzoo.cli.terminal import load_kind, quiet_start, start_keras
+from stemzoo.cli.terminal import angstrom, load_kind, quiet_start, start_keras
 
 app = typer.Typer()
 train = typer.Typer(help="Train a model.", no_args_is_help=True)
@@ -149,7 +149,7 @@ def train_cyclegan(
     from stemzoo.analysis.conditions import TrainingConditions
     from stemzoo.workflows.datasets import experimental_set, write_training_data
 
-    images = experimental_set(experimental, material, pixel_size)
+    images = experimental_set(experimental, material, angstrom(pixel_size))
     parent = (
         None
         if start is None
@@ -275,7 +275,7 @@ def adapt(
         parent,
         out,
         minutes=minutes,
-        pixel_size=pixel_size,
+        sampling=angstrom(pixel_size),
         session=session,
         detector=detectors[0] if detectors else None,
         rivals=detectors[1:],

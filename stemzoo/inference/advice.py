@@ -3,18 +3,55 @@
 import logging
 import os
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stemzoo.analysis.lattice import Lattice
-from stemzoo.inference.matching import SIGNIFICANCE, Match, check_conditions, match, read_conditions
+from stemzoo.inference.matching import (
+    SIGNIFICANCE,
+    Match,
+    check_conditions,
+    match,
+    read_conditions,
+)
 from stemzoo.io import Image
 from stemzoo.zoo.registry import list_weights
 
+if TYPE_CHECKING:
+    from stemzoo.models.cyclegan import CycleGANSTEM
+    from stemzoo.models.fcn import DefectFCN
+
 log = logging.getLogger(__name__)
+
+
+def rank_zoo_weights(image: Image) -> list[Match]:
+    """Rank the weights that come with the package by how well they fit an image.
+
+    Parameters
+    ----------
+    image : Image
+        An image; where it states no pixel size, that is measured for each material anew.
+
+    Returns
+    -------
+    list of Match
+        Best first.
+
+    Raises
+    ------
+    ValueError
+        If the image cannot be analysed.
+
+    Examples
+    --------
+    >>> rank_zoo_weights(image)[0].weights  # doctest: +SKIP
+    'cyclegan-wse2-dayB'
+    """
+    return match(image, conditions=read_conditions())
 
 
 @dataclass
@@ -33,6 +70,8 @@ class MisfitSummary:
         How it fits.
     paths : list of Path
         Files of those that do not fit.
+    rank : callable
+        Ranks weights by how well they fit an image; those of the zoo where not given.
     """
 
     task: str
@@ -40,17 +79,27 @@ class MisfitSummary:
     misfits: int = 0
     image: Image | None = None
     match: Match | None = None
-    paths: list[Path] | None = None
+    paths: list[Path] = field(default_factory=list)
+    rank: Callable[[Image], Sequence[Match]] = rank_zoo_weights
 
-    def add(self, image: Image, found: Match | None) -> None:
-        """Take account of an image; None where it could not be compared."""
-        self.compared += found is not None
-        if found is None or found.fits:
+    def add(self, image: Image, match: Match | None) -> None:
+        """Count an image.
+
+        Parameters
+        ----------
+        image : Image
+            An image.
+        match : Match or None
+            How it fits what the weights were trained on; None where it could not be compared.
+        """
+        self.compared += match is not None
+        if match is None or match.fits:
             return
         self.misfits += 1
-        self.paths = [*(self.paths or ()), *([image.path] if image.path else ())]
-        if self.match is None or found.distance > self.match.distance:
-            self.image, self.match = image, found
+        if image.path is not None:
+            self.paths.append(image.path)
+        if self.match is None or match.distance > self.match.distance:
+            self.image, self.match = image, match
 
     def warning(self) -> str | None:
         """Say in one line what does not fit, and what to do; None if all fit.
@@ -60,12 +109,12 @@ class MisfitSummary:
         >>> MisfitSummary("detection").warning() is None
         True
         """
-        if self.match is None:
+        if self.match is None or self.image is None:
             return None
         name = str(self.image.path or "image")
         unlike = f"unlike the frames that {self.match.weights} was trained on"
         facts = describe_match(self.match)
-        step = _next_step(self.image, self.match, self.task, self.paths)
+        step = self._better_weights(self.image, self.match)
         if self.compared == 1:
             return f"{name}: {unlike} ({facts}). {step}"
         return (
@@ -73,27 +122,50 @@ class MisfitSummary:
             f"all {name} ({facts}). {step}"
         )
 
+    def _better_weights(self, image: Image, misfit: Match) -> str:
+        """Name weights that fit better than those that do not, or what to adapt."""
+        try:
+            ranked = self.rank(image)
+        except ValueError as error:
+            log.info("no other weights to compare with: %s", error)
+            return "Look at the result before you use it."
+        better = _best_fitting(self.task, ranked)
+        if better is not None and better.weights != misfit.weights:
+            return f"{better.weights} fits: use these weights."
+        best = ranked[0]
+        if best.fits and best.material != misfit.material:
+            return f"It looks like {best.session}, a session of {best.material}."
+        same = [one for one in ranked if one.material == misfit.material]
+        return _next_training(same, self.paths)
 
-def compare(
-    image: Image, model, *, sampling: float | None = None, lattice: Lattice | None = None
+
+def match_model(
+    image: Image,
+    model: "DefectFCN | CycleGANSTEM",
+    *,
+    sampling: float | None = None,
+    lattice: Lattice | None = None,
 ) -> Match | None:
-    """Compare an image with what a model was trained on.
+    """Compare an image with what a model was trained on, if that is known.
 
     Parameters
     ----------
     image : Image
         An image.
-    model : object
-        May have `conditions`, as models of `stemzoo.load` do.
-    sampling : float, optional
-        Pixel size [Å/px], if other than that of the image.
-    lattice : Lattice, optional
-        Lattice of the material in the image, if it was found before.
+    model : DefectFCN or CycleGANSTEM
+        Has `name`, and perhaps `conditions`, as models of `stemzoo.load` do.
+    sampling, lattice
+        As in `check_conditions`.
 
     Returns
     -------
     Match or None
         None if the model does not know its conditions, or the image is too small.
+
+    Examples
+    --------
+    >>> match_model(image, stemzoo.load("fcn-wse2")).fits  # doctest: +SKIP
+    True
     """
     conditions = getattr(model, "conditions", None)
     if conditions is None:
@@ -107,7 +179,7 @@ def compare(
         return None
 
 
-def describe_match(found: Match | None) -> str:
+def describe_match(match: Match | None) -> str:
     """Say in words how an image fits.
 
     Examples
@@ -115,13 +187,13 @@ def describe_match(found: Match | None) -> str:
     >>> describe_match(None)
     'not compared'
     """
-    if found is None:
+    if match is None:
         return "not compared"
-    distance = f"distance {found.distance:.2f}, " if np.isfinite(found.distance) else ""
-    return f"{distance}p {found.p_value:.2g}" + (f": {found.reason}" if found.reason else "")
+    distance = f"distance {match.distance:.2f}, " if np.isfinite(match.distance) else ""
+    return f"{distance}p {match.p_value:.2g}" + (f": {match.reason}" if match.reason else "")
 
 
-def match_facts(found: Match | None) -> dict:
+def match_facts(match: Match | None) -> dict[str, float | str | None]:
     """Return how an image fits, as JSON holds it: None for what is not known or not finite.
 
     Examples
@@ -129,13 +201,13 @@ def match_facts(found: Match | None) -> dict:
     >>> match_facts(None)
     {'distance': None, 'p_value': None, 'differs': None}
     """
-    if found is None:
+    if match is None:
         return dict.fromkeys(("distance", "p_value", "differs"))
-    distance = round(found.distance, 4) if np.isfinite(found.distance) else None
+    distance = round(match.distance, 4) if np.isfinite(match.distance) else None
     return {
         "distance": distance,
-        "p_value": float(f"{found.p_value:.4g}"),
-        "differs": found.reason,
+        "p_value": float(f"{match.p_value:.4g}"),
+        "differs": match.reason,
     }
 
 
@@ -157,15 +229,17 @@ def advise(ranked: Sequence[Match], paths: Sequence[Path] = ()) -> str:
     if len(materials) > 1:
         # Lattices of one symmetry differ in size alone.
         return f"Weights of {' and '.join(materials)} fit: give --material or --pixel-size."
-    best, detector = ranked[0], _best_of("detection", ranked)
+    best, detector = ranked[0], _best_fitting("detection", ranked)
     if detector is None and best.fits:
         return (
             f"{best.weights} fits; no detector does. Next: stemzoo train fcn --translate "
             f"{best.weights} --out DIR"
         )
     if detector is None:
-        return f"Nothing fits. {_adapting(ranked, paths)}"
-    name, step = detector.weights, f"stemzoo detect {_shown(paths)} --weights {detector.weights}"
+        return f"Nothing fits. {_next_training(ranked, paths)}"
+    name = detector.weights
+    image = shlex.quote(str(paths[0])) if len(paths) == 1 else "IMAGE..."
+    step = f"stemzoo detect {image} --weights {name}"
     if not _is_wide(detector):
         return f"{name} fits. Next: {step}"
     wide = f"{name} was trained on widely randomised conditions, which include these"
@@ -173,49 +247,31 @@ def advise(ranked: Sequence[Match], paths: Sequence[Path] = ()) -> str:
         return f"{wide}: no adapting is needed. Next: {step}"
     return (
         f"{wide}, at their edge ({detector.reason}). Try it first: {step}. If it misses defects: "
-        f"{_adapting(ranked, paths).removeprefix('Next: ')}"
+        f"{_next_training(ranked, paths).removeprefix('Next: ')}"
     )
 
 
-def _next_step(image: Image, found: Match, task: str, paths: Sequence[Path] | None) -> str:
-    """Name better weights for what does not fit, or what to adapt."""
-    try:
-        # The pixel size, where the image states none, is measured for each material anew.
-        ranked = match(image, conditions=read_conditions())
-    except ValueError as error:
-        log.info("no other weights to compare with: %s", error)
-        return "Look at the result before you use it."
-    better = _best_of(task, ranked)
-    if better is not None and better.weights != found.weights:
-        return f"{better.weights} fits: use these weights."
-    likely = ranked[0]
-    if likely.fits and likely.material != found.material:
-        return f"It looks like {likely.session}, a session of {likely.material}."
-    same = [one for one in ranked if one.material == found.material]
-    return _adapting(same, paths or ())
-
-
-def _adapting(ranked: Sequence[Match], paths: Sequence[Path]) -> str:
-    """Name the command that adapts the nearest CycleGAN."""
-    tasks = _tasks()
-    near = [one for one in ranked if np.isfinite(one.distance)]
-    starts = [one for one in near if tasks.get(one.weights) == "translation"]
-    if not starts:
+def _next_training(ranked: Sequence[Match], paths: Sequence[Path]) -> str:
+    """Name the command that adapts the nearest CycleGAN, or what stands in its way."""
+    with_lattice = [one for one in ranked if np.isfinite(one.distance)]
+    if not with_lattice:
         materials = ", ".join(sorted({one.material for one in ranked}))
         return (
             f"There is no lattice of {materials or 'a material of the zoo'}: check the material, "
             "and give the pixel size."
-            if not near
-            else "Train new weights: stemzoo train cyclegan --help"
         )
-    start = min(starts, key=lambda one: one.distance).weights
-    return f"Next: stemzoo adapt {_pattern(paths)} --from {start} --out DIR"
+    names = {entry.name for entry in list_weights(task="translation")}
+    cyclegans = [one for one in with_lattice if one.weights in names]
+    if not cyclegans:
+        return "Train new weights: stemzoo train cyclegan --help"
+    nearest = min(cyclegans, key=lambda one: one.distance).weights
+    return f"Next: stemzoo adapt {_glob_pattern(paths)} --from {nearest} --out DIR"
 
 
-def _best_of(task: str, ranked: Sequence[Match]) -> Match | None:
+def _best_fitting(task: str, ranked: Sequence[Match]) -> Match | None:
     """Return the weights that fit: those of randomised conditions, else the most specific."""
-    tasks = _tasks()
-    fitting = [one for one in ranked if one.fits and tasks.get(one.weights) == task]
+    names = {entry.name for entry in list_weights(task=task)}
+    fitting = [one for one in ranked if one.fits and one.weights in names]
     return min(fitting, key=lambda one: not _is_wide(one), default=None)
 
 
@@ -223,16 +279,8 @@ def _is_wide(found: Match) -> bool:
     return "randomised" in found.session
 
 
-def _tasks() -> dict[str, str]:
-    return {entry.name: entry.task for entry in list_weights()}
-
-
-def _shown(paths: Sequence[Path]) -> str:
-    return shlex.quote(str(paths[0])) if len(paths) == 1 else "IMAGE..."
-
-
-def _pattern(paths: Sequence[Path]) -> str:
-    """Files as one quoted pattern: what their names have in common."""
+def _glob_pattern(paths: Sequence[Path]) -> str:
+    """Return one quoted pattern that files share: their longest common beginning, and suffix."""
     if len(paths) == 1:
         return shlex.quote(str(paths[0]))
     if len({(path.parent, path.suffix) for path in paths}) != 1:

@@ -1,31 +1,24 @@
 """Find defects in an image of any size with a trained network."""
 
-import logging
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stemzoo.analysis.condition_features import middle
-from stemzoo.analysis.lattice import Lattice, find_lattice
-from stemzoo.inference.advice import MisfitSummary, compare
+from stemzoo.analysis.pixel_size import resolve
+from stemzoo.inference.advice import MisfitSummary, match_model
+from stemzoo.inference.matching import Match
 from stemzoo.inference.points import find_points
 from stemzoo.inference.tiling import predict_tiled
 from stemzoo.io import Image, check_image
 from stemzoo.preprocessing import resample
-from stemzoo.simulate.materials import find_material
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from stemzoo.models.fcn import DefectFCN
 
 # Chosen on simulated frames of both WSe2 days, where F1 changes by less than 0.01 from 0.3 to 0.5.
 DEFAULT_THRESHOLD = 0.35
-# The lattice is measured in this much of an image [px]: a larger one takes long and tells no more.
-_LATTICE_FIELD = 2048
-# Pixel sizes of file and lattice that differ by more than this are worth a warning.
-_DISAGREEMENT = 0.10
-# Pixel sizes [Å] beyond these are no atomic resolution, and would make huge or tiny images.
-_SAMPLINGS = (0.01, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +39,23 @@ class Detections:
         Where the pixel size comes from.
     shape : tuple of int
         Shape of the input image.
-    details : mapping
-        More about the call, such as the model's name and the threshold.
+    model_classes : tuple of str
+        Classes that the model knows, in its order.
+    model : str
+        Name of the model.
+    threshold : float
+        Lowest score that was reported.
+    tta : bool
+        Whether the probabilities are means over the 8 rotations and flips.
+    match : Match or None
+        How the image fits the frames that the model was trained on; None where that is not known.
+
+    Examples
+    --------
+    >>> points, scores = np.array([[3.0, 4.0], [8.0, 1.0]]), np.array([0.9, 0.6])
+    >>> found = Detections(points, ("se_vacancy", "w_vacancy"), scores, 0.2, "given", (64, 64))
+    >>> found.select(threshold=0.7).counts()
+    {'se_vacancy': 1}
     """
 
     positions: np.ndarray
@@ -56,10 +64,25 @@ class Detections:
     sampling: float
     sampling_source: str
     shape: tuple[int, int]
-    details: Mapping[str, object] = field(default_factory=dict)
+    model_classes: tuple[str, ...] = ()
+    model: str = ""
+    threshold: float = 0.0
+    tta: bool = False
+    match: Match | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.classes)
+
+    @property
+    def details(self) -> dict[str, object]:
+        """Return how the defects were found, by name."""
+        return {
+            "model": self.model,
+            "classes": self.model_classes,
+            "threshold": self.threshold,
+            "tta": self.tta,
+            "match": self.match,
+        }
 
     @property
     def positions_nm(self) -> np.ndarray:
@@ -84,23 +107,20 @@ class Detections:
         if name is not None:
             keep &= np.array([label == name for label in self.classes], dtype=bool)
         index = np.flatnonzero(keep)
-        return Detections(
-            self.positions[index],
-            tuple(self.classes[i] for i in index),
-            self.scores[index],
-            self.sampling,
-            self.sampling_source,
-            self.shape,
-            self.details,
+        return replace(
+            self,
+            positions=self.positions[index],
+            classes=tuple(self.classes[i] for i in index),
+            scores=self.scores[index],
         )
 
     def counts(self) -> dict[str, int]:
-        """Count the defects of each class, in the model's order."""
-        names = self.details.get("classes", dict.fromkeys(self.classes))
+        """Count the defects of each class, in the order of `model_classes` where given."""
+        names = self.model_classes or dict.fromkeys(self.classes)
         return {name: self.classes.count(name) for name in names}
 
     def rows(self) -> list[list]:
-        """Table of row, column, x_nm, y_nm, class, score."""
+        """Return the table of row, column, x_nm, y_nm, class and score: one list a defect."""
         return [
             [round(float(r), 3), round(float(c), 3), round(float(x), 4), round(float(y), 4), k, s]
             for (r, c), (x, y), k, s in zip(
@@ -116,74 +136,9 @@ class Detections:
 COLUMNS = ("row", "column", "x_nm", "y_nm", "class", "score")
 
 
-def choose_sampling(image: Image, material: str | None) -> tuple[float, str]:
-    """Decide on the pixel size: stated, else measured from the lattice.
-
-    Parameters
-    ----------
-    image : Image
-        With or without a pixel size.
-    material : str or None
-        Material whose lattice is looked for.
-
-    Returns
-    -------
-    sampling : float
-        Pixel size [Å/px].
-    source : str
-        Where it comes from, with the confidence of a measured one.
-
-    Warns
-    -----
-    UserWarning
-        If a stated pixel size and the lattice differ by more than 10 %.
-
-    Raises
-    ------
-    ValueError
-        If the stated one is absurd, or none is stated and no lattice is found.
-    """
-    return _choose(image, material)[:2]
-
-
-def _choose(image: Image, material: str | None) -> tuple[float, str, Lattice | None]:
-    """Return the pixel size, its source, and the lattice if it agrees with it."""
-    name = image.path or "image"
-    if image.sampling is not None and not _SAMPLINGS[0] <= image.sampling <= _SAMPLINGS[1]:
-        raise ValueError(
-            f"{name}: the pixel size of an atomic-resolution image lies between {_SAMPLINGS[0]} "
-            f"and {_SAMPLINGS[1]} Å (1 to 100 pm); give it with --pixel-size PM or sampling=. "
-            f"Received: {image.sampling} Å ({image.sampling_source or 'stated'})"
-        )
-    lattice, problem = None, None
-    if material is not None:
-        try:
-            lattice = find_lattice(middle(image.data, _LATTICE_FIELD), find_material(material))
-        except ValueError as error:
-            problem = error
-    if image.sampling is None:
-        if lattice is None:
-            raise ValueError(
-                f"{name}: the file states no pixel size and no {material or 'crystal'} lattice was "
-                f"found to measure it ({problem}). Give it with --pixel-size PM or sampling=."
-            )
-        return lattice.sampling, f"lattice (confidence {lattice.confidence:.2f})", lattice
-    ratio = lattice.sampling / image.sampling if lattice is not None else 1.0
-    if abs(ratio - 1) > _DISAGREEMENT:
-        warnings.warn(
-            f"{name}: the stated pixel size, {image.sampling * 100:.2f} pm, and the {material} "
-            f"lattice in the image, {lattice.sampling * 100:.2f} pm (confidence "
-            f"{lattice.confidence:.2f}), disagree by {abs(ratio - 1):.0%}. The stated one is used; "
-            "give the right one with --pixel-size PM or sampling=.",
-            stacklevel=4,
-        )
-        lattice = None
-    return image.sampling, image.sampling_source or "stated", lattice
-
-
 def detect(
     image: np.ndarray | Image,
-    model,
+    model: "DefectFCN",
     *,
     sampling: float | None = None,
     threshold: float = DEFAULT_THRESHOLD,
@@ -208,8 +163,8 @@ def detect(
     Returns
     -------
     Detections
-        Positions in pixels of the input. `details["match"]` says how the image fits the frames that
-        the model was trained on, a `Match`; None where that is not known.
+        Positions in pixels of the input, and how the image fits the frames that the model was
+        trained on.
 
     Warns
     -----
@@ -230,18 +185,22 @@ def detect(
     """
     if not isinstance(image, Image):
         image = Image(np.asarray(image))
-    if sampling is not None:
-        image = Image(image.data, float(sampling), "given", image.path)
-    found = find_defects(image, model, threshold=threshold, tta=tta)
-    comparison = MisfitSummary("detection")
-    comparison.add(image, found.details["match"])
-    if (text := comparison.warning()) is not None:
+    image = image.with_sampling(sampling)
+    detections = find_defects(image, model, threshold=threshold, tta=tta, stacklevel=4)
+    misfits = MisfitSummary("detection")
+    misfits.add(image, detections.match)
+    if (text := misfits.warning()) is not None:
         warnings.warn(text, stacklevel=2)
-    return found
+    return detections
 
 
 def find_defects(
-    image: Image, model, *, threshold: float = DEFAULT_THRESHOLD, tta: bool = False
+    image: Image,
+    model: "DefectFCN",
+    *,
+    threshold: float = DEFAULT_THRESHOLD,
+    tta: bool = False,
+    stacklevel: int = 3,
 ) -> Detections:
     """Do as `detect`, without a warning about an image that is unlike the training frames.
 
@@ -251,39 +210,49 @@ def find_defects(
         With its pixel size, if that is known.
     model, threshold, tta
         As in `detect`.
+    stacklevel : int
+        Whose line a warning about the pixel size points at; 3 is the caller of this function.
 
     Returns
     -------
     Detections
-        With `details["match"]`, a `Match` or None.
+        With its `match`.
+
+    Raises
+    ------
+    ValueError
+        If the image cannot be analysed or its pixel size is unknown.
+
+    Examples
+    --------
+    >>> find_defects(Image(pixels, 0.2), model).counts()  # doctest: +SKIP
+    {'se_vacancy': 12}
     """
     check_image(image.data, image.path or "image")
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold lies between 0 and 1. Received: {threshold}")
-    sampling, source, lattice = _choose(image, model.material)
+    pixel_size = resolve(image, model.material, stacklevel=stacklevel)
     positions, classes, scores = find_classes(
-        image.data, model, sampling, threshold=threshold, tta=tta
+        image.data, model, pixel_size.value, threshold=threshold, tta=tta
     )
     return Detections(
         positions,
         tuple(model.classes[k] for k in classes),
         scores,
-        sampling,
-        source,
-        image.data.shape,
-        {
-            "model": model.name,
-            "classes": tuple(model.classes),
-            "threshold": threshold,
-            "tta": tta,
-            "match": compare(image, model, sampling=sampling, lattice=lattice),
-        },
+        sampling=pixel_size.value,
+        sampling_source=pixel_size.source,
+        shape=image.data.shape,
+        model_classes=tuple(model.classes),
+        model=model.name,
+        threshold=threshold,
+        tta=tta,
+        match=match_model(image, model, sampling=pixel_size.value, lattice=pixel_size.lattice),
     )
 
 
 def find_classes(
     pixels: np.ndarray,
-    model,
+    model: "DefectFCN",
     sampling: float,
     *,
     threshold: float = DEFAULT_THRESHOLD,
@@ -310,6 +279,10 @@ def find_classes(
         Indices of ``model.classes``.
     scores : ndarray of shape (K,)
         See `find_points`.
+
+    Examples
+    --------
+    >>> positions, classes, scores = find_classes(pixels, model, 0.2)  # doctest: +SKIP
     """
     scaled = model.prepare(resample(pixels, sampling, model.sampling))
     probabilities = predict_tiled(model, scaled, tta=tta)

@@ -16,6 +16,7 @@ from stemzoo.analysis.condition_features import (
 from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.analysis.lattice import Lattice
 from stemzoo.io import Image, check_image
+from stemzoo.io.images import image_list
 from stemzoo.simulate.materials import find_material
 from stemzoo.zoo.file_names import CONDITIONS
 from stemzoo.zoo.manifest import difference
@@ -110,10 +111,7 @@ def match(
     >>> best.weights, best.fits  # doctest: +SKIP
     ('cyclegan-wse2-dayA', True)
     """
-    single = isinstance(images, Image) or (isinstance(images, np.ndarray) and images.ndim == 2)
-    images = [images] if single else list(images)
-    if not images:
-        raise ValueError("Expected one image or more. Received: none")
+    images = image_list(images)
     known = read_conditions(material) if conditions is None else dict(conditions)
     if material is not None:
         name = find_material(material).name
@@ -123,12 +121,12 @@ def match(
             f"Expected weights with a {CONDITIONS} to compare with; 'stemzoo list' shows the "
             f"weights. Received: none for {material or 'any material'}"
         )
-    described = [_described_for(image, known.values(), sampling) for image in images]
-    found = [
-        _compared(name, one, [each[one.material, one.sampling] for each in described])
+    features = [_all_features(image, known.values(), sampling) for image in images]
+    matches = [
+        _match_features(name, one, [of_image[one.material, one.sampling] for of_image in features])
         for name, one in known.items()
     ]
-    return sorted(found, key=_rank)
+    return sorted(matches, key=lambda m: (not m.fits, -m.log_density if m.fits else m.distance))
 
 
 def check_conditions(
@@ -168,11 +166,11 @@ def check_conditions(
     >>> check_conditions(image, conditions, sampling=0.2).reason  # doctest: +SKIP
     'noise of 2 to 4 px 2.1 x stronger'
     """
-    data, sampling = _stated(image, sampling)
-    described = find_condition_features(
+    data, sampling = _data_and_sampling(image, sampling)
+    features = find_condition_features(
         data, conditions.material, conditions.sampling, sampling=sampling, lattice=lattice
     )
-    return _compared(weights, conditions, [described])
+    return _match_features(weights, conditions, [features])
 
 
 def read_conditions(material: str | None = None) -> dict[str, TrainingConditions]:
@@ -208,11 +206,11 @@ def read_conditions(material: str | None = None) -> dict[str, TrainingConditions
     return found
 
 
-def _described_for(
+def _all_features(
     image: np.ndarray | Image, conditions: Iterable[TrainingConditions], sampling: float | None
 ) -> dict[tuple[str, float], ConditionFeatures]:
     """Describe an image once for each material and pixel size; find each lattice once."""
-    image, sampling = _stated(image, sampling)
+    image, sampling = _data_and_sampling(image, sampling)
     check_image(image, "image")
     wanted = {(one.material, one.sampling) for one in conditions}
     lattices = {
@@ -228,49 +226,52 @@ def _described_for(
     }
 
 
-def _stated(image: np.ndarray | Image, sampling: float | None) -> tuple[np.ndarray, float | None]:
+def _data_and_sampling(
+    image: np.ndarray | Image, sampling: float | None
+) -> tuple[np.ndarray, float | None]:
     if isinstance(image, Image):
         return np.asarray(image.data), sampling or image.sampling
     return np.asarray(image), sampling
 
 
-def _compared(
-    weights: str, conditions: TrainingConditions, described: list[ConditionFeatures]
+def _match_features(
+    weights: str, conditions: TrainingConditions, features: Sequence[ConditionFeatures]
 ) -> Match:
-    found = [conditions.distance(description) for description in described]
-    distances, p_values = np.transpose(found)
-    half = (len(found) + 1) // 2
-    p_value = min(np.sort(p_values)[half - 1] * len(found) / half, 1.0)
+    """Compare the features of one image, or of several of a session, with the training frames."""
+    distances, p_values = np.transpose([conditions.distance(one) for one in features])
+    half = (len(features) + 1) // 2
+    p_value = min(np.sort(p_values)[half - 1] * len(features) / half, 1.0)
     return Match(
         weights=weights,
         session=conditions.session,
         material=conditions.material,
         distance=float(np.median(distances)),
         p_value=float(p_value),
-        log_density=float(np.median([conditions.log_density(one) for one in described])),
-        reason=_reason(conditions, described, p_value >= SIGNIFICANCE),
+        log_density=float(np.median([conditions.log_density(one) for one in features])),
+        reason=_largest_differences(conditions, features, p_value >= SIGNIFICANCE),
     )
 
 
-def _rank(found: Match) -> tuple:
-    return not found.fits, -found.log_density if found.fits else found.distance
-
-
-def _reason(conditions: TrainingConditions, described: list[ConditionFeatures], fits: bool) -> str:
+def _largest_differences(
+    conditions: TrainingConditions, features: Sequence[ConditionFeatures], fits: bool
+) -> str:
     """Name the features that differ most from the mean frame, by the median of the images."""
-    seen = [one for one in described if one.has_lattice]
-    if 2 * len(seen) <= len(described):
+    seen = [one for one in features if one.has_lattice]
+    if 2 * len(seen) <= len(features):
         return f"no lattice of {conditions.material}"
-    away = np.median([one.features for one in seen], axis=0) - conditions.mean
+    difference = np.median([one.features for one in seen], axis=0) - conditions.mean
     area = float(np.median([one.area for one in seen]))
-    scores = abs(away) / np.sqrt(np.diag(conditions.spread(area)))
+    # In standard deviations of training frames of this area.
+    scores = abs(difference) / np.sqrt(np.diag(conditions.spread(area)))
     largest = np.argsort(-scores)[:_NAMED]
     notable = [i for i in largest if scores[i] > _NOTABLE]
     if notable or fits:
-        return ", ".join(_words(FEATURES[i], away[i]) for i in notable)
-    return "together: " + ", ".join(_words(FEATURES[i], away[i]) for i in largest)
+        return ", ".join(_in_words(FEATURES[i], difference[i]) for i in notable)
+    return "together: " + ", ".join(_in_words(FEATURES[i], difference[i]) for i in largest)
 
 
-def _words(feature: Feature, away: float) -> str:
-    text = feature.more if away > 0 else feature.less
-    return text.format(ratio=np.exp(min(abs(away), 20) / 2), part=np.expm1(min(abs(away), 20)))
+def _in_words(feature: Feature, difference: float) -> str:
+    """Say how a feature differs; differences are those of logarithms of power, or of length."""
+    text = feature.more if difference > 0 else feature.less
+    size = min(abs(difference), 20)  # more would print as many digits
+    return text.format(ratio=np.exp(size / 2), part=np.expm1(size))

@@ -32,10 +32,21 @@ def find_points(
         0 for the first class after background.
     scores : ndarray of shape (K,)
         Mean probability of the class in a disc of 0.52 Å radius.
+
+    Examples
+    --------
+    >>> vacancy = np.zeros((64, 64))
+    >>> vacancy[28:33, 38:43] = 1
+    >>> positions, classes, scores = find_points(np.stack([1 - vacancy, vacancy], -1), 0.2, 0.5)
+    >>> positions.tolist(), classes.tolist(), scores.tolist()
+    ([[30.0, 40.0]], [0], [1.0])
     """
     defect = 1.0 - probabilities[..., 0]
-    kernel = _disc(SCORE_RADIUS / sampling)
-    smooth = ndimage.convolve(defect, kernel, mode="nearest")
+    radius = SCORE_RADIUS / sampling
+    edge = int(np.ceil(radius))
+    y, x = np.ogrid[-edge : edge + 1, -edge : edge + 1]
+    disc = (y**2 + x**2 <= radius**2).astype(np.float32)
+    smooth = ndimage.convolve(defect, disc / disc.sum(), mode="nearest")
     size = 2 * int(round(MIN_DISTANCE / sampling)) + 1
     peaks = (smooth == ndimage.maximum_filter(smooth, size)) & (smooth >= threshold) & (smooth > 0)
     # A plateau of equal values is one peak.
@@ -44,33 +55,26 @@ def find_points(
         return np.zeros((0, 2)), np.zeros(0, int), np.zeros(0)
     seeds = np.array(ndimage.center_of_mass(peaks, labels, range(1, count + 1)))
     reach = int(np.ceil(1.5 * SCORE_RADIUS / sampling))
-    positions, classes, scores = [], [], []
+    rows, columns = np.ogrid[: defect.shape[0], : defect.shape[1]]
+    found = []  # row, column, class and score of each
     for row, column in np.rint(seeds).astype(int):
-        window = _window(defect.shape, row, column, reach)
-        y, x = np.mgrid[window]
+        window = tuple(slice(max(n - reach, 0), n + reach + 1) for n in (row, column))
+        y, x = rows[window[0]], columns[:, window[1]]
         squared = (y - row) ** 2 + (x - column) ** 2
         weights = defect[window] * (squared <= (reach + 0.5) ** 2)
         total = weights.sum()
         if not total > 0:  # the centre of a ring of equal values
             continue
-        positions.append(((y * weights).sum() / total, (x * weights).sum() / total))
-        near = squared <= (SCORE_RADIUS / sampling) ** 2
+        near = squared <= radius**2
         means = probabilities[window][near].mean(0)[1:]
-        classes.append(int(means.argmax()))
-        scores.append(float(means.max()))
-    positions, scores = np.reshape(positions, (-1, 2)), np.array(scores)
-    classes = np.array(classes, dtype=int)
+        centroid = (y * weights).sum() / total, (x * weights).sum() / total
+        found.append((*centroid, means.argmax(), means.max()))
+    table = np.array(found, dtype=float).reshape(-1, 4)
+    positions, classes, scores = table[:, :2], table[:, 2].astype(int), table[:, 3]
     order = np.argsort(-scores, kind="stable")
     order = order[scores[order] >= threshold]
     order = order[_apart(positions[order], MIN_DISTANCE / sampling)]
     return positions[order], classes[order], scores[order]
-
-
-def _disc(radius: float) -> np.ndarray:
-    reach = int(np.ceil(radius))
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    disc = (y**2 + x**2 <= radius**2).astype(np.float32)
-    return disc / disc.sum()
 
 
 def _apart(positions: np.ndarray, distance: float) -> np.ndarray:
@@ -80,10 +84,3 @@ def _apart(positions: np.ndarray, distance: float) -> np.ndarray:
         for first, second in sorted(cKDTree(positions).query_pairs(distance)):
             keep[second] &= not keep[first]
     return keep
-
-
-def _window(shape, row: int, column: int, reach: int) -> tuple[slice, slice]:
-    return (
-        slice(max(row - reach, 0), min(row + reach + 1, shape[0])),
-        slice(max(column - reach, 0), min(column + reach + 1, shape[1])),
-    )

@@ -1,5 +1,7 @@
 """Apply a network to an image of any size, window by window."""
 
+from typing import Any, Protocol
+
 import numpy as np
 
 from stemzoo.preprocessing import dihedral, dihedral_inverse
@@ -8,8 +10,23 @@ from stemzoo.preprocessing import dihedral, dihedral_inverse
 WINDOW = 1024
 
 
+class Network(Protocol):
+    """What a fully convolutional network has, such as `DefectFCN`."""
+
+    @property
+    def stride(self) -> int:
+        """Return the number [px] of which the edges of an input are multiples."""
+
+    @property
+    def context(self) -> int:
+        """Return how far around a pixel the network sees [px]."""
+
+    def predict_on_batch(self, x: np.ndarray) -> Any:
+        """Return probabilities of shape (B, M, N, C) for images of shape (B, M, N, 1)."""
+
+
 def predict_tiled(
-    model, image: np.ndarray, *, tta: bool = False, window: int = WINDOW
+    model: Network, image: np.ndarray, *, tta: bool = False, window: int = WINDOW
 ) -> np.ndarray:
     """Apply a fully convolutional network to an image of any size.
 
@@ -19,8 +36,8 @@ def predict_tiled(
 
     Parameters
     ----------
-    model : object
-        Has `predict_on_batch`, `stride` and `context`, as `DefectFCN` does.
+    model : Network
+        For instance a `DefectFCN`.
     image : ndarray of shape (M, N)
         Image in [-1, 1] at the model's pixel size.
     tta : bool
@@ -38,15 +55,16 @@ def predict_tiled(
     >>> probabilities = predict_tiled(model, model.prepare(image))  # doctest: +SKIP
     """
     if not tta:
-        return _predict_cores(model, image, window)
-    total = 0.0
+        return _predict_windows(model, image, window)
+    total: Any = 0.0
     for index in range(8):
-        turned = _predict_cores(model, np.ascontiguousarray(dihedral(image, index)), window)
+        turned = _predict_windows(model, np.ascontiguousarray(dihedral(image, index)), window)
         total = total + dihedral_inverse(turned, index)
     return total / 8
 
 
-def _predict_cores(model, image: np.ndarray, window: int) -> np.ndarray:
+def _predict_windows(model: Network, image: np.ndarray, window: int) -> np.ndarray:
+    """Take each pixel from a window that sees the pixel's whole context."""
     stride = model.stride
     margin = -(-model.context // stride) * stride
     # The network itself pads with zeros at the edges of what it sees, in training as here, so the
@@ -54,11 +72,16 @@ def _predict_cores(model, image: np.ndarray, window: int) -> np.ndarray:
     fill = [(0, -n % stride) for n in image.shape]
     padded = np.pad(image, fill, mode="symmetric")
     largest = max(window // stride * stride, 3 * margin)
-    size = [_window_size(n, largest, margin, stride) for n in padded.shape]
+    size = list(padded.shape)
+    for axis, length in enumerate(padded.shape):
+        if length > largest:
+            # The smallest windows that cover the axis in as few as the largest ones do.
+            count = -(-(length - 2 * margin) // (largest - 2 * margin))
+            size[axis] = -(-(length - 2 * margin) // (count * stride)) * stride + 2 * margin
     rows, columns = (
-        _windows(n, w, margin, stride) for n, w in zip(padded.shape, size, strict=True)
+        place_windows(n, w, margin, stride) for n, w in zip(padded.shape, size, strict=True)
     )
-    result = None
+    result: Any = None  # its number of channels is that of the first output
     for top, first_row, last_row in rows:
         for left, first, last in columns:
             batch = padded[None, top : top + size[0], left : left + size[1], None]
@@ -71,19 +94,33 @@ def _predict_cores(model, image: np.ndarray, window: int) -> np.ndarray:
     return result[: image.shape[0], : image.shape[1]]
 
 
-def _window_size(length: int, largest: int, margin: int, stride: int) -> int:
-    """Return the smallest window that covers `length` in as few windows as the largest one does."""
-    if length <= largest:
-        return length
-    count = -(-(length - 2 * margin) // (largest - 2 * margin))
-    return -(-(length - 2 * margin) // (count * stride)) * stride + 2 * margin
+def place_windows(length: int, window: int, margin: int, stride: int) -> list[tuple[int, int, int]]:
+    """Place equal windows along one axis of an image, and part the axis among them.
 
+    Windows overlap by at least twice the margin, so that each pixel belongs to a window that
+    reaches a margin beyond it, or to the edge of the image.
 
-def _windows(length: int, window: int, margin: int, stride: int) -> list[tuple[int, int, int]]:
-    """Start of equal windows that cover `length`, with the first and last pixel each answers for.
+    Parameters
+    ----------
+    length : int
+        Length of the axis [px], a multiple of the stride.
+    window : int
+        Length of a window [px], at least three margins and a multiple of the stride.
+    margin : int
+        Context that a pixel needs on each side [px].
+    stride : int
+        Windows start at multiples of this [px].
 
-    Windows overlap by at least twice the margin, so that every pixel is answered for by a window
-    that reaches a margin beyond it, or to the edge of the image.
+    Returns
+    -------
+    list of tuple of int
+        Of each window: where it starts, the first pixel that is taken from it, and the first one
+        that is taken from the next.
+
+    Examples
+    --------
+    >>> place_windows(100, 64, 8, 4)
+    [(0, 0, 50), (36, 50, 100)]
     """
     if length <= window:
         return [(0, 0, length)]

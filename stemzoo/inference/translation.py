@@ -1,24 +1,37 @@
 """Translate images between simulation and experiment with a trained CycleGAN."""
 
 import warnings
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy import ndimage
 
-from stemzoo.inference.advice import MisfitSummary, compare
+from stemzoo.inference.advice import MisfitSummary, match_model
 from stemzoo.io import Image, check_image
 from stemzoo.preprocessing import resample, rescale
 
+if TYPE_CHECKING:
+    from stemzoo.models.cyclegan import CycleGANSTEM
+
+# Attribute of the model that holds the generator of each direction.
 DIRECTIONS = {"sim-to-exp": "sim_to_exp", "exp-to-sim": "exp_to_sim"}
 # Tiles that a network sees at once.
 _BATCH = 16
-# Width over which the brightness of a tile is told, part of the tile.
+# Standard deviation of the Gaussian that leaves the brightness of a tile, fraction of its edge.
 _BRIGHTNESS = 0.1
+
+
+class Generator(Protocol):
+    """What translates tiles, such as a generator of `CycleGANSTEM`."""
+
+    def predict_on_batch(self, x: np.ndarray) -> Any:
+        """Return the translations of tiles in [-1, 1]; both of shape (B, tile, tile, 1)."""
 
 
 def translate(
     image: np.ndarray,
-    model,
+    model: "CycleGANSTEM",
     direction: str = "sim-to-exp",
     *,
     sampling: float | None = None,
@@ -70,23 +83,38 @@ def translate(
     result = translate_quietly(image, model, direction, sampling=sampling, noise=noise, rng=rng)
     if direction == "exp-to-sim":
         measured = Image(np.asarray(image), model.sampling if sampling is None else sampling)
-        comparison = MisfitSummary("translation")
-        comparison.add(measured, compare(measured, model))
-        if (text := comparison.warning()) is not None:
+        misfits = MisfitSummary("translation")
+        misfits.add(measured, match_model(measured, model))
+        if (text := misfits.warning()) is not None:
             warnings.warn(text, stacklevel=2)
     return result
 
 
 def translate_quietly(
     image: np.ndarray,
-    model,
+    model: "CycleGANSTEM",
     direction: str,
     *,
     sampling: float | None = None,
     noise: float = 0.1,
     rng: np.random.Generator | None = None,
 ) -> np.ndarray:
-    """Do as `translate`, without comparing the image with the training frames."""
+    """Do as `translate`, without comparing the image with the training frames.
+
+    Parameters
+    ----------
+    image, model, direction, sampling, noise, rng
+        As in `translate`.
+
+    Returns
+    -------
+    ndarray of float32, shape (M, N)
+        In [-1, 1].
+
+    Examples
+    --------
+    >>> denoised = translate_quietly(image, model, "exp-to-sim")  # doctest: +SKIP
+    """
     check_image(image, "image")
     if direction not in DIRECTIONS:
         raise ValueError(f"direction is {' or '.join(DIRECTIONS)}. Received: {direction!r}")
@@ -97,10 +125,15 @@ def translate_quietly(
     generator = getattr(model, DIRECTIONS[direction])
     tiled = texture_tiled if direction == "sim-to-exp" else translate_tiled
     result = np.clip(tiled(generator, values, model.patch_size), -1, 1)
-    return _back(result, image.shape, sampling, model.sampling)
+    if result.shape == image.shape:
+        return result
+    # Back to the input's pixels; the last row or column may have to be repeated.
+    back = resample(result, model.sampling, sampling)
+    fill = [(0, max(n - have, 0)) for n, have in zip(image.shape, back.shape, strict=True)]
+    return np.clip(np.pad(back, fill, mode="edge")[: image.shape[0], : image.shape[1]], -1, 1)
 
 
-def translate_tiled(generator, image: np.ndarray, tile: int) -> np.ndarray:
+def translate_tiled(generator: Generator, image: np.ndarray, tile: int) -> np.ndarray:
     """Apply a generator to overlapping tiles and blend them.
 
     The middles of the tiles count most and what differs between tiles is averaged: right for
@@ -108,8 +141,8 @@ def translate_tiled(generator, image: np.ndarray, tile: int) -> np.ndarray:
 
     Parameters
     ----------
-    generator : object
-        Has `predict_on_batch`, from (B, tile, tile, 1) to the same shape.
+    generator : Generator
+        For instance ``model.exp_to_sim``.
     image : ndarray of shape (M, N)
         Image in [-1, 1], any size; mirrored at its edges.
     tile : int
@@ -118,12 +151,16 @@ def translate_tiled(generator, image: np.ndarray, tile: int) -> np.ndarray:
     Returns
     -------
     ndarray of float32, shape (M, N)
+
+    Examples
+    --------
+    >>> denoised = translate_tiled(model.exp_to_sim, image, model.patch_size)  # doctest: +SKIP
     """
     half = tile // 2
     return _assemble(generator, image, tile, overlap=half, fade=half)
 
 
-def texture_tiled(generator, image: np.ndarray, tile: int) -> np.ndarray:
+def texture_tiled(generator: Generator, image: np.ndarray, tile: int) -> np.ndarray:
     """Apply a generator that makes noise to tiles, and keep this noise as it is.
 
     A mean of tiles has less noise than each of them, and a generator was trained for whole tiles
@@ -135,8 +172,8 @@ def texture_tiled(generator, image: np.ndarray, tile: int) -> np.ndarray:
 
     Parameters
     ----------
-    generator : object
-        Has `predict_on_batch`, from (B, tile, tile, 1) to the same shape.
+    generator : Generator
+        For instance ``model.exp_to_sim``.
     image : ndarray of shape (M, N)
         Image in [-1, 1], any size; mirrored at its edges.
     tile : int
@@ -145,24 +182,42 @@ def texture_tiled(generator, image: np.ndarray, tile: int) -> np.ndarray:
     Returns
     -------
     ndarray of float32, shape (M, N)
+
+    Examples
+    --------
+    >>> realistic = texture_tiled(model.sim_to_exp, image, model.patch_size)  # doctest: +SKIP
     """
     blended = translate_tiled(generator, image, tile)
     return _assemble(generator, image, tile, overlap=3 * tile // 32 * 2, fade=2, like=blended)
 
 
 def _assemble(
-    generator, image: np.ndarray, tile: int, *, overlap: int, fade: int, like=None
+    generator: Generator,
+    image: np.ndarray,
+    tile: int,
+    *,
+    overlap: int,
+    fade: int,
+    like: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Set tiles side by side that fade into each other in the middle of their overlap."""
+    """Set tiles side by side that fade into each other in the middle of their overlap.
+
+    Lengths are in pixels. Where `like` is given, tiles take their brightness from it.
+    """
     # So much is mirrored around the image that the first tile's window has risen where it begins.
     step, edge = tile - overlap, (overlap + fade) // 2
     counts = [-(-(n + fade) // step) for n in image.shape]
     fill = [(edge, c * step + overlap - edge - n) for c, n in zip(counts, image.shape, strict=True)]
     padded = np.pad(image, fill, mode="symmetric")
     like = None if like is None else np.pad(like, fill, mode="symmetric")
-    window = _window(tile, overlap // 2, fade)
+    # Weights that rise over `fade` pixels in the middle of the overlap and fall likewise: those of
+    # neighbouring tiles add up to 1.
+    rise = np.clip((np.arange(tile) + 0.5 - overlap // 2) / fade + 0.5, 0, 1)
+    ramp = np.sin(np.pi / 2 * rise) ** 2
+    ramp *= ramp[::-1]
+    window = np.outer(ramp, ramp).astype(np.float32)
     result = np.zeros_like(padded, dtype=np.float32)
-    for (top, left), output in _outputs(generator, padded, tile, step, counts):
+    for (top, left), output in _translated_tiles(generator, padded, tile, step, counts):
         place = slice(top, top + tile), slice(left, left + tile)
         if like is not None:
             output = output + ndimage.gaussian_filter(like[place] - output, _BRIGHTNESS * tile)
@@ -170,16 +225,10 @@ def _assemble(
     return result[edge : edge + image.shape[0], edge : edge + image.shape[1]]
 
 
-def _window(tile: int, margin: int, fade: int) -> np.ndarray:
-    """Weights that rise over `fade` pixels around `margin` and fall likewise: they add up to 1."""
-    rise = np.clip((np.arange(tile) + 0.5 - margin) / fade + 0.5, 0, 1)
-    ramp = np.sin(np.pi / 2 * rise) ** 2
-    ramp *= ramp[::-1]
-    return np.outer(ramp, ramp).astype(np.float32)
-
-
-def _outputs(generator, padded: np.ndarray, tile: int, step: int, counts):
-    """Yield each tile's corner and what the generator makes of the tile."""
+def _translated_tiles(
+    generator: Generator, padded: np.ndarray, tile: int, step: int, counts: Sequence[int]
+) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+    """Yield each tile's corner (row, column) and what the generator makes of the tile."""
     corners = [(row * step, column * step) for row, column in np.ndindex(*counts)]
     for first in range(0, len(corners), _BATCH):
         chosen = corners[first : first + _BATCH]
@@ -187,12 +236,3 @@ def _outputs(generator, padded: np.ndarray, tile: int, step: int, counts):
         # One shape for all calls: the last batch is filled up, its extra results are dropped.
         batch = np.concatenate([batch, np.repeat(batch[:1], _BATCH - len(chosen), axis=0)])
         yield from zip(chosen, generator.predict_on_batch(batch)[..., 0], strict=False)
-
-
-def _back(values: np.ndarray, shape, sampling: float, model_sampling: float) -> np.ndarray:
-    """Resample to the input's pixels; the last row or column may have to be repeated."""
-    if values.shape == tuple(shape):
-        return values
-    back = resample(values, model_sampling, sampling)
-    fill = [(0, max(n - have, 0)) for n, have in zip(shape, back.shape, strict=True)]
-    return np.clip(np.pad(back, fill, mode="edge")[: shape[0], : shape[1]], -1, 1)

@@ -1,10 +1,9 @@
 """Read microscope images; write images, tables and text."""
 
+from stemzoo.io.csv_tables import read_csv, write_csv
 from stemzoo.io.images import Image, check_image, read_image
 from stemzoo.io.writers import (
     atomic_path,
-    read_csv,
-    write_csv,
     write_json,
     write_png,
     write_text,

@@ -1,5 +1,8 @@
 """From what a decoder returns to one grey frame; what is refused on the way."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import numpy as np
 
 MAX_PIXELS = 2**31
@@ -11,12 +14,25 @@ MAX_EXPANSION = 10_000
 class Refusal(Exception):
     """A file that is intact but not usable: expected, received, next step."""
 
-    def __init__(self, expected: str, received: str, step: str):
+    def __init__(self, expected: str, received: str, step: str) -> None:
         super().__init__(f"expected {expected}. Received: {received}. {step}")
 
 
-def check_array(shape, dtype):
-    """Refuse what is neither an image nor a stack of real numbers."""
+def check_array(shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Refuse what is neither an image nor a stack of real numbers, before it is read.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the array.
+    dtype : dtype
+        Its data type.
+
+    Raises
+    ------
+    Refusal
+        If it is no image.
+    """
     if dtype.kind not in "buif":
         raise Refusal(
             "real numbers", f"dtype {dtype}", "Save the image as integers or floating point"
@@ -29,9 +45,31 @@ def check_array(shape, dtype):
         )
 
 
-def add_frames(frames) -> np.ndarray:
-    """Return the only frame, or the sum of several in 64 bits."""
-    grey = (_grey(frame) for frame in frames)
+def add_frames(frames: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the only frame, or the sum of several in 64 bits.
+
+    Parameters
+    ----------
+    frames : iterable of ndarray of shape (M, N) or (M, N, channels)
+        Frames of one size; one at a time is held in memory.
+
+    Returns
+    -------
+    ndarray of shape (M, N)
+        A single frame keeps its data type; sums are int64 or float64.
+
+    Raises
+    ------
+    Refusal
+        If a frame is not grey.
+
+    Examples
+    --------
+    >>> add_frames([np.full((2, 2), 200, np.uint8)] * 2)
+    array([[400, 400],
+           [400, 400]])
+    """
+    grey = (grey_frame(frame) for frame in frames)
     total = next(grey)
     for number, frame in enumerate(grey):
         if number == 0:
@@ -41,13 +79,42 @@ def add_frames(frames) -> np.ndarray:
     return total
 
 
-def _grey(pixels) -> np.ndarray:
-    """Return one frame as a contiguous 2-D array in the byte order of the machine."""
+def grey_frame(pixels: np.ndarray) -> np.ndarray:
+    """Return one frame as a contiguous 2-D array in the byte order of the machine.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (M, N) or (M, N, channels)
+        What a decoder returned.
+
+    Returns
+    -------
+    ndarray of shape (M, N)
+        The grey levels; bool becomes uint8.
+
+    Raises
+    ------
+    Refusal
+        If the channels differ, or there is nothing but NaN.
+
+    Examples
+    --------
+    >>> grey_frame(np.ones((64, 80, 3), np.uint8)).shape
+    (64, 80)
+    """
     check_array(pixels.shape, pixels.dtype)
     if isinstance(pixels, np.memmap):
         pixels = np.array(pixels)
     if pixels.ndim == 3:
-        pixels = _one_channel(pixels)
+        channels = pixels.shape[2]
+        colours, alpha = np.split(pixels, [3 if channels > 2 else 1], axis=2)
+        if channels > 4 or (colours != colours[..., :1]).any() or (alpha != alpha[:1, :1]).any():
+            raise Refusal(
+                "a grey image",
+                f"{channels} channels that differ from each other",
+                "Save it as grey levels, without a coloured scale bar (a stack: as grey frames)",
+            )
+        pixels = pixels[..., 0]
     native = np.dtype(np.uint8) if pixels.dtype == bool else pixels.dtype.newbyteorder("=")
     grey = np.ascontiguousarray(pixels, dtype=native)
     if grey.dtype.kind == "f" and np.isnan(grey).all():
@@ -55,25 +122,52 @@ def _grey(pixels) -> np.ndarray:
     return grey
 
 
-def _one_channel(pixels):
-    """Return the grey channel of pixels of shape (M, N, channels)."""
-    channels = pixels.shape[2]
-    colours, alpha = np.split(pixels, [3 if channels > 2 else 1], axis=2)
-    if channels > 4 or (colours != colours[..., :1]).any() or (alpha != alpha[:1, :1]).any():
-        raise Refusal(
-            "a grey image",
-            f"{channels} channels that differ from each other",
-            "Save it as grey levels, without a coloured scale bar (a stack: as grey frames)",
-        )
-    return pixels[..., 0]
+def check_size(path: Path, pixels: int, dtype: np.dtype) -> None:
+    """Refuse a declared size before memory is taken for it.
 
+    Parameters
+    ----------
+    path : Path
+        The file.
+    pixels : int
+        Number of pixels that its header declares.
+    dtype : dtype
+        Data type of these.
 
-def check_size(path, pixels, dtype):
-    """Refuse a declared size before memory is taken for it."""
+    Raises
+    ------
+    Refusal
+        If there are none, more than 2³¹, or many times more than the file can hold.
+    """
     size = path.stat().st_size
     if not 0 < pixels <= MAX_PIXELS or pixels * dtype.itemsize > MAX_EXPANSION * size:
         raise Refusal(
             f"1 to {MAX_PIXELS} pixels",
             f"a file of {size} bytes that declares {pixels} pixels",
             "Copy the file once more, or crop the image",
+        )
+
+
+def check_signature(payload: bytes, signature: bytes, kind: str) -> None:
+    """Refuse a file whose first bytes are not those of its format.
+
+    Parameters
+    ----------
+    payload : bytes
+        The file.
+    signature : bytes
+        What files of the format begin with.
+    kind : str
+        Name of the format.
+
+    Raises
+    ------
+    Refusal
+        If it begins with something else.
+    """
+    if not payload.startswith(signature):
+        raise Refusal(
+            f"a {kind} file",
+            f"a file that begins with {payload[:8]!r}",
+            "Give the file the suffix of its real format, or save the image again",
         )

@@ -3,9 +3,10 @@
 import logging
 import operator
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,13 @@ from stemzoo.io import readers
 from stemzoo.io.grey import Refusal
 from stemzoo.io.pixel_size import square_sampling
 
+# Smallest edge of an image [px]: fewer hold too few unit cells to tell their spots from haze.
 MIN_SIDE = 64
 
 _LOG = logging.getLogger(__name__)
 
 # What each suffix is read with.
-READERS: Mapping[str, Callable] = {
+READERS: Mapping[str, Callable[..., readers.Contents]] = {
     **dict.fromkeys((".tif", ".tiff"), readers.read_tiff),
     ".png": readers.read_png,
     **dict.fromkeys((".jpg", ".jpeg"), readers.read_jpeg),
@@ -56,8 +58,32 @@ class Image:
     path: Path | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
 
+    def with_sampling(self, sampling: float | None, source: str = "given") -> "Image":
+        """Return the image with another pixel size.
 
-def read_image(path, *, frame: int | None = None, sum_frames: bool = False) -> Image:
+        Parameters
+        ----------
+        sampling : float or None
+            Pixel size [Å/px]; with None, that of the image stays.
+        source : str
+            Where it comes from.
+
+        Returns
+        -------
+        Image
+
+        Examples
+        --------
+        >>> image = Image(np.eye(64), 0.2, "ImageJ")
+        >>> image.with_sampling(0.21).sampling, image.with_sampling(None).sampling
+        (0.21, 0.2)
+        """
+        if sampling is None:
+            return self
+        return replace(self, sampling=float(sampling), sampling_source=source)
+
+
+def read_image(path: str | Path, *, frame: int | None = None, sum_frames: bool = False) -> Image:
     """Read one grey image.
 
     A grey palette is taken for a display setting: the stored levels are returned. The levels of an
@@ -102,10 +128,7 @@ def read_image(path, *, frame: int | None = None, sum_frames: bool = False) -> I
         )
     frame = None if frame is None else operator.index(frame)
     reader = _find_reader(path)
-
-    def choose(count, labels=()):
-        return _choose_frames(count, labels, frame, sum_frames)
-
+    choose = partial(_choose_frames, frame=frame, sum_frames=sum_frames)
     # The error of the decoder is not chained: its traceback would keep the file open.
     failure = None
     with _silence():
@@ -124,7 +147,8 @@ def read_image(path, *, frame: int | None = None, sum_frames: bool = False) -> I
     return Image(contents.data, sampling, source, path, contents.metadata)
 
 
-def _find_reader(path: Path):
+def _find_reader(path: Path) -> Callable[..., readers.Contents]:
+    """Return the reader of a file, if there is a file that can be opened."""
     if path.is_dir():
         raise ValueError(f"{path}: expected an image file. Received: a folder. Name a file in it.")
     if not path.exists():
@@ -147,7 +171,9 @@ def _find_reader(path: Path):
     return READERS[path.suffix.lower()]
 
 
-def _choose_frames(count, labels, frame, sum_frames):
+def _choose_frames(
+    count: int, labels: Sequence[str] = (), *, frame: int | None, sum_frames: bool
+) -> list[int]:
     """Return the indices of the wanted frames; `labels` name frames that cannot be added."""
     listed = ", ".join(f"{k}: {label}" for k, label in enumerate(labels[:10]))
     named = f" ({listed}{', ...' if len(labels) > 10 else ''})" if labels else ""
@@ -185,6 +211,7 @@ def _silence() -> Iterator[None]:
 
 
 def _describe_damage(path: Path, error: Exception) -> str:
+    """Say that a file is damaged: its size, its first bytes, and what the decoder said."""
     with path.open("rb") as file:
         start = file.read(8)
     reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
@@ -195,7 +222,39 @@ def _describe_damage(path: Path, error: Exception) -> str:
     )
 
 
-def check_image(data: np.ndarray, name) -> None:
+def image_list(
+    images: np.ndarray | Image | Sequence[np.ndarray | Image],
+) -> list[np.ndarray | Image]:
+    """Return one image, or several, as a list.
+
+    Parameters
+    ----------
+    images : ndarray of shape (M, N), Image, or sequence of these
+        One image, or several.
+
+    Returns
+    -------
+    list of ndarray or Image
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+
+    Examples
+    --------
+    >>> len(image_list(np.eye(64))), len(image_list([np.eye(64), np.eye(80)]))
+    (1, 2)
+    """
+    if isinstance(images, Image) or (isinstance(images, np.ndarray) and images.ndim == 2):
+        return [images]
+    found = list(images)
+    if not found:
+        raise ValueError("Expected one image or more. Received: none")
+    return found
+
+
+def check_image(data: np.ndarray, name: str | Path) -> None:
     """Check that an image can be analysed.
 
     Parameters

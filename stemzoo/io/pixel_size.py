@@ -4,12 +4,19 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 # The range of atomic resolution [Å/px]; print resolutions (72, 96, 300 dpi) lie far outside.
 PLAUSIBLE = (0.01, 5.0)
+# Where networks can be used: beyond, a pixel holds more than a column [Å/px].
+NETWORK_RANGE = (0.01, 1.0)
+# Where a lattice is looked for if no pixel size is stated: scans are no finer, and in coarser ones
+# the second reflections of graphene, at 1.23 Å, lie beyond the Nyquist limit [Å/px].
+LATTICE_RANGE = (0.03, 0.6)
 
-# Keys as left by _unit_key; values in Å.
+# Names of units in the singular, in lower case and without underscores; values in Å.
 _UNITS = {
     **dict.fromkeys(("pm", "picometer", "picometre"), 1e-2),
     **dict.fromkeys(("å", "a", "ang", "angstrom", "ångström"), 1.0),
@@ -31,7 +38,7 @@ TIFF_TAGS = (
 )
 
 
-def to_angstrom(value, unit) -> float | None:
+def to_angstrom(value: Any, unit: object) -> float | None:
     r"""Convert a length to Å.
 
     Parameters
@@ -52,22 +59,18 @@ def to_angstrom(value, unit) -> float | None:
     >>> to_angstrom(0.02, "nm")
     0.2
     """
+    # ImageJ escapes non-ASCII letters; EMD files write "[n_m]"; NFKC merges the two micro signs
+    # and the two Å.
+    name = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), str(unit))
+    name = unicodedata.normalize("NFKC", name).strip(" []\t\r\n\0").replace("_", "").lower()
     try:
-        length = float(value) * _UNITS[_unit_key(str(unit))]
+        length = float(value) * _UNITS[name if name in _UNITS else name.removesuffix("s")]
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return length if math.isfinite(length) and length > 0 else None
 
 
-def _unit_key(unit: str) -> str:
-    # ImageJ escapes non-ASCII letters; EMD files write "[n_m]"; NFKC merges the two micro signs
-    # and the two Å.
-    unit = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), unit)
-    unit = unicodedata.normalize("NFKC", unit).strip(" []\t\r\n\0").replace("_", "").lower()
-    return unit if unit in _UNITS else unit.removesuffix("s")
-
-
-def square_sampling(x: float | None, y: float | None, name) -> float | None:
+def square_sampling(x: float | None, y: float | None, name: str | Path) -> float | None:
     """Return one pixel size for both axes.
 
     Parameters
@@ -104,7 +107,7 @@ def square_sampling(x: float | None, y: float | None, name) -> float | None:
     return sum(known) / len(known)
 
 
-def tiff_pixel_size(tags: Mapping[int, object]) -> tuple[float | None, float | None, str | None]:
+def tiff_pixel_size(tags: Mapping[int, Any]) -> tuple[float | None, float | None, str | None]:
     r"""Return the pixel size of a TIFF page and where it was found.
 
     OME-XML, the ImageJ description, the tags of Gatan's GMS and the resolution tags are asked in
@@ -127,20 +130,37 @@ def tiff_pixel_size(tags: Mapping[int, object]) -> tuple[float | None, float | N
     >>> tiff_pixel_size({270: "ImageJ=1.53\nunit=nm", 282: (50, 1), 283: (50, 1)})
     (0.2, 0.2, 'ImageJ')
     """
-    for source, read in (
-        ("OME-XML", _ome),
-        ("ImageJ", _imagej),
-        ("GMS TIFF tags", _gms),
-        ("TIFF resolution tag", _baseline),
+    fields = imagej_fields(tags.get(_DESCRIPTION))
+    resolutions = [_inverse(tags.get(tag)) for tag in (_X_RESOLUTION, _Y_RESOLUTION)]
+    unit = fields.get("unit", "")
+    imagej_units = (unit, fields.get("yunit", unit))
+    tag_unit = {1: "", 3: "cm"}.get(tags.get(_RESOLUTION_UNIT, 2), "inch")
+    # GMS also stores a field of view in its own tag directory (tag 65027). It is not used: in WSe2
+    # frames of known lattice it was 1.7 times the true one.
+    gms_tags = ((_GMS_X_SCALE, _GMS_X_UNIT), (_GMS_Y_SCALE, _GMS_Y_UNIT))
+    for source, (x, y) in (
+        ("OME-XML", _ome(tags.get(_DESCRIPTION))),
+        ("ImageJ", map(to_angstrom, resolutions, imagej_units)),
+        ("GMS TIFF tags", (to_angstrom(tags.get(k), tags.get(u)) for k, u in gms_tags)),
+        ("TIFF resolution tag", (to_angstrom(value, tag_unit) for value in resolutions)),
     ):
-        x, y = read(tags)
         if _plausible(x) or _plausible(y):
             return x, y, source
     return None, None, None
 
 
-def imagej_fields(description) -> dict[str, str]:
-    r"""Return the `key=value` lines of an ImageJ description; empty if it is not ImageJ's.
+def imagej_fields(description: object) -> dict[str, str]:
+    r"""Return the `key=value` lines of an ImageJ description.
+
+    Parameters
+    ----------
+    description : object
+        Value of the TIFF tag 270.
+
+    Returns
+    -------
+    dict of str to str
+        Empty if it is not ImageJ's.
 
     Examples
     --------
@@ -157,8 +177,8 @@ def _plausible(value: float | None) -> bool:
     return value is not None and PLAUSIBLE[0] <= value <= PLAUSIBLE[1]
 
 
-def _ome(tags):
-    description = tags.get(_DESCRIPTION)
+def _ome(description: object) -> tuple[float | None, float | None]:
+    """Read pixel width and height [Å/px] from OME-XML, the description of a TIFF."""
     if not isinstance(description, str) or "<OME" not in description[:2000]:
         return None, None
     try:
@@ -169,39 +189,14 @@ def _ome(tags):
     if pixels is None:
         return None, None
     # The OME schema's default unit is µm.
-    return tuple(
+    x, y = (
         to_angstrom(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "um"))
         for axis in "XY"
     )
+    return x, y
 
 
-def _imagej(tags):
-    fields = imagej_fields(tags.get(_DESCRIPTION))
-    unit = fields.get("unit", "")
-    return (
-        to_angstrom(_inverse(tags.get(_X_RESOLUTION)), unit),
-        to_angstrom(_inverse(tags.get(_Y_RESOLUTION)), fields.get("yunit", unit)),
-    )
-
-
-def _gms(tags):
-    # GMS also stores a field of view in its own tag directory (tag 65027). It is not used: in WSe2
-    # frames of known lattice it was 1.7 times the true one.
-    return (
-        to_angstrom(tags.get(_GMS_X_SCALE), tags.get(_GMS_X_UNIT)),
-        to_angstrom(tags.get(_GMS_Y_SCALE), tags.get(_GMS_Y_UNIT)),
-    )
-
-
-def _baseline(tags):
-    unit = {1: "", 3: "cm"}.get(tags.get(_RESOLUTION_UNIT), "inch")
-    return (
-        to_angstrom(_inverse(tags.get(_X_RESOLUTION)), unit),
-        to_angstrom(_inverse(tags.get(_Y_RESOLUTION)), unit),
-    )
-
-
-def _inverse(resolution) -> float | None:
+def _inverse(resolution: Any) -> float | None:
     """Return length units per pixel from a TIFF rational (pixels, length units)."""
     try:
         pixels, lengths = resolution

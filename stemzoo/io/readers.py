@@ -11,35 +11,61 @@ import math
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
-from stemzoo.io.grey import Refusal, add_frames, check_array, check_size
+from stemzoo.io.grey import Refusal, add_frames, check_array, check_signature, check_size
 from stemzoo.io.pixel_size import TIFF_TAGS, imagej_fields, tiff_pixel_size, to_angstrom
+
+# Takes the number of frames, and names of those that differ in kind.
+Choose = Callable[..., list[int]]
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What a reader found: grey data, pixel size [Å/px] along x and y, and metadata."""
+    """What a reader found in a file.
+
+    Parameters
+    ----------
+    data : ndarray of shape (M, N)
+        Grey levels.
+    x, y : float or None
+        Pixel width and height [Å/px].
+    source : str or None
+        Where they were found.
+    metadata : mapping
+        More entries.
+    """
 
     data: np.ndarray
     x: float | None = None
     y: float | None = None
     source: str | None = None
-    metadata: dict = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
 
 
-def read_tiff(path, choose) -> Contents:
+def read_tiff(path: Path, choose: Choose) -> Contents:
     """Read a TIFF file; only the wanted frames of a stack are decoded."""
     import tifffile
 
     # is_ome=False: the OME reader would follow the names of other files in the XML.
     with tifffile.TiffFile(path, is_ome=False) as file:
-        _check_page_list(file)
+        # tifffile ends its list of pages where the file ends.
+        where = file.pages.next_page_offset
+        file.filehandle.seek(where or 0)
+        if where and any(file.filehandle.read(file.tiff.offsetsize)):
+            raise Refusal(
+                "a complete TIFF",
+                "a list of pages that is broken off",
+                "Copy or export it once more",
+            )
         series = [s for s in file.series if not s.keyframe.is_reduced] or list(file.series)
         frames = [frame for one in series for frame in _tiff_frames(one, path)]
         labels = ["x".join(map(str, one.keyframe.shape)) for one in series for _ in one.pages]
@@ -52,17 +78,7 @@ def read_tiff(path, choose) -> Contents:
     return Contents(data, *tiff_pixel_size(tags), metadata)
 
 
-def _check_page_list(file):
-    """Refuse a stack cut short: tifffile ends its list of pages where the file ends."""
-    where = file.pages.next_page_offset
-    file.filehandle.seek(where or 0)
-    if where and any(file.filehandle.read(file.tiff.offsetsize)):
-        raise Refusal(
-            "a complete TIFF", "a list of pages that is broken off", "Copy or export it once more"
-        )
-
-
-def _tiff_frames(series, path):
+def _tiff_frames(series: Any, path: Path) -> list[Callable[[], np.ndarray]]:
     """Return one function for each frame of a series; calling it decodes the frame."""
     key = series.keyframe
     count = math.prod(
@@ -81,7 +97,8 @@ def _tiff_frames(series, path):
     return [partial(_rising, frame, key) for frame in stack]
 
 
-def _tiff_page(page, path):
+def _tiff_page(page: Any, path: Path) -> np.ndarray:
+    """Decode a page that is complete."""
     key = page.keyframe
     check_size(path, math.prod(key.shape), key.dtype)
     ends = np.add(page.dataoffsets, page.databytecounts)
@@ -95,44 +112,40 @@ def _tiff_page(page, path):
     return _rising(page.asarray(), key)
 
 
-def _rising(pixels, key):
+def _rising(pixels: np.ndarray, key: Any) -> np.ndarray:
     """Return a decoded page with levels that rise with brightness and its channels last."""
     # Without the tag, tifffile reports 0, which would mean inverted levels.
     photometric = key.photometric.name if 262 in key.tags else "MINISBLACK"
     if photometric not in ("MINISBLACK", "MINISWHITE", "RGB", "YCBCR", "PALETTE"):
         raise Refusal("a grey or RGB TIFF", f"photometric {photometric}", "Save it as grey levels")
     if photometric == "PALETTE":
-        _check_palette(key.colormap)
+        # A grey palette is a display setting (GMS stores its contrast curve in it): the levels are
+        # the data, unless a falling palette says that they are inverted.
+        palette = np.asarray(key.colormap, dtype=int)
+        if np.ptp(palette, axis=0).any() or (np.diff(palette[0]) < 0).any():
+            raise Refusal(
+                "grey levels or a rising grey palette",
+                "a TIFF with a coloured or inverted palette",
+                "Save it as 8-bit grey (Fiji: Image > Lookup Tables > Grays)",
+            )
     if photometric == "MINISWHITE" and pixels.dtype.kind in "bu":
         pixels = pixels ^ pixels.dtype.type(2**key.bitspersample - 1)
     return np.moveaxis(pixels, key.axes.index("S"), -1) if "S" in key.axes else pixels
 
 
-def _check_palette(colormap):
-    # A grey palette is a display setting (GMS stores its contrast curve in it): the levels are the
-    # data, unless a falling palette says that they are inverted.
-    levels = np.asarray(colormap, dtype=int)
-    if np.ptp(levels, axis=0).any() or (np.diff(levels[0]) < 0).any():
-        raise Refusal(
-            "grey levels or a rising grey palette",
-            "a TIFF with a coloured or inverted palette",
-            "Save it as 8-bit grey (Fiji: Image > Lookup Tables > Grays)",
-        )
-
-
-def read_png(path, choose) -> Contents:
+def read_png(path: Path, choose: Choose) -> Contents:
     """Read a PNG file of 8 or 16 bits."""
     from imagecodecs import png_decode
 
     payload = path.read_bytes()
-    _check_start(payload, _PNG_START, "PNG")
+    check_signature(payload, _PNG_START, "PNG")
     payload = _essential_png(payload)
     check_size(path, math.prod(struct.unpack_from(">II", payload, 16)), np.dtype("u8"))
     choose(1)
     return Contents(add_frames([png_decode(payload)]), metadata={"frames": 1})
 
 
-def _essential_png(payload):
+def _essential_png(payload: bytes) -> bytes:
     """Return a PNG file without the chunks that only make libpng print warnings."""
     kept, position = [_PNG_START], len(_PNG_START)
     while kept[-1][4:8] != b"IEND":
@@ -150,12 +163,12 @@ def _essential_png(payload):
     return b"".join(kept)
 
 
-def read_jpeg(path, choose) -> Contents:
+def read_jpeg(path: Path, choose: Choose) -> Contents:
     """Read a JPEG file."""
     from imagecodecs import jpeg_decode
 
     payload = path.read_bytes()
-    _check_start(payload, b"\xff\xd8\xff", "JPEG")
+    check_signature(payload, b"\xff\xd8\xff", "JPEG")
     # Inside a scan, FF is followed by 00 or a restart marker, so FF D9 after the last start of a
     # scan is the end of the image. libjpeg fills what is missing with grey and does not complain.
     if payload.rfind(b"\xff\xd9") < payload.rfind(b"\xff\xda"):
@@ -165,16 +178,8 @@ def read_jpeg(path, choose) -> Contents:
     return Contents(add_frames([jpeg_decode(payload)]), metadata={"frames": 1})
 
 
-def _check_start(payload, signature, kind):
-    if not payload.startswith(signature):
-        raise Refusal(
-            f"a {kind} file",
-            f"a file that begins with {payload[:8]!r}",
-            "Give the file the suffix of its real format, or save the image again",
-        )
-
-
-def _jpeg_pixels(payload):
+def _jpeg_pixels(payload: bytes) -> int:
+    """Return the number of pixels that the header of a JPEG file declares."""
     position = 2
     while True:
         marker, length = struct.unpack_from(">HH", payload, position)
@@ -184,14 +189,14 @@ def _jpeg_pixels(payload):
         position += 2 + length
 
 
-def read_npy(path, choose) -> Contents:
+def read_npy(path: Path, choose: Choose) -> Contents:
     """Read a .npy file, never unpickling; only the wanted frames are read from disk."""
     with path.open("rb") as stream:
         check_array(*_npy_header(stream))
     return _from_array(np.lib.format.open_memmap(path, mode="r"), choose)
 
 
-def read_npz(path, choose) -> Contents:
+def read_npz(path: Path, choose: Choose) -> Contents:
     """Read the only image of a .npz file, never unpickling."""
     with zipfile.ZipFile(path) as archive:
         headers = {}
@@ -213,7 +218,8 @@ def read_npz(path, choose) -> Contents:
     return _from_array(array, choose)
 
 
-def _npy_header(stream):
+def _npy_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+    """Return shape and data type of the array that a .npy file holds."""
     version = np.lib.format.read_magic(stream)
     old = version == (1, 0)
     read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
@@ -221,7 +227,8 @@ def _npy_header(stream):
     return shape, dtype
 
 
-def _from_array(array, choose) -> Contents:
+def _from_array(array: np.ndarray, choose: Choose) -> Contents:
+    """Return an image or the chosen frames of a stack; 3 or 4 last are channels, not columns."""
     if array.ndim == 3 and not (array.shape[2] in (3, 4) and array.shape[0] > 4):
         chosen = choose(len(array))
         return Contents(add_frames(array[k] for k in chosen), metadata={"frames": len(array)})
@@ -229,7 +236,7 @@ def _from_array(array, choose) -> Contents:
     return Contents(add_frames([array]), metadata={"frames": 1})
 
 
-def read_microscope_file(path, choose) -> Contents:
+def read_microscope_file(path: Path, choose: Choose) -> Contents:
     """Read .dm3, .dm4, .emd, .ser, .mrc and .hspy through RosettaSciIO."""
     suffix = path.suffix.lower()
     module = {".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph", ".ser": "tia"}.get(
@@ -262,15 +269,16 @@ def read_microscope_file(path, choose) -> Contents:
     signal = chosen[0][0]
     check_size(path, math.prod(signal["data"].shape[-2:]), signal["data"].dtype)
     data = add_frames(np.array(signal["data"][index]) for signal, index in chosen)
-    y, x = (to_angstrom(axis["scale"], axis["units"]) for axis in _last_axes(signal))
+    y, x = (to_angstrom(axis["scale"], axis["units"]) for axis in signal["axes"][-2:])
     metadata = {"title": _title(signal), "frames": len(frames)}
     return Contents(data, x, y, suffix[1:].upper(), metadata)
 
 
-def _is_image(signal) -> bool:
+def _is_image(signal: dict[str, Any]) -> bool:
+    """Whether the last two axes of a signal are both lengths, or both without a unit."""
     if signal["data"].ndim < 2:
         return False
-    first, second = _last_axes(signal)
+    first, second = signal["axes"][-2:]
     spatial = all(
         str(axis["units"]) in ("", "None", "<undefined>", "px", "pixels")
         or to_angstrom(1, axis["units"]) is not None
@@ -279,9 +287,5 @@ def _is_image(signal) -> bool:
     return spatial and first["navigate"] == second["navigate"]
 
 
-def _last_axes(signal):
-    return signal["axes"][-2:]
-
-
-def _title(signal) -> str:
+def _title(signal: dict[str, Any]) -> str:
     return str(signal["metadata"].get("General", {}).get("title") or "untitled")

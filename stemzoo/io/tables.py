@@ -1,11 +1,22 @@
 """Figures as text: tables in Markdown, values with their intervals."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
-def table(head, rows) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Write a table in Markdown.
+
+    Parameters
+    ----------
+    head : sequence of str
+        Names of the columns.
+    rows : iterable of sequence
+        Cells, as many as columns.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -39,7 +50,7 @@ def figure_rows(metrics: Iterable[Mapping]) -> list[tuple[str, str, str, str]]:
     [('KID', '0.5 (0.25 to 0.75)', '-', '-')]
     """
 
-    def text(part):
+    def text(part: Mapping | None) -> str:
         if part is None:
             return "-"
         interval = "" if part["low"] is None else f" ({part['low']:.3g} to {part['high']:.3g})"

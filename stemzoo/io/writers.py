@@ -1,14 +1,13 @@
-"""Write images, tables and text, each in one step; read tables back."""
+"""Write images, JSON and text, each in one step."""
 
-import csv
 import json
 import math
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,7 @@ _RESERVED = {"ImageJ", "images", "channels", "slices", "frames", "unit", "yunit"
 
 
 @contextmanager
-def atomic_path(path) -> Iterator[Path]:
+def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path that is moved to `path` on success and deleted on failure.
 
     Parameters
@@ -68,26 +67,43 @@ def atomic_path(path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path, text: str) -> None:
-    r"""Write UTF-8 text with "\n" line ends, in one step."""
+def write_text(path: str | Path, text: str) -> None:
+    r"""Write UTF-8 text with "\n" line ends, in one step.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write.
+    text : str
+        Its content.
+
+    Examples
+    --------
+    >>> write_text("notes.txt", "adapted to day B\n")  # doctest: +SKIP
+    """
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_json(path, content) -> None:
+def write_json(path: str | Path, content: dict | list | tuple) -> None:
     """Write JSON in one step; what is no number (NaN, infinity) becomes null.
 
     Parameters
     ----------
-    path : path-like
-        File.
-    content : dict or list
+    path : str or Path
+        The file to write.
+    content : dict, list or tuple
         Made of what JSON knows, tuples and NumPy numbers.
+
+    Examples
+    --------
+    >>> write_json("scores.json", {"f1": np.float32(0.9), "p": np.nan})  # doctest: +SKIP
     """
     write_text(path, json.dumps(_known_to_json(content), indent=1, allow_nan=False) + "\n")
 
 
-def _known_to_json(value):
+def _known_to_json(value: Any) -> Any:
+    """Return a value as JSON holds it: None for what is not finite."""
     if isinstance(value, dict):
         return {key: _known_to_json(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -98,7 +114,7 @@ def _known_to_json(value):
 
 
 def write_tiff(
-    path,
+    path: str | Path,
     data: np.ndarray,
     *,
     sampling: float | None = None,
@@ -136,7 +152,14 @@ def write_tiff(
             f"{path}: expected a positive sampling [Å/px]. Received: {sampling}. "
             "Give the pixel size, or None."
         )
-    lines = ["ImageJ=1.54f", "images=1", *_metadata_lines(path, metadata or {})]
+    entries = {str(key): str(value) for key, value in (metadata or {}).items()}
+    lines = ["ImageJ=1.54f", "images=1", *(f"{key}={value}" for key, value in entries.items())]
+    text = "\n".join(("ImageJ=", *lines[2:]))
+    if imagej_fields(text) != {"ImageJ": "", **entries} or _RESERVED & {*entries} or "\0" in text:
+        raise ValueError(
+            f"{path}: expected metadata of one line per entry, with keys without '=' and other "
+            f"than {', '.join(sorted(_RESERVED))}. Received: {metadata!r}. Rename or shorten."
+        )
     resolution = None
     if sampling is not None:
         lines.append("unit=nm")
@@ -154,7 +177,8 @@ def write_tiff(
         )
 
 
-def _storable(path, data):
+def _storable(path: str | Path, data: np.ndarray) -> np.ndarray:
+    """Return an image in a type that an ImageJ TIFF holds."""
     if data.ndim != 2 or data.size == 0 or data.dtype.kind not in "buif":
         raise ValueError(
             f"{path}: expected a real 2-D image to write. Received: shape {data.shape}, "
@@ -175,19 +199,7 @@ def _storable(path, data):
     return stored
 
 
-def _metadata_lines(path, metadata):
-    entries = {str(key): str(value) for key, value in metadata.items()}
-    lines = [f"{key}={value}" for key, value in entries.items()]
-    text = "\n".join(("ImageJ=", *lines))
-    if imagej_fields(text) != {"ImageJ": "", **entries} or _RESERVED & {*entries} or "\0" in text:
-        raise ValueError(
-            f"{path}: expected metadata of one line per entry, with keys without '=' and other "
-            f"than {', '.join(sorted(_RESERVED))}. Received: {metadata!r}. Rename or shorten."
-        )
-    return lines
-
-
-def write_png(path, data: np.ndarray) -> None:
+def write_png(path: str | Path, data: np.ndarray) -> None:
     """Write a PNG image.
 
     Parameters
@@ -217,114 +229,3 @@ def write_png(path, data: np.ndarray) -> None:
         )
     with atomic_path(path) as temporary:
         temporary.write_bytes(png_encode(np.ascontiguousarray(data)))
-
-
-def write_csv(
-    path, columns: Sequence[str], rows: Iterable[Sequence], *, header: Sequence[str] = ()
-) -> None:
-    """Write a table, with lines of explanation above it.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file to write.
-    columns : sequence of str
-        The names of the columns.
-    rows : iterable of sequences
-        One cell for each column; None becomes an empty cell.
-    header : sequence of str, optional
-        Lines written above the names, each after "# ".
-
-    Raises
-    ------
-    ValueError
-        If column names repeat or are missing, or a row has another length.
-
-    Examples
-    --------
-    >>> write_csv("hits.csv", ["row", "column"], [(1.5, 2.0)], header=["in px"])  # doctest: +SKIP
-    """
-    columns = list(columns)
-    _check_columns(path, columns)
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        for line in header:
-            file.writelines(f"# {part}\n" for part in str(line).splitlines() or [""])
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(columns)
-        for number, row in enumerate(rows):
-            _check_row(path, columns, row, number)
-            table.writerow(row)
-
-
-def read_csv(path) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Read a table as `write_csv` writes it.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-
-    Returns
-    -------
-    header : list of str
-        The lines above the names, without "# ".
-    columns : dict of str to ndarray
-        By name, in the order of the file: float if every cell is a number or empty (NaN) and not
-        all are empty; otherwise str.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is not a table.
-
-    Examples
-    --------
-    >>> header, columns = read_csv("hits.csv")  # doctest: +SKIP
-    """
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            header, line = [], file.readline()
-            while line.startswith("#"):
-                header.append(line[1:].removeprefix(" ").rstrip("\r\n"))
-                line = file.readline()
-            table = [row for row in csv.reader(chain([line], file), strict=True) if row]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(
-            f"{path}: expected a UTF-8 table of comma-separated values. Received: {error}. "
-            "Save it as CSV (UTF-8)."
-        ) from error
-    names = table[0] if table else []
-    _check_columns(path, names)
-    for number, row in enumerate(table[1:]):
-        _check_row(path, names, row, number)
-    cells = zip(*table[1:], strict=True) if len(table) > 1 else [()] * len(names)
-    return header, {name: _column(column) for name, column in zip(names, cells, strict=True)}
-
-
-def _check_columns(path, columns):
-    bad = not columns or len(set(columns)) < len(columns) or columns[0].startswith("#")
-    if bad or not all(columns):
-        raise ValueError(
-            f"{path}: expected different column names, the first not beginning with '#'. "
-            f"Received: {columns}. Give each column its own name."
-        )
-
-
-def _check_row(path, columns, row, number):
-    if len(row) != len(columns):
-        raise ValueError(
-            f"{path}: expected {len(columns)} cells in each row. Received: {len(row)} in row "
-            f"{number} of the table. Correct that row."
-        )
-
-
-def _column(cells) -> np.ndarray:
-    # float() takes "1389_2" for a number.
-    if any(cells) and not any("_" in cell for cell in cells):
-        try:
-            return np.array([float(cell) if cell else np.nan for cell in cells])
-        except ValueError:
-            pass
-    return np.array(cells, dtype=str)

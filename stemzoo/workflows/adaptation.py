@@ -13,7 +13,7 @@ from stemzoo import io
 from stemzoo.adaptation.run import RUN
 from stemzoo.analysis.condition_features import MIN_SIDE
 from stemzoo.analysis.conditions import MIN_FRAMES, TrainingConditions
-from stemzoo.inference.detection import choose_sampling
+from stemzoo.analysis.pixel_size import resolve
 from stemzoo.workflows.datasets import find_files, write_training_data
 from stemzoo.workflows.images import detect_file
 from stemzoo.zoo.hub import save, sha256
@@ -47,7 +47,7 @@ def adapt_files(
     out: Path,
     *,
     minutes: float = 5.0,
-    pixel_size: float | None = None,
+    sampling: float | None = None,
     session: str | None = None,
     detector=None,
     rivals: Sequence = (),
@@ -69,8 +69,8 @@ def adapt_files(
         How long it may take in all; half of it is the detector's, if there is one, and more where
         the CycleGAN turns out to be of no use for it. In less than about two minutes with a
         detector, only that is trained.
-    pixel_size : float, optional
-        Pixel size [pm], for files that lack it.
+    sampling : float, optional
+        Pixel size [Å/px], for files that lack it.
     session : str, optional
         What to call the new conditions; the name of the folder where not given.
     detector : DefectFCN, optional
@@ -100,7 +100,7 @@ def adapt_files(
     if detector is not None:
         vacancy_class((detector, *rivals), parent)
     paths = _find(patterns)
-    images = [_read(path, parent.material, pixel_size) for path in paths]
+    images = [_read(path, parent.material, sampling) for path in paths]
     rng = np.random.default_rng(seed)
     session = session or out.resolve().name
     translator = fit_adapt(
@@ -145,11 +145,10 @@ def adapt_files(
     _save(renewed, out / DETECTOR, start, facts, conditions, renewed.renewal)
     report(str(renewed.renewal))
     (out / DETECTIONS).mkdir(exist_ok=True)
-    sampling = None if pixel_size is None else pixel_size / 100
     for path in paths:
         found = detect_file(path, renewed, out / DETECTIONS, sampling=sampling)
-        counts = ", ".join(f"{count} {name}" for name, count in found["counts"].items())
-        report(f"{path.name}: {counts} | {found['csv']}")
+        counts = ", ".join(f"{n} {name}" for name, n in found.detections.counts().items())
+        report(f"{path.name}: {counts} | {found.table}")
     return Renewed(translator, renewed)
 
 
@@ -181,12 +180,10 @@ def find_detectors(material: str) -> list[str]:
     return sorted(names, key=lambda name: (name != f"fcn-{material}", name))
 
 
-def _read(path: Path, material: str, pixel_size: float | None) -> io.Image:
+def _read(path: Path, material: str, sampling: float | None) -> io.Image:
     image = io.read_image(path)
     io.check_image(image.data, path)
-    if pixel_size is not None:
-        image = replace(image, sampling=pixel_size / 100, sampling_source="given")
-    return replace(image, sampling=choose_sampling(image, material)[0])
+    return replace(image, sampling=resolve(image.with_sampling(sampling), material).value)
 
 
 def _conditions(images: Sequence[io.Image], parent, session: str) -> TrainingConditions | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stemzoo import __version__, io
-from stemzoo.inference.detection import choose_sampling
+from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.translation import translate
 from stemzoo.preprocessing import ZOO_SAMPLING, resample
 from stemzoo.simulate.dataset import (
@@ -193,7 +193,7 @@ def find_files(patterns: Sequence[Path]) -> list[Path]:
 
 
 def experimental_set(
-    patterns: Sequence[Path], material: str, pixel_size: float | None
+    patterns: Sequence[Path], material: str, sampling: float | None
 ) -> ExperimentalSet:
     """Read measured images of one session.
 
@@ -203,8 +203,8 @@ def experimental_set(
         Files, or patterns such as ``day/*.tif``.
     material : str
         Entry of `MATERIALS`.
-    pixel_size : float or None
-        Pixel size [pm], for files that lack it.
+    sampling : float or None
+        Pixel size [Å/px], for files that lack it.
 
     Returns
     -------
@@ -222,9 +222,7 @@ def experimental_set(
     for path in paths:
         image = io.read_image(path)
         io.check_image(image.data, path)
-        if pixel_size is not None:
-            image = replace(image, sampling=pixel_size / 100, sampling_source="given")
-        samplings.append(choose_sampling(image, name)[0])
+        samplings.append(resolve(image.with_sampling(sampling), name).value)
         images.append(image.data)
     first = samplings[0]
     images = [

@@ -35,7 +35,7 @@ def evaluate_files(
     *,
     simulated: str | None = None,
     material: str,
-    pixel_size: float | None = None,
+    sampling: float | None = None,
     extractor: str = "efficientnet-lite0",
     protocol: str = "standard",
     patch: int = 256,
@@ -54,8 +54,8 @@ def evaluate_files(
         Folder or pattern of raw simulations, for the ceiling.
     material : str
         Entry of `MATERIALS`.
-    pixel_size : float, optional
-        Pixel size [pm], for files that lack it.
+    sampling : float, optional
+        Pixel size [Å/px], for files that lack it.
     extractor, protocol, patch
         As in `stemzoo.evaluate`.
     classifier : bool
@@ -74,7 +74,7 @@ def evaluate_files(
     """
     names = {"measured": real, "generated": fake, "simulated": simulated}
     found = {
-        name: experimental_set([_pattern(source)], material, pixel_size)
+        name: experimental_set([_pattern(source)], material, sampling)
         for name, source in names.items()
         if source is not None
     }

@@ -1,29 +1,137 @@
-"""Files in, files out: what the command line does to each image."""
+"""Image files in, tables and overlays of detections out; and which weights fit the files."""
 
-import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from stemzoo import __version__, io
-from stemzoo.inference.advice import MisfitSummary, compare, describe_match, match_facts
-from stemzoo.inference.detection import (
-    COLUMNS,
-    DEFAULT_THRESHOLD,
-    Detections,
-    choose_sampling,
-    find_defects,
-)
+from stemzoo.inference.advice import describe_match, match_facts
+from stemzoo.inference.detection import COLUMNS, DEFAULT_THRESHOLD, Detections, find_defects
 from stemzoo.inference.matching import Match, match
-from stemzoo.inference.translation import translate_quietly
 from stemzoo.plotting import plot_detections
+
+if TYPE_CHECKING:
+    from stemzoo.models.fcn import DefectFCN
+
+
+@dataclass(frozen=True)
+class OutputPlan:
+    """Files that the detections in an image go to.
+
+    Parameters
+    ----------
+    image : Path
+        Image file.
+    table, overlay : Path
+        NAME.csv and NAME.png.
+    refusal : str or None
+        Why they must not be written; None if they may.
+    """
+
+    image: Path
+    table: Path
+    overlay: Path
+    refusal: str | None = None
+
+    def check(self) -> None:
+        """Raise a ValueError if the files must not be written."""
+        if self.refusal is not None:
+            raise ValueError(self.refusal)
+
+
+def plan_outputs(paths: Sequence[Path], out: Path) -> list[OutputPlan]:
+    """Name the files that the detections in images go to, none of them twice and no input.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Image files of one call.
+    out : Path
+        Folder for the results.
+
+    Returns
+    -------
+    list of OutputPlan
+        One for each path, in their order.
+
+    Examples
+    --------
+    >>> first, second = plan_outputs([Path("a/scan.tif"), Path("b/scan.tif")], Path("out"))
+    >>> first.table.name, first.refusal
+    ('scan.csv', None)
+    >>> print(second.refusal[:56])
+    b/scan.tif: its results would overwrite those of a/scan.
+    """
+    inputs: dict[Path, Path] = {}
+    for path in paths:
+        inputs.setdefault(path.resolve(), path)
+    plans: list[OutputPlan] = []
+    taken: dict[Path, Path] = {}
+    for path in paths:
+        table, overlay = out / f"{path.stem}.csv", out / f"{path.stem}.png"
+        written = (table.resolve(), overlay.resolve())
+        overwritten = path if path.resolve() in written else None
+        overwritten = overwritten or next((inputs[w] for w in written if w in inputs), None)
+        refusal = None
+        if table in taken:
+            refusal = (
+                f"{path}: its results would overwrite those of {taken[table]}, which has the same "
+                "name. Analyse it with another --out folder."
+            )
+        elif overwritten is not None:
+            what = "itself" if overwritten == path else overwritten
+            refusal = (
+                f"{path}: its results would overwrite the image {what}. Choose another --out "
+                "folder."
+            )
+        else:
+            taken[table] = path
+        plans.append(OutputPlan(path, table, overlay, refusal))
+    return plans
+
+
+@dataclass(frozen=True, eq=False)
+class DetectedFile:
+    """Defects found in an image file, and the files that they were written to.
+
+    Parameters
+    ----------
+    image : Image
+        The image, with the pixel size that was given or that its file states.
+    detections : Detections
+        The defects.
+    table, overlay : Path
+        The files.
+    """
+
+    image: io.Image
+    detections: Detections
+    table: Path
+    overlay: Path
+
+    def report(self) -> dict:
+        """Return what was found, and how, as JSON holds it."""
+        found = self.detections
+        return {
+            "image": str(self.image.path),
+            "shape": list(found.shape),
+            "weights": found.model,
+            "pixel_size_pm": round(found.sampling * 100, 4),
+            "pixel_size_source": found.sampling_source,
+            "threshold": found.threshold,
+            "tta": found.tta,
+            **match_facts(found.match),
+            "counts": found.counts(),
+            "csv": str(self.table),
+            "overlay": str(self.overlay),
+            "detections": [dict(zip(COLUMNS, row, strict=True)) for row in found.rows()],
+        }
 
 
 def detect_file(
     path: Path,
-    model,
+    model: "DefectFCN",
     out: Path,
     *,
     sampling: float | None = None,
@@ -31,10 +139,7 @@ def detect_file(
     tta: bool = False,
     frame: int | None = None,
     sum_frames: bool = False,
-    taken: dict[Path, Path] | None = None,
-    inputs: Sequence[Path] = (),
-    comparison: MisfitSummary | None = None,
-) -> dict:
+) -> DetectedFile:
     """Find defects in an image file; write NAME.csv and NAME.png.
 
     Parameters
@@ -49,146 +154,42 @@ def detect_file(
         As in `stemzoo.detect`.
     frame, sum_frames
         As in `stemzoo.read_image`.
-    taken : dict, optional
-        Results of this call so far, to refuse a second image of the same name.
-    inputs : sequence of Path
-        All images of this call, none of which is overwritten.
-    comparison : MisfitSummary, optional
-        Gets to know how the image fits what the model was trained on.
 
     Returns
     -------
-    dict
-        Facts for the terminal or for machines.
+    DetectedFile
 
     Raises
     ------
     ValueError, OSError
         One clear line about what is wrong with the file.
+
+    Examples
+    --------
+    >>> found = detect_file(Path("scan.tif"), model, Path("detections"))  # doctest: +SKIP
+    >>> found.detections.counts()  # doctest: +SKIP
+    {'se_vacancy': 12}
     """
-    table, overlay = out / f"{path.stem}.csv", out / f"{path.stem}.png"
-    taken = {} if taken is None else taken
-    if table in taken:
-        raise ValueError(
-            f"{path}: its results would overwrite those of {taken[table]}, which has the same "
-            "name. Analyse it with another --out folder."
-        )
-    for other in (path, *inputs):
-        if other.resolve() in (table.resolve(), overlay.resolve()):
-            what = "itself" if other == path else other
-            raise ValueError(
-                f"{path}: its results would overwrite the image {what}. Choose another --out "
-                "folder."
-            )
-    image = io.read_image(path, frame=frame, sum_frames=sum_frames)
-    if sampling is not None:
-        image = replace(image, sampling=sampling, sampling_source="given")
+    (plan,) = plan_outputs([path], out)
+    plan.check()
+    image = io.read_image(path, frame=frame, sum_frames=sum_frames).with_sampling(sampling)
     found = find_defects(image, model, threshold=threshold, tta=tta)
-    io.write_csv(table, COLUMNS, found.rows(), header=_header(path, found))
-    with io.atomic_path(overlay) as temporary:
+    io.write_csv(plan.table, COLUMNS, found.rows(), header=_header(path, found))
+    with io.atomic_path(plan.overlay) as temporary:
         plot_detections(image.data, found, temporary)
-    taken[table] = path
-    if comparison is not None:
-        comparison.add(image, found.details["match"])
-    return _report(path, found, table, overlay)
+    return DetectedFile(image, found, plan.table, plan.overlay)
 
 
 def _header(path: Path, found: Detections) -> list[str]:
+    """Return the lines above a table of detections."""
     return [
         f"stemzoo {__version__} detections in {path.name}",
-        f"weights: {found.details['model']}; threshold: {found.details['threshold']}; "
-        f"tta: {found.details['tta']}",
+        f"weights: {found.model}; threshold: {found.threshold}; tta: {found.tta}",
         f"pixel size: {found.sampling * 100:.4f} pm ({found.sampling_source})",
         f"image: {found.shape[0]} rows, {found.shape[1]} columns; row and column count from 0 at "
         "the centre of the top-left pixel",
-        f"against the frames that the weights were trained on: "
-        f"{describe_match(found.details['match'])}",
+        f"against the frames that the weights were trained on: {describe_match(found.match)}",
     ]
-
-
-def _report(path: Path, found: Detections, table: Path, overlay: Path) -> dict:
-    return {
-        "image": str(path),
-        "shape": list(found.shape),
-        "weights": found.details["model"],
-        "pixel_size_pm": round(found.sampling * 100, 4),
-        "pixel_size_source": found.sampling_source,
-        "threshold": found.details["threshold"],
-        "tta": found.details["tta"],
-        **match_facts(found.details["match"]),
-        "counts": found.counts(),
-        "csv": str(table),
-        "overlay": str(overlay),
-        "detections": [dict(zip(COLUMNS, row, strict=True)) for row in found.rows()],
-    }
-
-
-def translate_file(
-    path: Path,
-    model,
-    out: Path,
-    *,
-    direction: str,
-    sampling: float | None = None,
-    frame: int | None = None,
-    sum_frames: bool = False,
-    seed: int | None = None,
-    comparison: MisfitSummary | None = None,
-) -> Path:
-    """Translate an image file; write NAME_<direction>.tif with the same pixel size.
-
-    The table and the mask that `stemzoo simulate` wrote beside a frame are copied along: the labels
-    of a simulation hold for its translation, too.
-
-    Parameters
-    ----------
-    path : Path
-        Image file.
-    model : CycleGANSTEM
-        A trained model.
-    out : Path
-        Existing folder for the result.
-    direction
-        As in `stemzoo.translate`.
-    sampling : float, optional
-        Pixel size [Å/px]; else the file's, else measured from the lattice.
-    frame, sum_frames
-        As in `stemzoo.read_image`.
-    seed : int, optional
-        Feed the generator noise of this seed.
-    comparison : MisfitSummary, optional
-        Gets to know how a measured image fits what the model was trained on; the file's metadata
-        then say it, too.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    ValueError, OSError
-        One clear line about what is wrong with the file.
-    """
-    image = io.read_image(path, frame=frame, sum_frames=sum_frames)
-    io.check_image(image.data, path)
-    if sampling is None:
-        sampling, _ = choose_sampling(image, model.material)
-    rng = None if seed is None else np.random.default_rng(seed)
-    result = translate_quietly(image.data, model, direction, sampling=sampling, rng=rng)
-    metadata = {}
-    if direction == "exp-to-sim" and comparison is not None:
-        found = compare(image, model, sampling=sampling)
-        comparison.add(image, found)
-        metadata = {"against the training frames": describe_match(found)}
-    target = out / f"{path.stem}_{direction}.tif"
-    io.write_tiff(target, result, sampling=sampling, metadata=metadata)
-    for ending in (".csv", "_mask.png"):
-        labels = path.with_name(path.stem + ending)
-        if labels.is_file():
-            with io.atomic_path(target.with_name(target.stem + ending)) as temporary:
-                shutil.copyfile(labels, temporary)
-    return target
 
 
 def match_files(

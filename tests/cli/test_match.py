@@ -119,14 +119,20 @@ def test_detect_says_nothing_of_images_that_fit(run, days, folder):
     assert (done.code, done.err) == (0, "")
 
 
-def test_translate_warns_of_measured_images_only(run, days, folder, day_conditions):
+def test_translate_tells_measured_images_from_simulations(run, days, folder, day_conditions):
     from stemzoo.models import CycleGANSTEM
 
     model = CycleGANSTEM(
         filters=4, depth=2, discriminator_filters=4, patch_size=32, sampling=0.2074, material="wse2"
     )
     stemzoo.save(model, "gan", conditions=day_conditions)
-    assert run("translate", "wse2-dayB_0.tif", "--weights", "./gan").err == ""
+    done = run("translate", "wse2-dayB_0.tif", "wse2-dayA_0.tif", "--weights", "./gan")
+    assert done.code == 0
+    (line,) = done.err.splitlines()
+    assert line.startswith("stemzoo: warning: wse2-dayB_0.tif and 1 more: not written by 'stemzoo ")
+    assert "to denoise a measured image, give --direction exp-to-sim" in line
+    run("simulate", "--session", "wse2-dayB", "--size", 64)
+    assert run("translate", "simulated/wse2-dayB_0_0000.tif", "--weights", "./gan").err == ""
     done = run("translate", "wse2-dayB_0.tif", "--weights", "./gan", "--direction", "exp-to-sim")
     assert done.code == 0
     (line,) = done.err.splitlines()

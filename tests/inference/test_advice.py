@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from places import EXAMPLES
 
-from stemzoo.inference import advice
-from stemzoo.inference.advice import MisfitSummary, advise, compare, describe_match, match_facts
+from stemzoo.inference.advice import MisfitSummary, advise, describe_match, match_facts, match_model
 from stemzoo.inference.matching import Match, match
 from stemzoo.io import Image, read_image
 
@@ -33,24 +32,18 @@ def model(day_conditions):
     return SimpleNamespace(name="mine", conditions=day_conditions)
 
 
-@pytest.fixture
-def rank(monkeypatch):
-    """Pretend that the weights of the zoo fit like this."""
-
-    def pretend(*ranked):
-        monkeypatch.setattr(advice, "read_conditions", dict)
-        monkeypatch.setattr(advice, "match", lambda image, conditions: list(ranked))
-
-    return pretend
+def summary(*ranked, task="detection"):
+    """A summary for weights of the zoo that fit like this."""
+    return MisfitSummary(task, rank=lambda image: ranked)
 
 
 def test_an_image_is_compared_as_far_as_that_can_be(image, model):
-    found = compare(image, model)
+    found = match_model(image, model)
     assert (found.weights, found.session) == ("mine", "wse2-dayA")
     assert not found.fits
-    assert compare(image, SimpleNamespace(name="other")) is None
-    assert compare(image, SimpleNamespace(name="other", conditions=None)) is None
-    assert compare(Image(image.data[:100, :100], image.sampling), model) is None
+    assert match_model(image, SimpleNamespace(name="other")) is None
+    assert match_model(image, SimpleNamespace(name="other", conditions=None)) is None
+    assert match_model(Image(image.data[:100, :100], image.sampling), model) is None
 
 
 def test_facts_are_json_even_of_what_is_infinitely_far():
@@ -77,9 +70,8 @@ def test_nothing_is_said_of_images_that_fit(image):
     assert (seen.compared, seen.misfits, seen.warning()) == (1, 0, None)
 
 
-def test_one_image_is_named_with_what_differs_and_better_weights(image, rank):
-    rank(matched("cyclegan-wse2-dayB", **FITS), matched("fcn-wse2-dayB", **FITS))
-    seen = MisfitSummary("detection")
+def test_one_image_is_named_with_what_differs_and_better_weights(image):
+    seen = summary(matched("cyclegan-wse2-dayB", **FITS), matched("fcn-wse2-dayB", **FITS))
     seen.add(image, matched("fcn-wse2-dayA"))
     assert seen.warning() == (
         "scan1.tif: unlike the frames that fcn-wse2-dayA was trained on (distance 5.00, p 1e-05: "
@@ -87,10 +79,9 @@ def test_one_image_is_named_with_what_differs_and_better_weights(image, rank):
     )
 
 
-def test_of_several_images_the_number_and_the_worst_are_named(image, rank):
-    rank(matched("cyclegan-wse2-dayB", 7.0), matched("cyclegan-wse2-dayA", 6.0))
+def test_of_several_images_the_number_and_the_worst_are_named(image):
+    seen = summary(matched("cyclegan-wse2-dayB", 7.0), matched("cyclegan-wse2-dayA", 6.0))
     other = Image(image.data, image.sampling, path=Path("scan2.tif"))
-    seen = MisfitSummary("detection")
     for one, found in (
         (image, matched("mine")),
         (other, matched("mine", 9.0)),
@@ -128,26 +119,24 @@ def test_of_several_images_the_number_and_the_worst_are_named(image, rank):
         ((matched("fcn-wse2"),), "stemzoo train cyclegan"),
     ],
 )
-def test_the_next_step_depends_on_what_fits(image, rank, ranked, words):
-    rank(*ranked)
-    seen = MisfitSummary("detection")
+def test_the_next_step_depends_on_what_fits(image, ranked, words):
+    seen = summary(*ranked)
     seen.add(image, matched("mine"))
     assert words in seen.warning()
 
 
-def test_weights_for_another_task_are_not_offered(image, rank):
-    rank(matched("fcn-wse2", **FITS), matched("cyclegan-wse2-dayB"))
-    seen = MisfitSummary("translation")
+def test_weights_for_another_task_are_not_offered(image):
+    ranked = matched("fcn-wse2", **FITS), matched("cyclegan-wse2-dayB")
+    seen = summary(*ranked, task="translation")
     seen.add(image, matched("cyclegan-wse2-dayA"))
     assert "stemzoo adapt scan1.tif --from cyclegan-wse2-dayB" in seen.warning()
 
 
-def test_an_image_that_other_weights_cannot_be_compared_with_is_no_error(image, monkeypatch):
-    def fail(*_, **__):
+def test_an_image_that_other_weights_cannot_be_compared_with_is_no_error(image):
+    def fail(image):
         raise ValueError("too small")
 
-    monkeypatch.setattr(advice, "match", fail)
-    seen = MisfitSummary("detection")
+    seen = MisfitSummary("detection", rank=fail)
     seen.add(image, matched("mine"))
     assert seen.warning().endswith("Look at the result before you use it.")
 

@@ -80,9 +80,15 @@ def test_pixel_sizes_almost_those_of_the_network_do_not_shift_points_in_large_im
 
 def test_detections_know_how_they_were_made():
     found = detect(spots(0.2), Brightness(), sampling=0.2, threshold=0.25, tta=True)
-    assert found.details["model"] == "brightness"
-    assert found.details["threshold"] == 0.25
-    assert found.details["tta"] is True
+    assert (found.model, found.threshold, found.tta) == ("brightness", 0.25, True)
+    assert found.details == {
+        "model": "brightness",
+        "classes": ("bright",),
+        "threshold": 0.25,
+        "tta": True,
+        "match": None,
+    }
+    assert found.select(threshold=1.0).details == found.details
     assert len(found) == 5
     assert found.counts() == {"bright": 5}
     row, column, x, y, name, score = found.rows()[0]
@@ -249,15 +255,15 @@ def test_an_image_unlike_the_training_frames_is_one_warning(day_conditions, fram
         found = detect(frames[0].image, model, sampling=sampling)
     assert [warning.filename for warning in caught] == [__file__]
     assert "fcn-wse2 fits: use these weights" in str(caught[0].message)
-    assert found.details["match"].p_value < 0.01
+    assert found.match.p_value < 0.01
     # The lattice that tells the pixel size is the one that is compared with.
     expected = check_conditions(frames[0].image, day_conditions, sampling=sampling)
-    assert found.details["match"].distance == pytest.approx(expected.distance, rel=1e-3)
+    assert found.match.distance == pytest.approx(expected.distance, rel=1e-3)
 
 
 def test_an_image_that_cannot_be_compared_is_no_matter(day_conditions, frames):
     model = Brightness()
-    assert detect(frames[0].image, model, sampling=0.2).details["match"] is None
+    assert detect(frames[0].image, model, sampling=0.2).match is None
     model.conditions = day_conditions
     small = frames[0].image[:100, :100]
-    assert detect(small, model, sampling=0.2074).details["match"] is None
+    assert detect(small, model, sampling=0.2074).match is None

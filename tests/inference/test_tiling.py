@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from stemzoo.inference import tiling
-from stemzoo.inference.tiling import predict_tiled
+from stemzoo.inference.tiling import place_windows, predict_tiled
 from stemzoo.preprocessing import dihedral, rescale
 
 
@@ -57,7 +56,7 @@ def test_seams_keep_their_distance_from_the_ends_of_windows(stride, margin, extr
     margin = margin * stride
     window = max(3 * margin, stride) + extra * stride
     for length in range(stride, 12 * window, stride):
-        windows = tiling._windows(length, window, margin, stride)
+        windows = place_windows(length, window, margin, stride)
         assert windows[0][1] == 0
         assert windows[-1][2] == length
         for (start, first, last), following in zip(windows, [*windows[1:], None], strict=True):

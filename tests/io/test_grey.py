@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from stemzoo.io.grey import MAX_EXPANSION, MAX_PIXELS, Refusal, add_frames, check_array, check_size
+from stemzoo.io.grey import (
+    MAX_EXPANSION,
+    MAX_PIXELS,
+    Refusal,
+    add_frames,
+    check_array,
+    check_signature,
+    check_size,
+)
 
 
 def test_a_single_frame_is_not_copied_and_keeps_its_type():
@@ -54,3 +62,9 @@ def test_sizes_are_limited_by_number_and_by_the_file(tmp_path):
     for pixels in (0, -1, 10 * MAX_EXPANSION + 1, MAX_PIXELS + 1):
         with pytest.raises(Refusal, match=f"declares {pixels} pixels"):
             check_size(path, pixels, np.dtype("u1"))
+
+
+def test_a_file_of_another_format_is_refused_with_its_first_bytes():
+    check_signature(b"\xff\xd8\xff and more", b"\xff\xd8\xff", "JPEG")
+    with pytest.raises(Refusal, match=r"expected a JPEG file. Received: .* begins with b'GIF89a"):
+        check_signature(b"GIF89a and more", b"\xff\xd8\xff", "JPEG")

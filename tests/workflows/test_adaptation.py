@@ -147,7 +147,7 @@ def test_a_detector_is_renewed_in_a_folder_of_its_own(files, parent, calls, make
 
 
 def test_a_pixel_size_that_is_stated_is_that_of_all_images(files, parent, calls):
-    adapt_files(files, parent, Path("out"), pixel_size=20.0)
+    adapt_files(files, parent, Path("out"), sampling=0.2)
     assert [image.sampling for image in calls["adapt"][0]] == [0.2, 0.2]
 
 
@@ -184,9 +184,9 @@ def test_files_that_cannot_be_used_are_one_line(files, parent, no_time):
     assert not Path("out").exists()
 
 
-@pytest.mark.parametrize("pixel_size", [0.0, -20.0, 2074.0])
-def test_an_impossible_pixel_size_is_one_line(files, parent, no_time, pixel_size):
-    assert "--pixel-size" in refused(files, parent, pixel_size=pixel_size)
+@pytest.mark.parametrize("sampling", [0.0, -0.2, 20.74])
+def test_an_impossible_pixel_size_is_one_line(files, parent, no_time, sampling):
+    assert "--pixel-size" in refused(files, parent, sampling=sampling)
     assert not Path("out").exists()
 
 

@@ -206,7 +206,7 @@ def test_measured_images_are_found_by_pattern_and_named_by_their_hash(measured, 
 
 
 def test_a_given_pixel_size_wins(measured):
-    assert experimental_set([measured / "*.tif"], "wse2", 20.0).sampling == 0.2
+    assert experimental_set([measured / "*.tif"], "wse2", 0.2).sampling == 0.2
 
 
 def test_measured_images_of_another_pixel_size_are_resampled(measured, frames):

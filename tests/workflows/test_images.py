@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stemzoo import io
-from stemzoo.workflows.images import detect_file
+from stemzoo.workflows.images import detect_file, plan_outputs
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def out(tmp_path):
 
 
 def test_the_table_holds_the_detections_and_how_they_were_made(tiny_model, tiff, out, frames):
-    report = detect_file(tiff, tiny_model, out, threshold=0.0)
+    report = detect_file(tiff, tiny_model, out, threshold=0.0).report()
     header, columns = io.read_csv(out / "wse2.csv")
     assert list(columns) == ["row", "column", "x_nm", "y_nm", "class", "score"]
     assert len(columns["row"]) == len(report["detections"]) > 3
@@ -39,7 +39,7 @@ def test_the_table_holds_the_detections_and_how_they_were_made(tiny_model, tiff,
 
 
 def test_the_report_is_for_machines(tiny_model, tiff, out):
-    report = detect_file(tiff, tiny_model, out, sampling=0.2, threshold=0.25, tta=True)
+    report = detect_file(tiff, tiny_model, out, sampling=0.2, threshold=0.25, tta=True).report()
     assert json.loads(json.dumps(report)) == report
     assert report["image"] == str(tiff)
     assert report["shape"] == [100, 140]
@@ -58,27 +58,45 @@ def test_a_frame_of_a_stack_is_chosen(tiny_model, frames, tmp_path, out):
     np.save(tmp_path / "stack.npy", stack)
     np.save(tmp_path / "single.npy", stack[1])
     options = {"sampling": frames[1].sampling, "threshold": 0.0}
-    expected = detect_file(tmp_path / "single.npy", tiny_model, out, **options)["detections"]
-    found = detect_file(tmp_path / "stack.npy", tiny_model, out, frame=1, **options)["detections"]
-    assert found == expected
+    expected = detect_file(tmp_path / "single.npy", tiny_model, out, **options).detections
+    found = detect_file(tmp_path / "stack.npy", tiny_model, out, frame=1, **options).detections
+    assert found.rows() == expected.rows()
     detect_file(tmp_path / "stack.npy", tiny_model, out, sum_frames=True, **options)
     with pytest.raises(ValueError, match="stack.npy"):
         detect_file(tmp_path / "stack.npy", tiny_model, out, **options)
 
 
-def test_a_second_image_of_the_same_name_is_refused(tiny_model, tiff, out, tmp_path):
-    taken = {}
-    detect_file(tiff, tiny_model, out, taken=taken)
-    before = (out / "wse2.csv").read_bytes()
-    (tmp_path / "other").mkdir()
-    twin = tmp_path / "other" / "wse2.tif"
-    twin.write_bytes(tiff.read_bytes())
-    with pytest.raises(ValueError, match=r"would overwrite those of .*wse2.tif.* --out") as caught:
-        detect_file(twin, tiny_model, out, taken=taken)
-    assert str(twin) in str(caught.value)
-    assert (out / "wse2.csv").read_bytes() == before
-    # A later call replaces the results.
-    detect_file(twin, tiny_model, out, taken={})
+def test_a_second_image_of_the_same_name_is_refused():
+    paths = [Path("day1/wse2.tif"), Path("day2/other.tif"), Path("day2/wse2.png")]
+    first, other, twin = plan_outputs(paths, Path("out"))
+    assert [plan.image for plan in (first, other, twin)] == paths
+    assert (first.refusal, other.refusal) == (None, None)
+    assert (first.table, first.overlay) == (Path("out/wse2.csv"), Path("out/wse2.png"))
+    assert twin.refusal.startswith("day2/wse2.png: its results would overwrite those of day1/wse2")
+    assert "--out folder" in twin.refusal
+    with pytest.raises(ValueError, match="has the same name"):
+        twin.check()
+
+
+def test_an_image_that_is_named_twice_is_analysed_once():
+    first, again = plan_outputs([Path("a.tif"), Path("a.tif")], Path("out"))
+    assert first.refusal is None
+    assert "a.tif: its results would overwrite those of a.tif" in again.refusal
+
+
+def test_an_image_that_is_refused_takes_no_name():
+    # Not for its name, which the first one, being refused, has not taken, but for the image.
+    first, second = plan_outputs([Path("in/a.png"), Path("other/a.npy")], Path("in"))
+    assert "the image itself" in first.refusal
+    assert second.refusal.startswith("other/a.npy: its results would overwrite the image in/a.png")
+
+
+def test_a_plan_asks_for_each_file_a_few_times_only(monkeypatch):
+    asked = []
+    resolve = Path.resolve
+    monkeypatch.setattr(Path, "resolve", lambda path: asked.append(path) or resolve(path))
+    plan_outputs([Path(f"{i}.tif") for i in range(300)], Path("out"))
+    assert len(asked) <= 4 * 300
 
 
 @pytest.fixture
@@ -106,11 +124,10 @@ def test_the_overlay_never_replaces_the_image(tiny_model, png, where, monkeypatc
     assert not (png.parent / "wse2.csv").exists()
 
 
-def test_the_overlay_never_replaces_another_image_of_the_call(tiny_model, tiff, png):
-    before = png.read_bytes()
-    with pytest.raises(ValueError, match=r"wse2.tif: .* overwrite the image .*wse2.png"):
-        detect_file(tiff, tiny_model, tiff.parent, inputs=[tiff, png])
-    assert png.read_bytes() == before
+def test_the_overlay_never_replaces_another_image_of_the_call(tiff, png):
+    table, image = plan_outputs([tiff, png], tiff.parent)
+    assert table.refusal.startswith(f"{tiff}: its results would overwrite the image {png}.")
+    assert image.refusal.startswith(f"{png}: its results would overwrite the image itself.")
 
 
 def test_a_failed_file_leaves_nothing_behind(tiny_model, tmp_path, out):

@@ -1,0 +1,181 @@
+"""Image files in, translated image files out."""
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stemzoo import io
+from stemzoo.analysis.pixel_size import resolve
+from stemzoo.inference.advice import describe_match, match_model
+from stemzoo.inference.matching import Match
+from stemzoo.inference.translation import translate_quietly
+
+if TYPE_CHECKING:
+    from stemzoo.models.cyclegan import CycleGANSTEM
+
+# What stands beside a simulated frame NAME.tif: NAME and one of these.
+LABEL_ENDINGS = (".csv", "_mask.png", ".json")
+
+
+@dataclass(frozen=True, eq=False)
+class TranslatedFile:
+    """Translation of an image file.
+
+    Parameters
+    ----------
+    image : Image
+        The image.
+    target : Path
+        File of its translation.
+    match : Match or None
+        How a measured image fits what the model was trained on; None for simulations, and where
+        that is not known.
+    """
+
+    image: io.Image
+    target: Path
+    match: Match | None = None
+
+
+def translate_file(
+    path: Path,
+    model: "CycleGANSTEM",
+    out: Path,
+    *,
+    direction: str,
+    sampling: float | None = None,
+    frame: int | None = None,
+    sum_frames: bool = False,
+    seed: int | None = None,
+) -> TranslatedFile:
+    """Translate an image file; write NAME_<direction>.tif with the same pixel size.
+
+    The table, the mask and the JSON that `stemzoo simulate` wrote beside a frame are copied along:
+    the labels of a simulation hold for its translation, too. The metadata of a denoised image say
+    how it fits what the model was trained on.
+
+    Parameters
+    ----------
+    path : Path
+        Image file.
+    model : CycleGANSTEM
+        A trained model.
+    out : Path
+        Existing folder for the result.
+    direction
+        As in `stemzoo.translate`.
+    sampling : float, optional
+        Pixel size [Å/px]; else the file's, else measured from the lattice.
+    frame, sum_frames
+        As in `stemzoo.read_image`.
+    seed : int, optional
+        Feed the generator noise of this seed.
+
+    Returns
+    -------
+    TranslatedFile
+
+    Raises
+    ------
+    ValueError, OSError
+        One clear line about what is wrong with the file.
+
+    Examples
+    --------
+    >>> options = {"direction": "exp-to-sim"}
+    >>> translate_file(Path("scan.tif"), model, Path("out"), **options).target  # doctest: +SKIP
+    PosixPath('out/scan_exp-to-sim.tif')
+    """
+    image = io.read_image(path, frame=frame, sum_frames=sum_frames)
+    io.check_image(image.data, path)
+    if sampling is None:
+        sampling = resolve(image, model.material).value
+    rng = None if seed is None else np.random.default_rng(seed)
+    result = translate_quietly(image.data, model, direction, sampling=sampling, rng=rng)
+    metadata, found = {}, None
+    if direction == "exp-to-sim":
+        found = match_model(image, model, sampling=sampling)
+        metadata = {"against the training frames": describe_match(found)}
+    target = out / f"{path.stem}_{direction}.tif"
+    io.write_tiff(target, result, sampling=sampling, metadata=metadata)
+    for ending in LABEL_ENDINGS:
+        labels = path.with_name(path.stem + ending)
+        if labels.is_file():
+            with io.atomic_path(target.with_name(target.stem + ending)) as temporary:
+                shutil.copyfile(labels, temporary)
+    return TranslatedFile(image, target, found)
+
+
+def is_simulated(path: Path) -> bool:
+    """Whether an image file is a frame of `stemzoo simulate`, or the translation of one.
+
+    Such a frame has its labels beside it: the mask NAME_mask.png, or the table NAME.csv, which says
+    so in its first line.
+
+    Parameters
+    ----------
+    path : Path
+        Image file.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_simulated(Path("scan.tif"))
+    False
+    """
+    if path.with_name(f"{path.stem}_mask.png").is_file():
+        return True
+    try:
+        with path.with_suffix(".csv").open(encoding="utf-8") as table:
+            return "simulated frame" in table.readline()
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+@dataclass
+class MeasuredImages:
+    """Images of one call of sim-to-exp that `stemzoo simulate` has not written.
+
+    Parameters
+    ----------
+    paths : list of Path
+        Their files.
+    """
+
+    paths: list[Path] = field(default_factory=list)
+
+    def add(self, image: io.Image, match: Match | None = None) -> None:
+        """Count an image, if it is none of `stemzoo simulate`.
+
+        Parameters
+        ----------
+        image : Image
+            An image that was read from a file.
+        match : Match or None
+            Has no effect; here as for `MisfitSummary.add`, which counts denoised images.
+        """
+        if image.path is not None and not is_simulated(image.path):
+            self.paths.append(image.path)
+
+    def warning(self) -> str | None:
+        """Say in one line what sim-to-exp is for; None if all images are simulations.
+
+        Examples
+        --------
+        >>> print(MeasuredImages([Path("scan.tif")]).warning()[:44])
+        scan.tif: not written by 'stemzoo simulate'.
+        """
+        if not self.paths:
+            return None
+        others = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
+        return (
+            f"{self.paths[0]}{others}: not written by 'stemzoo simulate'. sim-to-exp is meant for "
+            "simulations, to make them look measured; to denoise a measured image, give "
+            "--direction exp-to-sim"
+        )
