@@ -1,13 +1,8 @@
 """Keras models and pretrained weights for atomic-resolution STEM images."""
 
 import importlib
-import os
 
 __version__ = "0.1.0"
-
-# TensorFlow itself uses the faster convolutions of oneDNN only on processors with AVX-512 VNNI;
-# with AVX2 alone, a training step takes 1.5 times as long without them. Read once, when it starts.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 # Where each public name lives; it is imported when first used (PEP 562), so that
 # `import stemzoo` is quick and needs no TensorFlow.

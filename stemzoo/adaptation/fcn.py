@@ -257,6 +257,7 @@ def _train(model, frames, recipe: FCNRecipe, budget: TimeBudget, **options) -> i
         budget=budget,
         **options,
     )
+    model.set_weights(trained.get_weights())
     return int(trained.optimizer.iterations)
 
 

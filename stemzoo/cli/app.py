@@ -1,5 +1,6 @@
 """All verbs together, and how errors and warnings are shown."""
 
+import logging
 import os
 import sys
 import warnings
@@ -46,6 +47,8 @@ def _options(
 def main() -> None:
     """Run the command line; errors are one line and exit code 2, never a stack trace."""
     warnings.showwarning = _show_warning
+    # Of each new image size TensorFlow says that it compiles once more.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
         app()
     except KeyboardInterrupt:

@@ -1,9 +1,5 @@
 """What the command line's verbs share: how they speak, and how they start Keras."""
 
-import logging
-import os
-import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -70,58 +66,26 @@ def print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
         typer.echo("  ".join([*cells, row[-1]]).rstrip())
 
 
-@contextmanager
-def quiet_start():
-    """Keep TensorFlow's start-up messages, which it writes straight to file 2, off the terminal."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
 def start_keras() -> None:
     """Import Keras and start the device, without a word."""
-    with quiet_start():
-        import keras
+    from stemzoo.models.start import start_device
 
-        keras.random.SeedGenerator(0)  # the first variable starts the device, with more messages
-    # Of each new image size TensorFlow says that it compiles once more.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    start_device()
 
 
 def load_kind(weights: str, kind: str, verb: str, *, training: bool = False):
-    """Load a model and see that it is of the kind that a verb needs.
+    """Start Keras and load a model of the kind that a verb needs.
 
     Parameters
     ----------
-    weights : str
-        Name of the zoo, or a model folder.
-    kind : str
-        Name of a class.
-    verb : str
-        What the user asked for.
-    training : bool
-        Whether what only training needs is needed, too.
+    weights, kind, verb, training
+        As in `stemzoo.workflows.weights.load_kind`.
 
-    Raises
-    ------
-    ValueError
-        If the weights are of another kind.
+    Returns
+    -------
+    DefectFCN or CycleGANSTEM
     """
-    from stemzoo.zoo.hub import load
+    from stemzoo.workflows import weights as files
 
     start_keras()
-    model = load(weights, training=training)
-    if type(model).__name__ != kind:
-        raise ValueError(
-            f"'stemzoo {verb}' needs weights of a {kind}; see 'stemzoo list'. Received: {weights}, "
-            f"a {type(model).__name__}"
-        )
-    return model
+    return files.load_kind(weights, kind, verb, training=training)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stemzoo.cli.terminal import angstrom, load_kind, quiet_start, start_keras
+from stemzoo.cli.terminal import angstrom, load_kind, start_keras
 
 app = typer.Typer()
 train = typer.Typer(help="Train a model.", no_args_is_help=True)
@@ -48,22 +48,12 @@ def train_fcn(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ):
     """Train a defect detector on labelled frames, simulated now or read from folders."""
-    from stemzoo.analysis.conditions import TrainingConditions
-    from stemzoo.workflows.datasets import hash_frames, training_set, write_training_data
+    from stemzoo.workflows.training import FCNOptions, train_fcn_files
 
-    translators = [
-        load_kind(weights, "CycleGANSTEM", "train fcn --translate") for weights in through or ()
-    ]
-    parent = None if start is None else load_kind(start, "DefectFCN", "train fcn --from")
     start_keras()
-    from stemzoo import training
-    from stemzoo.training.callbacks import TrainingProgress
-    from stemzoo.zoo.hub import save
+    from stemzoo.training import FCNRecipe
 
-    labelled = training_set(
-        session or (), data or (), frames=frames, size=size, seed=seed, translators=translators
-    )
-    recipe = training.FCNRecipe(
+    recipe = FCNRecipe(
         epochs=epochs,
         steps_per_epoch=steps,
         batch_size=batch,
@@ -73,36 +63,17 @@ def train_fcn(
         depth=depth,
         seed=seed,
     )
-    model = training.train_fcn(
-        labelled.images,
-        labelled.masks,
-        recipe,
-        classes=labelled.classes,
-        sampling=labelled.sampling,
-        material=labelled.material,
-        model=parent,
+    options = FCNOptions(
         out=out,
-        callbacks=[TrainingProgress(typer.echo)],
+        recipe=recipe,
+        sessions=tuple(session or ()),
+        translators=tuple(through or ()),
+        folders=tuple(data or ()),
+        start=start,
+        frames=frames,
+        size=size,
     )
-    facts = {
-        "from": start and Path(start).name,
-        "session": session or [],
-        "translate": [Path(weights).name for weights in through or ()],
-        "frames": frames,
-        "size": size,
-        "seed": seed,
-    }
-    facts["data"] = {folder.name: hash_frames(folder) for folder in data or ()}
-    write_training_data(out, facts)
-    sources = [*facts["session"], *facts["translate"], *facts["data"]]
-    conditions = TrainingConditions.from_training(
-        labelled.images,
-        session="+".join(sources),
-        material=labelled.material,
-        sampling=labelled.sampling,
-    )
-    save(model, out, conditions=conditions)
-    typer.echo(f"model folder {out}: try 'stemzoo detect IMAGE --weights {out}'")
+    train_fcn_files(options, report=typer.echo)
 
 
 @train.command("cyclegan")
@@ -146,28 +117,7 @@ def train_cyclegan(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ):
     """Train a CycleGAN on one session's measured images; it simulates the other domain itself."""
-    from stemzoo.analysis.conditions import TrainingConditions
-    from stemzoo.workflows.datasets import experimental_set, write_training_data
-
-    images = experimental_set(experimental, material, angstrom(pixel_size))
-    parent = (
-        None
-        if start is None
-        else load_kind(start, "CycleGANSTEM", "train cyclegan --from", training=True)
-    )
-    if strategy == "multiworker":
-        typer.echo("waiting for the other workers")
-    with quiet_start():
-        from stemzoo.training.strategy import is_chief, make_strategy, wait_for_all
-
-        devices = make_strategy(strategy)
-    start_keras()
-    from stemzoo import training
-    from stemzoo.analysis.lattice import find_rotation
-    from stemzoo.simulate.domain import largest_shape, simulate_domain
-    from stemzoo.training.callbacks import TrainingProgress
-    from stemzoo.training.recipes import recipe_from, recipe_of_size
-    from stemzoo.zoo.hub import save
+    from stemzoo.workflows.training import CycleGANOptions, train_cyclegan_files
 
     changes = {
         "epochs": epochs,
@@ -178,50 +128,23 @@ def train_cyclegan(
         "depth": depth,
         "rotations": rotations,
         "fft_discriminators": fft,
-        "seed": seed,
     }
-    given = {key: value for key, value in changes.items() if value is not None}
-    recipe = (
-        recipe_of_size(size, **given)
-        if parent is None
-        else recipe_from(parent.get_config(), size, **given)
-    )
-    conditions = {"material": images.material, "sampling": images.sampling}
-    conditions["rotation"] = find_rotation(images.images, **conditions)
-    shape = largest_shape(images.images)
-    frames = simulate_domain(**conditions, shape=shape, n=simulated, seed=seed)
-    model = training.train_cyclegan(
-        images.images,
-        [frame.image for frame in frames],
-        recipe,
-        **conditions,
-        session=session,
-        model=parent and parent.successor(**conditions, session=session, patch_size=recipe.patch),
+    options = CycleGANOptions(
+        experimental=tuple(experimental),
+        material=material,
         out=out,
+        sampling=angstrom(pixel_size),
+        session=session,
+        simulated=simulated,
+        size=size,
+        changes={key: value for key, value in changes.items() if value is not None},
+        start=start,
         samples_every=samples,
-        callbacks=[TrainingProgress(typer.echo)] if is_chief(devices) else [],
-        strategy=devices,
-        tensorboard=out / "tensorboard" if tensorboard else None,
+        strategy=strategy,
+        tensorboard=tensorboard,
+        seed=seed,
     )
-    if is_chief(devices):
-        facts = {
-            "from": start and Path(start).name,
-            "sampling": images.sampling,
-            "experimental": images.hashes,
-            "session": session,
-            "simulated": simulated,
-            "seed": seed,
-        }
-        write_training_data(out, facts)
-        described = TrainingConditions.from_training(
-            images.images,
-            session=session or out.resolve().name,
-            material=images.material,
-            sampling=images.sampling,
-        )
-        save(model, out, parent=parent and parent.provenance, conditions=described)
-        typer.echo(f"model folder {out}: try 'stemzoo translate IMAGE --weights {out}'")
-    wait_for_all(devices)
+    train_cyclegan_files(options, report=typer.echo)
 
 
 @app.command()

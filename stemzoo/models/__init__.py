@@ -1,6 +1,9 @@
 """The networks of the zoo."""
 
-from stemzoo.models.cyclegan import CycleGANSTEM
-from stemzoo.models.fcn import DefectFCN
+from stemzoo.models.start import quiet_start
+
+with quiet_start():
+    from stemzoo.models.cyclegan import CycleGANSTEM
+    from stemzoo.models.fcn import DefectFCN
 
 __all__ = ["CycleGANSTEM", "DefectFCN"]

@@ -1,5 +1,6 @@
 """Train the networks of the zoo."""
 
+import stemzoo.models  # noqa: F401  before Keras: it starts TensorFlow without its messages
 from stemzoo.training.cyclegan import train_cyclegan
 from stemzoo.training.fcn import train_fcn
 from stemzoo.training.recipes import CycleGANRecipe, FCNRecipe

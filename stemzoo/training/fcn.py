@@ -52,7 +52,7 @@ def train_fcn(
     validation : tuple of (images, masks), optional
         Labelled images that are not trained on; cut to whole multiples of the network's stride.
     model : DefectFCN, optional
-        Start from these weights instead of new ones.
+        Start from a copy of this one instead of new weights.
     out : path-like, optional
         Folder for log, loss plot and the state from which a killed run goes on when called again
         with the same arguments.
@@ -70,7 +70,8 @@ def train_fcn(
     ------
     ValueError
         If images and masks do not fit together, hold NaN or are smaller than a patch; if patch or
-        classes do not fit the network; if `out` holds another network's training.
+        classes do not fit the network; if `out` holds another network's training, or one that was
+        begun with a budget where there is none now, or the reverse.
 
     References
     ----------
@@ -83,42 +84,21 @@ def train_fcn(
     """
     recipe = recipe or FCNRecipe()
     _check_pairs(images, masks, len(classes))
+    start = None if model is None else _copy(model)
     keras.utils.set_random_seed(recipe.seed)
-    if model is None:
-        model = DefectFCN(
-            classes,
-            filters=recipe.filters,
-            depth=recipe.depth,
-            dropout=recipe.dropout,
-            sampling=sampling,
-            material=material,
-        )
+    model = _new_model(recipe, classes, sampling, material) if start is None else start
     _check_model(model, recipe, classes)
-    model.conditions = None  # those of earlier frames, if it was loaded
-    if budget is None:
-        steps = recipe.epochs * recipe.steps_per_epoch
-        schedule = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
-    else:
-        budget.steps = recipe.epochs * recipe.steps_per_epoch
-        schedule = budget.schedule(TimedRate(recipe.learning_rate))
-        callbacks = [budget, *callbacks]
-    # Masks hold class numbers, so this is categorical cross-entropy without the one-hot arrays.
-    model.compile(_adam(schedule, recipe.ema), loss=keras.losses.SparseCategoricalCrossentropy())
-    model.optimizer.build(model.trainable_variables)
+    _compile(model, recipe, budget)
     data = PatchSequence([model.prepare(image) for image in images], masks, recipe)
     # Keras' own signals to a dataset also come before the first epoch.
-    follow = keras.callbacks.LambdaCallback(on_epoch_begin=lambda n, _: data.start_epoch(n))
-    callbacks, done = [follow, *callbacks], 0
+    watching = [keras.callbacks.LambdaCallback(on_epoch_begin=lambda n, _: data.start_epoch(n))]
+    if budget is not None:
+        watching.append(budget)
+    done = 0
     if out is not None:
-        folder = Path(out)
-        folder.mkdir(parents=True, exist_ok=True)
-        state = TrainingState(folder)
-        done = state.restore(model)
-        if budget is not None and done:
-            budget.add_used(state.rows[-1]["seconds"], done * recipe.steps_per_epoch)
-        io.write_json(folder / RECIPE, asdict(recipe))
-        # After the budget, which adds the time to what is logged.
-        callbacks.insert(1 if budget is None else 2, state)
+        state = _restore(model, Path(out), recipe, budget)
+        watching.append(state)  # after the budget, which adds the time to what is logged
+        done = len(state.rows)
     # A run whose time is over learns no more, but Keras ends it with the averaged weights.
     over = budget is not None and budget.left <= 0
     model.fit(
@@ -128,16 +108,62 @@ def train_fcn(
         shuffle=False,  # Keras' own shuffling would differ when a run goes on
         validation_data=_whole_images(validation, model) if validation else None,
         validation_batch_size=1,
-        callbacks=callbacks,
+        callbacks=[*watching, *callbacks],
         verbose=0,
     )
     return model
 
 
-def _adam(schedule, ema: float) -> keras.optimizers.Optimizer:
-    if not ema:
-        return keras.optimizers.Adam(schedule)
-    return keras.optimizers.Adam(schedule, use_ema=True, ema_momentum=ema)
+def _new_model(recipe: FCNRecipe, classes, sampling: float, material: str | None) -> DefectFCN:
+    return DefectFCN(
+        classes,
+        filters=recipe.filters,
+        depth=recipe.depth,
+        dropout=recipe.dropout,
+        sampling=sampling,
+        material=material,
+    )
+
+
+def _copy(model: DefectFCN) -> DefectFCN:
+    """Copy a model with all its state, the random numbers of the dropout included."""
+    copy = model.successor()
+    for new, old in zip(copy.variables, model.variables, strict=True):
+        new.assign(old)
+    copy.provenance = getattr(model, "provenance", None)  # which `save` names as the parent
+    return copy
+
+
+def _compile(model: DefectFCN, recipe: FCNRecipe, budget: TimeBudget | None) -> None:
+    steps = recipe.epochs * recipe.steps_per_epoch
+    if budget is None:
+        rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
+    else:
+        budget.steps = steps
+        rate = budget.schedule(TimedRate(recipe.learning_rate))
+    average = {"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}
+    # Masks hold class numbers, so this is categorical cross-entropy without the one-hot arrays.
+    loss = keras.losses.SparseCategoricalCrossentropy()
+    model.compile(keras.optimizers.Adam(rate, **average), loss=loss)
+    model.optimizer.build(model.trainable_variables)
+
+
+def _restore(
+    model: DefectFCN, folder: Path, recipe: FCNRecipe, budget: TimeBudget | None
+) -> TrainingState:
+    """Go on from the last state in a folder, if there is one, and write down the recipe."""
+    state = TrainingState(folder)
+    done = state.restore(model)
+    if done and ("seconds" in state.rows[-1]) != (budget is not None):
+        begun, now = ("without", "with") if budget is not None else ("with", "without")
+        raise ValueError(
+            f"{folder} holds a training that was begun {begun} a time budget and goes on the same "
+            f"way, or choose an empty folder. Received: a training {now} a time budget"
+        )
+    if done and budget is not None:
+        budget.add_used(state.rows[-1]["seconds"], done * recipe.steps_per_epoch)
+    io.write_json(folder / RECIPE, asdict(recipe))
+    return state
 
 
 def _whole_images(validation, model: DefectFCN):

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from stemzoo.models.start import quiet_start
+
 log = logging.getLogger(__name__)
 
 
@@ -39,10 +41,12 @@ def make_strategy(name: str | None) -> tf.distribute.Strategy | None:
     if name is None:
         return None
     if name == "mirrored":
-        return tf.distribute.MirroredStrategy()
+        with quiet_start():
+            return tf.distribute.MirroredStrategy()
     if name == "multiworker":
         _check_tf_config()
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        with quiet_start():
+            return tf.distribute.MultiWorkerMirroredStrategy()
     raise ValueError(f"strategy is mirrored or multiworker. Received: {name!r}")
 
 

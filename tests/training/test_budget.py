@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -167,3 +169,14 @@ def test_a_detector_that_has_no_time_does_not_change(clock):
     assert counter.steps == 0
     for new, old in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(new, old)
+
+
+@pytest.mark.parametrize(("begun", "now"), [("without", "with"), ("with", "without")])
+def test_a_training_goes_on_with_a_budget_only_if_it_was_begun_with_one(tmp_path, begun, now):
+    budgets = {"with": lambda: TimeBudget(1e6), "without": lambda: None}
+    training(budgets[begun](), replace(TINY, epochs=1), out=tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match=f"begun {begun} a time .* Received: .* {now} a") as caught:
+        training(budgets[now](), TINY, out=tmp_path)
+    assert "\n" not in str(caught.value)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+import stemzoo
 from stemzoo import io
 from stemzoo.models import DefectFCN
 from stemzoo.training import FCNRecipe, fcn, train_fcn
@@ -232,7 +233,7 @@ def test_a_ranked_model_is_trained_and_validated_on_ranks():
         model = DefectFCN(["square"], filters=4, depth=2, ranked=True)
         model.set_weights(_first_weights(model))
         log = keras.callbacks.History()
-        train_fcn(
+        trained = train_fcn(
             some,
             masks,
             replace(TINY, epochs=1),
@@ -243,7 +244,7 @@ def test_a_ranked_model_is_trained_and_validated_on_ranks():
             callbacks=[log],
         )
         losses.append(log.history["val_loss"])
-        weights.append(model.get_weights())
+        weights.append(trained.get_weights())
     assert losses[0] == losses[1]
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -252,6 +253,29 @@ def test_a_ranked_model_is_trained_and_validated_on_ranks():
 def _first_weights(model):
     rng = np.random.default_rng(0)
     return [abs(rng.normal(0, 0.1, w.shape)).astype("float32") for w in model.get_weights()]
+
+
+def test_a_model_to_start_from_stays_as_it_is(tiny_model):
+    before = [variable.numpy() for variable in tiny_model.variables]
+    trained = train_fcn(
+        *toy(1), replace(TINY, epochs=1), classes=tiny_model.classes, sampling=0.2, model=tiny_model
+    )
+    assert trained is not tiny_model
+    assert trained.name == tiny_model.name
+    # Weights, statistics and the state of the dropout.
+    for variable, old in zip(tiny_model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), old)
+    assert any((new != old).any() for new, old in zip(trained.get_weights(), before, strict=False))
+
+
+def test_a_training_from_loaded_weights_names_them_when_it_is_saved(tiny_folder, tmp_path):
+    start = stemzoo.load(str(tiny_folder))
+    trained = train_fcn(
+        *toy(1), replace(TINY, epochs=1), classes=start.classes, sampling=0.2, model=start
+    )
+    stemzoo.save(trained, tmp_path / "next")
+    record = json.loads((tmp_path / "next" / "provenance.json").read_text())
+    assert record["parent"]["sha256"] == start.provenance.sha256
 
 
 def test_the_same_seed_makes_the_same_first_weights():
