@@ -6,16 +6,19 @@ import numpy as np
 from scipy import fft
 
 from stemzoo.analysis.lattice import Lattice, find_lattice
+from stemzoo.analysis.reflections import nearest_reflections, ring_radius, squared_length
+from stemzoo.analysis.spectrum import check_sampling, frequencies, hann_window, tile_starts
 from stemzoo.io import check_image
 from stemzoo.preprocessing import resample, saturate
 from stemzoo.simulate.materials import find_material
 
-MIN_SIDE = 128  # [px] at the pixel size of the weights
+# In fewer pixels, at the pixel size of the weights, reflections are not apart from each other [px].
+MIN_DESCRIBED_SIDE = 128
 # Features are medians over tiles of this edge [px], so that they do not depend on the size.
 _TILE = 256
 # The lattice is measured, and an image described, in this much of its middle [px].
-_LATTICE_FIELD = 1024
-_FIELD = 2048
+_LATTICE_MIDDLE = 1024
+_DESCRIBED_MIDDLE = 2048
 # Squared lengths of five shells of reflections, in units of the innermost.
 _SHELLS = {6: (1, 3, 4, 7, 9), 4: (1, 2, 4, 5, 8)}
 # Bands of frequency between reflections [1/px]; the first begins outside the zero frequency.
@@ -170,20 +173,21 @@ def find_condition_features(
     (17,)
     """
     check_image(image, "image")
-    _check_sampling(sampling)
+    if sampling is not None:
+        check_sampling(sampling)
     image = np.asarray(image)
     lattice = lattice or middle_lattice(image, material, sampling)
     if lattice is None:
         return NO_LATTICE
     used = lattice.sampling if sampling is None else sampling
-    seen = saturate(resample(middle(image, _FIELD), used, target))
-    if min(seen.shape) < MIN_SIDE:
+    seen = saturate(resample(middle(image, _DESCRIBED_MIDDLE), used, target))
+    if min(seen.shape) < MIN_DESCRIBED_SIDE:
         raise ValueError(
-            f"Expected at least {MIN_SIDE} px a side at {target:.4g} Å/px, to judge the conditions "
+            f"Expected at least {MIN_DESCRIBED_SIDE} px a side at {target:.4g} Å/px, to judge the conditions "
             f"of an image; use a larger one. Received: {seen.shape[0]} x {seen.shape[1]} px"
         )
     facts = [np.log(lattice.sampling / used), lattice.strain]
-    tiles = _describe_tiles(seen, lattice, lattice.reciprocal * target / used)
+    tiles = _describe_tiles(seen, lattice.resampled(used, target))
     facts = np.broadcast_to(facts, (*tiles.shape[:2], 2))
     return ConditionFeatures(np.concatenate([facts, tiles], axis=-1), seen.size / _TILE**2)
 
@@ -214,17 +218,13 @@ def middle_lattice(
     KeyError
         For an unknown material.
     """
-    _check_sampling(sampling)
+    if sampling is not None:
+        check_sampling(sampling)
     crystal = find_material(material)
     try:
-        return find_lattice(middle(image, _LATTICE_FIELD), crystal, sampling=sampling)
+        return find_lattice(middle(image, _LATTICE_MIDDLE), crystal, sampling=sampling)
     except ValueError:
         return None
-
-
-def _check_sampling(sampling: float | None) -> None:
-    if sampling is not None and not (np.isfinite(sampling) and sampling > 0):
-        raise ValueError(f"Expected a sampling above 0 Å/px. Received: sampling={sampling}")
 
 
 def middle(image: np.ndarray, edge: int) -> np.ndarray:
@@ -238,17 +238,18 @@ def medians(tiles: np.ndarray) -> np.ndarray:
     return np.median(tiles.reshape(-1, tiles.shape[-1]), axis=0)
 
 
-def _describe_tiles(image: np.ndarray, lattice: Lattice, reciprocal: np.ndarray) -> np.ndarray:
+def _describe_tiles(image: np.ndarray, lattice: Lattice) -> np.ndarray:
+    """Features (R, C, F - 2) of tiles that overlap by half, or somewhat more."""
     edge = min(_TILE, *image.shape)
-    groups = _groups(edge, reciprocal, lattice.symmetry)
+    groups = _groups(edge, lattice)
     # The other half is the same, except for the frequencies 0 and 1/2 along x.
     count = np.full(_TILE // 2 + 1, 2.0)
     count[[0, -1]] = 1
     means = np.array([(mask * count).ravel() for mask in groups.values()], dtype=np.float32)
     means /= means.sum(axis=1, keepdims=True)
-    window = np.hanning(edge + 2)[1:-1]
+    window = hann_window(edge)
     window = np.outer(window, window) / (window**2).sum()
-    rows, columns = (_starts(n, edge) for n in image.shape)
+    rows, columns = (tile_starts(n, edge, round(2 * n / edge) - 1) for n in image.shape)
     tiles = [image[r : r + edge, c : c + edge] for r in rows for c in columns]
     values = []
     for tile in tiles:
@@ -264,25 +265,20 @@ def _describe_tiles(image: np.ndarray, lattice: Lattice, reciprocal: np.ndarray)
     return np.reshape(values, (len(rows), len(columns), -1))
 
 
-def _starts(length: int, edge: int) -> np.ndarray:
-    """First pixels of tiles that overlap by half, or somewhat more."""
-    return np.rint(np.linspace(0, length - edge, max(round(2 * length / edge) - 1, 1))).astype(int)
-
-
-def _groups(edge: int, reciprocal: np.ndarray, symmetry: int) -> dict[object, np.ndarray]:
+def _groups(edge: int, lattice: Lattice) -> dict[object, np.ndarray]:
     """Select the parts of the half spectrum of a tile whose mean powers are the raw features."""
-    y, x = fft.fftfreq(_TILE)[:, None], fft.rfftfreq(_TILE)[None]
-    indices = np.stack(np.broadcast_arrays(y, x), axis=-1) @ np.linalg.inv(reciprocal)
-    h, k = np.moveaxis(np.rint(indices), -1, 0)
-    norm = h**2 + k**2 + (h * k if symmetry == 6 else 0)
+    y, x = frequencies((_TILE, _TILE))
+    indices, away = nearest_reflections(y, x, lattice)
+    symmetry = lattice.symmetry
+    norm = squared_length(*np.moveaxis(indices, -1, 0), symmetry)
     # Resolution of the window: bins of an unpadded tile.
-    away = abs((indices - np.rint(indices)) @ reciprocal) * edge
+    away = abs(away) * edge
     distance = np.hypot(*np.moveaxis(away, -1, 0))
     groups = {n: (norm == n) & (distance <= 2.5) for n in _SHELLS[symmetry]}
     for name, along, across in (("y", 0, 1), ("x", 1, 0)):
         beside = (away[..., along] > 3.5) & (away[..., along] < 6) & (away[..., across] <= 1.5)
         groups["beside", name] = beside & (norm == 1)
-    ring = np.sqrt(abs(np.linalg.det(reciprocal)) / np.sin(2 * np.pi / symmetry))
+    ring = ring_radius(lattice)
     groups |= _between((distance > 3.5) | (norm == 0), y, x, 1.5 / edge)
     low, high = ring * np.sqrt(_SHELLS[symmetry][-2:])
     fine = (np.hypot(y, x) > 0.9 * low) & (np.hypot(y, x) < 1.1 * high)

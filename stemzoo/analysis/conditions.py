@@ -16,6 +16,7 @@ from stemzoo.analysis.condition_features import (
     medians,
 )
 from stemzoo.io import Image
+from stemzoo.io.pixel_size import NETWORK_RANGE
 from stemzoo.simulate.materials import find_material
 
 MIN_FRAMES = 12
@@ -276,7 +277,7 @@ def _checked(content: dict) -> dict:
         if not (isinstance(content[name], str) and content[name].isprintable()):
             raise ValueError(f"{name}={content[name]!r}, no name")
     n, frames = len(_NAMES), content["frames"]
-    numbers = {"frames": (MIN_FRAMES, 1e6), "area": (0.01, 1e6), "sampling": (0.01, 1.0)}
+    numbers = {"frames": (MIN_FRAMES, 1e6), "area": (0.01, 1e6), "sampling": NETWORK_RANGE}
     for name, (low, high) in numbers.items():
         value = content[name]
         if not (isinstance(value, int | float) and low <= value <= high):

@@ -11,6 +11,12 @@ import numpy as np
 from scipy import ndimage, optimize
 
 from stemzoo.analysis.lattice import Lattice, find_lattice
+from stemzoo.analysis.reflections import (
+    half_plane_indices,
+    nearest_reflections,
+    ring_radius,
+    squared_length,
+)
 from stemzoo.analysis.spectrum import (
     POWER_FLOOR,
     centred_frequencies,
@@ -53,12 +59,11 @@ def power_spectrum_bands(image: np.ndarray, lattice: Lattice) -> dict[str, float
     """
     power = image_power(image)
     rows, columns = centred_frequencies(power.shape)
-    indices = np.stack(np.broadcast_arrays(rows, columns), axis=-1) @ lattice.vectors.T
-    miss = (indices - np.rint(indices)) @ lattice.reciprocal
-    ring = _ring(lattice)
+    _, away = nearest_reflections(rows, columns, lattice)
+    ring = ring_radius(lattice)
     low = np.hypot(rows, columns) < ring / 2
     radius = max(2.0, 0.04 * ring * min(power.shape))
-    bragg = np.hypot(miss[..., 0] * power.shape[0], miss[..., 1] * power.shape[1]) <= radius
+    bragg = np.hypot(away[..., 0] * power.shape[0], away[..., 1] * power.shape[1]) <= radius
     parts = {"low": low, "bragg": bragg & ~low, "rest": ~bragg & ~low}
     total = power.sum()
     return {name: float(power[part].sum() / total) for name, part in parts.items()}
@@ -131,7 +136,7 @@ def information_limit(
             "Expected a shell of reflections with two spots above the background; use a larger or "
             f"less noisy region. Received: none among the innermost of {len(shells)} shells"
         )
-    return float(sampling / (_ring(lattice) * np.sqrt(finest)))
+    return float(sampling / (ring_radius(lattice) * np.sqrt(finest)))
 
 
 def spectral_cutoff(
@@ -194,13 +199,7 @@ def spectral_cutoff(
             "Expected an innermost ring above the noise; use a larger or less noisy region. "
             f"Received: lattice and noise equal at {np.sqrt(max(limit, 0)):.2f} of its radius"
         )
-    return float(sampling / min(np.sqrt(limit) * _ring(lattice), 0.5))
-
-
-def _ring(lattice):
-    """Radius of the innermost ring [1/px]."""
-    area = abs(np.linalg.det(lattice.reciprocal))
-    return np.sqrt(area / (np.sqrt(0.75) if lattice.symmetry == 6 else 1.0))
+    return float(sampling / min(np.sqrt(limit) * ring_radius(lattice), 0.5))
 
 
 def _lattice(image, sampling, material, lattice):
@@ -216,13 +215,9 @@ def _spots(image, lattice, smooth):
     log_power = np.log(np.maximum(power, POWER_FLOOR))
     ratio = np.exp(log_power - log_background(log_power))
     ratio = smooth(ratio, 3, mode="wrap")
-    reach = int(1 / _ring(lattice)) + 1
-    h, k = (i.ravel() for i in np.mgrid[-reach : reach + 1, 0 : reach + 1])
-    half = (k > 0) | (h > 0)
-    h, k = h[half], k[half]
-    points = np.stack([h, k], axis=1) @ lattice.reciprocal
+    indices = half_plane_indices(int(1 / ring_radius(lattice)) + 1)
+    points = indices @ lattice.reciprocal
     inside = (abs(points) < 0.5 - 1.5 / np.array(power.shape)).all(axis=1)
-    h, k, points = h[inside], k[inside], points[inside]
-    rows, columns = np.rint(points * power.shape).astype(int).T
+    rows, columns = np.rint(points[inside] * power.shape).astype(int).T
     at = rows + power.shape[0] // 2, columns + power.shape[1] // 2
-    return h**2 + k**2 + (h * k if lattice.symmetry == 6 else 0), ratio[at]
+    return squared_length(*indices[inside].T, lattice.symmetry), ratio[at]
