@@ -183,8 +183,9 @@ def find_condition_features(
     seen = saturate(resample(middle(image, _DESCRIBED_MIDDLE), used, target))
     if min(seen.shape) < MIN_DESCRIBED_SIDE:
         raise ValueError(
-            f"Expected at least {MIN_DESCRIBED_SIDE} px a side at {target:.4g} Å/px, to judge the conditions "
-            f"of an image; use a larger one. Received: {seen.shape[0]} x {seen.shape[1]} px"
+            f"Expected at least {MIN_DESCRIBED_SIDE} px a side at {target:.4g} Å/px, to judge the "
+            "conditions of an image; use a larger one. "
+            f"Received: {seen.shape[0]} x {seen.shape[1]} px"
         )
     facts = [np.log(lattice.sampling / used), lattice.strain]
     tiles = _describe_tiles(seen, lattice.resampled(used, target))

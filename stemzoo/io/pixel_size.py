@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 PLAUSIBLE = (0.01, 5.0)
 # Where networks can be used: beyond, a pixel holds more than a column [Å/px].
 NETWORK_RANGE = (0.01, 1.0)
-# Where a lattice is looked for if no pixel size is stated: atomic-resolution scans are no finer, and
-# in coarser ones the second reflections of graphene, at 1.23 Å, lie beyond the Nyquist limit [Å/px].
+# Where a lattice is looked for if no pixel size is stated: scans are no finer, and in coarser ones
+# the second reflections of graphene, at 1.23 Å, lie beyond the Nyquist limit [Å/px].
 LATTICE_RANGE = (0.03, 0.6)
 
 # Keys as left by _unit_key; values in Å.

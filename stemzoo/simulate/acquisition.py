@@ -172,25 +172,6 @@ def distort_points(points: np.ndarray, distortion: ScanDistortion, shape) -> np.
     return moved
 
 
-def distort_image(image: np.ndarray, distortion: ScanDistortion) -> np.ndarray:
-    """Scan an image with an error of the scan (cubic splines, edges repeated).
-
-    Parameters
-    ----------
-    image : ndarray of shape (M, N)
-        What a perfect scan would record.
-    distortion : ScanDistortion
-        The scan's error.
-
-    Returns
-    -------
-    ndarray of shape (M, N)
-    """
-    grid = np.stack(np.meshgrid(*map(np.arange, image.shape), indexing="ij"), axis=-1)
-    places = grid + distortion.displacement(grid.astype(np.float64), image.shape)
-    return ndimage.map_coordinates(image, np.moveaxis(places, -1, 0), order=3, mode="nearest")
-
-
 def average_frames(
     image: np.ndarray,
     *,

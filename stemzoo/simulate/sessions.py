@@ -149,6 +149,7 @@ class AcquisitionSession:
 
     Examples
     --------
+    >>> from stemzoo.simulate import find_session
     >>> session = find_session("wse2-dayB")
     >>> frame = session.draw(np.random.default_rng(0))
     >>> type(frame.defocus)
