@@ -2,47 +2,12 @@ import numpy as np
 import pytest
 from known_lattices import HEXAGONAL, SAMPLING, SQUARE, WSE2, known_lattice, waves
 
-from stemzoo.analysis.spectrum import log_power_spectrum, radial_power_spectrum
 from stemzoo.metrics.spectrum import information_limit, power_spectrum_bands
 
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(7)
-
-
-def test_cosine_lands_in_its_bin_with_its_power():
-    m, n, k = 64, 96, 12
-    image = 5 + 3 * np.cos(2 * np.pi * k * np.arange(n) / n) * np.ones((m, 1))
-    power = log_power_spectrum(image)
-    assert np.unravel_index(power.argmax(), power.shape) in {
-        (m // 2, n // 2 + k),
-        (m // 2, n // 2 - k),
-    }
-    # Standardised, the amplitude is sqrt(2): (sum(w) / sqrt(2))² / sum(w²) = (1/2) (3/8)^-2 (1/2)^4
-    # (M + 1)(N + 1) for Hann windows of length M and N: sums (N + 1)/2 and 3 (N + 1)/8.
-    expected = 0.5 * (1 / 2) ** 4 / (3 / 8) ** 2 * (m + 1) * (n + 1)
-    assert power.max() == pytest.approx(np.log10(expected), abs=1e-3)
-
-
-def test_radial_average_peaks_at_the_frequency_of_a_cosine():
-    image = np.cos(2 * np.pi * 0.125 * np.arange(128)) * np.ones((100, 1))
-    frequency, power = radial_power_spectrum(image, 0.5)
-    assert frequency.shape == power.shape == (50,)
-    # 0.125 per pixel of 0.5 Å is 0.25 per Å; the rings are 0.02 per Å wide.
-    assert frequency[power.argmax()] == pytest.approx(0.25, abs=0.011)
-    assert frequency[-1] == pytest.approx(1.0, abs=0.011)
-
-
-def test_white_noise_is_flat_at_zero(rng):
-    _, power = radial_power_spectrum(rng.normal(size=(256, 300)), 0.1, bins=20)
-    np.testing.assert_allclose(power[1:], 0, atol=0.06)
-
-
-def test_brightness_and_contrast_change_no_spectrum(rng):
-    image = rng.normal(size=(64, 80))
-    for function in (log_power_spectrum, lambda x: radial_power_spectrum(x, 0.1)[1]):
-        np.testing.assert_allclose(function(1e3 * image - 5e4), function(image), atol=1e-3)
 
 
 def test_bands_of_haze_lattice_and_noise_are_told_apart(rng):
@@ -115,8 +80,6 @@ def test_noise_seldom_has_an_information_limit(rng):
 def test_unusable_images_say_why(image, message):
     lattice = known_lattice(HEXAGONAL, 6)
     for function in (
-        log_power_spectrum,
-        lambda x: radial_power_spectrum(x, 0.1),
         lambda x: power_spectrum_bands(x, lattice),
         lambda x: information_limit(x, 0.1, lattice=lattice),
     ):
@@ -126,9 +89,7 @@ def test_unusable_images_say_why(image, message):
 
 def test_impossible_arguments_say_what_is_expected(rng):
     image = rng.normal(size=(64, 64))
-    with pytest.raises(ValueError, match="Expected 1 to 32 bins"):
-        radial_power_spectrum(image, 0.1, bins=33)
     with pytest.raises(ValueError, match="sampling above 0"):
-        radial_power_spectrum(image, 0.0)
+        information_limit(image, 0.0, material=WSE2)
     with pytest.raises(ValueError, match="a material or a lattice"):
         information_limit(image, 0.1)
