@@ -11,16 +11,19 @@ simulated patches go the same way.
 """
 
 import argparse
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, optimize
 
 from stemzoo import io
+from stemzoo.analysis.lattice import Lattice, find_lattice
+from stemzoo.analysis.reflections import ring_radius
 from stemzoo.analysis.spectrum import log_power_spectrum, radial_power_spectrum
 from stemzoo.metrics.distribution import intensity_kl_divergence
-from stemzoo.metrics.spectrum import information_limit, spectral_cutoff
+from stemzoo.metrics.spectrum import information_limit, reflection_ratios
 from stemzoo.simulate import find_material, find_session, simulate_session
 
 # Name of the patch, its pixel size [Å/px], and its edge before its authors enlarged it [px].
@@ -31,6 +34,56 @@ PATCHES = {
 }
 STATED_LIMIT_PM = {"wse2-dayA": 96, "wse2-dayB": 110}
 SEED = 77
+
+
+def spectral_cutoff(image: np.ndarray, sampling: float, lattice: Lattice) -> float:
+    """Return the spacing at which the envelope of the reflections sinks to the noise.
+
+    The continuous companion of `information_limit`.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        An image of a crystal.
+    sampling : float
+        Pixel size [Å/px].
+    lattice : Lattice
+        The lattice of this image.
+
+    Returns
+    -------
+    float
+        Spacing [Å], not less than the Nyquist limit of two pixels.
+
+    Raises
+    ------
+    ValueError
+        If the lattice is lost in noise.
+
+    Notes
+    -----
+    The mean power of 3 x 3 bins on each lattice point, over that of its surroundings, is modelled
+    as 1 + exp(a - b g²), a Debye-Waller factor, and a and b are fitted by maximum likelihood
+    (exponentially distributed power) to all lattice points up to the Nyquist frequency. Reflections
+    to which all columns of the cell add up have an a of their own. The cutoff is where
+    their exponential is 1: as much lattice as noise.
+    """
+    norm, ratio = reflection_ratios(image, lattice, ndimage.uniform_filter)
+    in_phase = norm % (lattice.symmetry // 2) == 0
+
+    def cost(x):
+        excess = np.exp(np.clip(np.where(in_phase, x[0], x[1]) - np.exp(x[2]) * norm, -50, 50))
+        return np.sum(np.log1p(excess) + ratio / (1 + excess))
+
+    start = math.log(max(ratio.max(), 3.0))
+    fit = optimize.minimize(cost, (start, start, math.log(start / 8)), method="Nelder-Mead")
+    limit = fit.x[0] / np.exp(fit.x[2])
+    if limit < 1:
+        raise ValueError(
+            "Expected an innermost ring above the noise; use a larger or less noisy region. "
+            f"Received: lattice and noise equal at {np.sqrt(max(limit, 0)):.2f} of its radius"
+        )
+    return float(sampling / min(np.sqrt(limit) * ring_radius(lattice), 0.5))
 
 
 def limits(name: str, frames: int) -> list[float]:
@@ -60,15 +113,18 @@ def compare(name: str, patch: np.ndarray, patches: list[np.ndarray]) -> dict:
     mean = np.log10(np.mean(10.0 ** np.array(spectra), axis=0))
     # The two halves of the simulated patches against each other: what chance alone makes.
     halves = [np.log10(np.mean(10.0 ** np.array(spectra[i::2]), axis=0)) for i in (0, 1)]
-    cutoffs = [spectral_cutoff(p, sampling, material=material) for p in patches]
+
+    def cutoff(image: np.ndarray) -> float:
+        return spectral_cutoff(image, sampling, find_lattice(image, material, sampling=sampling))
+
     return {
         "log_spectrum_rms": round(float(np.sqrt(np.mean((mean - target) ** 2))), 3),
         "log_spectrum_rms_between_halves": round(
             float(np.sqrt(np.mean((halves[0] - halves[1]) ** 2))), 3
         ),
         "intensity_kl": round(intensity_kl_divergence([patch], patches), 4),
-        "patch_cutoff_pm": round(100 * spectral_cutoff(patch, sampling, material=material), 1),
-        "session_cutoff_pm": round(100 * float(np.median(cutoffs)), 1),
+        "patch_cutoff_pm": round(100 * cutoff(patch), 1),
+        "session_cutoff_pm": round(100 * float(np.median([cutoff(p) for p in patches])), 1),
         "curves": {
             "frequency": frequency.round(4).tolist(),
             "session": mean.round(3).tolist(),

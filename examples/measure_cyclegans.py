@@ -112,8 +112,8 @@ def preservation(frames, images) -> dict | None:
         "invented_by_noise_per_1000": corrected.noise_invented_per_1000,
         "invented_corrected_per_1000": [corrected.invented_per_1000, *corrected.invented_interval],
         "moved": found.moved,
-        "median_displacement_angstrom": found.median_displacement,
-        "max_displacement_angstrom": found.max_displacement,
+        "median_displacement_angstrom": float(np.median(found.displacements)),
+        "max_displacement_angstrom": float(found.displacements.max()),
     }
 
 

@@ -1,30 +1,23 @@
 """Intensities of the atom columns of an image, and which ones stand out.
 
 No network is involved: intensities come from one linear least-squares fit of Gaussians on a slowly
-varying background.
+varying background, see `stemzoo.analysis.column_model`.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, sparse
-from scipy.sparse.linalg import cg
+from scipy import optimize
 from scipy.spatial import cKDTree
 
+from stemzoo.analysis.column_model import ColumnModel, nearest_distance
 from stemzoo.analysis.sites import checked_image
 
 # The first three shells of neighbours of the same kind in a hexagonal lattice.
 NEIGHBOURS = 18
-# The background's knots lie this many nearest-neighbour distances apart: 11 Å in WSe2, where
-# vacancies stand out best (of 4 to 30 Å).
-_KNOTS = 5.7
-# Gaussians are cut at this many standard deviations.
-_REACH = 3.0
 # Pixels within this many standard deviations of an edge do not count: columns beyond the edge shine
 # there, and the background would have to take them up.
 _EDGE = 2.0
-# Keeps the columns of that strip finite; the others lose a thousandth.
-_RIDGE = 1e-3
 _WIDTHS = (0.15, 0.5)  # between which a width is sought, in nearest-neighbour distances
 _SAMPLE = 20  # nearest-neighbour distances along each side of the part where it is sought
 
@@ -116,13 +109,9 @@ def fit_columns(
         width = column_width(values, positions)
     if not (np.isfinite(width) and width > 0):
         raise ValueError(f"The width is in pixels and positive. Received: {width}")
-    edge = _edge(values, _EDGE * width)
-    inner, places = _cut(values, edge), positions - edge
-    columns, background, solution = _solved(inner, places, width)
-    intensities, knots = np.split(solution, [len(positions)])
-    residual = inner - (background @ knots + columns.T @ intensities).reshape(inner.shape)
-    shifts = _shifts(columns, places, residual, intensities, width)
-    return ColumnFit(intensities, shifts, float(width))
+    inner, edge = _without_edges(values, _EDGE * width)
+    model = ColumnModel.fit(inner, positions - edge, width)
+    return ColumnFit(model.intensities, model.shifts(inner), float(width))
 
 
 def column_width(image: np.ndarray, positions: np.ndarray) -> float:
@@ -146,7 +135,8 @@ def column_width(image: np.ndarray, positions: np.ndarray) -> float:
         As `fit_columns`.
     """
     values, positions = _checked(image, positions)
-    near = _nearest_distance(positions)
+    near = nearest_distance(positions)
+    # The middle is enough, and quick.
     centre = np.median(positions, axis=0)
     half = _SAMPLE * near / 2
     low = np.maximum(np.floor(centre - half), 0).astype(int)
@@ -155,22 +145,19 @@ def column_width(image: np.ndarray, positions: np.ndarray) -> float:
     within = ((positions >= low) & (positions <= high - 1)).all(axis=1)
     if np.count_nonzero(within) < 2:  # scattered columns with none in their middle
         part, low, within = values, 0, slice(None)
-    edge = _edge(part, near / 2)
-    part, chosen = _cut(part, edge), positions[within] - low - edge
-
-    def misfit(width):
-        columns, background, solution = _solved(part, chosen, width)
-        # The sum of squares that the fit takes away.
-        return -solution @ _projected(part, columns, background)
-
-    bounds = tuple(near * edge for edge in _WIDTHS)
+    part, edge = _without_edges(part, near / 2)
+    chosen = positions[within] - low - edge
     found = optimize.minimize_scalar(
-        misfit, bounds=bounds, method="bounded", options={"xatol": 0.01 * near}
+        lambda width: -ColumnModel.fit(part, chosen, width).explained(part),
+        bounds=tuple(near * bound for bound in _WIDTHS),
+        method="bounded",
+        options={"xatol": 0.01 * near},
     )
     return float(found.x)
 
 
-def _checked(image, positions):
+def _checked(image: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return an image and the positions (K, 2) of its columns as float64."""
     values = checked_image(image)
     positions = np.asarray(positions, dtype=np.float64)
     if positions.ndim != 2 or positions.shape[1] != 2 or len(positions) < 2:
@@ -187,81 +174,10 @@ def _checked(image, positions):
     return values, positions
 
 
-def _edge(values, width):
-    return min(round(width), min(values.shape) // 4)
-
-
-def _cut(values, edge):
-    return values[edge : values.shape[0] - edge, edge : values.shape[1] - edge]
-
-
-def _nearest_distance(positions):
-    distance, _ = cKDTree(positions).query(positions, 2)
-    near = float(np.median(distance[:, 1]))
-    if not near > 0:
-        raise ValueError("Expected one position for each column. Received: most of them twice")
-    return near
-
-
-def _solved(values, positions, width):
-    """Gaussians (K, MN), background (MN, L), and the coefficients of both."""
-    columns = _gaussians(positions, values.shape, width)
-    background = _background(values.shape, _KNOTS * _nearest_distance(positions))
-    mixed = columns @ background
-    normal = sparse.block_array(
-        [[columns @ columns.T, mixed], [mixed.T, background.T @ background]], format="csr"
-    )
-    # About unit diagonal, so that gradients converge in some 30 steps.
-    norms = np.full(len(positions), 1 / (4 * np.pi * width**2)), normal.diagonal()[len(positions) :]
-    scale = sparse.diags_array(1 / np.sqrt(np.concatenate(norms)))
-    ridge = sparse.diags_array(np.repeat([_RIDGE, 1e-9], [len(n) for n in norms]))
-    target = scale @ _projected(values, columns, background)
-    solution, _ = cg(scale @ normal @ scale + ridge, target, rtol=1e-6, maxiter=500)
-    return columns, background, scale @ solution
-
-
-def _projected(values, columns, background):
-    return np.concatenate([columns @ values.ravel(), background.T @ values.ravel()])
-
-
-def _gaussians(positions, shape, width):
-    """Gaussians of unit volume, one a row; the same square of pixels around each."""
-    offsets = np.arange(-int(np.ceil(_REACH * width)), int(np.ceil(_REACH * width)) + 1)
-    at = np.rint(positions).astype(np.int32)[:, :, None] + offsets.astype(np.int32)
-    g = np.exp(-(((at - positions[:, :, None]) / width) ** 2) / 2) / (np.sqrt(2 * np.pi) * width)
-    last = np.array(shape, dtype=np.int32)[:, None] - 1
-    g[(at < 0) | (at > last)] = 0
-    at = np.clip(at, 0, last)
-    data = (g[:, 0, :, None] * g[:, 1, None, :]).ravel()
-    pixels = (at[:, 0, :, None] * np.int32(shape[1]) + at[:, 1, None, :]).ravel()
-    starts = np.arange(len(positions) + 1) * offsets.size**2
-    return sparse.csr_array((data, pixels, starts), shape=(len(positions), shape[0] * shape[1]))
-
-
-def _background(shape, step):
-    """Bilinear functions of knots some `step` apart, a column each; four of them see a pixel."""
-    lower, weights, knots = [], [], []
-    for n in shape:
-        count = max(round(n / step), 1) + 1
-        place = np.arange(n) / max(n - 1, 1) * (count - 1)
-        low = np.minimum(place.astype(np.int32), count - 2)
-        lower.append(low[:, None] + np.arange(2, dtype=np.int32))
-        weights.append(np.stack([1 - (place - low), place - low], axis=1))
-        knots.append(count)
-    data = weights[0][:, None, :, None] * weights[1][None, :, None, :]
-    index = lower[0][:, None, :, None] * np.int32(knots[1]) + lower[1][None, :, None, :]
-    starts = np.arange(0, data.size + 1, 4)
-    size = (shape[0] * shape[1], knots[0] * knots[1])
-    return sparse.csr_array((data.ravel(), index.ravel(), starts), shape=size)
-
-
-def _shifts(columns, positions, residual, intensities, width):
-    """First-order (Gauss-Newton) shift of each column; <dg/dp, dg/dp> = 1 / (8π width⁴)."""
-    pull = columns @ residual.ravel()
-    rows, cols = (np.arange(n) for n in residual.shape)
-    moments = [columns @ (residual * place).ravel() for place in (rows[:, None], cols)]
-    strength = np.where(intensities > 0, intensities, np.nan)[:, None]
-    return 8 * np.pi * width**2 * (np.stack(moments, axis=1) - positions * pull[:, None]) / strength
+def _without_edges(values: np.ndarray, width: float) -> tuple[np.ndarray, int]:
+    """Cut strips of a width [px] off an image, each at most a quarter of it; return the width."""
+    edge = min(round(width), min(values.shape) // 4)
+    return values[edge : values.shape[0] - edge, edge : values.shape[1] - edge], edge
 
 
 def column_contrast(

@@ -3,32 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft
 
 from stemzoo.analysis.lattice import Lattice, find_lattice
+from stemzoo.analysis.spectrum import TILE, check_sampling
+from stemzoo.analysis.tile_features import tile_features
 from stemzoo.io import check_image
 from stemzoo.preprocessing import resample, saturate
 from stemzoo.simulate.materials import find_material
 
-MIN_SIDE = 128  # [px] at the pixel size of the weights
-# Features are medians over tiles of this edge [px], so that they do not depend on the size.
-_TILE = 256
+# In fewer pixels, at the pixel size of the weights, reflections are not apart from each other [px].
+MIN_DESCRIBED_SIDE = 128
 # The lattice is measured, and an image described, in this much of its middle [px].
-_LATTICE_FIELD = 1024
-_FIELD = 2048
-# Squared lengths of five shells of reflections, in units of the innermost.
-_SHELLS = {6: (1, 3, 4, 7, 9), 4: (1, 2, 4, 5, 8)}
-# Bands of frequency between reflections [1/px]; the first begins outside the zero frequency.
-_BANDS = {
-    "haze": (0.006, 0.02),
-    "clumps": (0.02, 0.05),
-    "noise_low": (0.05, 0.1),
-    "noise_mid": (0.1, 0.25),
-    "noise_high": (0.25, 0.5),
-}
-
-_SECTOR = np.radians(36)  # around rows and columns
-_FLOOR = 1e-9
+_LATTICE_MIDDLE = 1024
+_DESCRIBED_MIDDLE = 2048
 
 
 @dataclass(frozen=True)
@@ -38,7 +25,7 @@ class Feature:
     Parameters
     ----------
     name : str
-        Its name.
+        What it is called in `conditions.json`.
     tolerance : float
         Standard deviation that is of no consequence. It is added to that of the training frames, so
         that images are not told apart by what no network minds.
@@ -99,9 +86,10 @@ class ConditionFeatures:
     Parameters
     ----------
     tiles : ndarray of shape (R, C, F)
-        The `FEATURES` of overlapping tiles; NaN where the image shows no lattice.
+        The `FEATURES` of R x C overlapping tiles; NaN where the image shows no lattice. Medians
+        over tiles do not depend on the size of the image.
     area : float
-        Of the image, in tiles.
+        Area of the image, in tiles.
     """
 
     tiles: np.ndarray
@@ -170,22 +158,24 @@ def find_condition_features(
     (17,)
     """
     check_image(image, "image")
-    _check_sampling(sampling)
+    if sampling is not None:
+        check_sampling(sampling)
     image = np.asarray(image)
     lattice = lattice or middle_lattice(image, material, sampling)
     if lattice is None:
         return NO_LATTICE
     used = lattice.sampling if sampling is None else sampling
-    seen = saturate(resample(middle(image, _FIELD), used, target))
-    if min(seen.shape) < MIN_SIDE:
+    seen = saturate(resample(middle(image, _DESCRIBED_MIDDLE), used, target))
+    if min(seen.shape) < MIN_DESCRIBED_SIDE:
         raise ValueError(
-            f"Expected at least {MIN_SIDE} px a side at {target:.4g} Å/px, to judge the conditions "
-            f"of an image; use a larger one. Received: {seen.shape[0]} x {seen.shape[1]} px"
+            f"Expected at least {MIN_DESCRIBED_SIDE} px a side at {target:.4g} Å/px, to judge the "
+            "conditions of an image; use a larger one. "
+            f"Received: {seen.shape[0]} x {seen.shape[1]} px"
         )
     facts = [np.log(lattice.sampling / used), lattice.strain]
-    tiles = _describe_tiles(seen, lattice, lattice.reciprocal * target / used)
+    tiles = tile_features(seen, lattice.resampled(used, target))
     facts = np.broadcast_to(facts, (*tiles.shape[:2], 2))
-    return ConditionFeatures(np.concatenate([facts, tiles], axis=-1), seen.size / _TILE**2)
+    return ConditionFeatures(np.concatenate([facts, tiles], axis=-1), seen.size / TILE**2)
 
 
 def middle_lattice(
@@ -214,123 +204,21 @@ def middle_lattice(
     KeyError
         For an unknown material.
     """
-    _check_sampling(sampling)
+    if sampling is not None:
+        check_sampling(sampling)
     crystal = find_material(material)
     try:
-        return find_lattice(middle(image, _LATTICE_FIELD), crystal, sampling=sampling)
+        return find_lattice(middle(image, _LATTICE_MIDDLE), crystal, sampling=sampling)
     except ValueError:
         return None
 
 
-def _check_sampling(sampling: float | None) -> None:
-    if sampling is not None and not (np.isfinite(sampling) and sampling > 0):
-        raise ValueError(f"Expected a sampling above 0 Å/px. Received: sampling={sampling}")
-
-
 def middle(image: np.ndarray, edge: int) -> np.ndarray:
-    """Return the middle of an image, at most edge² pixels."""
+    """Return the middle of an image (M, N), at most `edge` pixels along each side."""
     top, left = (max(n - edge, 0) // 2 for n in image.shape)
     return image[top : top + edge, left : left + edge]
 
 
 def medians(tiles: np.ndarray) -> np.ndarray:
-    """Return the median of each feature over tiles (..., F)."""
+    """Return the median of each feature (F,) over tiles (..., F)."""
     return np.median(tiles.reshape(-1, tiles.shape[-1]), axis=0)
-
-
-def _describe_tiles(image: np.ndarray, lattice: Lattice, reciprocal: np.ndarray) -> np.ndarray:
-    edge = min(_TILE, *image.shape)
-    groups = _groups(edge, reciprocal, lattice.symmetry)
-    # The other half is the same, except for the frequencies 0 and 1/2 along x.
-    count = np.full(_TILE // 2 + 1, 2.0)
-    count[[0, -1]] = 1
-    means = np.array([(mask * count).ravel() for mask in groups.values()], dtype=np.float32)
-    means /= means.sum(axis=1, keepdims=True)
-    window = np.hanning(edge + 2)[1:-1]
-    window = np.outer(window, window) / (window**2).sum()
-    rows, columns = (_starts(n, edge) for n in image.shape)
-    tiles = [image[r : r + edge, c : c + edge] for r in rows for c in columns]
-    values = []
-    for tile in tiles:
-        flat = tile - tile.mean(dtype=np.float64)
-        flat = (flat / (flat.std() or 1.0)).astype(np.float32)
-        spectrum = fft.rfft2(flat * window.astype(np.float32), s=(_TILE, _TILE))
-        power = (spectrum.real**2 + spectrum.imag**2).ravel()
-        # Not `means @ power`: its many threads wait for each other longer than they work.
-        powers = np.einsum("gk,k->g", means, power) + _FLOOR
-        values.append(
-            _spectral(dict(zip(groups, powers, strict=True)), lattice.symmetry) + _shape(flat)
-        )
-    return np.reshape(values, (len(rows), len(columns), -1))
-
-
-def _starts(length: int, edge: int) -> np.ndarray:
-    """First pixels of tiles that overlap by half, or somewhat more."""
-    return np.rint(np.linspace(0, length - edge, max(round(2 * length / edge) - 1, 1))).astype(int)
-
-
-def _groups(edge: int, reciprocal: np.ndarray, symmetry: int) -> dict[object, np.ndarray]:
-    """Select the parts of the half spectrum of a tile whose mean powers are the raw features."""
-    y, x = fft.fftfreq(_TILE)[:, None], fft.rfftfreq(_TILE)[None]
-    indices = np.stack(np.broadcast_arrays(y, x), axis=-1) @ np.linalg.inv(reciprocal)
-    h, k = np.moveaxis(np.rint(indices), -1, 0)
-    norm = h**2 + k**2 + (h * k if symmetry == 6 else 0)
-    # Resolution of the window: bins of an unpadded tile.
-    away = abs((indices - np.rint(indices)) @ reciprocal) * edge
-    distance = np.hypot(*np.moveaxis(away, -1, 0))
-    groups = {n: (norm == n) & (distance <= 2.5) for n in _SHELLS[symmetry]}
-    for name, along, across in (("y", 0, 1), ("x", 1, 0)):
-        beside = (away[..., along] > 3.5) & (away[..., along] < 6) & (away[..., across] <= 1.5)
-        groups["beside", name] = beside & (norm == 1)
-    ring = np.sqrt(abs(np.linalg.det(reciprocal)) / np.sin(2 * np.pi / symmetry))
-    groups |= _between((distance > 3.5) | (norm == 0), y, x, 1.5 / edge)
-    low, high = ring * np.sqrt(_SHELLS[symmetry][-2:])
-    fine = (np.hypot(y, x) > 0.9 * low) & (np.hypot(y, x) < 1.1 * high)
-    groups["fine shells"] = fine & (distance > 3.5)
-    if not all(group.any() for group in groups.values()):
-        raise ValueError(
-            "Expected reflections that are apart from each other and below the Nyquist frequency, "
-            f"to judge the conditions of an image; use a larger one. Received: {edge} px, "
-            f"innermost reflections at {ring:.3f} 1/px"
-        )
-    return groups
-
-
-def _between(rest: np.ndarray, y, x, axis: float) -> dict[object, np.ndarray]:
-    """Divide what is between reflections into bands, sectors, and what is near an axis."""
-    radius, angle = np.hypot(y, x), np.arctan2(abs(y), x)
-    groups = {name: rest & (radius >= a) & (radius < b) for name, (a, b) in _BANDS.items()}
-    fine = rest & (radius > _BANDS["noise_mid"][0])
-    on_row, on_column = abs(y) <= axis, abs(x) <= axis
-    for name, sector in (("x", angle < _SECTOR), ("y", angle > np.pi / 2 - _SECTOR)):
-        sector = sector & ~on_row & ~on_column
-        for band in ("noise_mid", "noise_high"):
-            groups[band, name] = sector & groups[band]
-        groups["fine", name] = sector & fine
-    return groups | {"row streaks": fine & on_column, "column streaks": fine & on_row}
-
-
-def _spectral(power: dict, symmetry: int) -> list[float]:
-    """Compute the features of a power spectrum, in the order of `FEATURES`."""
-    first, second, third, *fine = (power[n] for n in _SHELLS[symmetry])
-    lattice = first + second + third
-
-    def contrast(a, b):
-        return (power[a] - power[b]) / (power[a] + power[b])
-
-    return [
-        *np.log([second / first, third / first, sum(fine) / power["fine shells"]]),
-        *np.log([power[name] / lattice for name in _BANDS]),
-        contrast(("noise_mid", "y"), ("noise_mid", "x")),
-        contrast(("noise_high", "y"), ("noise_high", "x")),
-        contrast("row streaks", ("fine", "y")),
-        contrast("column streaks", ("fine", "x")),
-        contrast(("beside", "y"), ("beside", "x")),
-    ]
-
-
-def _shape(tile: np.ndarray) -> list[float]:
-    """Compute the features of a histogram."""
-    low, tenth, middle, ninth, high = np.quantile(tile[::2, ::2], (0.01, 0.05, 0.5, 0.95, 0.99))
-    reach, most = max(high - low, _FLOOR), max(ninth - tenth, _FLOOR)
-    return [(low + high - 2 * middle) / reach, np.log(reach / most)]

@@ -15,7 +15,9 @@ from stemzoo.analysis.condition_features import (
     find_condition_features,
     medians,
 )
+from stemzoo.analysis.covariance import mahalanobis_distance, shrunk_covariance
 from stemzoo.io import Image
+from stemzoo.io.pixel_size import NETWORK_RANGE
 from stemzoo.simulate.materials import find_material
 
 MIN_FRAMES = 12
@@ -24,7 +26,6 @@ _FORMAT = 1
 _LARGEST = 1 << 20  # [bytes]
 _NAMES = tuple(feature.name for feature in FEATURES)
 _TOLERANCE = np.array([feature.tolerance for feature in FEATURES])
-_FLOOR = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +145,7 @@ class TrainingConditions:
         parts = [part for part in map(_scatter, found) if part is not None]
         within = np.mean(parts, axis=0) if parts else np.zeros((len(FEATURES),) * 2)
         distances = [
-            _mahalanobis(x - others.mean(axis=0), _covariance(others))
+            mahalanobis_distance(x - others.mean(axis=0), _frame_covariance(others))
             for x, others in ((x, np.delete(features, i, 0)) for i, x in enumerate(features))
         ]
         return cls(
@@ -154,7 +155,7 @@ class TrainingConditions:
             frames=len(found),
             area=float(np.median([description.area for description in found])),
             mean=features.mean(axis=0),
-            covariance=_covariance(features),
+            covariance=_frame_covariance(features),
             within=within,
             leave_one_out=np.array(distances),
         )
@@ -180,17 +181,18 @@ class TrainingConditions:
         """
         if not description.has_lattice:
             return np.inf, 0.0
-        found = _mahalanobis(description.features - self.mean, self.spread(description.area))
+        spread = self.spread(description.area)
+        distance = mahalanobis_distance(description.features - self.mean, spread)
         logs, n = np.log(self.leave_one_out), self.frames
-        t = (np.log(found) - logs.mean()) / (logs.std(ddof=1) * np.sqrt(1 + 1 / n))
-        return float(found / np.median(self.leave_one_out)), float(special.stdtr(n - 1, -t))
+        t = (np.log(distance) - logs.mean()) / (logs.std(ddof=1) * np.sqrt(1 + 1 / n))
+        return float(distance / np.median(self.leave_one_out)), float(special.stdtr(n - 1, -t))
 
     def log_density(self, description: ConditionFeatures) -> float:
         """Return the log of the (Gaussian) density of an image's features, up to a constant."""
         if not description.has_lattice:
             return -np.inf
         spread = self.spread(description.area)
-        squared = _mahalanobis(description.features - self.mean, spread) ** 2
+        squared = mahalanobis_distance(description.features - self.mean, spread) ** 2
         return float(-0.5 * (squared + np.linalg.slogdet(spread)[1]))
 
     def to_json(self) -> str:
@@ -276,7 +278,7 @@ def _checked(content: dict) -> dict:
         if not (isinstance(content[name], str) and content[name].isprintable()):
             raise ValueError(f"{name}={content[name]!r}, no name")
     n, frames = len(_NAMES), content["frames"]
-    numbers = {"frames": (MIN_FRAMES, 1e6), "area": (0.01, 1e6), "sampling": (0.01, 1.0)}
+    numbers = {"frames": (MIN_FRAMES, 1e6), "area": (0.01, 1e6), "sampling": NETWORK_RANGE}
     for name, (low, high) in numbers.items():
         value = content[name]
         if not (isinstance(value, int | float) and low <= value <= high):
@@ -295,30 +297,16 @@ def _checked(content: dict) -> dict:
     return {**content, "material": find_material(content["material"]).name}
 
 
-def _rounded(values):
+def _rounded(values: np.ndarray | float) -> list | float:
     """Round to six digits: what JSON is to hold."""
     if np.ndim(values):
         return [_rounded(value) for value in values]
     return float(f"{values:.6g}")
 
 
-def _mahalanobis(difference: np.ndarray, covariance: np.ndarray) -> float:
-    return float(np.sqrt(difference @ np.linalg.solve(covariance, difference)))
-
-
-def _covariance(features: np.ndarray) -> np.ndarray:
-    """Estimate a covariance with shrunk correlations, and add the tolerances."""
-    n = len(features)
-    deviations = features - features.mean(axis=0)
-    std = deviations.std(axis=0, ddof=1)
-    z = deviations / np.maximum(std, _FLOOR)
-    products = z[:, :, None] * z[:, None, :]
-    correlation = products.sum(axis=0) / (n - 1)
-    off = ~np.eye(len(std), dtype=bool)
-    variance = products.var(axis=0, ddof=1)[off].sum() * n / (n - 1) ** 2
-    shrink = min(variance / max((correlation[off] ** 2).sum(), _FLOOR), 1.0)
-    correlation[off] *= 1 - shrink
-    return correlation * np.outer(std, std) + np.diag(_TOLERANCE**2)
+def _frame_covariance(features: np.ndarray) -> np.ndarray:
+    """Covariance (F, F) of the features (n, F) of frames, with what is of no consequence."""
+    return shrunk_covariance(features) + np.diag(_TOLERANCE**2)
 
 
 def _scatter(description: ConditionFeatures) -> np.ndarray | None:

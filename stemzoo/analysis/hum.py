@@ -6,8 +6,9 @@ import numpy as np
 from scipy import fft, ndimage
 from scipy.optimize import minimize
 
-from stemzoo.analysis.lattice import Lattice
-from stemzoo.analysis.reflections import away_from_reflections
+from stemzoo.analysis.cell import Lattice
+from stemzoo.analysis.reflections import away_from_reflections, half_plane_indices
+from stemzoo.analysis.spectrum import hann_window
 
 _MOST = 6  # waves
 _STRONG = 60.0  # times the median power around: noise exceeds that nowhere in 10^8 places
@@ -16,6 +17,7 @@ _LEAST = 0.01  # of the variance of the image
 # spectrum, where the foot of a peak under a Hann window ends.
 _AWAY, _FOOT = 0.12, 4.0
 _SATELLITES = 0.1  # of reflections, by shifts of lines that repeat after ten lines or more [1/px]
+_SATELLITE_REACH = 2  # largest index of reflections whose satellites are seen
 _SAME = 0.03  # part by which the lengths of waves of one crystal differ at most
 _EVEN = 0.5  # of the amplitude of a wave, in every quarter of the image
 _BLOCK = 32  # in which medians are taken [bins]
@@ -130,11 +132,10 @@ def _between_reflections(shape: tuple[int, int], lattice: Lattice) -> np.ndarray
     longest = np.hypot(*lattice.reciprocal.T).max()
     foot = _FOOT / (min(shape) * longest)
     allowed = away_from_reflections(shape, lattice) > max(_AWAY, foot)
-    reach = np.arange(-2, 3)
-    h, k = (part.ravel() for part in np.meshgrid(reach, reach, indexing="ij"))
-    down, along = (np.column_stack([h, k]) @ lattice.reciprocal).T
-    # In half the spectrum, each pair of opposites once.
-    for y, x in zip(down[along > 0], along[along > 0], strict=True):
+    down, along = (half_plane_indices(_SATELLITE_REACH) @ lattice.reciprocal).T
+    # Of each pair of opposites that in the half of the spectrum which is looked at.
+    side = np.sign(along)
+    for y, x in zip((side * down)[side != 0], (side * along)[side != 0], strict=True):
         rows = abs(fft.fftfreq(shape[0]) - y) < _SATELLITES
         columns = abs(np.arange(allowed.shape[1]) - x * shape[1]) <= 1
         allowed &= ~(rows[:, None] & columns)
@@ -152,7 +153,7 @@ def _is_everywhere(image: np.ndarray, wave: Wave) -> bool:
 
 def _windows(shape: tuple[int, int]) -> list[np.ndarray]:
     """Hann windows along rows and columns, each of unit sum."""
-    windows = [np.hanning(n + 2)[1:-1] for n in shape]
+    windows = [hann_window(n) for n in shape]
     return [window / window.sum() for window in windows]
 
 

@@ -1,5 +1,7 @@
 """How far each line of a scan is shifted, measured from the lattice."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 
@@ -94,7 +96,7 @@ def find_line_shifts(
     return tuple(map(float, shifts))
 
 
-def straighten(image: np.ndarray, shifts) -> np.ndarray:
+def straighten(image: np.ndarray, shifts: Sequence[float] | None) -> np.ndarray:
     """Shift the lines of an image back.
 
     Parameters
@@ -127,6 +129,17 @@ class _Lines:
         An image.
     spots : ndarray of shape (G, 2)
         Frequencies of the reflections [1/px].
+
+    Attributes
+    ----------
+    along : ndarray of shape (G,)
+        Frequencies along the lines [1/px].
+    turns : ndarray of complex, shape (M, G)
+        Phase factor of each wave at the start of each line of a perfect scan.
+    amplitudes : ndarray of complex, shape (M, G)
+        Of each wave, measured on each line.
+    overlap : ndarray of complex, shape (G, G)
+        What the measurement of one wave sees of another: they are not orthogonal on one line.
     """
 
     def __init__(self, image: np.ndarray, spots: np.ndarray):
@@ -135,22 +148,22 @@ class _Lines:
         window /= window.sum()
         waves = np.exp(2j * np.pi * np.outer(spots[:, 1], columns))
         self.along = spots[:, 1]
-        # Turns each wave by what it gains from row to row.
         self.turns = np.exp(2j * np.pi * np.outer(rows, spots[:, 0]))
         self.amplitudes = image @ (waves.conj() * window).T
-        # Waves are no orthogonal set on one line: what the measurement sees of each other.
         self.overlap = (waves.conj() * window) @ waves.T
 
     def shifts(self, reach: float) -> np.ndarray:
-        """Find the shift of each line [px]."""
+        """Find the shift of each line, shape (M,), between -reach and reach [px]."""
         steps = np.arange(-reach, reach + _STEP / 2, _STEP)
         trials = np.exp(-2j * np.pi * np.outer(steps, self.along))
         found = np.zeros(len(self.turns))
         for _ in range(_ROUNDS):
+            # Of each line (m) at each trial step (s): the amplitudes that a perfect lattice gives.
             waves = self._mean(found) * self.turns
             expected = np.einsum("mg,sg->msg", waves, trials) @ self.overlap.T
             likeness = np.einsum("msg,mg->ms", expected.conj(), self.amplitudes).real
             likeness /= np.linalg.norm(expected, axis=-1)
+            # First a smooth course along the frame, then each line within some distance of it.
             rough = _peak(steps, ndimage.gaussian_filter1d(likeness, _AROUND, axis=0))
             likeness = ndimage.correlate1d(likeness, _NEIGHBOURS, axis=0)
             likeness[abs(steps - rough[:, None]) > _FREE * reach] = likeness.min()
@@ -166,13 +179,13 @@ class _Lines:
         return float(after / before)
 
     def _mean(self, shifts: np.ndarray) -> np.ndarray:
-        """Amplitude of each wave, lines being shifted back."""
+        """Mean amplitude (G,) of each wave over the lines, these being shifted back."""
         back = np.exp(2j * np.pi * np.outer(shifts, self.along))
         return (self.amplitudes * self.turns.conj() * back).mean(axis=0)
 
 
 def _peak(steps: np.ndarray, likeness: np.ndarray) -> np.ndarray:
-    """Place of the maximum of each row, by a parabola through three steps."""
+    """Place (M,) of the maximum of each row of (M, S), by a parabola through three steps."""
     at = np.clip(likeness.argmax(axis=1), 1, len(steps) - 2)
     rows = np.arange(len(likeness))
     low, top, high = (likeness[rows, at + i] for i in (-1, 0, 1))
@@ -196,5 +209,6 @@ def _slope(shifts: np.ndarray, reach: float) -> float:
 
 
 def _without_drift(shifts: np.ndarray) -> np.ndarray:
+    """Take the straight line through all shifts (M,) out of them."""
     rows = np.arange(len(shifts))
     return shifts - np.polyval(np.polyfit(rows, shifts, 1), rows)

@@ -3,10 +3,178 @@
 import numpy as np
 from scipy import fft, ndimage
 
-from stemzoo.analysis.lattice import Lattice
-from stemzoo.analysis.spectrum import _SMOOTH, SPOT, TILE, frequencies
+from stemzoo.analysis.cell import Lattice
+from stemzoo.analysis.spectrum import SPOT, TILE, frequencies
 
-_CLEAR = SPOT + 1.5  # from here on there is nothing of it
+_CLEAR = SPOT + 1.5  # [bins of a tile] from a reflection on, there is nothing of it
+_SMOOTH = 1.5  # standard deviation of what is between the reflections [bins of a tile]
+
+
+def squared_length(h: np.ndarray, k: np.ndarray, symmetry: int) -> np.ndarray:
+    """Return the squared length of reflections of an undistorted lattice.
+
+    Parameters
+    ----------
+    h, k : ndarray of one shape, or int
+        Indices of the reflections.
+    symmetry : int
+        6 (hexagonal; the two vectors are 60° apart) or 4 (square).
+
+    Returns
+    -------
+    ndarray of that shape, or int
+        In units of the innermost reflections.
+
+    Examples
+    --------
+    >>> squared_length(1, 1, 6), squared_length(1, 1, 4)
+    (3, 2)
+    """
+    return h**2 + k**2 + (h * k if symmetry == 6 else 0)
+
+
+def half_plane_indices(reach: int) -> np.ndarray:
+    """Return the indices (h, k) of reflections, of a pair of opposites one.
+
+    Parameters
+    ----------
+    reach : int
+        Largest h and k.
+
+    Returns
+    -------
+    ndarray of int, shape (G, 2)
+        Without the zero frequency.
+
+    Examples
+    --------
+    >>> half_plane_indices(1).tolist()
+    [[0, 1], [1, -1], [1, 0], [1, 1]]
+    """
+    indices = np.indices((2 * reach + 1,) * 2).reshape(2, -1).T - reach
+    h, k = indices.T
+    return indices[(h > 0) | ((h == 0) & (k > 0))]
+
+
+def half_plane_reflections(lattice: Lattice, finest: int) -> np.ndarray:
+    """Return the frequencies of reflections, of a pair of opposites one.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        The lattice of an image.
+    finest : int
+        Squared length of the finest, in units of the innermost.
+
+    Returns
+    -------
+    ndarray of shape (G, 2)
+        Along rows and columns of the array [1/px]; they may lie beyond what pixels can show.
+    """
+    # The largest index is that of a hexagonal lattice.
+    indices = half_plane_indices(int(np.sqrt(4 * finest / 3)))
+    chosen = squared_length(*indices.T, lattice.symmetry) <= finest
+    return indices[chosen] @ lattice.reciprocal
+
+
+def innermost_frequency(lattice: Lattice) -> float:
+    """Return the lowest frequency of the innermost reflections, in which strain makes them differ.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        The lattice of an image.
+
+    Returns
+    -------
+    float
+        [1/px].
+    """
+    return float(np.hypot(*lattice.reciprocal.T).min())
+
+
+def ring_radius(lattice: Lattice) -> float:
+    """Return the frequency of the innermost reflections of the lattice without strain.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        The lattice of an image.
+
+    Returns
+    -------
+    float
+        From the area of the reciprocal cell [1/px].
+    """
+    return np.sqrt(abs(np.linalg.det(lattice.reciprocal)) / np.sin(2 * np.pi / lattice.symmetry))
+
+
+def nearest_reflections(
+    y: np.ndarray, x: np.ndarray, lattice: Lattice
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the reflection that is nearest to each place of a spectrum.
+
+    Parameters
+    ----------
+    y, x : ndarray of shape (M, 1), (1, N)
+        Frequencies along rows and columns [1/px].
+    lattice : Lattice
+        The lattice of the image.
+
+    Returns
+    -------
+    indices : ndarray of shape (M, N, 2)
+        (h, k) of the reflection, whole numbers; (0, 0) is the zero frequency.
+    away : ndarray of shape (M, N, 2)
+        From it to the place, along rows and columns [1/px].
+    """
+    exact = np.stack(np.broadcast_arrays(y, x), axis=-1) @ lattice.vectors.T
+    indices = np.rint(exact)
+    return indices, (exact - indices) @ lattice.reciprocal
+
+
+def nearest_reflection(frequency: np.ndarray, lattice: Lattice) -> np.ndarray:
+    """Return the reflection of a lattice that is nearest to a frequency.
+
+    Parameters
+    ----------
+    frequency : ndarray of shape (2,)
+        Along rows and columns [1/px].
+    lattice : Lattice
+        The lattice of an image.
+
+    Returns
+    -------
+    ndarray of shape (2,)
+        [1/px].
+    """
+    indices, _ = nearest_reflections(*frequency, lattice)
+    return indices @ lattice.reciprocal
+
+
+def away_from_reflections(shape: tuple[int, int], lattice: Lattice) -> np.ndarray:
+    """Return how far each place of half the spectrum is from the nearest reflection.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the image [px].
+    lattice : Lattice
+        The lattice of the image.
+
+    Returns
+    -------
+    ndarray of shape (M, N // 2 + 1)
+        As a part of the reciprocal lattice vectors: the length of the difference of the indices,
+        which `nearest_reflections` gives in 1/px.
+    """
+    y, x = frequencies(shape)
+    # One index after the other, as large images with their margins would fill the memory.
+    squared = 0.0
+    for down, along in lattice.vectors:
+        index = y * down + x * along
+        squared = squared + (index - np.rint(index)) ** 2
+    return np.sqrt(squared)
 
 
 def power_at(power: np.ndarray, spot: np.ndarray) -> float:
@@ -36,101 +204,19 @@ def power_between(power: np.ndarray, lattice: Lattice) -> np.ndarray:
     power : ndarray of shape (256, 256)
         From `tile_power`.
     lattice : Lattice
-        Of the image.
+        The lattice of the image.
 
     Returns
     -------
     ndarray of shape (256, 256)
         Zero frequency, which is no reflection here, in the middle.
     """
-    y, x = (fft.fftshift(fft.fftfreq(TILE)) for _ in range(2))
-    grid = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1)
-    indices = grid @ lattice.vectors.T
-    away = np.hypot(*np.moveaxis((indices - np.rint(indices)) @ lattice.reciprocal, -1, 0)) * TILE
-    clear = ((away > _CLEAR) | (np.rint(indices) == 0).all(axis=-1)).astype(float)
+    y = x = fft.fftshift(fft.fftfreq(TILE))
+    indices, away = nearest_reflections(y[:, None], x[None], lattice)
+    distance = np.hypot(*np.moveaxis(away, -1, 0)) * TILE
+    clear = ((distance > _CLEAR) | (indices == 0).all(axis=-1)).astype(float)
     parts = [
         ndimage.gaussian_filter(part, _SMOOTH, mode="wrap", truncate=4)
         for part in (power * clear, clear)
     ]
     return parts[0] / np.maximum(parts[1], 1e-9)
-
-
-def half_plane_reflections(lattice: Lattice, finest: int) -> np.ndarray:
-    """Return the frequencies of reflections, of a pair of opposites one.
-
-    Parameters
-    ----------
-    lattice : Lattice
-        Its lattice.
-    finest : int
-        Squared length of the finest, in units of the innermost.
-
-    Returns
-    -------
-    ndarray of shape (G, 2)
-        Along rows and columns of the array [1/px]; they may lie beyond what pixels can show.
-    """
-    # The largest index is that of a hexagonal lattice.
-    reach = int(np.sqrt(4 * finest / 3))
-    indices = np.indices((2 * reach + 1,) * 2).reshape(2, -1).T - reach
-    h, k = indices.T
-    norm = h**2 + k**2 + (h * k if lattice.symmetry == 6 else 0)
-    chosen = (norm > 0) & (norm <= finest) & ((h > 0) | ((h == 0) & (k > 0)))
-    return indices[chosen] @ lattice.reciprocal
-
-
-def innermost_frequency(lattice: Lattice) -> float:
-    """Return the frequency of the innermost reflections.
-
-    Parameters
-    ----------
-    lattice : Lattice
-        The crystal's.
-
-    Returns
-    -------
-    float
-        [1/px].
-    """
-    return float(np.hypot(*lattice.reciprocal.T).min())
-
-
-def nearest_reflection(frequency: np.ndarray, lattice: Lattice) -> np.ndarray:
-    """Return the reflection of a lattice that is nearest to a frequency.
-
-    Parameters
-    ----------
-    frequency : ndarray of shape (2,)
-        Along rows and columns [1/px].
-    lattice : Lattice
-        The crystal's.
-
-    Returns
-    -------
-    ndarray of shape (2,)
-        [1/px].
-    """
-    return np.rint(lattice.vectors @ frequency) @ lattice.reciprocal
-
-
-def away_from_reflections(shape: tuple[int, int], lattice: Lattice) -> np.ndarray:
-    """Return how far each place of half the spectrum is from the nearest reflection.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Of the image.
-    lattice : Lattice
-        Its lattice.
-
-    Returns
-    -------
-    ndarray of shape (M, N // 2 + 1)
-        In units of the reciprocal lattice.
-    """
-    y, x = frequencies(shape)
-    squared = 0.0
-    for down, along in lattice.vectors:
-        index = y * down + x * along
-        squared = squared + (index - np.rint(index)) ** 2
-    return np.sqrt(squared)

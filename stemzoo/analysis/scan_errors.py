@@ -1,6 +1,7 @@
 """What a scan does to an image that is neither filter, noise nor response: shifts of lines, hum."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,6 @@ import numpy as np
 from stemzoo.analysis.hum import Wave, find_hum
 from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.line_shifts import MIN_CONFIDENCE, find_line_shifts, straighten
-from stemzoo.analysis.threads import in_threads
 from stemzoo.simulate.materials import Material
 
 
@@ -127,4 +127,6 @@ def all_scan_errors(
         except ValueError:
             return ScanErrors()
 
-    return in_threads(errors, images)
+    # Sorting and Fourier transforms leave the interpreter free; more threads need more memory.
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(errors, images))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, stats
 
-from stemzoo.analysis.lattice import Lattice
+from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.reflections import away_from_reflections, innermost_frequency
 from stemzoo.analysis.spectrum import filter_and_crop, frequencies, with_margins
 from stemzoo.preprocessing import normal_scores

@@ -149,8 +149,8 @@ def lattice_shifts(image: np.ndarray, reference: np.ndarray, sites: LatticeSites
     return _interpolated(_origin(turned, sites.lattice, near=True), sites.positions, before.shape).T
 
 
-def _local_spots(values, lattice):
-    """Fourier coefficients of the spots in windows around the points of a coarse grid."""
+def _local_spots(values: np.ndarray, lattice: Lattice) -> np.ndarray:
+    """Fourier coefficients (S, P, Q) of S spots in windows around the points of a coarse grid."""
     constant = np.sqrt(abs(np.linalg.det(lattice.vectors)) / np.sin(2 * np.pi / lattice.symmetry))
     windows = [_windows(n, _WINDOW * constant) for n in values.shape]
     vectors = np.array(_SPOTS[lattice.symmetry]) @ lattice.reciprocal
@@ -166,7 +166,7 @@ def _local_spots(values, lattice):
     return lines @ columns.swapaxes(1, 2)
 
 
-def _origin(spots, lattice, *, near=False):
+def _origin(spots: np.ndarray, lattice: Lattice, *, near: bool = False) -> np.ndarray:
     """Position of a place of high symmetry as seen from each point of a grid: (2, P, Q) [px].
 
     With I = Σ F exp(2πi g·(r - t)), the phase of spot g is arg F - 2π g·t; the spots of `_SPOTS`
@@ -181,8 +181,8 @@ def _origin(spots, lattice, *, near=False):
     return np.tensordot(np.linalg.pinv(vectors), phases, axes=1) / (-2 * np.pi)
 
 
-def _windows(n, width):
-    """Gaussian windows around equally spaced pixels from the first to the last, one a row."""
+def _windows(n: int, width: float) -> np.ndarray:
+    """Gaussian windows (P, n) around equally spaced pixels from the first to the last."""
     pixels = np.arange(n)
     centres = np.linspace(0, n - 1, max(int(np.ceil(2 * n / width)), 2))
     window = np.exp(-((pixels - centres[:, None]) ** 2) / (2 * width**2))
@@ -192,7 +192,7 @@ def _windows(n, width):
     return window / window.sum(axis=1, keepdims=True)
 
 
-def _interpolated(grid, positions, shape):
+def _interpolated(grid: np.ndarray, positions: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Values (..., K) of a grid that spans the image, at positions (K, 2)."""
     scale = (np.array(grid.shape[-2:]) - 1) / (np.array(shape) - 1)
     places = (positions * scale).T
@@ -201,8 +201,11 @@ def _interpolated(grid, positions, shape):
     return np.array([ndimage.map_coordinates(g, places, order=1, mode="nearest") for g in grid])
 
 
-def _grown(offset, origin, lattice, shape):
-    """All places of one kind in the image: r = origin(r) + offset + a lattice vector."""
+def _grown(
+    offset: np.ndarray, origin: np.ndarray, lattice: Lattice, shape: tuple[int, int]
+) -> np.ndarray:
+    """All places (K, 2) of one kind in the image: r = origin(r) + offset + a lattice vector."""
+    # Lattice vectors that may reach into the image from the origin, wherever it is seen.
     corners = np.array([[r, c] for r in (0, shape[0] - 1) for c in (0, shape[1] - 1)])
     middle = origin.mean(axis=(1, 2))
     away = np.abs(origin - middle[:, None, None]).max()
@@ -220,16 +223,17 @@ def _grown(offset, origin, lattice, shape):
     return positions[((positions >= 0) & (positions <= np.array(shape) - 1)).all(axis=1)]
 
 
-def _brightness(values, positions):
+def _brightness(values: np.ndarray, positions: np.ndarray) -> float:
+    """Mean of an image at the pixels next to positions (K, 2)."""
     return values[tuple(np.rint(positions).astype(int).T)].mean()
 
 
-def _column_kinds(material):
+def _column_kinds(material: Material) -> list[str]:
     """Heaviest element of each column of the primitive cell, the strongest scatterer first.
 
     Incoherent scattering goes with about Z^1.7.
     """
-    places = {}
+    places: dict[tuple[float, float], list[str]] = {}
     for site in material.sites:
         places.setdefault(site.position[:2], []).append(site.symbol)
     contents = sorted(places.values(), key=lambda c: -sum(atomic_number(s) ** 1.7 for s in c))
@@ -242,8 +246,8 @@ def checked_image(image: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    image : ndarray
-        The image.
+    image : array_like of shape (M, N)
+        Any real type.
 
     Returns
     -------

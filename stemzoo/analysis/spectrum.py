@@ -9,8 +9,51 @@ SURROUNDINGS = (2, 6, 10)  # [bins]: what is left out, and how far the backgroun
 MARGIN = 48  # [px]
 TILE = 256  # [px]
 SPOT = 2.5  # radius of a spot [bins of a tile]
-_SMOOTH = 1.5  # of what is between the reflections [bins of a tile]
 POWER_FLOOR = 1e-12
+
+
+def hann_window(n: int) -> np.ndarray:
+    """Return a Hann window without its two zeros.
+
+    Parameters
+    ----------
+    n : int
+        Number of pixels.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> hann_window(3).round(3).tolist()
+    [0.5, 1.0, 0.5]
+    """
+    return np.hanning(n + 2)[1:-1]
+
+
+def tile_starts(length: int, edge: int, count: int) -> np.ndarray:
+    """Return the first pixels of tiles that are spread evenly from end to end.
+
+    Parameters
+    ----------
+    length : int
+        Of the image along one axis [px].
+    edge : int
+        Of a tile, not more than that [px].
+    count : int
+        Number of tiles; one if less than that.
+
+    Returns
+    -------
+    ndarray of int, shape (count,)
+
+    Examples
+    --------
+    >>> tile_starts(512, 256, 3).tolist()
+    [0, 128, 256]
+    """
+    return np.rint(np.linspace(0, length - edge, max(count, 1))).astype(int)
 
 
 def windowed_power(image: np.ndarray, shape: tuple[int, int] | None = None) -> np.ndarray:
@@ -31,7 +74,7 @@ def windowed_power(image: np.ndarray, shape: tuple[int, int] | None = None) -> n
     x = np.asarray(image, dtype=np.float64)
     x = x - x.mean()
     x /= x.std() or 1.0
-    rows, columns = (np.hanning(n + 2)[1:-1] for n in x.shape)
+    rows, columns = (hann_window(n) for n in x.shape)
     spectrum = fft.fft2((x * rows[:, None] * columns).astype(np.float32), s=shape)
     power = (spectrum.real**2 + spectrum.imag**2) / ((rows**2).sum() * (columns**2).sum())
     return fft.fftshift(power)
@@ -78,7 +121,7 @@ def with_margins(image: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     image : ndarray of shape (M, N)
-        Any.
+        At least 48 px a side.
 
     Returns
     -------
@@ -133,7 +176,7 @@ def tile_power(image: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     image : ndarray of shape (M, N)
-        Any; one tile where it is smaller.
+        Finite values; one tile where it is smaller than 256 px.
 
     Returns
     -------
@@ -141,10 +184,7 @@ def tile_power(image: np.ndarray) -> np.ndarray:
         Mean 1 for white noise of variance 1; zero frequency in the middle.
     """
     edge = min(TILE, *image.shape)
-    starts = (
-        np.rint(np.linspace(0, n - edge, max(2 * n // edge - 1, 1))).astype(int)
-        for n in image.shape
-    )
+    starts = (tile_starts(n, edge, 2 * n // edge - 1) for n in image.shape)
     tiles = [image[r : r + edge, c : c + edge] for r, c in product(*starts)]
     # `windowed_power` is in units of the variance.
     powers = [windowed_power(tile, (TILE, TILE)) * tile.var() for tile in tiles]
@@ -157,6 +197,7 @@ def log_power_spectrum(image: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     image : ndarray of shape (M, N)
+        Finite values that are not all equal.
 
     Returns
     -------
@@ -184,6 +225,7 @@ def radial_power_spectrum(
     Parameters
     ----------
     image : ndarray of shape (M, N)
+        Finite values that are not all equal.
     sampling : float
         Pixel size [Å/px].
     bins : int, optional
@@ -251,9 +293,20 @@ def image_power(image: np.ndarray) -> np.ndarray:
     return windowed_power(image)
 
 
-def centred_frequencies(shape):
-    """Row (M, 1) and column (1, N) frequencies of a centred spectrum [1/px]."""
-    rows, columns = (np.fft.fftshift(np.fft.fftfreq(n)) for n in shape)
+def centred_frequencies(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the frequencies of a spectrum with its zero frequency in the middle.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the image [px].
+
+    Returns
+    -------
+    y, x : ndarray of shape (M, 1), (1, N)
+        Along rows and columns [1/px].
+    """
+    rows, columns = (fft.fftshift(fft.fftfreq(n)) for n in shape)
     return rows[:, None], columns[None]
 
 

@@ -1,6 +1,7 @@
 """Which columns are vacancies, by the intensity of each against its neighbours'."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,6 @@ from scipy.stats import median_abs_deviation
 from stemzoo.analysis.columns import column_contrast, column_intensities
 from stemzoo.analysis.scan_errors import find_scan_errors
 from stemzoo.analysis.sites import lattice_sites
-from stemzoo.analysis.threads import in_threads
 from stemzoo.preprocessing import normal_scores
 from stemzoo.simulate.defects import find_defect
 from stemzoo.simulate.materials import Material
@@ -75,7 +75,9 @@ def column_evidence(
     response is not linear changes nothing; shifts of lines and hum are undone before.
     """
     host = find_defect(material, label).element
-    found = in_threads(lambda image: _columns(image, material, host, sampling), images)
+    # Sorting and Fourier transforms leave the interpreter free; more threads need more memory.
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda image: _columns(image, material, host, sampling), images))
     if sum(len(contrast) for _, contrast in found) < _COLUMNS:
         return [None] * len(found)
     probability, separation = _mixture(np.concatenate([contrast for _, contrast in found]))

@@ -1,10 +1,10 @@
 """How far two sets of images are apart: intensities and features."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from stemzoo.metrics.estimate import Estimate
 from stemzoo.preprocessing import rescale
 
 
@@ -18,9 +18,9 @@ def intensity_kl_divergence(
 
     Parameters
     ----------
-    measured : sequence of ndarray
-        Images that are the reference, P.
-    generated : sequence of ndarray
+    measured : sequence of ndarray of shape (M, N)
+        Images that are the reference, P; shapes may differ.
+    generated : sequence of ndarray of shape (M, N)
         Images that are compared with it, Q.
     bins : int
         Number of bins.
@@ -59,8 +59,8 @@ def intensity_counts(image: np.ndarray, *, bins: int = 64) -> np.ndarray:
 
     Parameters
     ----------
-    image : ndarray
-        Image.
+    image : ndarray of shape (M, N)
+        An image; it is saturated and scaled first.
     bins : int
         Number of bins.
 
@@ -131,7 +131,8 @@ def frechet_distance(measured: np.ndarray, generated: np.ndarray) -> float:
     return max(float(((mean1 - mean2) ** 2).sum() + spread - 2 * shared), 0.0)
 
 
-def _check_features(measured, generated) -> tuple[np.ndarray, np.ndarray]:
+def _check_features(measured: np.ndarray, generated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two sets of features (N, F) and (M, F) as float64."""
     sets = tuple(np.asarray(x, dtype=np.float64) for x in (measured, generated))
     if any(x.ndim != 2 or len(x) < 2 for x in sets) or sets[0].shape[1] != sets[1].shape[1]:
         raise ValueError(
@@ -153,23 +154,6 @@ def _gaussian(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, vectors * np.sqrt(np.clip(values, 0, None))
 
 
-@dataclass(frozen=True)
-class KernelDistance:
-    """Kernel distance with a bootstrap interval.
-
-    Parameters
-    ----------
-    value : float
-        The unbiased estimate; may be slightly negative for equal distributions.
-    low, high : float
-        Ends of the interval that holds 95 % of the bootstrap's values.
-    """
-
-    value: float
-    low: float
-    high: float
-
-
 def kid(
     measured: np.ndarray,
     generated: np.ndarray,
@@ -178,7 +162,7 @@ def kid(
     generated_images: Sequence[int] | None = None,
     resamples: int = 1000,
     rng: np.random.Generator,
-) -> KernelDistance:
+) -> Estimate:
     """Kernel (Inception) distance of two sets of features, with an interval over images.
 
     The unbiased squared maximum mean discrepancy with the kernel (x·y / F + 1)³. Unlike the Fréchet
@@ -198,7 +182,8 @@ def kid(
 
     Returns
     -------
-    KernelDistance
+    Estimate
+        The unbiased estimate, which may be slightly negative for equal distributions.
 
     Raises
     ------
@@ -231,13 +216,13 @@ def kid(
         for _ in range(resamples)
     ]
     values = [_discrepancy(sums, counts, weights) for weights in drawn]
-    low, high = np.nanquantile(values, [0.025, 0.975])
-    return KernelDistance(
-        _discrepancy(sums, counts, [np.ones(len(c)) for c in counts]), float(low), float(high)
-    )
+    whole = _discrepancy(sums, counts, [np.ones(len(c)) for c in counts])
+    return Estimate.from_bootstrap(whole, values)
 
 
-def _kernel_sums(a, b, images_a, images_b) -> np.ndarray:
+def _kernel_sums(
+    a: np.ndarray, b: np.ndarray, images_a: np.ndarray, images_b: np.ndarray
+) -> np.ndarray:
     """Sum of the kernel over all pairs of different patches, by pair of images."""
     kernel = (a @ b.T / a.shape[1] + 1.0) ** 3
     if a is b:
@@ -247,7 +232,9 @@ def _kernel_sums(a, b, images_a, images_b) -> np.ndarray:
     return sums
 
 
-def _discrepancy(sums, counts, weights) -> float:
+def _discrepancy(
+    sums: list[list[np.ndarray]], counts: list[np.ndarray], weights: list[np.ndarray]
+) -> float:
     """Unbiased squared discrepancy when image i is taken weights[i] times.
 
     An image is not paired with another copy of itself, which would pair patches with themselves.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from stemzoo.analysis.spectrum import radial_power_spectrum
 from stemzoo.io import check_image
 from stemzoo.io.tables import figure_rows
 from stemzoo.metrics.distribution import counts_kl_divergence, intensity_counts, kid
-from stemzoo.metrics.features import FeatureSet, cut_patches, extract_features
+from stemzoo.metrics.estimate import Estimate
+from stemzoo.metrics.features import FeatureSet, extract_features, split_into_patches
 from stemzoo.metrics.fid import frechet_result
 from stemzoo.metrics.spectrum import information_limit, power_spectrum_bands
 from stemzoo.metrics.two_sample import two_sample_test
@@ -23,23 +25,6 @@ _SPECTRUM_BINS = 32
 _RESAMPLES = 200
 # Training steps of the two-sample test for each of its parts.
 CLASSIFIER_STEPS = 400
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """One figure of how far two sets of images are apart.
-
-    Parameters
-    ----------
-    value : float
-        The figure.
-    low, high : float or None
-        Ends of its 95 % interval, from a bootstrap over images; None where there is none.
-    """
-
-    value: float
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -181,7 +166,13 @@ def evaluate(
     )
 
 
-def _sets(measured, generated, simulated, rng) -> dict[str, list[np.ndarray]]:
+def _sets(
+    measured: Sequence[np.ndarray],
+    generated: Sequence[np.ndarray],
+    simulated: Sequence[np.ndarray],
+    rng: np.random.Generator,
+) -> dict[str, list[np.ndarray]]:
+    """Check the images and choose as many of each set: reference, floor, generated, ceiling."""
     for name, images in (
         ("measured", measured),
         ("generated", generated),
@@ -207,7 +198,7 @@ def _sets(measured, generated, simulated, rng) -> dict[str, list[np.ndarray]]:
     return {name: images[:n] for name, images in chosen.items()}
 
 
-def _metric(name: str, note: str, compare, sets: dict) -> Metric:
+def _metric(name: str, note: str, compare: Callable[..., Estimate], sets: dict[str, Any]) -> Metric:
     """Compare the reference with each other set."""
     found = {
         other: compare(sets["reference"], sets[other]) for other in sets if other != "reference"
@@ -221,29 +212,26 @@ def _frechet(features: dict[str, FeatureSet]) -> Metric:
     return _metric(name, note, lambda a, b: Estimate(frechet_result(a, b).value), features)
 
 
-def _kernel(features: dict[str, FeatureSet], rng) -> Metric:
-    def compare(a, b):
-        found = kid(
-            a.values, b.values, measured_images=a.images, generated_images=b.images, rng=rng
-        )
-        return Estimate(found.value, found.low, found.high)
+def _kernel(features: dict[str, FeatureSet], rng: np.random.Generator) -> Metric:
+    def compare(a: FeatureSet, b: FeatureSet) -> Estimate:
+        return kid(a.values, b.values, measured_images=a.images, generated_images=b.images, rng=rng)
 
-    return _metric(
-        "kernel distance", "unbiased distance of features, 0 if alike", compare, features
-    )
+    note = "unbiased distance of features, 0 if alike"
+    return _metric("kernel distance", note, compare, features)
 
 
-def _bootstrap(statistic, a: Sequence, b: Sequence, rng) -> Estimate:
+def _bootstrap(
+    statistic: Callable[..., float], a: Sequence, b: Sequence, rng: np.random.Generator
+) -> Estimate:
     """Value of a statistic of two lists, and its interval when their members are drawn anew."""
     values = []
     for _ in range(_RESAMPLES):
         drawn = [[x[i] for i in rng.integers(len(x), size=len(x))] for x in (a, b)]
         values.append(statistic(*drawn))
-    low, high = np.quantile(values, [0.025, 0.975])
-    return Estimate(float(statistic(a, b)), float(low), float(high))
+    return Estimate.from_bootstrap(statistic(a, b), values)
 
 
-def _divergence(sets, rng) -> Metric:
+def _divergence(sets: dict[str, list[np.ndarray]], rng: np.random.Generator) -> Metric:
     # Every fourth pixel along both axes: the histogram is the same, and 16 times faster. It is made
     # once an image; the bootstrap only adds them up.
     counts = {name: [intensity_counts(rescale(x)[::4, ::4]) for x in sets[name]] for name in sets}
@@ -255,16 +243,16 @@ def _divergence(sets, rng) -> Metric:
     )
 
 
-def _spectra(images, sampling: float) -> list[np.ndarray]:
+def _spectra(images: Sequence[np.ndarray], sampling: float) -> list[np.ndarray]:
     """Mean log10 radial power spectrum of the patches of each image."""
     return [
         np.mean([radial_power_spectrum(p, sampling, bins=_SPECTRUM_BINS)[1] for p in patches], 0)
-        for patches in (cut_patches(rescale(image), _SPECTRUM_PATCH) for image in images)
+        for patches in (split_into_patches(rescale(image), _SPECTRUM_PATCH) for image in images)
     ]
 
 
-def _spectrum_metric(spectra, rng) -> Metric:
-    def distance(a, b):
+def _spectrum_metric(spectra: dict[str, list[np.ndarray]], rng: np.random.Generator) -> Metric:
+    def distance(a: list[np.ndarray], b: list[np.ndarray]) -> float:
         return np.sqrt(np.mean((np.mean(a, 0) - np.mean(b, 0)) ** 2))
 
     return _metric(
@@ -275,16 +263,18 @@ def _spectrum_metric(spectra, rng) -> Metric:
     )
 
 
-def _two_sample(sets, steps: int, rng) -> Metric:
-    def compare(a, b):
-        found = two_sample_test(a, b, steps=steps, rng=rng)
-        return Estimate(found.accuracy, found.low, found.high)
+def _two_sample(sets: dict[str, list[np.ndarray]], steps: int, rng: np.random.Generator) -> Metric:
+    def compare(a: list[np.ndarray], b: list[np.ndarray]) -> Estimate:
+        return two_sample_test(a, b, steps=steps, rng=rng).estimate
 
     note = "of a small network that tells patches apart: 0.5 if it cannot"
     return _metric("two-sample accuracy", note, compare, sets)
 
 
-def _descriptions(sets, sampling: float, material: str) -> dict[str, dict[str, float]]:
+def _descriptions(
+    sets: dict[str, Sequence[np.ndarray]], sampling: float, material: str
+) -> dict[str, dict[str, float]]:
+    """Medians of what the spectra of the images of each set say."""
     crystal = find_material(material)
     found = {}
     for name, images in sets.items():

@@ -46,12 +46,13 @@ class FeatureSet:
     patch: int
 
 
-def cut_patches(image: np.ndarray, patch: int) -> np.ndarray:
+def split_into_patches(image: np.ndarray, patch: int) -> np.ndarray:
     """Cut an image into squares that do not overlap, row by row from the top left.
 
     Parameters
     ----------
     image : ndarray of shape (M, N)
+        At least one square large.
     patch : int
         Edge of the squares [px]; what is left over at the right and at the bottom is not used.
 
@@ -66,7 +67,7 @@ def cut_patches(image: np.ndarray, patch: int) -> np.ndarray:
 
     Examples
     --------
-    >>> cut_patches(np.zeros((512, 300)), 256).shape
+    >>> split_into_patches(np.zeros((512, 300)), 256).shape
     (2, 256, 256)
     """
     rows, columns = (n // patch for n in image.shape)
@@ -89,8 +90,8 @@ def extract_features(
     """Describe images by the features that a network sees in their patches.
 
     Each whole image is saturated at 3.5 standard deviations and scaled to [-1, 1]
-    (`stemzoo.preprocessing.rescale`), cut into patches (`cut_patches`), and each patch x turned to
-    three channels:
+    (`stemzoo.preprocessing.rescale`), cut into patches (`split_into_patches`), and each patch x
+    turned to three channels:
 
     * ``"standard"``: (x, x, x). Both networks get 127.5 (x + 1), intensities from 0 to 255,
       resized (bilinear, antialiased) to the size they were trained with, and scaled as in their
@@ -172,7 +173,7 @@ def _batches(images, protocol: str, patch: int):
     numbers, waiting = [], []
     for number, image in enumerate(images):
         check_image(image, f"Image {number}")
-        for square in cut_patches(rescale(image), patch):
+        for square in split_into_patches(rescale(image), patch):
             numbers.append(number)
             waiting.append(_channels(square, protocol))
             if len(waiting) == _BATCH:

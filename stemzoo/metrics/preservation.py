@@ -106,16 +106,6 @@ class Preservation:
         """Moved ones per 1,000 labelled vacancies; NaN without any."""
         return _per_1000(self.moved, self.labelled)
 
-    @property
-    def median_displacement(self) -> float:
-        """Median of `displacements` [Å]; NaN without any."""
-        return float(np.median(self.displacements)) if self.labelled else float("nan")
-
-    @property
-    def max_displacement(self) -> float:
-        """Largest of `displacements` [Å]; NaN without any."""
-        return float(self.displacements.max()) if self.labelled else float("nan")
-
     def noise_corrected(self) -> NoiseCorrected:
         """Tell vacancies that were removed or invented from misread ones: `correct_for_noise`."""
         return correct_for_noise(self.vacancies, self.intact, self.threshold)
@@ -239,8 +229,16 @@ def point_preservation(
     return Preservation(contrast[vacancy], contrast[intact], displacement[vacancy])
 
 
-def _site_states(sites: LatticeSites, points, labels, label, host, sampling, material):
-    """0 for an intact site, 1 for a labelled vacancy, 2 for one that cannot be judged."""
+def _site_states(
+    sites: LatticeSites,
+    points: np.ndarray,
+    labels: Sequence[str],
+    label: str,
+    host: str,
+    sampling: float,
+    material: Material,
+) -> np.ndarray:
+    """0 for an intact site, 1 for a labelled vacancy, 2 for one that cannot be judged: (K,)."""
     state = np.zeros(len(sites.positions), dtype=int)
     points, chosen = np.reshape(points, (-1, 2)), np.array(labels, dtype=str) == label
     hosts = np.flatnonzero(sites.kinds == host)
@@ -259,8 +257,10 @@ def _site_states(sites: LatticeSites, points, labels, label, host, sampling, mat
     return state
 
 
-def _followed(simulated, translated, sites):
-    """Shift and intensity of each column in the translated image."""
+def _followed(
+    simulated: np.ndarray, translated: np.ndarray, sites: LatticeSites
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shift (K, 2) [px] and intensity (K,) of each column in the translated image."""
     positions = sites.positions
     _, near = cKDTree(positions).query(positions, _ROUND)
     last = np.array(np.shape(translated)) - 1
@@ -274,16 +274,16 @@ def _followed(simulated, translated, sites):
     return places - positions + fit.shifts, fit.intensities
 
 
-def _weighted_mean(shifts, intensities, groups):
-    """Mean shift of the columns of each group; the brighter a column, the surer its shift."""
+def _weighted_mean(shifts: np.ndarray, intensities: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Mean shift (G, 2) of the columns of each group (G, C); the brighter one, the surer."""
     weight = np.where(np.isfinite(shifts).all(axis=1), np.clip(intensities, 0, None), 0)
     weighted = np.nan_to_num(shifts) * weight[:, None]
     total = np.maximum(weight[groups].sum(axis=1), np.finfo(float).tiny)
     return weighted[groups].sum(axis=1) / total[:, None]
 
 
-def _bright_neighbours(sites, intensities, n):
-    """Index, for each column, of the n nearest other columns of a bright kind."""
+def _bright_neighbours(sites: LatticeSites, intensities: np.ndarray, n: int) -> np.ndarray:
+    """Index (K, n), for each column, of the nearest other columns of a bright kind."""
     levels = {kind: np.median(intensities[sites.kinds == kind]) for kind in np.unique(sites.kinds)}
     top = max(levels.values())
     # In an inverted image no kind is bright: the least dark one then.
@@ -295,5 +295,5 @@ def _bright_neighbours(sites, intensities, n):
     return np.where(itself, near[:, 1:], near[:, :n])
 
 
-def _per_1000(count, total):
+def _per_1000(count: int, total: int) -> float:
     return 1000 * count / total if total else float("nan")

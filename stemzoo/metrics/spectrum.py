@@ -6,11 +6,18 @@ neither brightness nor contrast matters.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
-from scipy import ndimage, optimize
+from scipy import ndimage
 
 from stemzoo.analysis.lattice import Lattice, find_lattice
+from stemzoo.analysis.reflections import (
+    half_plane_indices,
+    nearest_reflections,
+    ring_radius,
+    squared_length,
+)
 from stemzoo.analysis.spectrum import (
     POWER_FLOOR,
     centred_frequencies,
@@ -20,9 +27,8 @@ from stemzoo.analysis.spectrum import (
 )
 from stemzoo.simulate.materials import Material
 
-_FALSE_ALARM = 0.01
-
-_MAX_GAP = 4
+_FALSE_ALARM = 0.01  # chance that noise makes the limit too fine
+_MAX_GAP = 4  # shells in a row that may be too weak to be seen
 
 
 def power_spectrum_bands(image: np.ndarray, lattice: Lattice) -> dict[str, float]:
@@ -31,6 +37,7 @@ def power_spectrum_bands(image: np.ndarray, lattice: Lattice) -> dict[str, float
     Parameters
     ----------
     image : ndarray of shape (M, N)
+        Finite values that are not all equal.
     lattice : Lattice
         The lattice of this image.
 
@@ -53,12 +60,11 @@ def power_spectrum_bands(image: np.ndarray, lattice: Lattice) -> dict[str, float
     """
     power = image_power(image)
     rows, columns = centred_frequencies(power.shape)
-    indices = np.stack(np.broadcast_arrays(rows, columns), axis=-1) @ lattice.vectors.T
-    miss = (indices - np.rint(indices)) @ lattice.reciprocal
-    ring = _ring(lattice)
+    _, away = nearest_reflections(rows, columns, lattice)
+    ring = ring_radius(lattice)
     low = np.hypot(rows, columns) < ring / 2
     radius = max(2.0, 0.04 * ring * min(power.shape))
-    bragg = np.hypot(miss[..., 0] * power.shape[0], miss[..., 1] * power.shape[1]) <= radius
+    bragg = np.hypot(away[..., 0] * power.shape[0], away[..., 1] * power.shape[1]) <= radius
     parts = {"low": low, "bragg": bragg & ~low, "rest": ~bragg & ~low}
     total = power.sum()
     return {name: float(power[part].sum() / total) for name, part in parts.items()}
@@ -79,6 +85,7 @@ def information_limit(
     Parameters
     ----------
     image : ndarray of shape (M, N)
+        An image of a crystal.
     sampling : float
         Pixel size [Å/px].
     material : Material, optional
@@ -116,8 +123,12 @@ def information_limit(
     >>> information_limit(image, 0.0953, material=find_material("wse2"))  # doctest: +SKIP
     0.947
     """
-    lattice = _lattice(image, sampling, material, lattice)
-    norm, ratio = _spots(image, lattice, ndimage.maximum_filter)
+    check_sampling(sampling)
+    if lattice is None:
+        if material is None:
+            raise ValueError("Expected a material or a lattice. Received: neither")
+        lattice = find_lattice(image, material, sampling=sampling)
+    norm, ratio = reflection_ratios(image, lattice, ndimage.maximum_filter)
     shells = [n for n in np.unique(norm) if np.count_nonzero(norm == n) > 1]
     finest, unseen = 0, 0
     for n in shells:
@@ -131,98 +142,45 @@ def information_limit(
             "Expected a shell of reflections with two spots above the background; use a larger or "
             f"less noisy region. Received: none among the innermost of {len(shells)} shells"
         )
-    return float(sampling / (_ring(lattice) * np.sqrt(finest)))
+    return float(sampling / (ring_radius(lattice) * np.sqrt(finest)))
 
 
-def spectral_cutoff(
-    image: np.ndarray,
-    sampling: float,
-    *,
-    material: Material | None = None,
-    lattice: Lattice | None = None,
-) -> float:
-    """Return the spacing at which the envelope of the reflections sinks to the noise.
-
-    The continuous companion of `information_limit`.
+def reflection_ratios(
+    image: np.ndarray, lattice: Lattice, smooth: Callable[..., np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far reflections stand out of the power spectrum.
 
     Parameters
     ----------
     image : ndarray of shape (M, N)
-    sampling : float
-        Pixel size [Å/px].
-    material : Material, optional
-        The crystal, whose lattice is looked for.
-    lattice : Lattice, optional
-        The lattice of this image, if it is known already.
+        Finite values that are not all equal.
+    lattice : Lattice
+        The lattice of this image.
+    smooth : callable
+        What is taken of the 3 x 3 bins around a lattice point: `scipy.ndimage.maximum_filter` or
+        `scipy.ndimage.uniform_filter`.
 
     Returns
     -------
-    float
-        Spacing [Å], not less than the Nyquist limit of two pixels.
+    norm : ndarray of int, shape (G,)
+        Squared length of reflections up to the Nyquist frequency, in units of the innermost; of a
+        pair of opposites one.
+    ratio : ndarray of shape (G,)
+        Their power over that of their surroundings.
 
     Raises
     ------
     ValueError
-        If there is no lattice, or it is lost in noise; if neither material nor lattice is given.
-
-    Notes
-    -----
-    The mean power of 3 x 3 bins on each lattice point, over that of its surroundings, is modelled
-    as 1 + exp(a - b g²), a Debye-Waller factor, and a and b are fitted by maximum likelihood
-    (exponentially distributed power) to all lattice points up to the Nyquist frequency. Reflections
-    to which all columns of the cell add up have an a of their own. The cutoff is where
-    their exponential is 1: as much lattice as noise.
-
-    Examples
-    --------
-    >>> spectral_cutoff(image, 0.0953, material=find_material("wse2"))  # doctest: +SKIP
-    0.91
+        If the image is not two-dimensional, not finite, or constant.
     """
-    lattice = _lattice(image, sampling, material, lattice)
-    norm, ratio = _spots(image, lattice, ndimage.uniform_filter)
-    in_phase = norm % (lattice.symmetry // 2) == 0
-
-    def cost(x):
-        excess = np.exp(np.clip(np.where(in_phase, x[0], x[1]) - np.exp(x[2]) * norm, -50, 50))
-        return np.sum(np.log1p(excess) + ratio / (1 + excess))
-
-    start = math.log(max(ratio.max(), 3.0))
-    fit = optimize.minimize(cost, (start, start, math.log(start / 8)), method="Nelder-Mead")
-    limit = fit.x[0] / np.exp(fit.x[2])
-    if limit < 1:
-        raise ValueError(
-            "Expected an innermost ring above the noise; use a larger or less noisy region. "
-            f"Received: lattice and noise equal at {np.sqrt(max(limit, 0)):.2f} of its radius"
-        )
-    return float(sampling / min(np.sqrt(limit) * _ring(lattice), 0.5))
-
-
-def _ring(lattice):
-    """Radius of the innermost ring [1/px]."""
-    area = abs(np.linalg.det(lattice.reciprocal))
-    return np.sqrt(area / (np.sqrt(0.75) if lattice.symmetry == 6 else 1.0))
-
-
-def _lattice(image, sampling, material, lattice):
-    check_sampling(sampling)
-    if lattice is None and material is None:
-        raise ValueError("Expected a material or a lattice. Received: neither")
-    return lattice or find_lattice(image, material, sampling=sampling)
-
-
-def _spots(image, lattice, smooth):
-    """Squared length (in rings) and power over background of one of each pair of spots."""
     power = image_power(image)
     log_power = np.log(np.maximum(power, POWER_FLOOR))
     ratio = np.exp(log_power - log_background(log_power))
     ratio = smooth(ratio, 3, mode="wrap")
-    reach = int(1 / _ring(lattice)) + 1
-    h, k = (i.ravel() for i in np.mgrid[-reach : reach + 1, 0 : reach + 1])
-    half = (k > 0) | (h > 0)
-    h, k = h[half], k[half]
-    points = np.stack([h, k], axis=1) @ lattice.reciprocal
+    indices = half_plane_indices(int(1 / ring_radius(lattice)) + 1)
+    points = indices @ lattice.reciprocal
+    # The 3 x 3 bins lie within the spectrum.
     inside = (abs(points) < 0.5 - 1.5 / np.array(power.shape)).all(axis=1)
-    h, k, points = h[inside], k[inside], points[inside]
-    rows, columns = np.rint(points * power.shape).astype(int).T
+    rows, columns = np.rint(points[inside] * power.shape).astype(int).T
     at = rows + power.shape[0] // 2, columns + power.shape[1] // 2
-    return h**2 + k**2 + (h * k if lattice.symmetry == 6 else 0), ratio[at]
+    return squared_length(*indices[inside].T, lattice.symmetry), ratio[at]

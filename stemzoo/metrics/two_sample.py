@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stemzoo.io import check_image
-from stemzoo.metrics.features import cut_patches
+from stemzoo.metrics.estimate import Estimate
+from stemzoo.metrics.features import split_into_patches
 from stemzoo.preprocessing import random_patch, rescale
 
 _BATCH = 32
@@ -20,22 +21,33 @@ class TwoSampleResult:
 
     Parameters
     ----------
-    accuracy : float
-        Mean of the fractions of measured and of generated patches that are recognised: 0.5 if the
-        two cannot be told apart (by this network), 1 if always.
-    low, high : float
-        Ends of the interval that holds 95 % of the values of a bootstrap over images.
+    estimate : Estimate
+        Mean of the fractions of measured and of generated patches that are recognised, with the
+        interval of a bootstrap over images.
     n_images : int
         Images of both sets.
     n_patches : int
         Patches of them that were classified.
     """
 
-    accuracy: float
-    low: float
-    high: float
+    estimate: Estimate
     n_images: int
     n_patches: int
+
+    @property
+    def accuracy(self) -> float:
+        """Part that is recognised: 0.5 if the sets cannot be told apart (by this network)."""
+        return self.estimate.value
+
+    @property
+    def low(self) -> float | None:
+        """Lower end of its 95 % interval."""
+        return self.estimate.low
+
+    @property
+    def high(self) -> float | None:
+        """Upper end of its 95 % interval."""
+        return self.estimate.high
 
 
 def two_sample_test(
@@ -51,11 +63,11 @@ def two_sample_test(
 
     Each whole image is saturated and scaled (`stemzoo.preprocessing.rescale`). Both sets are split
     into `folds` runs of consecutive images; a network is trained on random patches, turned and
-    flipped, of all runs but one, and classifies all patches (`cut_patches`) of that one: no image
-    is trained on and tested. Consecutive images stay together, as they may show nearly the same
-    place; and where both sets follow the same drift, images of one time are tested together, or
-    the network would take the unseen image for one of the other set. Unlike distances of features
-    the test looks for what this very microscope does, down to single pixels.
+    flipped, of all runs but one, and classifies all patches (`split_into_patches`) of that one: no
+    image is trained on and tested. Consecutive images stay together, as they may show nearly the
+    same place; and where both sets follow the same drift, images of one time are tested together,
+    or the network would take the unseen image for one of the other set. Unlike distances of
+    features the test looks for what this very microscope does, down to single pixels.
 
     Parameters
     ----------
@@ -94,8 +106,8 @@ def two_sample_test(
 
     Examples
     --------
-    >>> two_sample_test(measured, generated, rng=np.random.default_rng(0))  # doctest: +SKIP
-    TwoSampleResult(accuracy=0.93, low=0.83, high=0.99, n_images=24, n_patches=1536)
+    >>> two_sample_test(measured, generated, rng=rng).estimate  # doctest: +SKIP
+    Estimate(value=0.93, low=0.83, high=0.99)
     """
     _check(measured, generated, patch, steps, folds)
     sets = [[rescale(image) for image in images] for images in (measured, generated)]
@@ -115,16 +127,22 @@ def two_sample_test(
         _train(model, seen, patch, steps, rng)
         for label, images in enumerate(sets):
             for i in np.flatnonzero(parts[label] == fold):
-                called = _classify(model, cut_patches(images[i], patch))
+                called = _classify(model, split_into_patches(images[i], patch))
                 recognised[label][i] = np.mean(called == label)
                 n_patches += len(called)
-    low, high = np.quantile(_bootstrap(recognised, rng), [0.025, 0.975])
     accuracy = np.mean([np.mean(values) for values in recognised])
-    n_images = len(measured) + len(generated)
-    return TwoSampleResult(float(accuracy), float(low), float(high), n_images, n_patches)
+    estimate = Estimate.from_bootstrap(accuracy, _bootstrap(recognised, rng))
+    return TwoSampleResult(estimate, len(measured) + len(generated), n_patches)
 
 
-def _check(measured, generated, patch, steps, folds) -> None:
+def _check(
+    measured: Sequence[np.ndarray],
+    generated: Sequence[np.ndarray],
+    patch: int,
+    steps: int,
+    folds: int,
+) -> None:
+    """Raise a ValueError unless the sets can be compared so."""
     if patch < 16 or steps < 1 or folds < 2:
         raise ValueError(
             "Expected patch >= 16, steps >= 1 and folds >= 2. "
@@ -138,10 +156,16 @@ def _check(measured, generated, patch, steps, folds) -> None:
     for name, images in (("Measured", measured), ("Generated", generated)):
         for i, image in enumerate(images):
             check_image(image, f"{name} image {i}")
-            cut_patches(np.asarray(image), patch)  # complains where it is too small
+            split_into_patches(np.asarray(image), patch)  # complains where it is too small
 
 
-def _train(model, sets, patch: int, steps: int, rng) -> None:
+def _train(
+    model,
+    sets: Sequence[Sequence[np.ndarray]],
+    patch: int,
+    steps: int,
+    rng: np.random.Generator,
+) -> None:
     """Train a network on measured (label 0) and generated (label 1) images."""
     half = _BATCH // 2
     labels = np.repeat([0.0, 1.0], half)[:, None]
@@ -154,7 +178,7 @@ def _train(model, sets, patch: int, steps: int, rng) -> None:
         model.train_on_batch(np.stack(batch)[..., None], labels)
 
 
-def _network(patch: int, steps: int, rng):
+def _network(patch: int, steps: int, rng: np.random.Generator):
     """Four convolutions and the mean over the patch: it sees texture, not places."""
     import keras
 
@@ -180,7 +204,7 @@ def _network(patch: int, steps: int, rng):
 
 
 def _classify(model, patches: np.ndarray) -> np.ndarray:
-    """Label of each patch."""
+    """Whether each of the patches (P, patch, patch) is called a generated one; shape (P,)."""
     logits = []
     for first in range(0, len(patches), _BATCH):
         batch = patches[first : first + _BATCH, ..., None]
@@ -190,7 +214,7 @@ def _classify(model, patches: np.ndarray) -> np.ndarray:
     return np.concatenate(logits) > 0
 
 
-def _bootstrap(recognised, rng) -> np.ndarray:
+def _bootstrap(recognised: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
     """Accuracies when images of each set are drawn with replacement."""
     draws = [
         values[rng.integers(len(values), size=(_RESAMPLES, len(values)))].mean(1)

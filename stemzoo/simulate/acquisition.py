@@ -1,6 +1,4 @@
-"""What happens between an ideal image and a recorded one: pure functions."""
-
-from dataclasses import dataclass
+"""What adds to an ideal image until it is recorded, apart from the scan: pure functions."""
 
 import numpy as np
 from scipy import fft, ndimage, signal
@@ -8,12 +6,14 @@ from scipy import fft, ndimage, signal
 ELECTRONS_PER_PC = 6.241509e6  # electrons per picocoulomb (1 / e, CODATA 2018)
 
 
-def shot_noise(image: np.ndarray, current: float, dwell_time: float, rng) -> np.ndarray:
+def shot_noise(
+    image: np.ndarray, current: float, dwell_time: float, rng: np.random.Generator
+) -> np.ndarray:
     """Count electrons.
 
     Parameters
     ----------
-    image : ndarray
+    image : ndarray of shape (M, N)
         Fraction of the beam current that reaches the detector.
     current : float
         Beam current [pA].
@@ -24,7 +24,7 @@ def shot_noise(image: np.ndarray, current: float, dwell_time: float, rng) -> np.
 
     Returns
     -------
-    ndarray
+    ndarray of shape (M, N)
         Electrons per pixel, Poisson distributed.
 
     Raises
@@ -46,12 +46,19 @@ def shot_noise(image: np.ndarray, current: float, dwell_time: float, rng) -> np.
     return rng.poisson(np.clip(image, 0, None) * electrons).astype(np.float64)
 
 
-def detector_signal(electrons, *, gain=1.0, offset=0.0, read_noise=0.0, rng) -> np.ndarray:
+def detector_signal(
+    electrons: np.ndarray,
+    *,
+    gain: float = 1.0,
+    offset: float = 0.0,
+    read_noise: float = 0.0,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Turn electrons into a signal: gain · (electrons + read noise) + offset.
 
     Parameters
     ----------
-    electrons : ndarray
+    electrons : ndarray of shape (M, N)
         Electrons per pixel.
     gain : float
         Signal per electron.
@@ -64,7 +71,7 @@ def detector_signal(electrons, *, gain=1.0, offset=0.0, read_noise=0.0, rng) -> 
 
     Returns
     -------
-    ndarray
+    ndarray of shape (M, N)
     """
     noise = rng.normal(0, read_noise, np.shape(electrons)) if read_noise > 0 else 0.0
     return gain * (electrons + noise) + offset
@@ -105,153 +112,7 @@ def afterglow(image: np.ndarray, strength: float, decay: float = 0.5) -> np.ndar
     return (1 - strength) * image + strength * late
 
 
-@dataclass(frozen=True)
-class ScanDistortion:
-    """A slowly varying error of the scan: where the beam is, against where it should be.
-
-    Pixel (r, c) of the distorted image shows the point (r, c) + displacement. With t from
-    -1/2 (first row) to 1/2 (last row): rows · (drift t + curvature (t² - 1/12)), and along x
-    the flyback error, flyback · exp(-c / flyback_decay).
-
-    Parameters
-    ----------
-    drift : tuple of float
-        Linear drift over the frame along (y, x), as a fraction of its height: shear and stretch.
-    curvature : tuple of float
-        The same for a drift that changes its speed.
-    flyback : float
-        Lag of the beam at the start of each line [px].
-    flyback_decay : float
-        Length over which it settles [px].
-    """
-
-    drift: tuple[float, float] = (0.0, 0.0)
-    curvature: tuple[float, float] = (0.0, 0.0)
-    flyback: float = 0.0
-    flyback_decay: float = 20.0
-
-    def displacement(self, points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-        """Displacement (rows, columns) at pixels `points` (..., 2) of a frame of `shape` [px]."""
-        t = points[..., 0] / shape[0] - 0.5
-        slow = shape[0] * (
-            t[..., None] * np.array(self.drift)
-            + (t[..., None] ** 2 - 1 / 12) * np.array(self.curvature)
-        )
-        lag = self.flyback * np.exp(-np.clip(points[..., 1], 0, None) / self.flyback_decay)
-        slow[..., 1] += lag
-        return slow
-
-
-def distort_points(points: np.ndarray, distortion: ScanDistortion, shape) -> np.ndarray:
-    """Where points of the specimen appear in a distorted frame.
-
-    Parameters
-    ----------
-    points : ndarray of shape (K, 2)
-        Rows and columns in the undistorted frame [px].
-    distortion : ScanDistortion
-        The scan's error.
-    shape : tuple of int
-        Shape of the frame, to which the distortion refers.
-
-    Returns
-    -------
-    ndarray of shape (K, 2)
-        Solves p + displacement(p) = point by fixed-point iteration.
-
-    Examples
-    --------
-    >>> shear = ScanDistortion(drift=(0.0, 0.02))
-    >>> distort_points(np.array([[100.0, 50.0]]), shear, (100, 100)).tolist()
-    [[100.0, 49.0]]
-    """
-    moved = np.array(points, dtype=np.float64)
-    # Displacements change by at most 0.6 px per pixel (a flyback of 3 px that settles in 5 px).
-    for _ in range(30):
-        moved = points - distortion.displacement(moved, shape)
-    return moved
-
-
-def distort_image(image: np.ndarray, distortion: ScanDistortion) -> np.ndarray:
-    """Scan an image with an error of the scan (cubic splines, edges repeated).
-
-    Parameters
-    ----------
-    image : ndarray of shape (M, N)
-        What a perfect scan would record.
-    distortion : ScanDistortion
-        The scan's error.
-
-    Returns
-    -------
-    ndarray of shape (M, N)
-    """
-    grid = np.stack(np.meshgrid(*map(np.arange, image.shape), indexing="ij"), axis=-1)
-    places = grid + distortion.displacement(grid.astype(np.float64), image.shape)
-    return ndimage.map_coordinates(image, np.moveaxis(places, -1, 0), order=3, mode="nearest")
-
-
-def average_frames(
-    image: np.ndarray,
-    *,
-    frames: int,
-    misregistration: float,
-    line_jitter: float,
-    line_shifts: np.ndarray | None = None,
-    rng,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Average, in expectation, several frames with line jitter that are not quite in register.
-
-    Each frame is shifted by a Gaussian error along y and x, and each of its lines by another one
-    along x. Shifts are exact (by Fourier phases), so averaging phases averages frames.
-
-    Parameters
-    ----------
-    image : ndarray of shape (M, N)
-        Expected image of one perfect frame; its edges wrap, so it should have a margin.
-    frames : int
-        Number of frames.
-    misregistration : float
-        Standard deviation of the shift of a frame along each axis [px].
-    line_jitter : float
-        Standard deviation of the shift of a line [px].
-    line_shifts : ndarray of shape (M,), optional
-        How far the content of each line is shifted besides, the same in all frames [px].
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    averaged : ndarray of shape (M, N)
-    shift : ndarray of shape (M, 2)
-        Mean displacement (rows, columns) of each row's content [px].
-
-    Raises
-    ------
-    ValueError
-        If `frames` is below 1.
-    """
-    if frames < 1:
-        raise ValueError(f"frames is at least 1. Received: {frames}")
-    rows, columns = image.shape
-    y = rng.normal(0, misregistration, frames)
-    x = rng.normal(0, misregistration, (frames, 1)) + rng.normal(0, line_jitter, (frames, rows))
-    y, x = y - y.mean(), x - x.mean()  # the average frame defines the position
-    if line_shifts is not None:
-        x = x + line_shifts
-    averaged = image
-    if misregistration > 0 and frames > 1:
-        ky = fft.fftfreq(rows)
-        phase = np.exp(-2j * np.pi * np.outer(y, ky)).mean(0)
-        averaged = fft.ifft(fft.fft(averaged, axis=0) * phase[:, None], axis=0).real
-    if np.any(x):
-        kx = fft.rfftfreq(columns)
-        phase = sum(np.exp(-2j * np.pi * np.outer(shifts, kx)) for shifts in x) / frames
-        averaged = fft.irfft(fft.rfft(averaged, axis=1) * phase, n=columns, axis=1)
-    return averaged, np.column_stack([np.zeros(rows), x.mean(0)])
-
-
-def _smooth_noise(shape, width: float, rng) -> np.ndarray:
+def _smooth_noise(shape: tuple[int, int], width: float, rng: np.random.Generator) -> np.ndarray:
     """Gaussian noise with a Gaussian correlation of `width` [px], mean 0 and variance 1."""
     ky, kx = fft.fftfreq(shape[0]), fft.rfftfreq(shape[1])
     k2 = ky[:, None] ** 2 + kx[None, :] ** 2
@@ -261,7 +122,12 @@ def _smooth_noise(shape, width: float, rng) -> np.ndarray:
 
 
 def contamination_field(
-    shape, sampling: float, *, patchiness: float = 0.6, granularity: float = 0.15, rng
+    shape: tuple[int, int],
+    sampling: float,
+    *,
+    patchiness: float = 0.6,
+    granularity: float = 0.15,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Haze of carbon contamination: smooth hills over many scales with a fine grain.
 
@@ -309,7 +175,9 @@ def contamination_field(
     return haze * np.clip(grain, 0, None)
 
 
-def quantise(image: np.ndarray, bits: int, *, brightness=0.45, contrast=0.8) -> np.ndarray:
+def quantise(
+    image: np.ndarray, bits: int, *, brightness: float = 0.45, contrast: float = 0.8
+) -> np.ndarray:
     """Store an image as integers of 8 or 16 bits.
 
     The range from the 0.1 % to the 99.9 % quantile covers the part `contrast` of the scale, centred
@@ -317,7 +185,7 @@ def quantise(image: np.ndarray, bits: int, *, brightness=0.45, contrast=0.8) -> 
 
     Parameters
     ----------
-    image : ndarray
+    image : ndarray of shape (M, N)
         Signal.
     bits : int
         8 or 16.
@@ -326,7 +194,7 @@ def quantise(image: np.ndarray, bits: int, *, brightness=0.45, contrast=0.8) -> 
 
     Returns
     -------
-    ndarray of uint8 or uint16
+    ndarray of uint8 or uint16, shape (M, N)
 
     Raises
     ------

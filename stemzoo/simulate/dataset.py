@@ -4,15 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage
 
 from stemzoo.preprocessing import resample
-from stemzoo.simulate import acquisition
+from stemzoo.simulate.acquisition import quantise
 from stemzoo.simulate.atoms import Atoms
 from stemzoo.simulate.crystal import Specimen, make_specimen
 from stemzoo.simulate.defects import defect_class
 from stemzoo.simulate.imaging import MARGIN, incoherent_image
 from stemzoo.simulate.materials import atomic_number, find_material
+from stemzoo.simulate.recording import record
+from stemzoo.simulate.scan import distort_points
 from stemzoo.simulate.scattering import adf_cross_section
 from stemzoo.simulate.sessions import AcquisitionSession
 
@@ -107,6 +108,7 @@ def class_mask(
     Returns
     -------
     ndarray of uint8
+        Of that shape; 0 outside the discs.
 
     Examples
     --------
@@ -170,7 +172,7 @@ def simulate_frame(
     metal = atomic_number(find_material(drawn.material).sites[0].symbol)
     sigma = {metal: drawn.metal_contrast * adf_cross_section(metal, microscope)}
     expected = incoherent_image(atoms, microscope, grid, drawn.sampling, cross_sections=sigma)
-    recorded, row_shift = _record(expected, drawn, rng)
+    recorded, row_shift = record(expected, drawn, rng)
     points = _scanned(specimen.positions, drawn, shape)
     rows = np.clip(np.rint(points[:, 0]).astype(int), 0, grid[0] - 1)
     points = points + row_shift[rows] - _BORDER
@@ -178,7 +180,13 @@ def simulate_frame(
     return _label(recorded[inner], expected[inner], points, specimen.defects, session, drawn)
 
 
-def _specimen(drawn: AcquisitionSession, shape, defects, rng) -> Specimen:
+def _specimen(
+    drawn: AcquisitionSession,
+    shape: tuple[int, int],
+    defects: Mapping[str, float] | Sequence[tuple[str, float, float]],
+    rng: np.random.Generator,
+) -> Specimen:
+    """Make the crystal that a frame of some shape [px] shows, and as much around it as it needs."""
     grid = tuple(n + 2 * _BORDER for n in shape)
     reach = (_BORDER + _reach(drawn, grid)) * drawn.sampling
     return make_specimen(
@@ -197,67 +205,30 @@ def _specimen(drawn: AcquisitionSession, shape, defects, rng) -> Specimen:
     )
 
 
-def _scanned(xy: np.ndarray, drawn: AcquisitionSession, shape) -> np.ndarray:
-    """Rows and columns, in a frame with its border, at which points of the specimen appear."""
+def _scanned(xy: np.ndarray, drawn: AcquisitionSession, shape: tuple[int, int]) -> np.ndarray:
+    """Rows and columns, in a frame with its border, at which points (K, 2) [Å] appear."""
     points = xy[:, ::-1] / drawn.sampling
-    return acquisition.distort_points(points, drawn.distortion(), shape) + _BORDER
+    return distort_points(points, drawn.distortion(), shape) + _BORDER
 
 
-def _reach(drawn: AcquisitionSession, grid) -> int:
+def _reach(drawn: AcquisitionSession, grid: tuple[int, int]) -> int:
     """Largest displacement of the scan's distortion [px]."""
     slow = abs(drawn.drift_y) + abs(drawn.drift_x) + abs(drawn.curvature_y)
     return int(np.ceil(grid[0] * (slow + abs(drawn.curvature_x)) / 2 + abs(drawn.flyback)))
 
 
-def _record(expected: np.ndarray, drawn: AcquisitionSession, rng):
-    """Contaminate, scan, count and detect an expected image with a border."""
-    image = expected
-    if drawn.contamination > 0:
-        haze = acquisition.contamination_field(
-            image.shape,
-            drawn.sampling,
-            patchiness=drawn.patchiness,
-            granularity=drawn.granularity,
-            rng=rng,
-        )
-        image = image + drawn.contamination * expected.mean() * haze
-    image, row_shift = acquisition.average_frames(
-        image,
-        frames=max(round(drawn.frames), 1),
-        misregistration=drawn.misregistration,
-        line_jitter=drawn.line_jitter,
-        line_shifts=_line_shifts(drawn, len(image), rng),
-        rng=rng,
-    )
-    electrons = acquisition.shot_noise(
-        image, drawn.current * drawn.efficiency, drawn.dwell_time, rng
-    )
-    if drawn.afterglow > 0:
-        electrons = acquisition.afterglow(electrons, drawn.afterglow, drawn.afterglow_decay)
-    if drawn.smoothing > 0:
-        electrons = ndimage.gaussian_filter(electrons, drawn.smoothing, mode="nearest")
-    recorded = acquisition.detector_signal(
-        electrons, gain=drawn.gain, offset=drawn.offset, read_noise=drawn.read_noise, rng=rng
-    )
-    return recorded, row_shift
-
-
-def _line_shifts(drawn: AcquisitionSession, rows: int, rng) -> np.ndarray | None:
-    """Cut as many shifts as there are rows out of the measured ones, at any place."""
-    if not drawn.line_shifts:
-        return None
-    measured = np.asarray(drawn.line_shifts[0])
-    measured = np.pad(measured, (0, max(rows - len(measured), 0)), mode="reflect")
-    first = int(rng.integers(len(measured) - rows + 1))
-    return measured[first : first + rows]
-
-
-def _label(image, clean, points, names, session, drawn) -> LabelledImage:
+def _label(
+    image: np.ndarray,
+    clean: np.ndarray,
+    points: np.ndarray,
+    names: Sequence[str],
+    session: AcquisitionSession,
+    drawn: AcquisitionSession,
+) -> LabelledImage:
+    """Store a frame as its session does, and put its defects, points (K, 2), into classes."""
     shape = image.shape
     if drawn.bits:
-        image = acquisition.quantise(
-            image, drawn.bits, brightness=drawn.brightness, contrast=drawn.contrast
-        )
+        image = quantise(image, drawn.bits, brightness=drawn.brightness, contrast=drawn.contrast)
     else:
         image = image.astype(np.float32)
     inside = ((points > -0.5) & (points < np.array(shape) - 0.5)).all(1)

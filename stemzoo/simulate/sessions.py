@@ -7,8 +7,8 @@ from types import MappingProxyType
 import numpy as np
 
 from stemzoo.preprocessing import ZOO_SAMPLING
-from stemzoo.simulate.acquisition import ScanDistortion
 from stemzoo.simulate.optics import Microscope
+from stemzoo.simulate.scan import ScanDistortion
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,7 @@ class AcquisitionSession:
 
     Examples
     --------
+    >>> from stemzoo.simulate import find_session
     >>> session = find_session("wse2-dayB")
     >>> frame = session.draw(np.random.default_rng(0))
     >>> type(frame.defocus)
@@ -241,7 +242,7 @@ class AcquisitionSession:
         return replace(self, defocus_drift=0.0, C12_drift=0.0, **drawn)
 
     def microscope(self) -> Microscope:
-        """Return the optics of a drawn frame."""
+        """Return the optics of a drawn frame (a session whose conditions are all numbers)."""
         aberrations = {"C10": -self.defocus, "C30": self.Cs}
         for name in ("C12", "C21", "C23"):
             magnitude, azimuth = getattr(self, name), getattr(self, "azimuth_" + name)

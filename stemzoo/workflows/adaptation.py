@@ -11,7 +11,7 @@ import numpy as np
 
 from stemzoo import io
 from stemzoo.adaptation.run import RUN
-from stemzoo.analysis.condition_features import MIN_SIDE
+from stemzoo.analysis.condition_features import MIN_DESCRIBED_SIDE
 from stemzoo.analysis.conditions import MIN_FRAMES, TrainingConditions
 from stemzoo.analysis.pixel_size import resolve
 from stemzoo.workflows.datasets import find_files, write_training_data
@@ -191,7 +191,10 @@ def _conditions(images: Sequence[io.Image], parent, session: str) -> TrainingCon
     largest = min(min(image.data.shape) for image in images)
     for edge in (largest, *range(min(1024, largest - 1), 63, -32)):
         parts = [part for image in images for part in _parts(image, edge)]
-        if len(parts) < MIN_FRAMES or edge * images[0].sampling < MIN_SIDE * parent.sampling:
+        if (
+            len(parts) < MIN_FRAMES
+            or edge * images[0].sampling < MIN_DESCRIBED_SIDE * parent.sampling
+        ):
             continue
         try:
             return TrainingConditions.from_frames(

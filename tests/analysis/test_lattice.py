@@ -3,7 +3,6 @@ import pytest
 from places import REAL
 
 from stemzoo.analysis.lattice import MIN_CONFIDENCE, Lattice, find_lattice, find_rotation
-from stemzoo.analysis.spectrum import log_background, windowed_power
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.materials import MATERIALS, find_material
 
@@ -230,20 +229,6 @@ def test_lattice_cannot_be_changed():
     lattice = Lattice(0.1, np.eye(2), np.eye(2), 4, 0.0, 0.0, 1.0, 12, 12)
     with pytest.raises(AttributeError):
         lattice.sampling = 0.2
-
-
-def test_power_of_white_noise_is_one(rng):
-    for shape in ((64, 64), (100, 240)):
-        assert windowed_power(rng.normal(size=shape)).mean() == pytest.approx(1, abs=0.1)
-
-
-def test_background_of_white_noise_is_its_mean_and_ignores_a_strong_spot(rng):
-    power = rng.exponential(size=(256, 256))
-    power[100, 100] = 1e4
-    background = np.exp(log_background(np.log(power)))
-    # The highest of three estimates is a little high.
-    assert np.median(background) == pytest.approx(1.2, abs=0.15)
-    assert background[100, 100] < 2
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the folder of real images is not there")

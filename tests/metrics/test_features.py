@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from stemzoo.metrics import efficientnet, features
-from stemzoo.metrics.features import cut_patches, extract_features
+from stemzoo.metrics.features import extract_features, split_into_patches
 from stemzoo.preprocessing import rescale
 
 
@@ -16,7 +16,7 @@ def means(patches):
 
 def test_patches_do_not_overlap_and_go_row_by_row():
     image = np.arange(7 * 9).reshape(7, 9)
-    found = cut_patches(image, 3)
+    found = split_into_patches(image, 3)
     assert found.shape == (6, 3, 3)
     np.testing.assert_array_equal(found[1], image[:3, 3:6])
     np.testing.assert_array_equal(found[3], image[3:6, :3])
@@ -35,7 +35,7 @@ def test_patches_know_their_image_and_batches_are_small():
     assert np.bincount(found.images).tolist() == [4, 18, 25]
     assert sizes == [16, 16, 15]
     assert found.values.dtype == np.float64
-    expected = cut_patches(rescale(images[1]), 32)[:, 0, 0]
+    expected = split_into_patches(rescale(images[1]), 32)[:, 0, 0]
     np.testing.assert_array_equal(found.values[4:22, 1], expected)
     assert (found.extractor, found.protocol, found.patch) == ("count", "standard", 32)
 
@@ -86,7 +86,7 @@ def test_efficientnet_sees_intensities_from_0_to_255_in_its_own_size(monkeypatch
     assert seen[0].shape == (16, 224, 224, 3)  # filled up
     assert found.values.shape == (4, 3)
     # (127.5 (x + 1) - 127) / 128, and the mean survives the change of size.
-    expected = (127.5 * (cut_patches(rescale(image), 64).mean((1, 2)) + 1) - 127) / 128
+    expected = (127.5 * (split_into_patches(rescale(image), 64).mean((1, 2)) + 1) - 127) / 128
     np.testing.assert_allclose(found.values[:, 0], expected, atol=2e-3)
 
 

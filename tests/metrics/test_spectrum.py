@@ -1,81 +1,13 @@
 import numpy as np
 import pytest
+from known_lattices import HEXAGONAL, SAMPLING, SQUARE, WSE2, known_lattice, waves
 
-from stemzoo.analysis.lattice import Lattice
-from stemzoo.analysis.spectrum import log_power_spectrum, radial_power_spectrum
-from stemzoo.metrics.spectrum import information_limit, power_spectrum_bands, spectral_cutoff
-from stemzoo.simulate.materials import find_material
-
-SAMPLING = 0.2
-WSE2 = find_material("wse2")
-SQUARE = np.array([[0.98, 0.2], [-0.2, 0.98]]) * 0.04
-HEXAGONAL = np.array([[0.0, 1.0], [0.75**0.5, 0.5]]) * SAMPLING / WSE2.spacing
-
-
-def known_lattice(reciprocal, symmetry):
-    return Lattice(
-        sampling=SAMPLING,
-        vectors=np.linalg.inv(reciprocal).T,
-        reciprocal=reciprocal,
-        symmetry=symmetry,
-        rotation=0.0,
-        strain=0.0,
-        confidence=1.0,
-        spots_found=symmetry,
-        spots_expected=symmetry,
-    )
-
-
-def waves(reciprocal, symmetry, amplitude, size=256):
-    """Cosines at all lattice points below Nyquist, `amplitude` being a function of |g|²/|g1|²."""
-    y, x = np.mgrid[:size, :size]
-    image = np.zeros((size, size))
-    for h, k in np.ndindex(29, 15):
-        h -= 14
-        g = np.array([h, k]) @ reciprocal
-        norm = h * h + k * k + (h * k if symmetry == 6 else 0)
-        if (k > 0 or h > 0) and abs(g).max() < 0.49 and amplitude(norm):
-            image += amplitude(norm) * np.cos(2 * np.pi * (g[0] * y + g[1] * x))
-    return image
+from stemzoo.metrics.spectrum import information_limit, power_spectrum_bands
 
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(7)
-
-
-def test_cosine_lands_in_its_bin_with_its_power():
-    m, n, k = 64, 96, 12
-    image = 5 + 3 * np.cos(2 * np.pi * k * np.arange(n) / n) * np.ones((m, 1))
-    power = log_power_spectrum(image)
-    assert np.unravel_index(power.argmax(), power.shape) in {
-        (m // 2, n // 2 + k),
-        (m // 2, n // 2 - k),
-    }
-    # Standardised, the amplitude is sqrt(2): (sum(w) / sqrt(2))² / sum(w²) = (1/2) (3/8)^-2 (1/2)^4
-    # (M + 1)(N + 1) for Hann windows of length M and N: sums (N + 1)/2 and 3 (N + 1)/8.
-    expected = 0.5 * (1 / 2) ** 4 / (3 / 8) ** 2 * (m + 1) * (n + 1)
-    assert power.max() == pytest.approx(np.log10(expected), abs=1e-3)
-
-
-def test_radial_average_peaks_at_the_frequency_of_a_cosine():
-    image = np.cos(2 * np.pi * 0.125 * np.arange(128)) * np.ones((100, 1))
-    frequency, power = radial_power_spectrum(image, 0.5)
-    assert frequency.shape == power.shape == (50,)
-    # 0.125 per pixel of 0.5 Å is 0.25 per Å; the rings are 0.02 per Å wide.
-    assert frequency[power.argmax()] == pytest.approx(0.25, abs=0.011)
-    assert frequency[-1] == pytest.approx(1.0, abs=0.011)
-
-
-def test_white_noise_is_flat_at_zero(rng):
-    _, power = radial_power_spectrum(rng.normal(size=(256, 300)), 0.1, bins=20)
-    np.testing.assert_allclose(power[1:], 0, atol=0.06)
-
-
-def test_brightness_and_contrast_change_no_spectrum(rng):
-    image = rng.normal(size=(64, 80))
-    for function in (log_power_spectrum, lambda x: radial_power_spectrum(x, 0.1)[1]):
-        np.testing.assert_allclose(function(1e3 * image - 5e4), function(image), atol=1e-3)
 
 
 def test_bands_of_haze_lattice_and_noise_are_told_apart(rng):
@@ -137,37 +69,6 @@ def test_noise_seldom_has_an_information_limit(rng):
     assert seen <= 4
 
 
-@pytest.mark.parametrize("width", [0.45, 0.6])
-def test_spectral_cutoff_is_where_gaussian_columns_fall_to_the_noise(width, rng):
-    # Cosines of amplitude 2 exp(-2 π² width² g²): the Fourier series of Gaussians of mean 1.
-    factor = 2 * np.pi**2 * width**2 * np.linalg.det(SQUARE) / SAMPLING**2
-    image = waves(SQUARE, 4, lambda n: 2 * np.exp(-factor * n))
-    sigma = 1.0
-    image += sigma * rng.normal(size=image.shape)
-    # Spot over noise: exp(-2 factor n) sum(w)² / sum(w²) / sigma². A spot of a Hann window has 1.5²
-    # of the power of its middle bin, so 3 x 3 bins have a quarter of it on average.
-    spot = 0.25 * ((257 / 2) ** 2 / (3 / 8 * 257)) ** 2 / sigma**2
-    cutoff = 1 / np.sqrt(np.log(spot) / (4 * np.pi**2 * width**2))
-    found = spectral_cutoff(image, SAMPLING, lattice=known_lattice(SQUARE, 4))
-    assert found == pytest.approx(cutoff, rel=0.05)
-
-
-def test_spectral_cutoff_gets_finer_with_less_noise(rng):
-    columns = waves(HEXAGONAL, 6, lambda n: np.exp(-0.3 * n))
-    lattice = known_lattice(HEXAGONAL, 6)
-    noise = rng.normal(size=columns.shape)
-    cutoffs = [
-        spectral_cutoff(columns + level * noise, SAMPLING, lattice=lattice)
-        for level in (3.0, 1.0, 0.3)
-    ]
-    assert cutoffs == sorted(cutoffs, reverse=True)
-
-
-def test_lattice_lost_in_noise_has_no_cutoff(rng):
-    with pytest.raises(ValueError, match="innermost ring above the noise"):
-        spectral_cutoff(rng.normal(size=(128, 128)), SAMPLING, lattice=known_lattice(HEXAGONAL, 6))
-
-
 @pytest.mark.parametrize(
     ("image", "message"),
     [
@@ -179,11 +80,8 @@ def test_lattice_lost_in_noise_has_no_cutoff(rng):
 def test_unusable_images_say_why(image, message):
     lattice = known_lattice(HEXAGONAL, 6)
     for function in (
-        log_power_spectrum,
-        lambda x: radial_power_spectrum(x, 0.1),
         lambda x: power_spectrum_bands(x, lattice),
         lambda x: information_limit(x, 0.1, lattice=lattice),
-        lambda x: spectral_cutoff(x, 0.1, lattice=lattice),
     ):
         with pytest.raises(ValueError, match=message):
             function(image)
@@ -191,11 +89,7 @@ def test_unusable_images_say_why(image, message):
 
 def test_impossible_arguments_say_what_is_expected(rng):
     image = rng.normal(size=(64, 64))
-    with pytest.raises(ValueError, match="Expected 1 to 32 bins"):
-        radial_power_spectrum(image, 0.1, bins=33)
     with pytest.raises(ValueError, match="sampling above 0"):
-        radial_power_spectrum(image, 0.0)
+        information_limit(image, 0.0, material=WSE2)
     with pytest.raises(ValueError, match="a material or a lattice"):
         information_limit(image, 0.1)
-    with pytest.raises(ValueError, match="a material or a lattice"):
-        spectral_cutoff(image, 0.1)

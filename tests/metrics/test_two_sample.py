@@ -58,7 +58,7 @@ def test_no_image_is_both_trained_on_and_tested_and_neighbours_stay_together(mon
 
     monkeypatch.setattr(two_sample, "_train", train)
     monkeypatch.setattr(two_sample, "_classify", classify)
-    monkeypatch.setattr(two_sample, "cut_patches", lambda image, patch: image[None])
+    monkeypatch.setattr(two_sample, "split_into_patches", lambda image, patch: image[None])
     found = two_sample_test(images[:6], images[6:], folds=2, rng=rng)
     assert trained == [[3, 4, 5, 8, 9], [0, 1, 2, 6, 7]]
     assert tested == trained[::-1]

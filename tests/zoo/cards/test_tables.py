@@ -2,7 +2,8 @@ import pytest
 from scipy.stats import binomtest
 
 from stemzoo.io.tables import figure_rows, share, table
-from stemzoo.metrics.evaluation import Estimate, Evaluation, Metric
+from stemzoo.metrics.estimate import Estimate
+from stemzoo.metrics.evaluation import Evaluation, Metric
 from stemzoo.zoo.cards.tables import measured
 
 

@@ -1,12 +1,17 @@
 import numpy as np
 import pytest
+from known_lattices import HEXAGONAL, SQUARE, known_lattice
 
 from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.reflections import (
+    half_plane_indices,
     half_plane_reflections,
     nearest_reflection,
+    nearest_reflections,
     power_at,
     power_between,
+    ring_radius,
+    squared_length,
 )
 from stemzoo.analysis.spectrum import tile_power
 from stemzoo.simulate import find_material, simulate_session
@@ -20,14 +25,6 @@ SAMPLING = 0.2074
 def clean():
     (frame,) = simulate_session(domain_session("wse2", SAMPLING), 1, (512, 512), seed=4)
     return frame.image.astype(float)
-
-
-@pytest.mark.parametrize("shape", [(512, 512), (700, 300), (200, 256)])
-def test_power_of_white_noise_is_its_variance(shape):
-    noise = np.random.default_rng(1).normal(5, 3, shape)
-    power = tile_power(noise)
-    assert power.shape == (256, 256)
-    assert power.mean() == pytest.approx(9, rel=0.05)
 
 
 def test_a_wave_has_its_power_at_its_frequency():
@@ -60,3 +57,33 @@ def test_the_nearest_reflection_is_found(clean):
     for reflection in half_plane_reflections(lattice, 4):
         found = nearest_reflection(reflection + [0.004, -0.003], lattice)
         np.testing.assert_allclose(found, reflection, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("symmetry", "expected"),
+    # Pairs of opposites in the first shells of a hexagonal and of a square lattice: 6, 6, 6, 12
+    # and 4, 4, 4, 8 reflections.
+    [(6, {1: 3, 3: 3, 4: 3, 7: 6}), (4, {1: 2, 2: 2, 4: 2, 5: 4})],
+)
+def test_shells_hold_as_many_reflections_as_they_should(symmetry, expected):
+    norms, counts = np.unique(
+        squared_length(*half_plane_indices(4).T, symmetry), return_counts=True
+    )
+    found = dict(zip(norms.tolist(), counts.tolist(), strict=True))
+    assert {norm: found[norm] for norm in expected} == expected
+
+
+def test_distances_are_to_the_nearest_reflection(clean):
+    lattice = find_lattice(clean, WSE2, sampling=SAMPLING)
+    reflection = np.array([1, -1]) @ lattice.reciprocal
+    y, x = reflection + [0.004, -0.003]
+    indices, away = nearest_reflections(np.array([[y]]), np.array([[x]]), lattice)
+    assert indices.ravel().tolist() == [1, -1]
+    np.testing.assert_allclose(away.ravel(), [0.004, -0.003], atol=1e-12)
+
+
+def test_the_ring_of_a_lattice_without_strain_has_the_radius_of_its_reflections():
+    square = known_lattice(SQUARE, 4)
+    assert ring_radius(square) == pytest.approx(np.hypot(*SQUARE[0]), rel=1e-6)
+    hexagonal = known_lattice(HEXAGONAL, 6)
+    assert ring_radius(hexagonal) == pytest.approx(np.hypot(*HEXAGONAL[0]), rel=1e-6)

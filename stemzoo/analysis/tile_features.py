@@ -1,0 +1,141 @@
+"""Features of the tiles of an image: powers of reflections, of what is between, intensities."""
+
+import numpy as np
+from scipy import fft
+
+from stemzoo.analysis.cell import Lattice
+from stemzoo.analysis.reflections import nearest_reflections, ring_radius, squared_length
+from stemzoo.analysis.spectrum import SPOT, TILE, frequencies, hann_window, tile_starts
+
+_CLEAR = 3.5  # [bins] from a reflection on, there is noise only
+# Squared lengths of five shells of reflections, in units of the innermost.
+_SHELLS = {6: (1, 3, 4, 7, 9), 4: (1, 2, 4, 5, 8)}
+# Bands of frequency between reflections [1/px]; the first begins outside the zero frequency.
+_BANDS = {
+    "haze": (0.006, 0.02),
+    "clumps": (0.02, 0.05),
+    "noise_low": (0.05, 0.1),
+    "noise_mid": (0.1, 0.25),
+    "noise_high": (0.25, 0.5),
+}
+_SECTOR = np.radians(36)  # around rows and columns
+_FLOOR = 1e-9
+
+
+def tile_features(image: np.ndarray, lattice: Lattice) -> np.ndarray:
+    """Compute the features of tiles that overlap by half, or somewhat more.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        Resampled and saturated as a network sees it.
+    lattice : Lattice
+        The lattice in that image.
+
+    Returns
+    -------
+    ndarray of shape (R, C, 15)
+        Of R x C tiles of 256² pixels, or less if the image is smaller: from "second_shell" to
+        "tails" of `stemzoo.analysis.condition_features.FEATURES`, in that order.
+
+    Raises
+    ------
+    ValueError
+        If reflections are not apart from each other, or beyond the Nyquist frequency.
+    """
+    edge = min(TILE, *image.shape)
+    groups = _groups(edge, lattice)
+    # The other half is the same, except for the frequencies 0 and 1/2 along x.
+    count = np.full(TILE // 2 + 1, 2.0)
+    count[[0, -1]] = 1
+    means = np.array([(mask * count).ravel() for mask in groups.values()], dtype=np.float32)
+    means /= means.sum(axis=1, keepdims=True)
+    window = hann_window(edge)
+    window = np.outer(window, window) / (window**2).sum()
+    rows, columns = (tile_starts(n, edge, round(2 * n / edge) - 1) for n in image.shape)
+    tiles = [image[r : r + edge, c : c + edge] for r in rows for c in columns]
+    values = []
+    for tile in tiles:
+        flat = tile - tile.mean(dtype=np.float64)
+        flat = (flat / (flat.std() or 1.0)).astype(np.float32)
+        spectrum = fft.rfft2(flat * window.astype(np.float32), s=(TILE, TILE))
+        power = (spectrum.real**2 + spectrum.imag**2).ravel()
+        # Not `means @ power`: its many threads wait for each other longer than they work.
+        powers = np.einsum("gk,k->g", means, power) + _FLOOR
+        powers = dict(zip(groups, powers, strict=True))
+        values.append(_spectral(powers, lattice.symmetry) + _histogram(flat))
+    return np.reshape(values, (len(rows), len(columns), -1))
+
+
+def _groups(edge: int, lattice: Lattice) -> dict[object, np.ndarray]:
+    """Select the parts of the half spectrum of a tile whose mean powers are the raw features."""
+    y, x = frequencies((TILE, TILE))
+    indices, away = nearest_reflections(y, x, lattice)
+    symmetry = lattice.symmetry
+    norm = squared_length(*np.moveaxis(indices, -1, 0), symmetry)
+    # Resolution of the window: bins of an unpadded tile.
+    away = abs(away) * edge
+    distance = np.hypot(*np.moveaxis(away, -1, 0))
+    groups = {n: (norm == n) & (distance <= SPOT) for n in _SHELLS[symmetry]}
+    # Jitter of lines smears the innermost reflections along them.
+    for name, along, across in (("y", 0, 1), ("x", 1, 0)):
+        beside = (away[..., along] > _CLEAR) & (away[..., along] < 6) & (away[..., across] <= 1.5)
+        groups["beside", name] = beside & (norm == 1)
+    ring = ring_radius(lattice)
+    groups |= _between((distance > _CLEAR) | (norm == 0), y, x, 1.5 / edge)
+    low, high = ring * np.sqrt(_SHELLS[symmetry][-2:])
+    fine = (np.hypot(y, x) > 0.9 * low) & (np.hypot(y, x) < 1.1 * high)
+    groups["fine shells"] = fine & (distance > _CLEAR)
+    if not all(group.any() for group in groups.values()):
+        raise ValueError(
+            "Expected reflections that are apart from each other and below the Nyquist frequency, "
+            f"to judge the conditions of an image; use a larger one. Received: {edge} px, "
+            f"innermost reflections at {ring:.3f} 1/px"
+        )
+    return groups
+
+
+def _between(
+    rest: np.ndarray, y: np.ndarray, x: np.ndarray, axis: float
+) -> dict[object, np.ndarray]:
+    """Divide what is between reflections into bands, sectors, and what is near an axis.
+
+    `rest` is where no reflection is (M, N // 2 + 1), y and x are the frequencies there and `axis`
+    is how far from an axis a streak reaches [1/px].
+    """
+    radius, angle = np.hypot(y, x), np.arctan2(abs(y), x)
+    groups = {name: rest & (radius >= a) & (radius < b) for name, (a, b) in _BANDS.items()}
+    fine = rest & (radius > _BANDS["noise_mid"][0])
+    on_row, on_column = abs(y) <= axis, abs(x) <= axis
+    for name, sector in (("x", angle < _SECTOR), ("y", angle > np.pi / 2 - _SECTOR)):
+        sector = sector & ~on_row & ~on_column
+        for band in ("noise_mid", "noise_high"):
+            groups[band, name] = sector & groups[band]
+        groups["fine", name] = sector & fine
+    return groups | {"row streaks": fine & on_column, "column streaks": fine & on_row}
+
+
+def _spectral(power: dict[object, float], symmetry: int) -> list[float]:
+    """Features of a power spectrum, from the mean power in each of the groups of `_groups`."""
+    first, second, third, *fine = (power[n] for n in _SHELLS[symmetry])
+    lattice = first + second + third
+
+    def contrast(a: object, b: object) -> float:
+        return (power[a] - power[b]) / (power[a] + power[b])
+
+    return [
+        *np.log([second / first, third / first, sum(fine) / power["fine shells"]]),
+        *np.log([power[name] / lattice for name in _BANDS]),
+        contrast(("noise_mid", "y"), ("noise_mid", "x")),
+        contrast(("noise_high", "y"), ("noise_high", "x")),
+        contrast("row streaks", ("fine", "y")),
+        contrast("column streaks", ("fine", "x")),
+        contrast(("beside", "y"), ("beside", "x")),
+    ]
+
+
+def _histogram(tile: np.ndarray) -> list[float]:
+    """Features of the intensities of a standardised tile: asymmetry and tails."""
+    low, tenth, middle, ninth, high = np.quantile(tile[::2, ::2], (0.01, 0.05, 0.5, 0.95, 0.99))
+    reach, most = max(high - low, _FLOOR), max(ninth - tenth, _FLOOR)
+    return [(low + high - 2 * middle) / reach, np.log(reach / most)]
