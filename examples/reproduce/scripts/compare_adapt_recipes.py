@@ -1,9 +1,9 @@
 """Compare ways to fine-tune a CycleGAN on a few images.
 
-    python examples/compare_adapt_recipes.py OUT.json [--session NAME ...] [--recipe NAME ...]
+    python scripts/compare_adapt_recipes.py OUT.json [--session NAME ...] [--recipe NAME ...]
         [--minutes 2.5] [--images 6] [--draws 1] [--parent WEIGHTS]
 
-For each session of adapt_sessions.py and each recipe: how translations agree with frames that were
+For each session of test_sessions.py and each recipe: how translations agree with frames that were
 not adapted to, and what became of labels. Runs that OUT.json holds are not repeated. Nothing else
 should run beside it, as each recipe gets the same time, not the same steps.
 """
@@ -15,8 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from adapt_sessions import TEST_SESSIONS
 from measure_adaptation import ADAPTED, SAMPLING, TEST, agreement
+from test_sessions import TEST_SESSIONS
 
 import stemzoo
 from stemzoo import io
