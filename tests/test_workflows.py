@@ -83,7 +83,7 @@ def commands(path):
     return [line.removeprefix("$ ") for line in joined if re.match(r"(\$ )?stemzoo ", line)]
 
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "examples").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "examples").rglob("*.md"))]
 COMMANDS = [(path.name, line) for path in DOCUMENTS for line in commands(path)]
 
 
@@ -97,7 +97,7 @@ def test_a_command_of_a_document_exists(name, line):
 
 
 def test_extras_of_documents_exist():
-    for path in [*DOCUMENTS, *(ROOT / "examples").glob("*.py")]:
+    for path in [*DOCUMENTS, *(ROOT / "examples").rglob("*.py")]:
         for extra in re.findall(r"pip install '(?:stemzoo|\.)\[(\w+)\]'", path.read_text("utf-8")):
             assert extra in PROJECT["optional-dependencies"], path
 

@@ -38,7 +38,7 @@ _TRAINING_DEFECTS = MappingProxyType(
 # vacancies per image and information limit of each set. What it does not state (source size,
 # aberrations, efficiency, lag, jitter, contamination) was fitted so that the radial power spectrum
 # and the histogram of frames agree with the one patch of each set that its authors show
-# (examples/calibrate_sessions.py).
+# (examples/reproduce/scripts/calibrate_sessions.py).
 _ONE_FLAKE = MappingProxyType(
     {
         "strain_xx": Normal(0, 0.003),

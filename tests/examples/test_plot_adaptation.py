@@ -9,7 +9,7 @@ from places import EXAMPLES
 @pytest.fixture
 def plots(monkeypatch):
     pytest.importorskip("matplotlib")
-    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.syspath_prepend(EXAMPLES / "reproduce" / "scripts")
     import plot_adaptation
 
     return plot_adaptation

@@ -2,13 +2,13 @@ import importlib.util
 import json
 
 import pytest
-from places import EXAMPLES
+from places import ROOT
 
 from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.zoo.file_names import CONDITIONS
 from stemzoo.zoo.registry import list_weights
 
-PATH = EXAMPLES / "write_conditions.py"
+PATH = ROOT / ".github" / "write_conditions.py"
 BUNDLED = [entry for entry in list_weights() if entry.bundled]
 
 

@@ -16,7 +16,7 @@ def test_the_card_is_what_the_files_beside_the_weights_say(entry):
     written = (CARDS / f"{entry.name}.md").read_text(encoding="utf-8")
     pictures_at = f"../stemzoo/weights/{entry.name}"
     card = model_card(entry, entry.folder, pictures_at=pictures_at)
-    assert written == card, "python examples/write_cards.py"
+    assert written == card, "python .github/write_cards.py"
     for link in re.findall(r"!\[.*\]\((.*)\)", card):
         assert (CARDS / link).is_file()
 

@@ -1,9 +1,11 @@
 """Compare ways to fine-tune a CycleGAN on a few images.
 
-    python examples/compare_adapt_recipes.py OUT.json [--session NAME ...] [--recipe NAME ...]
+    python scripts/compare_adapt_recipes.py OUT.json [--session NAME ...] [--recipe NAME ...]
         [--minutes 2.5] [--images 6] [--draws 1] [--parent WEIGHTS]
 
-For each session of adapt_sessions.py and each recipe: how translations agree with frames that were
+Recipes that lost are in results/adapt_recipes.json and in decisions.md, not in the package.
+
+For each session of test_sessions.py and each recipe: how translations agree with frames that were
 not adapted to, and what became of labels. Runs that OUT.json holds are not repeated. Nothing else
 should run beside it, as each recipe gets the same time, not the same steps.
 """
@@ -15,8 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from adapt_sessions import TEST_SESSIONS
 from measure_adaptation import ADAPTED, SAMPLING, TEST, agreement
+from test_sessions import TEST_SESSIONS
 
 import stemzoo
 from stemzoo import io
@@ -25,9 +27,6 @@ from stemzoo.adaptation import AdaptRecipe
 RECIPES = {
     "plain": AdaptRecipe(frozen="nothing"),
     "lower discriminators frozen": AdaptRecipe(),
-    "normalisations and outer layers": AdaptRecipe(frozen="inner layers"),
-    "replay of 0.3": AdaptRecipe(frozen="nothing", replay=0.3),
-    "averaged weights, 0.98": AdaptRecipe(frozen="nothing", ema=0.98),
     "half the rate": AdaptRecipe(frozen="nothing", learning_rate=1e-4),
 }
 

@@ -1,9 +1,9 @@
 """Measure what `stemzoo adapt --detector` makes of sessions that no weights were trained on.
 
-    python examples/measure_adaptation.py OUT.json [--session NAME ...] [--images 6] [--minutes 5]
+    python scripts/measure_adaptation.py OUT.json [--session NAME ...] [--images 6] [--minutes 5]
         [--draws 1] [--parent WEIGHTS] [--no-oracle]
 
-For each session of adapt_sessions.py: F1 of single Se vacancies on three frames of 1024² that
+For each session of test_sessions.py: F1 of single Se vacancies on three frames of 1024² that
 nothing was trained on, of the default detector, of the one that was renewed from `--images` frames
 without labels in `--minutes` minutes in all, and of an oracle: the default detector fine-tuned on
 30 labelled frames of the session. Runs that OUT.json holds are not repeated. On two cores, with
@@ -17,8 +17,8 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from adapt_sessions import TEST_SESSIONS
 from measure_detectors import BORDER, RADIUS
+from test_sessions import TEST_SESSIONS
 
 import stemzoo
 from stemzoo import io

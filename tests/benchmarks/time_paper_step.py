@@ -1,20 +1,24 @@
 """Time a training step of the paper's sizes on a GPU, with Keras on JAX.
 
     pip install "jax[cuda13]"
-    python examples/time_paper_step.py [--batch 42] [--patch 256] [--steps 30] [--filters N]
+    python tests/benchmarks/time_paper_step.py [--batch 42] [--patch 256] [--steps 30] [--filters N]
         [--policy float32]
 
 CycleGANSTEM.paper() on batches of noise that lie in the memory of the device; JAX multiplies in
 TF32 there unless told otherwise.
 """
 
+import argparse
+import sys
+import time
+from pathlib import Path
+
 # It sets the backend, which Keras reads when it is imported.
 # isort: off
-from jax_training import JaxTraining
+sys.path.append(str(Path(__file__).resolve().parents[2] / "examples"))
+from train_with_jax import JaxTraining
 
 # isort: on
-import argparse
-import time
 
 import jax
 import keras

@@ -1,6 +1,6 @@
 """Measure how well `stemzoo.match` tells sessions apart, and what its distance says about F1.
 
-    python examples/measure_match.py OUT [--part sessions] [--part detector] [--part images]
+    python scripts/measure_match.py OUT [--part sessions] [--part detector] [--part images]
         [--frames 36] [--images 'DATA/*.tif' ...]
 
 `sessions`: frames of each session, of seeds that no conditions were made from, against the

@@ -1,12 +1,12 @@
 """Train CycleGAN and detector from scratch on 40 frames of sessions that are adapted to elsewhere.
 
-    python examples/measure_from_scratch.py OUT.json SESSION... [--frames 40] [--epochs 80] [--jax]
+    python scripts/measure_from_scratch.py OUT.json SESSION... [--frames 40] [--epochs 80] [--jax]
 
 For comparison with `measure_adaptation.py`: a CycleGAN of the zoo's size between the frames,
 without labels, and as many simulations; a detector of 24 epochs on 120 of its translations; its F1
 of single Se vacancies on the same three test frames. Patches are rotated, as the zoo's CycleGANs
 began; 60 more epochs without took day B from 0.81 to 0.87. About 20 minutes a session on two cores
-with AVX-512. `--jax` trains with Keras on JAX, see jax_training.py. Sessions that OUT.json holds
+with AVX-512. `--jax` trains with Keras on JAX, see train_with_jax.py. Sessions that OUT.json holds
 are not repeated.
 """
 
@@ -17,10 +17,11 @@ import time
 from pathlib import Path
 
 if "--jax" in sys.argv:
-    import jax_training  # before Keras
+    sys.path.append(str(Path(__file__).resolve().parents[2]))
+    import train_with_jax  # before Keras
 import keras
-from adapt_sessions import TEST_SESSIONS
 from measure_adaptation import SAMPLING, TEST, score
+from test_sessions import TEST_SESSIONS
 
 from stemzoo import io
 from stemzoo.analysis.lattice import find_rotation
@@ -47,7 +48,7 @@ def train_translator(name: str, options) -> CycleGANSTEM:
     if options.jax:
         keras.utils.set_random_seed(recipe.seed)
         model = CycleGANSTEM(session=name, **known)
-        return jax_training.train_on_jax(model, images, clean, recipe)
+        return train_with_jax.train_on_jax(model, images, clean, recipe)
     return train_cyclegan(images, clean, recipe, session=name, **known)
 
 

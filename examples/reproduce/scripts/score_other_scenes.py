@@ -1,6 +1,6 @@
 """Count what a WSe2 detector finds where it should find little: other materials and scenes.
 
-    python examples/score_other_scenes.py DATA [--weights fcn-wse2] [--out DIR]
+    python scripts/score_other_scenes.py DATA [--weights fcn-wse2] [--out DIR]
 
 DATA is a folder of real images of other materials (mos2/, graphene/, srtio3/, formats/); files that
 are not there, or need the extra 'stemzoo[formats]', are skipped and named. A photograph and noise

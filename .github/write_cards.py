@@ -1,4 +1,4 @@
-"""Write the model cards of all bundled weights: python examples/write_cards.py."""
+"""Write the model cards of all bundled weights: python .github/write_cards.py."""
 
 from pathlib import Path
 

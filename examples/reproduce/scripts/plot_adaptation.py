@@ -1,6 +1,6 @@
 """Draw what `measure_adaptation.py` measured.
 
-    python examples/plot_adaptation.py adaptation.json SESSIONS.png BUDGETS.png
+    python scripts/plot_adaptation.py adaptation.json SESSIONS.png BUDGETS.png
 
 The first picture has F1 of the default detector, the renewed one and the oracle, by session, with
 six images and five minutes; the second has F1, and how translations agree with frames that were not

@@ -1,6 +1,6 @@
 """Distance of sets of training images from sets of measured ones.
 
-    python examples/measure_training_sets.py --training SET... --test SET... [--out FILE.json]
+    python scripts/measure_training_sets.py --training SET... --test SET... [--out FILE.json]
 
 A SET is the name of a session (wse2-manual), of several joined by + (wse2-dayA+wse2-dayB), the name
 or folder of a CycleGAN, whose translated simulations are meant, or CYCLEGAN@MATERIAL for

@@ -1,6 +1,6 @@
 """Draw a simulation, its translation and a frame of the emulated session, with power spectra.
 
-    python examples/draw_translation.py OUT.png [--weights cyclegan-wse2-dayB] [--edge 200]
+    python scripts/plot_translation.py OUT.png [--weights cyclegan-wse2-dayB] [--edge 200]
 
 The picture of the README; a few seconds.
 """

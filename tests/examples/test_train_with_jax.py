@@ -15,7 +15,7 @@ STEPS, RATE = 3, 2e-4
 # Keras reads its backend when it is imported, so that the other one needs a process of its own.
 ON_JAX = f"""
 import json, sys
-from jax_training import JaxTraining
+from train_with_jax import JaxTraining
 import numpy as np
 from stemzoo.models import CycleGANSTEM
 given = np.load(sys.argv[1])

@@ -1,6 +1,6 @@
 """Measure CycleGANs against frames of their session that they were not trained on.
 
-    python examples/measure_cyclegans.py NAME... [--measured 24] [--simulated 12] [--out FOLDER]
+    python scripts/measure_cyclegans.py NAME... [--measured 24] [--simulated 12] [--out FOLDER]
 
 For each: distances with floor and ceiling (Table 1 of the paper), label preservation, and how well
 the other direction takes noise away (its Supplementary Figure 1). NAME is a name of the zoo or a

@@ -1,6 +1,6 @@
 """Score a detector on real images with labelled vacancies.
 
-    python examples/score_real_images.py DATA [--weights fcn-wse2] [--pixel-size 9.48] [--out DIR]
+    python scripts/score_real_images.py DATA [--weights fcn-wse2] [--pixel-size 9.48] [--out DIR]
 
 DATA holds folders of images and ``labels/`` with NAME.csv (row_px, col_px, class, ...) and
 NAME.json (margin_px, exclude_radius_px_uncertain). Single Se vacancies are scored: one-to-one

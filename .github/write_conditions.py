@@ -1,6 +1,6 @@
 """Write the conditions.json of bundled weights, and their manifest entry.
 
-    python examples/write_conditions.py NAME... [--frames 'DIR/*.tif' ...]
+    python .github/write_conditions.py NAME... [--frames 'DIR/*.tif' ...]
 
 Weights that were trained on simulated frames of named sessions: the first 100 of each of these.
 Weights that have seen files, or simulations translated by weights that have: the files of --frames,

@@ -1,6 +1,6 @@
 """Compare the acquisition sessions with what the paper states and shows.
 
-    python examples/calibrate_sessions.py [DATA/paper_patches] [--out DIR] [--frames 6]
+    python scripts/calibrate_sessions.py [DATA/paper_patches] [--out DIR] [--frames 6]
 
 Prints, and with --out writes as JSON: the information limit of 1024² frames of each session (the
 paper states 96 pm for day A and 110 pm for day B of its WSe2 images) and, where the folder of the

@@ -1,6 +1,6 @@
 """Measure detectors on simulated test sets that no weights were trained on.
 
-    python examples/measure_detectors.py fcn-wse2 fcn-wse2-manual [--session wse2-dayA ...]
+    python scripts/measure_detectors.py fcn-wse2 fcn-wse2-manual [--session wse2-dayA ...]
         [--translated CYCLEGAN ...] [--frames 3] [--seed 9000] [--out FILE.json]
 
 --translated adds test sets of simulations that a CycleGAN makes realistic. Single Se vacancies are
