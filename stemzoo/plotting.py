@@ -1,5 +1,9 @@
 """Pictures: overlays of detections and plots of trainings."""
 
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any
+
 import numpy as np
 
 # Colour-blind safe (Okabe, Ito, "Color Universal Design", 2008), in the order of the classes.
@@ -11,7 +15,7 @@ _LEGEND_HEIGHT = 0.4
 _LEAST_PIXELS = 900
 
 
-def plot_training_log(rows, path) -> None:
+def plot_training_log(rows: Sequence[Mapping[str, float]], path: str | PathLike) -> None:
     """Plot the losses of a training against the epoch.
 
     Parameters
@@ -42,7 +46,8 @@ def _scale_bar(width_nm: float) -> float:
     return max(step * decade for step in (0.5, 1, 2, 5) if step * decade <= width_nm / 4)
 
 
-def _draw_scale_bar(axes, shape, sampling: float) -> None:
+def _draw_scale_bar(axes: Any, shape: tuple[int, int], sampling: float) -> None:
+    """Draw a bar and its length into the lower left of Matplotlib axes."""
     from matplotlib.patches import Rectangle
     from matplotlib.patheffects import withStroke
 
@@ -59,7 +64,7 @@ def _draw_scale_bar(axes, shape, sampling: float) -> None:
     text.set_path_effects([withStroke(linewidth=2.5, foreground="k")])
 
 
-def plot_detections(image: np.ndarray, detections, path) -> None:
+def plot_detections(image: np.ndarray, detections: Any, path: str | PathLike) -> None:
     """Draw detections over their image, with a scale bar and a legend.
 
     Parameters
@@ -96,7 +101,7 @@ def _grey(image: np.ndarray, zoom: int) -> np.ndarray:
     return (np.clip(scaled, 0, 1) * 255).astype(np.uint8).repeat(zoom, 0).repeat(zoom, 1)
 
 
-def _annotations(shape, detections, zoom: int) -> np.ndarray:
+def _annotations(shape: tuple[int, int], detections: Any, zoom: int) -> np.ndarray:
     """Rings, scale bar and a legend below on a transparent ground, as RGBA."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -135,7 +140,7 @@ def _annotations(shape, detections, zoom: int) -> np.ndarray:
     return np.asarray(canvas.buffer_rgba())
 
 
-def plot_pictures(pictures, path) -> None:
+def plot_pictures(pictures: Mapping[str, np.ndarray], path: str | PathLike) -> None:
     """Draw images side by side, each above its log power spectrum.
 
     Parameters

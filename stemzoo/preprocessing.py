@@ -1,5 +1,7 @@
 """What every image goes through before a network sees it, in training and in use."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage, stats
 
@@ -160,7 +162,9 @@ def dihedral_inverse(image: np.ndarray, index: int) -> np.ndarray:
     return turned[:, ::-1] if index >= 4 else turned
 
 
-def random_patch(arrays, size: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+def random_patch(
+    arrays: Sequence[np.ndarray], size: int, rng: np.random.Generator
+) -> tuple[np.ndarray, ...]:
     """Cut the same random square out of several arrays, and rotate or flip it at random.
 
     Parameters
@@ -192,7 +196,7 @@ def random_patch(arrays, size: int, rng: np.random.Generator) -> tuple[np.ndarra
     return tuple(dihedral(a[top : top + size, left : left + size], index) for a in arrays)
 
 
-def rescale_group(images, n_sigma: float = N_SIGMA) -> list[np.ndarray]:
+def rescale_group(images: Sequence[np.ndarray], n_sigma: float = N_SIGMA) -> list[np.ndarray]:
     """Saturate and scale images that belong together by one mean and standard deviation.
 
     Parameters

@@ -166,7 +166,7 @@ def _block_medians(power: np.ndarray) -> np.ndarray:
     return medians[: power.shape[0], : power.shape[1]]
 
 
-def _refined(image: np.ndarray, start: tuple[float, float], windows) -> Wave:
+def _refined(image: np.ndarray, start: tuple[float, float], windows: list[np.ndarray]) -> Wave:
     """Find the frequency near the start at which the amplitude is largest."""
     size = np.array(image.shape)
     best = minimize(
@@ -180,7 +180,9 @@ def _refined(image: np.ndarray, start: tuple[float, float], windows) -> Wave:
     return Wave(tuple(map(float, frequency)), float(abs(found)), float(np.angle(found)))
 
 
-def _amplitude(image: np.ndarray, frequency, windows) -> complex:
+def _amplitude(
+    image: np.ndarray, frequency: np.ndarray | tuple[float, float], windows: list[np.ndarray]
+) -> complex:
     """Complex amplitude of a wave under windows of unit sum."""
     y, x = (
         window * np.exp(-2j * np.pi * k * np.arange(len(window)))

@@ -84,7 +84,8 @@ def find_line_shifts(
     # Beyond the reach, shifts come back from the other side.
     if max(abs(np.diff(ndimage.median_filter(shifts, 3)))) > reach:
         return None
-    shifts = _without_drift(shifts)
+    rows = np.arange(len(shifts))
+    shifts = shifts - np.polyval(np.polyfit(rows, shifts, 1), rows)  # without drift
     if np.sqrt(np.mean(shifts**2)) < _LEAST:
         return None
     # Hum, too, can be taken for shifts; to undo those would do harm to the lattice.
@@ -206,9 +207,3 @@ def _slope(shifts: np.ndarray, reach: float) -> float:
     length = max(len(shifts) // 4, 2)
     smooth = ndimage.uniform_filter1d(shifts, length)
     return float(np.median(smooth[length:] - smooth[:-length]) / length)
-
-
-def _without_drift(shifts: np.ndarray) -> np.ndarray:
-    """Take the straight line through all shifts (M,) out of them."""
-    rows = np.arange(len(shifts))
-    return shifts - np.polyval(np.polyfit(rows, shifts, 1), rows)

@@ -100,7 +100,7 @@ def log_background(log_power: np.ndarray, padding: tuple[float, float] = (1.0, 1
     ndarray of shape (M, N)
     """
 
-    def surrounding(outer, inner):
+    def surrounding(outer: tuple[int, int], inner: tuple[int, int]) -> np.ndarray:
         sizes = [
             [2 * round(reach * p) + 1 for reach, p in zip(reaches, padding, strict=True)]
             for reaches in (outer, inner)

@@ -59,7 +59,9 @@ class DetectionScore:
         return 2 * self.hits / total if total else float("nan")
 
 
-def match_points(found: np.ndarray, labelled: np.ndarray, radius: float):
+def match_points(
+    found: np.ndarray, labelled: np.ndarray, radius: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Pair points one to one, as many as possible, then as near as possible.
 
     Parameters
@@ -148,7 +150,8 @@ def score_detections(
     return DetectionScore(hits, len(spare), int(keep_labelled.sum()) - hits)
 
 
-def _inside(points: np.ndarray, shape, border: float) -> np.ndarray:
+def _inside(points: np.ndarray, shape: tuple[int, int] | None, border: float) -> np.ndarray:
+    """Which points (K, 2) are not nearer to an edge than a border [px]."""
     if not border:
         return np.ones(len(points), dtype=bool)
     return ((points >= border) & (points <= np.array(shape) - 1 - border)).all(1)

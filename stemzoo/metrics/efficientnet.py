@@ -13,7 +13,7 @@ import pickle
 import re
 from collections import OrderedDict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,7 +35,7 @@ _STAGES = (
 )
 
 
-def efficientnet_lite0(*, include_top: bool = False):
+def efficientnet_lite0(*, include_top: bool = False) -> Any:
     """Return EfficientNet-Lite0, trained on ImageNet.
 
     Its input is ``preprocess(images)`` of RGB images of 224 x 224 pixels.

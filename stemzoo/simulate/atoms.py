@@ -1,6 +1,7 @@
 """Atoms: what the electron beam meets."""
 
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ class Atoms:
         if self.cell is not None:
             object.__setattr__(self, "cell", tuple(float(edge) for edge in self.cell))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.numbers.size
 
     def repeat(self, nx: int = 1, ny: int = 1, nz: int = 1) -> "Atoms":
@@ -87,7 +88,7 @@ class Atoms:
         )
 
 
-def read_xyz(path) -> Atoms:
+def read_xyz(path: str | PathLike) -> Atoms:
     """Read atoms from a Computem-style .xyz file.
 
     The first line is a title, the second the cell edges [Å], then one atom a line as
@@ -140,7 +141,7 @@ def read_xyz(path) -> Atoms:
     return Atoms(table[:, 0], table[:, 1:4], cell, table[:, 4])
 
 
-def write_xyz(path, atoms: Atoms, title: str = "stemzoo") -> None:
+def write_xyz(path: str | PathLike, atoms: Atoms, title: str = "stemzoo") -> None:
     """Write atoms as a Computem-style .xyz file.
 
     Parameters

@@ -32,15 +32,22 @@ class Specimen:
 
 @dataclass(frozen=True, eq=False)
 class _Columns:
-    """Projected atom columns: `atom_column` says which column each atom belongs to."""
+    """Projected columns (x, y) [Å] of shape (C, 2); column and symbol of each of A atoms."""
 
     positions: np.ndarray
     atom_column: np.ndarray
     symbols: np.ndarray
 
 
-def _lattice_points(material: Material, extent, transform: np.ndarray, margin: float):
-    """Cell origins whose cells may reach the field, as (i, j) integers."""
+# Defects with the columns that each of them takes, and adatoms with their places (x, y) [Å].
+_HostedDefects = list[tuple[Defect, tuple[int, ...]]]
+_Adatoms = list[tuple[Defect, np.ndarray]]
+
+
+def _lattice_points(
+    material: Material, extent: tuple[float, float], transform: np.ndarray, margin: float
+) -> np.ndarray:
+    """Cell origins whose cells may reach the field, as whole numbers (i, j); shape (C, 2)."""
     low, high = -margin, np.array([extent[1], extent[0]]) + margin
     corners = np.array([[x, y] for x in (low, high[0]) for y in (low, high[1])])
     cells = corners @ np.linalg.inv(transform).T / np.array(material.cell[:2])
@@ -49,7 +56,15 @@ def _lattice_points(material: Material, extent, transform: np.ndarray, margin: f
     return np.stack(grid, axis=-1).reshape(-1, 2)
 
 
-def _columns(material: Material, extent, transform, origin, thickness, margin) -> _Columns:
+def _columns(
+    material: Material,
+    extent: tuple[float, float],
+    transform: np.ndarray,
+    origin: tuple[float, float],
+    thickness: int,
+    margin: float,
+) -> _Columns:
+    """Fill a field with the columns of a crystal without defects, see `make_specimen`."""
     cell = np.array(material.cell[:2])
     places: dict[tuple[float, float], list[str]] = {}
     for site in material.sites:
@@ -68,8 +83,8 @@ def _columns(material: Material, extent, transform, origin, thickness, margin) -
     return _Columns(np.concatenate(positions), np.concatenate(owners), np.concatenate(symbols))
 
 
-def _transform(rotation: float, strain) -> np.ndarray:
-    """Strain, then rotate."""
+def _transform(rotation: float, strain: tuple[float, float, float]) -> np.ndarray:
+    """Matrix (2, 2) that strains, then rotates (x, y)."""
     turn = np.deg2rad(rotation)
     exx, eyy, exy = strain
     stretch = np.array([[1 + exx, exy], [exy, 1 + eyy]])
@@ -84,7 +99,14 @@ def _hosts(columns: _Columns, defect: Defect) -> np.ndarray:
     return np.flatnonzero(holds >= defect.count)
 
 
-def _drawn(columns, material: Material, defects: Mapping[str, float], extent, margin: float, rng):
+def _drawn(
+    columns: _Columns,
+    material: Material,
+    defects: Mapping[str, float],
+    extent: tuple[float, float],
+    margin: float,
+    rng: np.random.Generator,
+) -> tuple[_HostedDefects, _Adatoms]:
     """Choose columns and places of adatoms at random; a column hosts one defect at most."""
     table = {find_defect(material, name): p for name, p in defects.items()}
     free = np.ones(len(columns.positions), dtype=bool)
@@ -104,7 +126,9 @@ def _drawn(columns, material: Material, defects: Mapping[str, float], extent, ma
     return _sites(columns, chosen), adatoms
 
 
-def _listed(columns, material: Material, defects: Sequence[tuple[str, float, float]]):
+def _listed(
+    columns: _Columns, material: Material, defects: Sequence[tuple[str, float, float]]
+) -> tuple[_HostedDefects, _Adatoms]:
     """Choose the host column nearest to each listed position; adatoms stay where they are."""
     chosen, adatoms = [], []
     for name, x, y in defects:
@@ -129,7 +153,7 @@ def _listed(columns, material: Material, defects: Sequence[tuple[str, float, flo
     return sites, adatoms
 
 
-def _sites(columns, chosen) -> list[tuple[Defect, tuple[int, ...]]]:
+def _sites(columns: _Columns, chosen: Sequence[tuple[Defect, int]]) -> _HostedDefects:
     """Columns that each defect takes; one that meets an earlier defect is left out."""
     taken: set[int] = set()
     sites = []
@@ -145,7 +169,9 @@ def _sites(columns, chosen) -> list[tuple[Defect, tuple[int, ...]]]:
     return sites
 
 
-def _apply(columns: _Columns, sites, rng):
+def _apply(
+    columns: _Columns, sites: _HostedDefects, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     """Remove and replace atoms; return symbols and xy of all atoms, and xy of the defects."""
     keep = np.ones(columns.symbols.size, dtype=bool)
     order = np.argsort(columns.atom_column, kind="stable")

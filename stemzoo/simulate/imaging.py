@@ -27,7 +27,9 @@ def _window_transform(frequency: np.ndarray) -> np.ndarray:
     return (_WIDTH * np.sinh(root) / root).real
 
 
-def _spread(rows: np.ndarray, columns: np.ndarray, weights: np.ndarray, shape) -> np.ndarray:
+def _spread(
+    rows: np.ndarray, columns: np.ndarray, weights: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
     """Sum of windows around fractional pixel positions, wrapped at the edges."""
     steps = np.arange(_WIDTH)
     first_row = np.ceil(rows - _WIDTH / 2).astype(np.int64)[:, None] + steps
@@ -48,7 +50,14 @@ def _crop_spectrum(spectrum: np.ndarray, rows: int, half: int) -> np.ndarray:
     )
 
 
-def _convolve(rows, columns, weights, microscope: Microscope, shape, extent) -> np.ndarray:
+def _convolve(
+    rows: np.ndarray,
+    columns: np.ndarray,
+    weights: np.ndarray,
+    microscope: Microscope,
+    shape: tuple[int, int],
+    extent: tuple[float, float],
+) -> np.ndarray:
     """Periodic image on `shape`; positions in pixels of that grid."""
     # Frequencies that the optics pass, on both axes: everything else of the spectrum is zero.
     limit = [int(np.floor(microscope.bandwidth * length)) for length in extent]
@@ -69,7 +78,7 @@ def _convolve(rows, columns, weights, microscope: Microscope, shape, extent) -> 
     return _to_image(spectrum, shape)
 
 
-def _to_image(spectrum: np.ndarray, shape) -> np.ndarray:
+def _to_image(spectrum: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Inverse transform of a band-limited spectrum onto any grid, sampled at its pixels."""
     low, half = spectrum.shape
     factor = max(int(np.ceil(low / shape[0])), int(np.ceil((2 * half - 1) / shape[1])), 1)
@@ -175,6 +184,7 @@ def _scattering(atoms: Atoms, microscope: Microscope, given: dict[int, float]) -
 
 
 def _check_cell(atoms: Atoms, extent: tuple[float, float]) -> None:
+    """Raise a ValueError unless a periodic field (y, x) [Å] is as large as the cell, if known."""
     if atoms.cell is None:
         return
     cell = atoms.cell[1], atoms.cell[0]

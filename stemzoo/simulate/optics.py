@@ -169,7 +169,9 @@ def _probe_on_grid(microscope: Microscope, ky: np.ndarray, kx: np.ndarray) -> np
     return intensity / intensity.sum()
 
 
-def transfer_function(microscope: Microscope, shape, extent) -> np.ndarray:
+def transfer_function(
+    microscope: Microscope, shape: tuple[int, int], extent: tuple[float, float]
+) -> np.ndarray:
     """Optical transfer function of incoherent imaging on the half plane of `rfft2`.
 
     Parameters
@@ -196,7 +198,9 @@ def transfer_function(microscope: Microscope, shape, extent) -> np.ndarray:
     return transfer
 
 
-def probe_intensity(microscope: Microscope, shape, sampling) -> np.ndarray:
+def probe_intensity(
+    microscope: Microscope, shape: tuple[int, int], sampling: float | tuple[float, float]
+) -> np.ndarray:
     """Intensity of the probe, source size included [1/Å²].
 
     Parameters

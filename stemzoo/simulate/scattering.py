@@ -1,6 +1,7 @@
 """How strongly an atom scatters into an annular dark-field detector."""
 
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 from scipy.special import exp1, j0
@@ -125,7 +126,23 @@ def _cross_section(Z: int, energy: float, inner: float, outer: float) -> float:
     return float(2 * np.pi * np.sum(np.abs(amplitude) ** 2 * theta * dtheta))
 
 
-def adf_cross_section(Z: int, microscope) -> float:
+class AnnularDetector(Protocol):
+    """What a cross section depends on; a `Microscope` has it: energy [eV], angles [mrad]."""
+
+    @property
+    def energy(self) -> float:
+        """Energy of the electrons [eV]."""
+
+    @property
+    def inner(self) -> float:
+        """Inner angle of the detector [mrad]."""
+
+    @property
+    def outer(self) -> float:
+        """Outer angle of the detector [mrad]."""
+
+
+def adf_cross_section(Z: int, microscope: AnnularDetector) -> float:
     """Elastic cross section of one atom into the annular detector [Å²].
 
     The Molière (phase-grating) amplitude
