@@ -143,7 +143,7 @@ class CycleGANSTEM(keras.Model):
                 f"{patch_size}"
             )
         # === Networks ===
-        sizes = {"bottleneck_norm": bottleneck_norm, "dropout": dropout}
+        sizes: dict[str, Any] = {"bottleneck_norm": bottleneck_norm, "dropout": dropout}
         self.exp_to_sim = unet_generator(filters, depth, **sizes, name="exp_to_sim")
         self.sim_to_exp = unet_generator(filters, depth, **sizes, name="sim_to_exp")
         size = discriminator_filters

@@ -107,7 +107,7 @@ def largest_difference(model: "ZooModel", path: str | Path) -> float:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     """Read arrays of floats; what they declare is checked before memory is taken for them."""
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():

@@ -1,8 +1,10 @@
 """What is known of weights without loading them, and copies of them as model folders."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from stemzoo.io import atomic_path, write_text
 from stemzoo.zoo.cards.card import model_card
@@ -63,15 +65,15 @@ def describe_weights(source: str | Path) -> dict:
     # Most weights are of one session.
     facts = {k: v for k, v in facts.items() if v or k not in ("sessions", "wide")}
     facts["files"] = [{k: f[k] for k in ("name", "size", "sha256")} for f in facts["files"]]
-    folder = entry.folder if entry.bundled else None
+    here = entry.folder if entry.bundled else None
     if not entry.bundled and entry.revision and entry.repo_id:
-        folder = cached_snapshot(entry.repo_id, entry.revision)
-    here = {} if folder is None else _contents(folder)
-    return {**facts, "origin": "bundled" if entry.bundled else "hub", **here}
+        here = cached_snapshot(entry.repo_id, entry.revision)
+    contents = {} if here is None else _contents(here)
+    return {**facts, "origin": "bundled" if entry.bundled else "hub", **contents}
 
 
 def _contents(folder: Path) -> dict:
-    found = {"folder": str(folder)}
+    found: dict[str, Any] = {"folder": str(folder)}
     if (folder / CONFIG).is_file():
         config = read_json(folder / CONFIG)
         found.update({"class": config.get("class"), "config": config.get("config")})
@@ -112,9 +114,8 @@ def copy_weights(source: str, to: str | Path | None = None) -> Path:
     >>> copy_weights("fcn-wse2", "weights")  # doctest: +SKIP
     PosixPath('weights/fcn-wse2')
     """
-    if source.startswith("hf://"):
-        names = (*LOADED, TRAINING_WEIGHTS, GOLDEN)
-    else:
+    names: Sequence[str] = (*LOADED, TRAINING_WEIGHTS, GOLDEN)
+    if not source.startswith("hf://"):
         names = [file.name for file in find_weights(source).files]
     found = find_source(source, names=names)
     if different := found.differences():
@@ -130,6 +131,6 @@ def copy_weights(source: str, to: str | Path | None = None) -> Path:
             continue
         with atomic_path(path) as temporary:
             shutil.copyfile(found.folder / file.name, temporary)
-    if found.origin == "bundled":
+    if found.entry is not None and found.origin == "bundled":
         write_text(folder / CARD, model_card(found.entry, found.folder))
     return folder

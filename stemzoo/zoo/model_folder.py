@@ -24,7 +24,7 @@ MODEL_CLASSES = {
 LARGEST_CONFIG = 1 << 20  # [bytes]
 
 
-def model_class(name: str) -> type:
+def model_class(name: str) -> "type[ZooModel]":
     """Return a class of the zoo, a `stemzoo.models.zoo_model.ZooModel`; this imports Keras.
 
     Parameters
@@ -51,7 +51,7 @@ def model_class(name: str) -> type:
     return getattr(importlib.import_module(MODEL_CLASSES[name]), name)
 
 
-def weight_files(model: "ZooModel | type") -> tuple[str, ...]:
+def weight_files(model: "ZooModel | type[ZooModel]") -> tuple[str, ...]:
     """Return the names of the files that hold the weights of a model or class.
 
     Parameters
@@ -208,7 +208,7 @@ def _refused_weights(path: Path, kind: str, reason) -> ValueError:
     )
 
 
-def _read_config(path: Path) -> tuple[type, dict]:
+def _read_config(path: Path) -> "tuple[type[ZooModel], dict]":
     """Class and constructor arguments, none of which is more than a number, a text or a list."""
     content = read_json(path)
     if content["format"] != FOLDER_FORMAT:

@@ -109,21 +109,21 @@ def fetch_published(entry: WeightsEntry, names: Collection[str], *, offline: boo
         If no place has the files.
     """
     files = wanted_files(entry, names)
-    published = entry.revision is not None and entry.repo_id is not None
-    if not published and not entry.mirrors:
+    repo_id, revision = entry.repo_id, entry.revision
+    if (repo_id is None or revision is None) and not entry.mirrors:
         check_published(entry)
-    failures = []
+    failures: list[Exception] = []
     mirrored = Source(mirrored_folder(entry), files, "mirror", entry)
     if entry.mirrors and not mirrored.differences():
         return mirrored
-    if published:
+    if repo_id is not None and revision is not None:
         try:
-            snapshot = download.cached_snapshot(entry.repo_id, entry.revision)
+            snapshot = download.cached_snapshot(repo_id, revision)
             cached = snapshot is not None and all((snapshot / f.name).is_file() for f in files)
             if not offline and not cached:
-                download.ask_hub(entry.repo_id, entry.revision)
-            folder = download.fetch_from_hub(entry.repo_id, entry.revision, files, offline=offline)
-            return Source(folder, files, "hub", entry, entry.repo_id, entry.revision)
+                download.ask_hub(repo_id, revision)
+            folder = download.fetch_from_hub(repo_id, revision, files, offline=offline)
+            return Source(folder, files, "hub", entry, repo_id, revision)
         except (OSError, ValueError) as error:
             failures.append(error)
     for mirror in () if offline else entry.mirrors:

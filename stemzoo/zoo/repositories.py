@@ -137,11 +137,11 @@ def _listing(repo_id: str, revision: str, offline: bool, names) -> tuple[str, di
             f"hf://{repo_id}@{revision}: expected its files in the cache, being offline. Received: "
             "none. Load it once with a network; bundled weights ('stemzoo list') need none."
         )
-    if place != "cache":
+    if place != "cache" or snapshot is None:
         try:
             return download.ask_hub(repo_id, revision)
         except ConnectionError as error:
-            if place == "hub":
+            if place == "hub" or snapshot is None:
                 raise
             log.warning("%s Using the copy of %s in the cache.", error, snapshot.name[:12])
     return snapshot.name, cached
