@@ -18,6 +18,7 @@ from typer.main import get_command
 
 from stemzoo.cli.app import app
 from stemzoo.zoo import registry
+from stemzoo.zoo.cards.citations import bibtex
 from stemzoo.zoo.file_names import is_record
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -222,3 +223,35 @@ def test_manifest_schema_and_cards_are_put_into_the_wheel():
     assert included == {name: f"stemzoo/{name}" for name in names}
     sdist = tool["build"]["targets"]["sdist"]["include"]
     assert {f"/{name}" for name in names} <= set(sdist)
+
+
+# What programs read of the project beside the package.
+
+
+def test_the_citation_file_names_this_version_and_the_paper():
+    citation = read(ROOT / "CITATION.cff")
+    # What the Citation File Format 1.2.0 asks for.
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert citation["cff-version"] == "1.2.0"
+    assert (citation["version"], citation["license"]) == (PROJECT["version"], PROJECT["license"])
+    (paper,) = citation["references"]
+    assert {"type", "title", "authors"} <= set(paper)
+    assert paper["doi"] in bibtex()
+
+
+def test_the_changes_are_grouped():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = text.split("\n## ")[1]
+    assert re.findall(r"^### (.*)", newest, re.MULTILINE) == ["Added", "Changed", "Fixed"]
+
+
+def test_the_hooks_before_a_commit_are_pinned():
+    for repository in read(ROOT / ".pre-commit-config.yaml")["repos"]:
+        assert re.fullmatch(r"v\d+\.\d+\.\d+", repository["rev"])
+        assert repository["hooks"]
+
+
+def test_the_source_archive_holds_what_documents_name():
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]
+    for path in tool["build"]["targets"]["sdist"]["include"]:
+        assert (ROOT / path.removeprefix("/")).exists(), path
