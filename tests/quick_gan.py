@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 import stemzoo
-from stemzoo.adaptation import AdaptRecipe, cyclegan
+from stemzoo.adaptation import AdaptRecipe
 from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.judgement import Judgement
 
@@ -35,14 +35,10 @@ def quick_gan(kind=QuickGAN, **options):
 
 
 def quick_recipe(**options):
-    """Return a recipe of small sizes."""
-    return AdaptRecipe(**{"batch_size": 2, "frames": 2, "frame_size": 128, **options})
-
-
-def use_small_frames(monkeypatch, *, block=2):
-    """Watch the labels of one small frame, and save after few steps."""
-    monkeypatch.setattr(cyclegan, "_WATCHED", (1, 256))
-    monkeypatch.setattr(cyclegan, "_BLOCK", block)
+    """Return a recipe of small sizes: few and small frames, one small probe, short blocks."""
+    sizes = {"batch_size": 2, "frames": 2, "frame_size": 128}
+    watched = {"probes": 1, "probe_size": 256, "block": 2}
+    return AdaptRecipe(**{**sizes, **watched, **options})
 
 
 class Clock:
@@ -55,35 +51,21 @@ class Clock:
         return self.now
 
 
-class Script:
-    """Stand in for `Judge`: it says what it is told, and remembers what it saw."""
+class ScriptedJudge:
+    """A judge that says what it is told, takes its time, and remembers what it saw."""
 
     def __init__(self, clock, misfits, unsafe=()):
         self.clock, self.misfits, self.unsafe = clock, misfits, unsafe
-        self.calls, self.weights = 0, []
+        self.start, self.calls, self.weights = None, 0, []
 
-    def __call__(self, *_, **__):
-        self.start = None
-        return self.judge
-
-    @property
-    def judge(self):
-        script = self
-
-        class Judge:
-            start = None
-
-            def __call__(self, model, seconds, steps):
-                i = script.calls
-                script.calls += 1
-                script.weights.append(model.get_weights())
-                script.clock.now += JUDGEMENT
-                misfit = float(script.misfits(i))
-                labels, safe = None, i not in script.unsafe
-                one = Agreement(misfit, misfit, misfit)
-                return Judgement(seconds, steps, one, labels, misfit, safe)
-
-        return Judge()
+    def __call__(self, model, seconds, steps):
+        i = self.calls
+        self.calls += 1
+        self.weights.append(model.get_weights())
+        self.clock.now += JUDGEMENT
+        misfit = float(self.misfits(i))
+        agreement = Agreement(misfit, misfit, misfit)
+        return Judgement(seconds, steps, agreement, None, misfit, i not in self.unsafe)
 
 
 def assert_same(weights, others):

@@ -2,7 +2,15 @@
 
 import stemzoo.models  # noqa: F401  before Keras: it starts TensorFlow without its messages
 from stemzoo.adaptation.cyclegan import fit_adapt
+from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.fcn import renew_detector
-from stemzoo.training.recipes import AdaptRecipe
+from stemzoo.training.recipes import AdaptRecipe, JudgementLimits, RenewalRecipe
 
-__all__ = ["AdaptRecipe", "fit_adapt", "renew_detector"]
+__all__ = [
+    "AdaptRecipe",
+    "ExperimentalSession",
+    "JudgementLimits",
+    "RenewalRecipe",
+    "fit_adapt",
+    "renew_detector",
+]

@@ -1,4 +1,4 @@
-"""Held-out parts of measured images, and how well a CycleGAN's translations agree with them."""
+"""Held-out strips of measured images, and how well generated patches agree with them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,18 +8,13 @@ from scipy import fft
 
 from stemzoo.metrics.distribution import counts_kl_divergence, kid
 from stemzoo.preprocessing import rescale_group
+from stemzoo.training.recipes import LIMITS, JudgementLimits
 
 _RINGS = 12
 _QUANTILES = np.linspace(0.02, 0.98, 9)
 _BINS = 64
 # Patches of each kind that are compared.
 _PATCHES = 96
-# Kernel distances and divergences (nats) below these are chance: three images against three others
-# of the same session are 0.00 to 0.02 nats apart (0.16 where contamination differs).
-_SAME, _SAME_INTENSITIES = 2.0, 0.05
-# Nearer than another: by spectra and kernel distance, and by the spectra alone. Kernel distances to
-# patches of a single image, or of images with strong contamination, are those between places.
-_CLEARLY, _SPECTRA = 1.5, 1.75
 
 
 @dataclass(frozen=True)
@@ -40,37 +35,63 @@ class Agreement:
     kernel_distance: float
     intensity_kl: float
 
-    @property
-    def is_chance(self) -> bool:
-        """Whether the kernel distance is no larger than between images of one kind."""
-        return self.kernel_distance < _SAME
+    def is_chance(self, limits: JudgementLimits = LIMITS) -> bool:
+        """Whether the kernel distance is no larger than between images of one session."""
+        return self.kernel_distance < limits.chance_kernel_distance
 
-    def misfit(self, start: "Agreement") -> float:
-        """Mean of the three figures as parts of those at the start.
+    def relative_error(self, start: "Agreement", limits: JudgementLimits = LIMITS) -> float:
+        """Return the mean ratio of the three figures to those at the start.
 
-        Nearer spectra and kernel distances alone have let intensities drift away, from 0.07 to
-        0.64 nats in one run.
+        All three count: nearer spectra and kernel distances alone let intensities drift away.
+
+        Parameters
+        ----------
+        start : Agreement
+            Of the pretrained model.
+        limits : JudgementLimits, optional
+            Figures that are chance.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> start = Agreement(0.4, 2e4, 0.1)
+        >>> Agreement(0.2, 1e4, 0.1).relative_error(start)  # (0.5 + 0.5 + 1) / 3
+        0.6666666666666666
         """
         spectrum = self.spectrum_rms / max(start.spectrum_rms, 1e-6)
-        kernel = _part(self.kernel_distance, start.kernel_distance, _SAME)
-        intensities = _part(self.intensity_kl, start.intensity_kl, _SAME_INTENSITIES)
+        kernel = _ratio(self.kernel_distance, start.kernel_distance, limits.chance_kernel_distance)
+        intensities = _ratio(self.intensity_kl, start.intensity_kl, limits.chance_intensity_kl)
         return (spectrum + kernel + intensities) / 3
 
-    def clearly_better_than(self, other: "Agreement") -> bool:
-        """Whether it is clearly nearer than another one.
+    def clearly_better_than(self, other: "Agreement", limits: JudgementLimits = LIMITS) -> bool:
+        """Whether these patches are clearly nearer to the held-out ones than others.
 
-        By 1.5 times in the geometric mean of spectra and kernel distance, and by 1.75 times in the
-        spectra alone: two can never beat each other. Intensities are not compared, as frames made
-        without a network have the measured histogram by construction.
+        Two can never be clearly better than each other. Intensities are not compared, as frames
+        made without a network have the measured histogram by construction.
+
+        Parameters
+        ----------
+        other : Agreement
+            Of the others.
+        limits : JudgementLimits, optional
+            How many times nearer.
+
+        Returns
+        -------
+        bool
         """
         spectrum = max(other.spectrum_rms, 1e-6) / max(self.spectrum_rms, 1e-6)
-        kernel = _part(other.kernel_distance, self.kernel_distance, _SAME)
-        return bool(np.sqrt(spectrum * kernel) > _CLEARLY and spectrum > _SPECTRA)
+        kernel = _ratio(other.kernel_distance, self.kernel_distance, limits.chance_kernel_distance)
+        nearer = np.sqrt(spectrum * kernel) > limits.nearer
+        return bool(nearer and spectrum > limits.nearer_spectra)
 
 
 @dataclass(frozen=True, eq=False)
 class HoldOut:
-    """Parts of measured images to train on, and patches that are kept to judge by.
+    """What measured images leave to train on, and the patches that are kept to judge by.
 
     Parameters
     ----------
@@ -118,9 +139,9 @@ class HoldOut:
                 "to learn from and half to judge by; give a larger one. Received: "
                 f"{rows} x {columns} px"
             )
-        found = np.concatenate(patches)
-        every = max(len(found) // _PATCHES, 1)
-        return cls(tuple(training), found[::every])
+        held_out = np.concatenate(patches)
+        every = max(len(held_out) // _PATCHES, 1)
+        return cls(tuple(training), held_out[::every])
 
     def agreement(self, generated: np.ndarray) -> Agreement:
         """Compare generated patches with the held-out ones.
@@ -147,8 +168,8 @@ class HoldOut:
         return Agreement(rms, distance, counts_kl_divergence(*counts))
 
 
-def _part(figure: float, other: float, chance: float) -> float:
-    """Tell which part of another figure one is, those as small as chance being alike."""
+def _ratio(figure: float, other: float, chance: float) -> float:
+    """Ratio of two figures, both clipped from below at the chance level."""
     return max(figure, chance) / max(other, chance)
 
 
@@ -231,7 +252,7 @@ def patch_features(patches: np.ndarray) -> np.ndarray:
     group = group.ravel()
     count = np.bincount(group, minlength=2 * _RINGS + 1)[:-1]
     sums = np.stack(
-        [np.bincount(group, one.ravel(), minlength=2 * _RINGS + 1)[:-1] for one in power]
+        [np.bincount(group, patch.ravel(), minlength=2 * _RINGS + 1)[:-1] for patch in power]
     )
     quantiles = np.quantile(patches.reshape(len(patches), -1), _QUANTILES, axis=1).T
     return np.hstack([np.log10(np.maximum(sums / count, 1e-9)), quantiles])

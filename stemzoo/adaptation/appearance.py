@@ -42,7 +42,6 @@ from stemzoo.simulate.materials import Material
 # Of atoms, by heat [Å, standard deviation]: it puts power between the reflections that is no noise
 # in the intensities of columns.
 DISPLACEMENT = 0.05
-_LARGEST = 2048  # [px]: more takes time and tells nothing new
 _SEEN = 2.0  # a spot is seen that is this many times stronger than the noise in it
 _LEAST_NOISE = 0.1  # of what is between the reflections
 _ROUNDS = 3  # see `find_appearance`: later ones change little, and take real images too far
@@ -185,7 +184,9 @@ def _crop(have: int, want: int, rng: np.random.Generator) -> slice:
     return slice(first, first + want)
 
 
-def find_appearance(image: np.ndarray, material: Material, sampling: float) -> Appearance:
+def find_appearance(
+    image: np.ndarray, material: Material, sampling: float, *, largest: int = 2048
+) -> Appearance:
     """Compare a measured image with a clean simulation.
 
     Parameters
@@ -196,6 +197,9 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
         The crystal.
     sampling : float
         Pixel size [Å/px].
+    largest : int
+        Edge of the middle of a larger image that is measured [px]: more takes time and tells
+        nothing new.
 
     Returns
     -------
@@ -213,10 +217,9 @@ def find_appearance(image: np.ndarray, material: Material, sampling: float) -> A
     of the same orientation, is the squared contrast transfer; its logarithm is fitted by a smooth
     function of the frequency. The values that the simulation then has, with the background of the
     image, tell the response of the detector, which is undone before all of this is measured again.
-    Scan errors are undone, and edges and the defects that stand out left out (see `Parts`); of a
-    larger image the middle 2048² pixels are measured.
+    Scan errors are undone, and edges and the defects that stand out left out (see `Parts`).
     """
-    image = middle(np.asarray(image), _LARGEST)
+    image = middle(np.asarray(image), largest)
     scaled = rescale(image)
     errors = find_scan_errors(scaled, material, sampling)
     scaled = errors.undo(scaled)

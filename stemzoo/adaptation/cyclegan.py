@@ -1,42 +1,28 @@
 """Fine-tune a pretrained CycleGAN on a handful of new images, in minutes."""
 
 import logging
-import time
 import warnings
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-import keras
 import numpy as np
 
 from stemzoo import io
-from stemzoo.adaptation.agreement import HoldOut
-from stemzoo.adaptation.best_weights import BEST_FILE, LEAST_SECONDS, RestoreBestWeights
-from stemzoo.adaptation.domain import matched_session
-from stemzoo.adaptation.experimental import prepare_images
-from stemzoo.adaptation.frames import FilteredSimulator
-from stemzoo.adaptation.judgement import Adaptation, TranslationJudge, label_probes
+from stemzoo.adaptation.best_weights import BEST_FILE
+from stemzoo.adaptation.experimental import ExperimentalSession
+from stemzoo.adaptation.fine_tuning import AdaptationResult, AdaptationRun, successor
+from stemzoo.adaptation.judgement import Adaptation, Stopped
 from stemzoo.adaptation.run import run_seed
-from stemzoo.analysis.lattice import find_rotation
-from stemzoo.inference.translation import translate
-from stemzoo.preprocessing import rescale, rescale_group
-from stemzoo.simulate.dataset import simulate_session
-from stemzoo.training.budget import TimeBudget, TimedRate
-from stemzoo.training.callbacks import StopOnNaN
-from stemzoo.training.patches import patch_dataset
-from stemzoo.training.recipes import AdaptRecipe, CycleGANRecipe
-from stemzoo.training.state import TrainingState
+from stemzoo.training.budget import TimeBudget
+from stemzoo.training.recipes import AdaptRecipe
 
 log = logging.getLogger(__name__)
 
-_BLOCK = 25  # steps from one saved state to the next
-_WATCHED = (2, 512)  # number of frames whose labels are watched, and their edge [px]
-
 
 def fit_adapt(
-    model,
-    experimental_images: Sequence[np.ndarray | io.Image],
+    model: Any,
+    experimental_images: Sequence[np.ndarray | io.Image] | ExperimentalSession,
     *,
     simulated: Sequence[np.ndarray] | None = None,
     minutes: float = 5.0,
@@ -44,10 +30,10 @@ def fit_adapt(
     session: str | None = None,
     recipe: AdaptRecipe | None = None,
     for_detector: bool = False,
-    out=None,
+    out: Any = None,
     rng: np.random.Generator | None = None,
-    report=log.info,
-):
+    report: Callable[[str], None] = log.info,
+) -> Any:
     """Fine-tune a pretrained CycleGAN on a handful of new images.
 
     It simulates the other domain itself, judges itself on parts of the images that it does not
@@ -57,8 +43,8 @@ def fit_adapt(
     ----------
     model : CycleGANSTEM
         Pretrained, with its discriminators (``load(name, training=True)``); it is not changed.
-    experimental_images : sequence of ndarray of shape (M, N), or of Image
-        One to some ten new images of the model's material; no labels.
+    experimental_images : sequence of ndarray of shape (M, N), or of Image; or ExperimentalSession
+        One to some ten new images of the model's material; no labels. Or what was measured on them.
     simulated : sequence of ndarray of shape (M, N), optional
         Clean simulations at the model's pixel size, instead of its own.
     minutes : float
@@ -70,11 +56,11 @@ def fit_adapt(
     recipe : AdaptRecipe, optional
         How to train.
     for_detector : bool
-        Whether it is to make training frames for `renew_detector`. Where these can be made without
-        a network, and its own are not clearly nearer to the images after half of the time, or a
-        quarter if nothing tells the others from the images, it ends and leaves the rest to the
-        detector; it does not begin if less than 45 s are left for it. Where `minutes` are fewer
-        than that, it is not even compared with.
+        Whether it is to make training frames for `renew_detector`. Where filtered simulations can
+        be made, and its translations are not clearly nearer to the images after half of the time,
+        or a quarter if nothing tells the simulations from the images, it ends and leaves the rest
+        to the detector; it does not begin if less than 45 s are left for it. Where `minutes` are
+        fewer than that, it is not even compared with them.
     out : path-like, optional
         Folder for the log and the state from which a run that was killed goes on when called again
         with the same arguments.
@@ -87,7 +73,6 @@ def fit_adapt(
     -------
     CycleGANSTEM
         A new model; its attribute `adaptation` is an `Adaptation`, which says whether it helped.
-        With `for_detector`, `likeness` is a `FilteredSimulator`, which `renew_detector` uses.
 
     Raises
     ------
@@ -109,64 +94,75 @@ def fit_adapt(
     >>> print(adapted.adaptation)  # doctest: +SKIP
     after 400 steps: power spectrum 0.412 -> 0.081 (rms of log10), ...
     """
-    started = time.monotonic()
-    _check(model, minutes)
-    recipe = recipe or AdaptRecipe()
-    images = prepare_images(
-        experimental_images, model.material, model.sampling, model.patch_size, own=sampling
-    )
-    held = HoldOut.split(images, model.patch_size)
-    seed = run_seed(out, rng, images, model.name)
-    likeness = FilteredSimulator.measure(model, images, seed) if for_detector else None
+    check_parent(model, minutes)
+    budget, recipe = TimeBudget(60 * minutes), recipe or AdaptRecipe()
+    measured = ExperimentalSession.of(experimental_images, model, own=sampling)
+    seed = run_seed(out, rng, measured.images, model.name)
+    rival = measured.filtered_simulator(seed) if for_detector else None
     begun = out is not None and (Path(out) / BEST_FILE).is_file()
-    if likeness is not None and likeness.appearances and 60 * minutes < LEAST_SECONDS and not begun:
-        return _not_tried(model, likeness, session, time.monotonic() - started)
-    domain, rotation = matched_session(images, model.material, model.sampling)
-    if simulated is None:
-        frames = simulate_session(domain, recipe.frames, (recipe.frame_size,) * 2, seed=seed)
-        simulated = [frame.image for frame in frames]
-    simulated = rescale_group(simulated)
-    judge = TranslationJudge(
-        held,
-        simulated,
-        # Straight ones, whose columns can be told one by one.
-        label_probes(replace(domain, line_shifts=()), *_WATCHED, seed + 1),
-        patch=model.patch_size,
-        noise=recipe.noise,
-        seed=seed,
-    )
-    measured = [*held.training, *_replayed(model, simulated, len(held.training), recipe, seed)]
-    adapted = _successor(model, session, rotation)
-    budget = TimeBudget(60 * minutes, used=time.monotonic() - started)
-    _compile(adapted, recipe, budget)
-    state = None if out is None else TrainingState(out)
-    done = 0 if state is None else state.restore(adapted)
-    used = state.rows[-1]["seconds"] if done else 0.0
-    budget.add_used(used)
-    rival = None if likeness is None else likeness.agreement
-    keeper = RestoreBestWeights(judge, budget, recipe, report, out, rival)
-    keeper.start(adapted, model, done * _BLOCK)
-    if budget.left > 0 and keeper.stopped == "time":
-        patches = _patch_recipe(recipe, model, seed)
-        adapted.fit(
-            patch_dataset(measured, simulated, patches, first_step=done * _BLOCK),
-            epochs=patches.epochs,
-            initial_epoch=done,
-            steps_per_epoch=_BLOCK,
-            shuffle=False,
-            callbacks=[StopOnNaN(), budget, keeper, *([] if state is None else [state])],
-            verbose=0,
+    short = budget.seconds < recipe.limits.least_seconds and not begun
+    if short and rival is not None and rival.appearances:
+        result = unchanged(model, session, rival.rotation(), budget)
+    else:
+        run = AdaptationRun(
+            model,
+            measured,
+            recipe,
+            budget,
+            out,
+            seed=seed,
+            name=session,
+            simulated=simulated,
+            rival=None if rival is None else rival.agreement,
+            report=report,
         )
-    adapted.adaptation, adapted.likeness = keeper.finish(adapted), likeness
-    for network in (*adapted.generators, *adapted.discriminators):
-        for layer in network.layers:
-            layer.trainable = True
-    if not adapted.adaptation.helped:
-        warnings.warn(str(adapted.adaptation), stacklevel=2)
-    return adapted
+        run.resume()
+        result = run.run()
+    result.model.adaptation = result.report
+    if not result.report.helped:
+        warnings.warn(str(result.report), stacklevel=2)
+    return result.model
 
 
-def _check(model, minutes: float) -> None:
+def unchanged(
+    model: Any, name: str | None, rotation: Sequence[float] | None, budget: TimeBudget
+) -> AdaptationResult:
+    """Return the start weights: the remaining time is kept for the detector.
+
+    Parameters
+    ----------
+    model : CycleGANSTEM
+        Pretrained.
+    name : str or None
+        What to call the new conditions.
+    rotation : pair of float, or None
+        Mean and standard deviation of the lattices' orientation [degrees].
+    budget : TimeBudget
+        Time of the run.
+
+    Returns
+    -------
+    AdaptationResult
+    """
+    report = Adaptation((), budget.used, Stopped.SHORT)
+    return AdaptationResult(successor(model, name, rotation), report)
+
+
+def check_parent(model: Any, minutes: float) -> None:
+    """See that a model can be adapted, before any time is spent.
+
+    Parameters
+    ----------
+    model : CycleGANSTEM
+        Whatever is to be one.
+    minutes : float
+        How long it may take.
+
+    Raises
+    ------
+    ValueError
+        If it is another model or its material is not known, or `minutes` is not positive.
+    """
     if not minutes > 0:
         raise ValueError(f"minutes is positive. Received: {minutes}")
     if not getattr(model, "material", None) or not hasattr(model, "sim_to_exp"):
@@ -174,64 +170,3 @@ def _check(model, minutes: float) -> None:
             "Expected a CycleGANSTEM whose material is known; 'stemzoo list' shows those of the "
             f"zoo. Received: {getattr(model, 'name', model)}"
         )
-
-
-def _successor(model, session: str | None, rotation):
-    return model.successor(
-        session=session or adapted_name(str(model.session)),
-        rotation=rotation,
-        name=adapted_name(model.name),
-    )
-
-
-def _not_tried(model, likeness: FilteredSimulator, session: str | None, seconds: float):
-    """Return the weights as they are: the little time there is, is the detector's."""
-    straight = [one.errors.undo(rescale(one.image)) for one in likeness.appearances]
-    rotation = find_rotation(straight, model.material, model.sampling)
-    adapted = _successor(model, session, rotation)
-    adapted.adaptation, adapted.likeness = Adaptation((), seconds, "short"), likeness
-    warnings.warn(str(adapted.adaptation), stacklevel=3)
-    return adapted
-
-
-def _replayed(model, simulated, count: int, recipe: AdaptRecipe, seed: int) -> list[np.ndarray]:
-    """Translate by the pretrained model as many as make up their part of all images."""
-    number = round(count * recipe.replay / (1 - recipe.replay))
-    rng = np.random.default_rng([seed, 4])
-    chosen = [simulated[i % len(simulated)] for i in range(number)]
-    return [translate(image, model, noise=recipe.noise, rng=rng) for image in chosen]
-
-
-def _compile(model, recipe: AdaptRecipe, budget: TimeBudget) -> None:
-    """Freeze what the recipe says and set the optimizers."""
-    for network in model.discriminators if recipe.frozen == "discriminators" else ():
-        for name in ("down0", "down1", "down1_norm"):
-            network.get_layer(name).trainable = False
-    for network in model.generators if recipe.frozen == "inner layers" else ():
-        for layer in network.layers:
-            layer.trainable = "norm" in layer.name or layer.name in ("down0", "last")
-    rates = [budget.schedule(TimedRate(recipe.learning_rate)) for _ in range(2)]
-    model.compile(*(keras.optimizers.Adam(rate, beta_1=0.5) for rate in rates))
-
-
-def _patch_recipe(recipe: AdaptRecipe, model, seed: int) -> CycleGANRecipe:
-    """Say how patches are drawn; there are more of them than any budget has time for."""
-    return CycleGANRecipe(
-        epochs=10_000,
-        steps_per_epoch=_BLOCK,
-        batch_size=recipe.batch_size,
-        patch=model.patch_size,
-        noise=recipe.noise,
-        seed=seed,
-    )
-
-
-def adapted_name(name: str) -> str:
-    """Return the name of a model that was adapted.
-
-    Examples
-    --------
-    >>> adapted_name("fcn-wse2"), adapted_name("fcn-wse2-adapted")
-    ('fcn-wse2-adapted', 'fcn-wse2-adapted')
-    """
-    return f"{name.removesuffix('-adapted')}-adapted"

@@ -1,151 +1,244 @@
-"""See that new images can be adapted to, before any time is spent on them."""
+"""New images of one session: that they can be used is checked first, and each is measured once."""
 
 import logging
-import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from stemzoo.analysis.lattice import MIN_CONFIDENCE, find_lattice
+from stemzoo.adaptation.agreement import HoldOut
+from stemzoo.adaptation.appearance import Appearance, find_appearance
+from stemzoo.adaptation.dopants import find_dopants
+from stemzoo.adaptation.filtered_simulator import FRAME_SIZE, FilteredSimulator
+from stemzoo.adaptation.image_checks import prepare_images
+from stemzoo.analysis.lattice import find_rotation
 from stemzoo.analysis.scan_errors import ScanErrors, all_scan_errors
-from stemzoo.io import Image, check_image
-from stemzoo.preprocessing import resample
-from stemzoo.simulate.materials import MATERIALS, Material, find_material
+from stemzoo.io import Image
+from stemzoo.simulate.domain import domain_session
+from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.sessions import AcquisitionSession
 
 log = logging.getLogger(__name__)
 
-# Images with more of their pixels at the upper end of the scale are saturated. At the lower end,
-# where a detector counted nothing, many may be.
-_SATURATED, _EMPTY = 0.05, 0.3
-# Pixel sizes that differ by more are not of one session.
-_SAME_SIZE = 0.05
-# Confidence in the lattice of an image that is enough where others of the session show it well.
-_DISTORTED = 0.25
 
+@dataclass(frozen=True, eq=False)
+class ExperimentalSession:
+    """New images of one session, and what is measured on them.
 
-def prepare_images(
-    images: Sequence[np.ndarray | Image],
-    material: str,
-    sampling: float,
-    patch: int,
-    *,
-    own: float | None = None,
-) -> list[np.ndarray]:
-    """Check measured images and bring them to the pixel size of a model.
+    Everything is measured when it is first asked for, and once: `fit_adapt` and `renew_detector`
+    that are given one session share it.
 
     Parameters
     ----------
-    images : sequence of ndarray of shape (M, N), or of Image
-        New images; one by itself needs no sequence.
+    images : tuple of ndarray of shape (M, N)
+        Checked, at the pixel size of the model.
     material : str
-        Entry of `MATERIALS`, of which they should be.
+        Entry of `MATERIALS`.
     sampling : float
-        Pixel size of the model [Å/px].
+        Pixel size of the model, and now of the images [Å/px].
     patch : int
         Edge of the patches that the model is trained on [px].
-    own : float, optional
-        Pixel size of the images [Å/px]. Else that of each `Image`; else the model's.
+    held_out : HoldOut
+        Patches of the images that are not learnt from, and the rest.
+    known_errors : tuple of ScanErrors or None
+        Of images that show their lattice only without them, as the check tells.
+
+    Examples
+    --------
+    >>> session = ExperimentalSession.measure(  # doctest: +SKIP
+    ...     images, model.material, model.sampling, model.patch_size
+    ... )
+    >>> adapted = stemzoo.fit_adapt(model, session, for_detector=True)  # doctest: +SKIP
+    >>> detector = stemzoo.renew_detector(parent, adapted, session)  # doctest: +SKIP
+    """
+
+    images: tuple[np.ndarray, ...]
+    material: str
+    sampling: float
+    patch: int
+    held_out: HoldOut
+    known_errors: tuple[ScanErrors | None, ...] = field(repr=False)
+    _simulator: list[FilteredSimulator] = field(default_factory=list, init=False, repr=False)
+
+    @classmethod
+    def measure(
+        cls,
+        images: Sequence[np.ndarray | Image],
+        material: str,
+        sampling: float,
+        patch: int,
+        *,
+        own: float | None = None,
+    ) -> "ExperimentalSession":
+        """Check images, bring them to the pixel size of a model and divide them.
+
+        Parameters
+        ----------
+        images : sequence of ndarray of shape (M, N), or of Image
+            New images; one by itself needs no sequence.
+        material : str
+            Entry of `MATERIALS`, of which they should be.
+        sampling : float
+            Pixel size of the model [Å/px].
+        patch : int
+            Edge of the patches that the model is trained on [px].
+        own : float, optional
+            Pixel size of the images [Å/px]. Else that of each `Image`; else the model's.
+
+        Returns
+        -------
+        ExperimentalSession
+            Of those that show the material's lattice.
+
+        Raises
+        ------
+        ValueError
+            If there is none; if one is blank, too small or not finite; if none shows the lattice or
+            is large enough to be divided; if pixel sizes differ by more than 5 %.
+
+        Warns
+        -----
+        UserWarning
+            For saturated images, and those without a lattice.
+        """
+        prepared = prepare_images(images, material, sampling, patch, own=own)
+        values = tuple(image.values for image in prepared)
+        known = tuple(image.errors for image in prepared)
+        return cls(values, material, sampling, patch, HoldOut.split(values, patch), known)
+
+    @classmethod
+    def of(
+        cls, images: "Sequence[np.ndarray | Image] | ExperimentalSession", model: Any, **options
+    ) -> "ExperimentalSession":
+        """Return the session that is given, or measure images for a model.
+
+        Parameters
+        ----------
+        images : sequence of ndarray of shape (M, N), or of Image; or ExperimentalSession
+            New images, or what was measured on them for the same model.
+        model : CycleGANSTEM
+            Gives material, pixel size and patches.
+        **options
+            As in `measure`, for images.
+
+        Returns
+        -------
+        ExperimentalSession
+
+        Raises
+        ------
+        ValueError
+            If the images cannot be used, or the session is for another model.
+        """
+        expected = (model.material, model.sampling, model.patch_size)
+        if not isinstance(images, ExperimentalSession):
+            return cls.measure(images, *expected, **options)
+        received = (images.material, images.sampling, images.patch)
+        if received != expected:
+            raise ValueError(
+                f"Expected a session measured for {model.name} (material, pixel size, patch: "
+                f"{expected}); measure the images for this model. Received: {received}"
+            )
+        return images
+
+    @cached_property
+    def scan_errors(self) -> tuple[ScanErrors, ...]:
+        """Errors of the scan of each image."""
+        unknown = [
+            image
+            for image, errors in zip(self.images, self.known_errors, strict=True)
+            if errors is None
+        ]
+        measured = iter(all_scan_errors(unknown, find_material(self.material), self.sampling))
+        return tuple(next(measured) if known is None else known for known in self.known_errors)
+
+    @cached_property
+    def rotation(self) -> tuple[float, float] | None:
+        """Mean and spread of the lattices' orientation [degrees], see `find_rotation`."""
+        pairs = zip(self.scan_errors, self.images, strict=True)
+        straight = [errors.undo(image) for errors, image in pairs]
+        return find_rotation(straight, self.material, self.sampling)
+
+    @cached_property
+    def dopants(self) -> dict[str, float]:
+        """Fraction of the metal's sites with a dopant, by the defect's name."""
+        return find_dopants(self.images, self.material, self.sampling)
+
+    @cached_property
+    def appearances(self) -> tuple[Appearance, ...]:
+        """What filters simulations to look like the images, of those that show it well."""
+        crystal = find_material(self.material)
+
+        def appearance(image: np.ndarray) -> Appearance | None:
+            try:
+                return find_appearance(image, crystal, self.sampling)
+            except ValueError as error:
+                log.info("appearance not found: %s", error)
+                return None
+
+        with ThreadPoolExecutor(2) as pool:
+            measured = list(pool.map(appearance, self.held_out.training))
+        return with_known_errors([look for look in measured if look is not None])
+
+    def clean_session(self) -> AcquisitionSession:
+        """Return clean simulations that lie, sway and are doped as the images are.
+
+        Returns
+        -------
+        AcquisitionSession
+            See `domain_session`. Lines are shifted as in the images, as a CycleGAN could learn to
+            shift them only by moving columns away from their labels.
+        """
+        shifts: tuple = ()
+        if any(errors.line_shifts for errors in self.scan_errors):
+            # Images that do not sway are part of the session, too.
+            shifts = tuple(
+                errors.line_shifts or (0.0,) * len(image)
+                for errors, image in zip(self.scan_errors, self.images, strict=True)
+            )
+        return replace(self._doped(self.rotation), line_shifts=shifts)
+
+    def filtered_simulator(self, seed: int, frame_size: int = FRAME_SIZE) -> FilteredSimulator:
+        """Return a simulator of frames that look like the images.
+
+        Parameters
+        ----------
+        seed : int
+            Seed of the frames that are compared with the images.
+        frame_size : int
+            Edge of its frames [px].
+
+        Returns
+        -------
+        FilteredSimulator
+            That of the first call, whatever seed and size later ones have: it is measured once.
+        """
+        if not self._simulator:
+            simulator = FilteredSimulator(self.appearances, self._doped(None), frame_size)
+            self._simulator.append(simulator.compared_with(self.held_out, seed))
+        return self._simulator[0]
+
+    def _doped(self, rotation: tuple[float, float] | None) -> AcquisitionSession:
+        clean = domain_session(self.material, self.sampling, rotation)
+        return replace(clean, defects={**clean.defects, **self.dopants})
+
+
+def with_known_errors(appearances: Sequence[Appearance]) -> tuple[Appearance, ...]:
+    """Leave out images without scan errors where most have some: theirs were not found.
+
+    Errors that are not undone would pass for noise and a weaker contrast transfer.
+
+    Parameters
+    ----------
+    appearances : sequence of Appearance
+        Of the images of one session.
 
     Returns
     -------
-    list of ndarray of shape (M, N)
-        At the pixel size of the model; without those that show no lattice, if others do.
-
-    Raises
-    ------
-    ValueError
-        If there is none; if one is blank, too small or not finite; if none shows the material's
-        lattice; if pixel sizes differ by more than 5 %.
-
-    Warns
-    -----
-    UserWarning
-        For saturated images, and those without a lattice.
+    tuple of Appearance
     """
-    if isinstance(images, Image) or (isinstance(images, np.ndarray) and images.ndim == 2):
-        images = [images]
-    images = list(images)
-    if not images:
-        raise ValueError("Expected one measured image or more. Received: none")
-    names = [_name(image, i) for i, image in enumerate(images)]
-    steps = [_stated(own, getattr(image, "sampling", None), sampling) for image in images]
-    if not (min(steps) > 0 and np.isfinite(steps).all()):
-        raise ValueError(f"Expected pixel sizes above 0 Å/px. Received: {steps}")
-    if max(steps) > (1 + _SAME_SIZE) * min(steps):
-        raise ValueError(
-            "Expected images of one pixel size; adapt to those of each magnification by "
-            f"themselves. Received: {min(steps):.4g} to {max(steps):.4g} Å/px"
-        )
-    values = [np.asarray(getattr(image, "data", image)) for image in images]
-    found = []
-    for image, name, step in zip(values, names, steps, strict=True):
-        check_image(image, name)
-        _warn_of_saturation(image, name)
-        found.append(resample(image, step, sampling))
-        if min(found[-1].shape) < patch:
-            raise ValueError(
-                f"{name}: expected at least {patch} px a side at {sampling:.4g} Å/px, the size of "
-                f"a patch. Received: {found[-1].shape[0]} x {found[-1].shape[1]} px"
-            )
-    return _with_lattice(found, names, material, sampling)
-
-
-def _stated(*samplings: float | None) -> float:
-    """Return the first that is known."""
-    return next(step for step in samplings if step is not None)
-
-
-def _name(image, index: int) -> str:
-    path = getattr(image, "path", None)
-    return str(path) if path is not None else f"image {index}"
-
-
-def _warn_of_saturation(image: np.ndarray, name: str) -> None:
-    high, low = np.mean(image == image.max()), np.mean(image == image.min())
-    if high > _SATURATED or low > _EMPTY:
-        warnings.warn(
-            f"{name}: {high:.0%} of the pixels are at the upper and {low:.0%} at the lower end of "
-            "the scale; translations will imitate that. Leave it out, or change gain and offset",
-            stacklevel=4,
-        )
-
-
-def _with_lattice(images, names, material: str, sampling: float) -> list[np.ndarray]:
-    crystal = find_material(material)
-    reasons = [_missing(image, crystal, sampling) for image in images]
-    if None not in reasons:
-        others = [
-            other.name
-            for other in MATERIALS.values()
-            if other.name != crystal.name and _missing(images[0], other, sampling) is None
-        ]
-        hint = f"it fits {', '.join(others)}; " if others else ""
-        raise ValueError(
-            f"Expected images of {crystal.name} at {sampling:.4g} Å/px. Received: {names[0]} "
-            f"without such a lattice ({hint}{reasons[0]}). Check material and pixel size"
-        )
-    kept = []
-    for image, name, reason in zip(images, names, reasons, strict=True):
-        if reason is None or _missing(image, crystal, sampling, _DISTORTED) is None:
-            kept.append(image)
-        else:
-            warnings.warn(f"{name}: left out, no lattice of {crystal.name} found", stacklevel=3)
-    return kept
-
-
-def _missing(
-    image: np.ndarray, crystal: Material, sampling: float, confidence: float = MIN_CONFIDENCE
-) -> str | None:
-    """Why an image shows no lattice of a crystal, its scan's errors undone; None if it does."""
-    try:
-        find_lattice(image, crystal, sampling=sampling, min_confidence=confidence)
-    except ValueError as error:
-        (errors,) = all_scan_errors([image], crystal, sampling)
-        if errors == ScanErrors():
-            return str(error)
-        mended = errors.undo(image)
-        try:
-            find_lattice(mended, crystal, sampling=sampling, min_confidence=confidence)
-        except ValueError as still:
-            return str(still)
-    return None
+    known = [look for look in appearances if look.errors != ScanErrors()]
+    return tuple(known if 2 * len(known) > len(appearances) else appearances)

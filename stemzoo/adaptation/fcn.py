@@ -1,112 +1,40 @@
 """Renew a detector on frames that look like the new images."""
 
-import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from stemzoo.adaptation.agreement import Agreement
-from stemzoo.adaptation.cyclegan import adapted_name
-from stemzoo.adaptation.detector_scores import (
-    EstimatedScore,
-    choose_detector,
-    error_reduction,
-    find_scorer,
-)
-from stemzoo.adaptation.experimental import prepare_images
+from stemzoo.adaptation.detector_choice import DetectorChoice, Renewal
+from stemzoo.adaptation.detector_scores import EstimatedScore, find_scorer
+from stemzoo.adaptation.experimental import ExperimentalSession
+from stemzoo.adaptation.fine_tuning import adapted_name
 from stemzoo.adaptation.frames import training_frames
 from stemzoo.adaptation.run import run_seed
 from stemzoo.inference.matching import match
 from stemzoo.io import Image
-from stemzoo.simulate.dataset import session_classes
+from stemzoo.simulate.dataset import LabelledImage, session_classes
 from stemzoo.simulate.domain import domain_session
 from stemzoo.training.budget import TimeBudget
 from stemzoo.training.fcn import train_fcn
-from stemzoo.training.recipes import FCNRecipe
-
-_SPARE = 1.25  # times what judging one took is kept for judging the new one
-# Part of the estimated errors, 1 - F1, that a change of detectors must mend where the images are
-# like the frames that the old one was trained on: 8 % on day B and 21 % on a real image, mended by
-# the estimate, were truly a small loss. Where they are not, the old one has to prove itself.
-_BETTER = 1 / 3
-# The same for intensities by rank, where images are not like those. Found: 12 to 72 % where the
-# response is not linear, 4 % and less where it is.
-_RANKED = 0.1
-# Small batches: in a minute or two the number of steps counts.
-_RECIPE = FCNRecipe(epochs=10_000, steps_per_epoch=25, batch_size=8, learning_rate=2e-3, ema=0.98)
-# By rank no more than 125 steps: there is little to learn but what frames have that images have not
-# ('expanding', first draw: F1 0.80, 0.75 and 0.71 after 125, 200 and 259). 'hum' needs more, 255.
-_RANKED_EPOCHS = 5
-
-
-@dataclass(frozen=True)
-class Renewal:
-    """What renewing a detector did.
-
-    Parameters
-    ----------
-    scores : dict of str to EstimatedScore
-        Precision and recall on the measured images of each detector that could be returned, as the
-        intensities of their columns tell them; ``"renewed"`` is the new one.
-    chosen : str
-        The one that was returned.
-    judged : bool
-        Whether vacancies could be told by their intensity; else the old one is returned if the
-        images are like the frames that it was trained on, and the new one, if there is one, if not.
-    agreements : dict of str to Agreement
-        Of the ways in which training frames were made, or tried, with held-out patches.
-    seconds : float
-        How long it took in all.
-    steps : int
-        How long the new one was trained; 0 if there was no time left for that.
-    """
-
-    scores: dict[str, EstimatedScore]
-    chosen: str
-    judged: bool
-    agreements: dict[str, Agreement]
-    seconds: float
-    steps: int
-
-    @property
-    def helped(self) -> bool:
-        """Whether the new detector was returned."""
-        return self.chosen == "renewed"
-
-    def __str__(self) -> str:
-        if not self.steps:
-            return (
-                f"{self.chosen} is returned, as no time was left to train a new one: give more "
-                "minutes or fewer images"
-            )
-        if not self.judged:
-            return (
-                f"{self.chosen}, but not judged: the intensity of the columns does not tell "
-                "vacancies in these images. Look at what it finds"
-            )
-        found = ", ".join(f"{name} {one.f1:.2f}" for name, one in self.scores.items())
-        most = max(one.f1 for one in self.scores.values())
-        best = self.scores[self.chosen].f1 >= most
-        verdict = "is best"
-        if not best:
-            verdict = "is taken" if self.helped else "stays, as no other is clearly better"
-        return f"{self.chosen} {verdict}, by the intensities of the columns: estimated F1 {found}"
+from stemzoo.training.recipes import RenewalRecipe
 
 
 def renew_detector(
-    detector,
-    translator,
-    experimental_images: Sequence[np.ndarray | Image],
+    detector: Any,
+    translator: Any,
+    experimental_images: Sequence[np.ndarray | Image] | ExperimentalSession,
     *,
-    rivals: Sequence = (),
+    rivals: Sequence[Any] = (),
     minutes: float = 2.5,
     sampling: float | None = None,
-    out=None,
+    recipe: RenewalRecipe | None = None,
+    out: Any = None,
     rng: np.random.Generator | None = None,
-    callbacks: Sequence = (),
-):
+    callbacks: Sequence[Any] = (),
+) -> Any:
     """Train a detector on simulations that look like the new images, if that makes it better.
 
     Parameters
@@ -115,14 +43,16 @@ def renew_detector(
         To start from; it is not changed.
     translator : CycleGANSTEM
         From `fit_adapt`: makes simulations look like the new images.
-    experimental_images : sequence of ndarray of shape (M, N), or of Image
-        The new images, without labels: detectors are judged on them.
+    experimental_images : sequence of ndarray of shape (M, N), or of Image; or ExperimentalSession
+        The new images, without labels: detectors are judged on them. Or what was measured on them.
     rivals : sequence of DefectFCN
         Other detectors that may be better.
     minutes : float
         How long it may take in all.
     sampling : float, optional
         Pixel size of the images [Å/px]. Else that of each `Image`; else the translator's.
+    recipe : RenewalRecipe, optional
+        How to train and to choose.
     out : path-like, optional
         Folder for log, loss plot and the state from which a killed run goes on when called again
         with the same arguments.
@@ -162,59 +92,138 @@ def renew_detector(
     >>> print(renew_detector(parent, adapted, images).renewal)  # doctest: +SKIP
     renewed is best, by the intensities of the columns: estimated F1 fcn-wse2 0.50, renewed 0.89
     """
-    started = time.monotonic()
+    budget, recipe = TimeBudget(60 * minutes), recipe or RenewalRecipe()
     label = vacancy_class((detector, *rivals), translator)
-    images = prepare_images(
-        experimental_images,
-        translator.material,
-        translator.sampling,
-        translator.patch_size,
-        own=sampling,
-    )
-    seed = run_seed(out, rng, images, detector.name)
-    known = _named((detector, *rivals))
-    fits = _fits(detector, images, translator.sampling)
-    score = find_scorer(images, translator.material, label, translator.sampling, minutes)
-    begun = time.monotonic()
-    scores = {name: score(model) for name, model in known.items()} if score else {}
-    reserved = _SPARE * (time.monotonic() - begun) / len(known)
-    start, untrained = detector, {}
-    if scores and not fits:
-        start, untrained = _start(detector, scores[detector.name], score)
-    frames, agreements = training_frames(
+    session = ExperimentalSession.of(experimental_images, translator, own=sampling)
+    seed = run_seed(out, rng, session.images, detector.name)
+    known = (session.images, session.material, label, session.sampling)
+    run = RenewalRun(
+        detector,
         translator,
-        images,
-        detector.sampling,
-        translations=not _is_left(translator),
-        randomised=fits,
+        session,
+        recipe,
+        budget,
+        rivals=rivals,
+        fits=fits_training_frames(detector, session),
+        scorer=find_scorer(*known, minutes, recipe.limits),
         seed=seed,
     )
-    renewed = start.successor(name=adapted_name(detector.name))
-    budget = TimeBudget(60 * minutes, used=time.monotonic() - started)
-    budget.reserved = reserved
-    recipe = replace(_RECIPE, seed=seed)
-    if renewed.ranked:
-        recipe = replace(recipe, epochs=_RANKED_EPOCHS)
-    steps = _train(renewed, frames, recipe, budget, out=out, callbacks=callbacks)
-    if score and steps:
-        scores["renewed"] = score(renewed)
-    if scores:
-        chosen = choose_detector(scores, _BETTER if fits else 0.0)
-        if chosen != "renewed":
-            chosen = choose_detector({chosen: scores[chosen], **untrained}, _RANKED)
-        scores |= untrained
-    else:
-        chosen = detector.name if fits or not steps else "renewed"
-    if chosen != "renewed":
-        known |= dict.fromkeys(untrained, start)
-        renewed = known[chosen].successor()
-    renewed.renewal = Renewal(scores, chosen, bool(scores), agreements, budget.used, steps)
-    if not renewed.renewal.helped or not scores:
-        warnings.warn(str(renewed.renewal), stacklevel=2)
-    return renewed
+    result = run.run(out=out, callbacks=callbacks)
+    result.model.renewal = result.report
+    if not (result.report.helped and result.report.judged):
+        warnings.warn(str(result.report), stacklevel=2)
+    return result.model
 
 
-def vacancy_class(detectors, translator) -> str:
+@dataclass(frozen=True)
+class RenewalResult:
+    """The detector that was chosen, and what was done.
+
+    Parameters
+    ----------
+    model : DefectFCN
+        The new one, or a copy of another.
+    report : Renewal
+        How it was chosen.
+    """
+
+    model: Any
+    report: Renewal
+
+
+class RenewalRun:
+    """The renewing of a detector: old ones are scored, a new one trained and scored, one chosen.
+
+    Parameters
+    ----------
+    detector, translator
+        As in `renew_detector`.
+    session : ExperimentalSession
+        The new images.
+    recipe : RenewalRecipe
+        How to train and to choose.
+    budget : TimeBudget
+        How long it may take.
+    rivals : sequence of DefectFCN
+        Other detectors that may be better.
+    fits : bool
+        Whether the images are like the frames that the detector was trained on.
+    scorer : callable or None
+        Scores a detector; None where vacancies do not stand out.
+    seed : int
+        Seed of the run.
+    """
+
+    def __init__(
+        self,
+        detector: Any,
+        translator: Any,
+        session: ExperimentalSession,
+        recipe: RenewalRecipe,
+        budget: TimeBudget,
+        *,
+        rivals: Sequence[Any] = (),
+        fits: bool,
+        scorer: Callable[[Any], EstimatedScore] | None,
+        seed: int,
+    ):
+        self.detector, self.translator, self.session = detector, translator, session
+        self.recipe, self.budget, self.fits, self.seed = recipe, budget, fits, seed
+        begun = budget.used
+        self.choice = DetectorChoice(detector, rivals, scorer, fits=fits, limits=recipe.limits)
+        each = (budget.used - begun) / (1 + len(rivals))
+        budget.reserved = recipe.limits.spare * each
+
+    def run(self, **options: Any) -> RenewalResult:
+        """Train and choose.
+
+        Parameters
+        ----------
+        **options
+            `out` and `callbacks`, as in `train_fcn`.
+
+        Returns
+        -------
+        RenewalResult
+        """
+        start = self.choice.find_start()
+        adaptation = self.translator.adaptation
+        frames, agreements = training_frames(
+            self.translator,
+            self.session,
+            self.detector.sampling,
+            self.recipe,
+            translations=adaptation is None or not adaptation.stopped.left_to_simulations,
+            randomised=self.fits,
+            seed=self.seed,
+        )
+        untrained = start.successor(name=adapted_name(self.detector.name))
+        renewed = self._train(untrained, frames, **options)
+        steps = int(renewed.optimizer.iterations)
+        best = self.choice.best(renewed, steps)
+        scores = {candidate.name: candidate.score for candidate in self.choice.candidates}
+        judged = bool(scores)
+        report = Renewal(scores, best.name, judged, agreements, self.budget.used, steps)
+        return RenewalResult(renewed if best.trained else best.model.successor(), report)
+
+    def _train(self, model: Any, frames: Sequence[LabelledImage], **options: Any) -> Any:
+        recipe = replace(self.recipe.training, seed=self.seed)
+        if model.ranked:
+            recipe = replace(recipe, epochs=self.recipe.epochs_by_rank)
+        return train_fcn(
+            [frame.image for frame in frames],
+            [frame.mask for frame in frames],
+            recipe,
+            classes=model.classes,
+            sampling=model.sampling,
+            material=model.material,
+            model=model,
+            budget=self.budget,
+            **options,
+        )
+
+
+def vacancy_class(detectors: Sequence[Any], translator: Any) -> str:
     """Name the class that detectors are judged by.
 
     Parameters
@@ -244,54 +253,22 @@ def vacancy_class(detectors, translator) -> str:
     return next(name for name in classes if name.endswith("_vacancy"))
 
 
-def _train(model, frames, recipe: FCNRecipe, budget: TimeBudget, **options) -> int:
-    """Train a detector in place; return how many steps it has been trained."""
-    trained = train_fcn(
-        [frame.image for frame in frames],
-        [frame.mask for frame in frames],
-        recipe,
-        classes=model.classes,
-        sampling=model.sampling,
-        material=model.material,
-        model=model,
-        budget=budget,
-        **options,
-    )
-    model.set_weights(trained.get_weights())
-    return int(trained.optimizer.iterations)
+def fits_training_frames(detector: Any, session: ExperimentalSession) -> bool:
+    """Whether images are like the frames that a detector is known to be trained on.
 
+    Parameters
+    ----------
+    detector : DefectFCN
+        With its `conditions`, or without.
+    session : ExperimentalSession
+        The images.
 
-def _named(detectors) -> dict[str, object]:
-    """Tell detectors apart that have the same name."""
-    named = {}
-    for i, model in enumerate(detectors):
-        named[f"{model.name} ({i + 1})" if model.name in named else model.name] = model
-    return named
-
-
-def _fits(detector, images, sampling: float) -> bool:
-    """Whether the images are like the frames that a detector is known to be trained on."""
-    conditions = getattr(detector, "conditions", None)
-    if conditions is None:
-        return False
-    (found,) = match(images, sampling=sampling, conditions={detector.name: conditions})
-    return found.fits
-
-
-def _is_left(translator) -> bool:
-    """Whether `fit_adapt` left the CycleGAN, as there are frames made without it."""
-    adaptation = getattr(translator, "adaptation", None)
-    return adaptation is not None and adaptation.stopped in ("rival", "short")
-
-
-def _start(detector, found: EstimatedScore, score) -> tuple[object, dict[str, EstimatedScore]]:
-    """Return what to train: the old detector, or one that sees intensities by rank, or no longer.
-
-    And the score of the second, if it is that.
+    Returns
+    -------
+    bool
     """
-    name = f"{detector.name}-{'unranked' if detector.ranked else 'ranked'}"
-    other = detector.successor(name=name, ranked=not detector.ranked)
-    untrained = score(other)
-    if error_reduction(found, untrained) > _RANKED:
-        return other, {name: untrained}
-    return detector, {}
+    if detector.conditions is None:
+        return False
+    known = {detector.name: detector.conditions}
+    (result,) = match(session.images, sampling=session.sampling, conditions=known)
+    return result.fits

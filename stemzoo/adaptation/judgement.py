@@ -1,108 +1,20 @@
-"""Judge a CycleGAN while it is fine-tuned: likeness of its translations, and what labels become."""
+"""Judge a CycleGAN while it is fine-tuned, and report what the fine-tuning did."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
 from stemzoo.adaptation.agreement import Agreement, HoldOut, random_patches
+from stemzoo.adaptation.labels import LabelCheck, check_labels
 from stemzoo.inference.translation import translate
-from stemzoo.metrics.preservation import label_preservation
-from stemzoo.preprocessing import normal_scores
-from stemzoo.simulate.dataset import LabelledImage, simulate_session
-from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.simulate.dataset import LabelledImage
+from stemzoo.training.recipes import LIMITS, JudgementLimits
 
 _PATCHES = 96  # that are translated for a judgement
 _BATCH = 16
-# Part of the columns of a watched frame that are vacancies: more than in any session, to count on.
-_VACANCIES = 0.06
-# Above those of the pretrained model, in 1,000; with 95 % confidence.
-_MORE_REMOVED, _MORE_INVENTED = 40.0, 15.0
-_MOVED = 20.0
-
-
-@dataclass(frozen=True)
-class LabelCheck:
-    """What became of the labelled vacancies of some frames.
-
-    Parameters
-    ----------
-    removed, invented : tuple of float
-        Per 1,000, corrected for noise: estimate and the lower end of its interval of 95 %; NaN
-        where noise hides the vacancies.
-    moved : float
-        Per 1,000.
-    """
-
-    removed: tuple[float, float]
-    invented: tuple[float, float]
-    moved: float
-
-    def is_safe(self, start: "LabelCheck") -> bool:
-        """Whether labels hold as well as they did at the start, and can still be told."""
-        if np.isnan(self.removed[0]) and not np.isnan(start.removed[0]):
-            return False
-        pairs = ((self.removed, start.removed, _MORE_REMOVED),)
-        pairs += ((self.invented, start.invented, _MORE_INVENTED),)
-        more = any(now[1] > np.nan_to_num(then[0]) + room for now, then, room in pairs)
-        return not more and not self.moved > max(start.moved, 0) + _MOVED
-
-
-def label_probes(
-    session: AcquisitionSession, count: int, edge: int, seed: int
-) -> list[LabelledImage]:
-    """Simulate clean frames with many vacancies of the session's most frequent kind.
-
-    Parameters
-    ----------
-    session : AcquisitionSession
-        From `domain_session`.
-    count, edge : int
-        Number of frames and their edge [px].
-    seed : int
-        Seed of the frames.
-
-    Returns
-    -------
-    list of LabelledImage
-        Empty if the session has no vacancies.
-    """
-    rates = {name: rate for name, rate in session.defects.items() if name.endswith("_vacancy")}
-    if not rates:
-        return []
-    crowded = replace(session, defects={max(rates, key=rates.get): _VACANCIES})
-    return list(simulate_session(crowded, count, (edge, edge), seed=seed))
-
-
-def check_labels(
-    frames: Sequence[LabelledImage], translated: Sequence[np.ndarray]
-) -> LabelCheck | None:
-    """Compare the vacancies of frames with those of their translations.
-
-    Parameters
-    ----------
-    frames : sequence of LabelledImage
-        From `label_probes`.
-    translated : sequence of ndarray of shape (M, N)
-        Their translations.
-
-    Returns
-    -------
-    LabelCheck, or None
-        None if there are no frames.
-    """
-    if not frames:
-        return None
-    # By rank: what a translation does to contrast, as the detector does, is not to count.
-    pairs = zip(frames, map(normal_scores, translated), strict=True)
-    first, *others = (label_preservation(*pair) for pair in pairs)
-    found = sum(others, start=first)
-    fair = found.noise_corrected()
-    return LabelCheck(
-        (fair.removed_per_1000, fair.removed_interval[0]),
-        (fair.invented_per_1000, fair.invented_interval[0]),
-        found.moved_per_1000,
-    )
 
 
 @dataclass(frozen=True)
@@ -142,6 +54,20 @@ class Judgement:
         )
 
 
+class Stopped(StrEnum):
+    """Why the training of an adaptation ended; the values are those of ``adaptation.json``."""
+
+    NOT_STOPPED = "time"  # it used all of its time
+    LABELS = "labels"  # they no longer held
+    RIVAL = "rival"  # translations are not clearly nearer than filtered simulations
+    SHORT = "short"  # there are filtered simulations, and no time to get nearer
+
+    @property
+    def left_to_simulations(self) -> bool:
+        """Whether the CycleGAN was left, as filtered simulations do as well."""
+        return self in (Stopped.RIVAL, Stopped.SHORT)
+
+
 @dataclass(frozen=True)
 class Adaptation:
     """What an adaptation did.
@@ -152,15 +78,13 @@ class Adaptation:
         The first is of the pretrained weights; none if the time was too short to try.
     seconds : float
         How long it took in all.
-    stopped : str
-        Why it ended: ``"time"``, ``"labels"``, ``"rival"`` (its translations are not clearly
-        nearer than frames made in another way), or ``"short"`` (there is another way, and not the
-        time to try).
+    stopped : Stopped
+        Why it ended.
     """
 
     judgements: tuple[Judgement, ...]
     seconds: float
-    stopped: str
+    stopped: Stopped
 
     @property
     def best(self) -> Judgement | None:
@@ -181,8 +105,8 @@ class Adaptation:
         first, best = self.judgements[0].agreement, self.best.agreement
         if not self.helped:
             reasons = {
-                "labels": "labels no longer held",
-                "rival": "filtered simulations do about as well",
+                Stopped.LABELS: "labels no longer held",
+                Stopped.RIVAL: "filtered simulations do about as well",
             }
             reason = reasons.get(self.stopped, "none agreed better")
             return f"adapting did not help ({reason}): the weights are those of the start"
@@ -195,8 +119,20 @@ class Adaptation:
 
 
 def best_of(judgements: Sequence[Judgement]) -> Judgement:
-    """Return the judgement with the smallest misfit among those whose labels hold."""
-    return min((one for one in judgements if one.safe), key=lambda one: one.misfit)
+    """Return the judgement with the smallest misfit among those whose labels hold.
+
+    Parameters
+    ----------
+    judgements : sequence of Judgement
+        The first is of the pretrained weights, which are safe.
+
+    Returns
+    -------
+    Judgement
+        The first of equal ones.
+    """
+    safe = (judgement for judgement in judgements if judgement.safe)
+    return min(safe, key=lambda judgement: judgement.misfit)
 
 
 class TranslationJudge:
@@ -204,54 +140,65 @@ class TranslationJudge:
 
     Parameters
     ----------
-    held : HoldOut
+    held_out : HoldOut
         Measured patches.
     simulated : sequence of ndarray of shape (M, N)
         Clean simulations in [-1, 1], patches of which are translated.
-    watched : sequence of LabelledImage
+    probes : sequence of LabelledImage
         From `label_probes`.
     patch : int
         Edge of a patch [px].
     noise : float
-        That goes into the generator.
+        Standard deviation of the noise that goes into the generator.
     seed : int
         Seed of the noise.
+    limits : JudgementLimits, optional
+        What counts as chance, and how much worse labels may be.
     """
 
     def __init__(
         self,
-        held: HoldOut,
+        held_out: HoldOut,
         simulated: Sequence[np.ndarray],
-        watched: Sequence[LabelledImage],
+        probes: Sequence[LabelledImage],
         *,
         patch: int,
         noise: float,
         seed: int,
+        limits: JudgementLimits = LIMITS,
     ):
         rng = np.random.default_rng([seed, 2])
         patches = random_patches(simulated, patch, _PATCHES, rng)
         self.patches = patches + rng.normal(0, noise, patches.shape).astype(np.float32)
-        self.held, self.watched, self.noise, self.seed = held, watched, noise, seed
+        self.held_out, self.probes, self.limits = held_out, probes, limits
+        self.noise, self.seed = noise, seed
         self.start: Judgement | None = None
 
-    def __call__(self, model, seconds: float, steps: int) -> Judgement:
-        """Judge a model; the first judgement is what others are compared with."""
+    def __call__(self, model: Any, seconds: float, steps: int) -> Judgement:
+        """Judge a model; the first judgement is what others are compared with.
+
+        Parameters
+        ----------
+        model : CycleGANSTEM
+            As it is now.
+        seconds, steps : float, int
+            When.
+
+        Returns
+        -------
+        Judgement
+        """
         batches = np.array_split(self.patches[..., None], -(-len(self.patches) // _BATCH))
         generated = [model.sim_to_exp.predict_on_batch(batch)[..., 0] for batch in batches]
-        agreement = self.held.agreement(np.concatenate(generated))
+        agreement = self.held_out.agreement(np.concatenate(generated))
         rng = np.random.default_rng([self.seed, 3])
         translated = [
-            translate(frame.image, model, noise=self.noise, rng=rng) for frame in self.watched
+            translate(frame.image, model, noise=self.noise, rng=rng) for frame in self.probes
         ]
-        labels = check_labels(self.watched, translated)
-        first = self.start
-        found = Judgement(
-            seconds,
-            steps,
-            agreement,
-            labels,
-            1.0 if first is None else agreement.misfit(first.agreement),
-            first is None or labels is None or labels.is_safe(first.labels),
-        )
-        self.start = first or found
-        return found
+        labels = check_labels(self.probes, translated)
+        if self.start is None:
+            self.start = Judgement(seconds, steps, agreement, labels, misfit=1.0, safe=True)
+            return self.start
+        misfit = agreement.relative_error(self.start.agreement, self.limits)
+        safe = labels is None or labels.is_safe(self.start.labels, self.limits)
+        return Judgement(seconds, steps, agreement, labels, misfit, safe)

@@ -5,7 +5,9 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +20,9 @@ from stemzoo.workflows.datasets import find_files, write_training_data
 from stemzoo.workflows.images import detect_file
 from stemzoo.zoo.hub import save, sha256
 from stemzoo.zoo.registry import list_weights
+
+if TYPE_CHECKING:  # it starts Keras
+    from stemzoo.training.recipes import AdaptRecipe, RenewalRecipe
 
 # Folders of the renewed detector and of what it finds, in that of the CycleGAN.
 DETECTOR, DETECTIONS = "detector", "detections"
@@ -37,21 +42,23 @@ class Renewed:
         With `renewal`.
     """
 
-    translator: object
-    detector: object | None
+    translator: Any
+    detector: Any | None
 
 
 def adapt_files(
     patterns: Sequence[Path],
-    parent,
+    parent: Any,
     out: Path,
     *,
     minutes: float = 5.0,
     sampling: float | None = None,
     session: str | None = None,
-    detector=None,
-    rivals: Sequence = (),
+    detector: Any | None = None,
+    rivals: Sequence[Any] = (),
     seed: int = 0,
+    recipe: "AdaptRecipe | None" = None,
+    renewal: "RenewalRecipe | None" = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> Renewed:
     """Adapt a CycleGAN, and perhaps a detector, to a few image files.
@@ -79,6 +86,10 @@ def adapt_files(
         Detectors that may be better than that.
     seed : int
         Seed of the run.
+    recipe : AdaptRecipe, optional
+        How to train the CycleGAN.
+    renewal : RenewalRecipe, optional
+        How to train the detector.
     report : callable
         Takes a line of text now and then.
 
@@ -91,68 +102,65 @@ def adapt_files(
     ValueError, OSError
         One clear line about what is wrong with a file or an option, before any time is spent.
     """
-    from stemzoo.adaptation import fit_adapt, renew_detector
-    from stemzoo.adaptation.fcn import vacancy_class
+    from stemzoo import adaptation
 
     started = time.monotonic()
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"--out expects a folder. Received: {out}, a file")
-    if detector is not None:
-        vacancy_class((detector, *rivals), parent)
-    paths = _find(patterns)
-    images = [_read(path, parent.material, sampling) for path in paths]
+    detectors = [] if detector is None else [detector, *rivals]
+    images = _checked_images(patterns, parent, out, detectors, minutes, sampling)
+    measured = adaptation.ExperimentalSession.of([image for _, image in images], parent)
     rng = np.random.default_rng(seed)
-    session = session or out.resolve().name
-    translator = fit_adapt(
+    files = _RunFiles(images, parent, session or out.resolve().name, minutes, seed)
+    share = minutes if detector is None else minutes / 2
+    translator = adaptation.fit_adapt(
         parent,
-        images,
+        measured,
         for_detector=detector is not None,
-        minutes=minutes if detector is None else minutes / 2,
-        session=session,
+        minutes=_left(share, time.monotonic() - started),
+        session=files.session,
+        recipe=recipe,
         out=out,
         rng=rng,
         report=report,
     )
-    facts = {
-        "from": parent.name,
-        "session": session,
-        "sampling": parent.sampling,
-        "adapted_to": {path.name: sha256(path) for path in paths},
-        "minutes": minutes,
-        "seed": seed,
-    }
-    conditions = _conditions(images, parent, session)
-    _save(translator, out, parent, facts, conditions, translator.adaptation)
+    files.save(translator, out, parent, translator.adaptation)
     report(str(translator.adaptation))
     if detector is None:
         return Renewed(translator, None)
-    kept = _DETECTING * len(images)
     # A run that goes on has used time before.
     spent = max(time.monotonic() - started, translator.adaptation.seconds)
-    renewed = renew_detector(
+    renewed = adaptation.renew_detector(
         detector,
         translator,
-        images,
+        measured,
         rivals=rivals,
-        minutes=max(minutes - (spent + kept) / 60, minutes / 10),
+        minutes=_left(minutes, spent + _DETECTING * len(images)),
+        recipe=renewal,
         out=out / DETECTOR,
         rng=rng,
     )
-    renewed.conditions = conditions
-    candidates = {model.name: model for model in (*rivals, detector)}
-    start = candidates.get(renewed.renewal.chosen, detector)
-    facts |= {"from": start.name, "translate": [session], "sampling": renewed.sampling}
-    _save(renewed, out / DETECTOR, start, facts, conditions, renewed.renewal)
+    files.save_detector(renewed, out / DETECTOR, detectors)
     report(str(renewed.renewal))
-    (out / DETECTIONS).mkdir(exist_ok=True)
-    for path in paths:
-        found = detect_file(path, renewed, out / DETECTIONS, sampling=sampling)
-        counts = ", ".join(f"{n} {name}" for name, n in found.detections.counts().items())
-        report(f"{path.name}: {counts} | {found.table}")
+    files.detect(renewed, out / DETECTIONS, sampling, report)
     return Renewed(translator, renewed)
 
 
-def _find(patterns: Sequence[Path]) -> list[Path]:
+def _checked_images(
+    patterns: Sequence[Path],
+    parent: Any,
+    out: Path,
+    detectors: Sequence[Any],
+    minutes: float,
+    sampling: float | None,
+) -> list[tuple[Path, io.Image]]:
+    """Read the files, when all options are known to be good."""
+    from stemzoo.adaptation.cyclegan import check_parent
+    from stemzoo.adaptation.fcn import vacancy_class
+
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out expects a folder. Received: {out}, a file")
+    check_parent(parent, minutes)
+    if detectors:
+        vacancy_class(detectors, parent)
     paths = find_files(patterns)
     stems = [path.stem for path in paths]
     twice = next((stem for stem in stems if stems.count(stem) > 1), None)
@@ -160,7 +168,96 @@ def _find(patterns: Sequence[Path]) -> list[Path]:
         raise ValueError(
             f"Expected files of different names, for their tables. Received: two named {twice}"
         )
-    return paths
+    return [(path, _read(path, parent.material, sampling)) for path in paths]
+
+
+def _left(minutes: float, spent: float) -> float:
+    """Minutes that are left, a tenth at least, after some seconds."""
+    return max(minutes - spent / 60, minutes / 10)
+
+
+@dataclass(frozen=True)
+class _RunFiles:
+    """What a run writes, and what it says about the images that it is about.
+
+    Parameters
+    ----------
+    images : list of (Path, Image)
+        With their files.
+    parent : CycleGANSTEM
+        That is adapted.
+    session : str
+        Name of the new conditions.
+    minutes, seed
+        As in `adapt_files`.
+    """
+
+    images: list[tuple[Path, io.Image]]
+    parent: Any
+    session: str
+    minutes: float
+    seed: int
+
+    @cached_property
+    def conditions(self) -> TrainingConditions | None:
+        """Conditions of the images, of tiles if they are few; None if too few for that."""
+        images = [image for _, image in self.images]
+        largest = min(min(image.data.shape) for image in images)
+        for edge in (largest, *range(min(1024, largest - 1), 63, -32)):
+            tiles = [tile for image in images for tile in _tiles(image, edge)]
+            side = edge * images[0].sampling
+            if len(tiles) < MIN_FRAMES or side < MIN_DESCRIBED_SIDE * self.parent.sampling:
+                continue
+            try:
+                return TrainingConditions.from_frames(
+                    tiles,
+                    session=self.session,
+                    material=self.parent.material,
+                    sampling=self.parent.sampling,
+                )
+            except ValueError:  # too few of them show a lattice
+                continue
+        return None
+
+    def save(self, model: Any, folder: Path, start: Any, report: Any, **entries: Any) -> None:
+        """Write a model folder of the zoo, and what was judged on the way."""
+        training_data = {
+            "from": start.name,
+            "session": self.session,
+            "sampling": model.sampling,
+            "adapted_to": {path.name: sha256(path) for path, _ in self.images},
+            "minutes": self.minutes,
+            "seed": self.seed,
+        }
+        write_training_data(folder, training_data | entries)
+        run = folder / RUN
+        known = json.loads(run.read_text(encoding="utf-8")) if run.is_file() else {}
+        io.write_json(run, {**known, **asdict(report), "result": str(report)})
+        provenance = start.provenance
+        save(model, folder, parent=provenance, conditions=self.conditions)
+        if self.conditions is None:
+            warnings.warn(
+                f"{folder}: too few images to describe their conditions; 'detect' will not tell "
+                "other ones from them",
+                stacklevel=3,
+            )
+
+    def save_detector(self, model: Any, folder: Path, detectors: Sequence[Any]) -> None:
+        """Write the folder of a renewed detector, which started from one of some."""
+        model.conditions = self.conditions
+        named = {other.name: other for other in (*detectors[1:], detectors[0])}
+        start = named.get(model.renewal.chosen, detectors[0])
+        self.save(model, folder, start, model.renewal, translate=[self.session])
+
+    def detect(
+        self, model: Any, folder: Path, sampling: float | None, report: Callable[[str], None]
+    ) -> None:
+        """Write tables and overlays of what a detector finds in the images."""
+        folder.mkdir(exist_ok=True)
+        for path, _ in self.images:
+            found = detect_file(path, model, folder, sampling=sampling)
+            counts = ", ".join(f"{n} {name}" for name, n in found.detections.counts().items())
+            report(f"{path.name}: {counts} | {found.table}")
 
 
 def find_detectors(material: str) -> list[str]:
@@ -186,45 +283,10 @@ def _read(path: Path, material: str, sampling: float | None) -> io.Image:
     return replace(image, sampling=resolve(image.with_sampling(sampling), material).value)
 
 
-def _conditions(images: Sequence[io.Image], parent, session: str) -> TrainingConditions | None:
-    """Describe the images, in parts if they are few; None if they are too few for that."""
-    largest = min(min(image.data.shape) for image in images)
-    for edge in (largest, *range(min(1024, largest - 1), 63, -32)):
-        parts = [part for image in images for part in _parts(image, edge)]
-        if (
-            len(parts) < MIN_FRAMES
-            or edge * images[0].sampling < MIN_DESCRIBED_SIDE * parent.sampling
-        ):
-            continue
-        try:
-            return TrainingConditions.from_frames(
-                parts, session=session, material=parent.material, sampling=parent.sampling
-            )
-        except ValueError:  # too few of them show a lattice
-            continue
-    return None
-
-
-def _parts(image: io.Image, edge: int) -> list[io.Image]:
+def _tiles(image: io.Image, edge: int) -> list[io.Image]:
     rows, columns = (range(0, n - edge + 1, edge) for n in image.data.shape)
     return [
         replace(image, data=image.data[row : row + edge, column : column + edge])
         for row in rows
         for column in columns
     ]
-
-
-def _save(model, folder: Path, parent, facts: dict, conditions, done) -> None:
-    """Write a model folder of the zoo, and what was judged on the way."""
-    write_training_data(folder, facts)
-    known = folder / RUN
-    kept = json.loads(known.read_text(encoding="utf-8")) if known.is_file() else {}
-    content = {**kept, **asdict(done), "result": str(done)}
-    io.write_json(known, content)
-    save(model, folder, parent=getattr(parent, "provenance", None), conditions=conditions)
-    if conditions is None:
-        warnings.warn(
-            f"{folder}: too few images to describe their conditions; 'detect' will not tell other "
-            "ones from them",
-            stacklevel=3,
-        )

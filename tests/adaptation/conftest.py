@@ -1,23 +1,17 @@
-import numpy as np
 import pytest
-from quick_gan import STEP, Clock, Script, quick_gan, quick_recipe, use_small_frames
+from quick_gan import STEP, Clock, ScriptedJudge, quick_gan, quick_recipe
 
 from stemzoo import plotting
-from stemzoo.adaptation import best_weights, cyclegan, fcn
-from stemzoo.adaptation.cyclegan import fit_adapt
+from stemzoo.adaptation.experimental import ExperimentalSession
+from stemzoo.adaptation.fine_tuning import AdaptationRun
 from stemzoo.training import budget
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Train by a clock of its own, in small blocks."""
+    """Train by a clock of its own: a step takes a second of it."""
     clock = Clock()
-    monkeypatch.setattr(cyclegan, "time", clock)
-    monkeypatch.setattr(best_weights, "time", clock)
-    monkeypatch.setattr(fcn, "time", clock)
     monkeypatch.setattr(budget, "time", clock)
-    use_small_frames(monkeypatch)
-
     # A plot after each block would take most of the time.
     monkeypatch.setattr(plotting, "plot_training_log", lambda rows, path: path.touch())
 
@@ -30,16 +24,35 @@ def clock(monkeypatch):
     return clock
 
 
+@pytest.fixture(scope="session")
+def session(day_b):
+    """Two images of day B, measured for quick networks."""
+    model = quick_gan()
+    images = [frame.image for frame in day_b[:2]]
+    return ExperimentalSession.measure(images, model.material, model.sampling, model.patch_size)
+
+
 @pytest.fixture
-def adapt(clock, monkeypatch, day_b):
+def adapt(clock, session):
     """Adapt a quick network in a minute of that clock; `misfits` of the judgements are given."""
 
-    def run(misfits=lambda i: 1 / (i + 1), *, parent=None, unsafe=(), recipe=None, **options):
-        script = Script(clock, misfits, unsafe)
-        monkeypatch.setattr(cyclegan, "TranslationJudge", script)
-        given = {"minutes": 1.0, "rng": np.random.default_rng(0), **options}
-        images = [frame.image for frame in day_b[:2]]
-        adapted = fit_adapt(parent or quick_gan(), images, recipe=recipe or quick_recipe(), **given)
-        return adapted, script
+    def run(
+        misfits=lambda i: 1 / (i + 1),
+        *,
+        parent=None,
+        unsafe=(),
+        recipe=None,
+        minutes=1.0,
+        out=None,
+        **options,
+    ):
+        judge = ScriptedJudge(clock, misfits, unsafe)
+        parent, recipe = parent or quick_gan(), recipe or quick_recipe()
+        limit = budget.TimeBudget(60 * minutes)
+        given = {"seed": 0, "judge": judge, **options}
+        run = AdaptationRun(parent, session, recipe, limit, out, **given)
+        run.resume()
+        result = run.run()
+        return result.model, result.report, judge
 
     return run

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from stemzoo.adaptation.agreement import Agreement, HoldOut, cut_patches, patch_features
+from stemzoo.training.recipes import JudgementLimits
 
 
 def held_of(frames):
@@ -75,16 +76,18 @@ def test_other_parts_of_the_same_session_agree_better_than_another_session(day_a
     assert (start.spectrum_rms, start.intensity_kl) == (0, 0)
     assert own.spectrum_rms < 0.5 * other.spectrum_rms
     assert own.kernel_distance < 0.5 * other.kernel_distance
-    assert own.misfit(other) < 0.5
+    assert own.relative_error(other) < 0.5
 
 
-def test_misfit_is_the_mean_of_its_parts():
+def test_the_relative_error_is_the_mean_of_three_ratios():
     start = Agreement(0.4, 2e4, 0.1)
-    assert start.misfit(start) == 1
-    assert Agreement(0.2, 5e3, 0.075).misfit(start) == pytest.approx((0.5 + 0.25 + 0.75) / 3)
+    assert start.relative_error(start) == 1
+    assert Agreement(0.2, 5e3, 0.075).relative_error(start) == pytest.approx(
+        (0.5 + 0.25 + 0.75) / 3
+    )
     # Figures as small as chance, or distances below 0 as an unbiased one may be, are alike.
     alike = [
-        Agreement(0.2, distance, kl).misfit(start)
+        Agreement(0.2, distance, kl).relative_error(start)
         for distance in (-1.0, 0.0, 1e-3)
         for kl in (0.0, 0.04)
     ]
@@ -92,15 +95,15 @@ def test_misfit_is_the_mean_of_its_parts():
     assert len(set(alike)) == 1
 
 
-def test_intensities_that_move_away_are_a_misfit():
+def test_intensities_that_move_away_are_an_error():
     """Start and choice of a run on images with hum, whose translations had another brightness."""
     start, nearer = Agreement(0.624, 1.51e4, 0.0667), Agreement(0.288, 839, 0.642)
-    assert nearer.misfit(start) > 1
+    assert nearer.relative_error(start) > 1
 
 
 def test_a_start_that_agrees_perfectly_is_beaten_by_nothing():
     perfect = Agreement(0.0, 0.0, 0.0)
-    assert Agreement(0.1, 0.1, 0.0).misfit(perfect) > 1
+    assert Agreement(0.1, 0.1, 0.0).relative_error(perfect) > 1
 
 
 def test_two_cannot_beat_each_other():
@@ -117,3 +120,15 @@ def test_a_nearer_kernel_distance_alone_beats_nothing():
     translated, simulated = Agreement(0.07, 47, 0.0), Agreement(0.1, 550, 0.0)
     assert not translated.clearly_better_than(simulated)
     assert Agreement(0.05, 47, 0.0).clearly_better_than(simulated)
+
+
+def test_limits_say_what_is_clearly_better_and_what_is_chance():
+    near, far = Agreement(0.1, 20.0, 0.0), Agreement(0.2, 40.0, 0.0)
+    assert near.clearly_better_than(far)  # 2 times in both
+    assert not near.clearly_better_than(far, JudgementLimits(nearer=2.1))
+    assert not near.clearly_better_than(far, JudgementLimits(nearer_spectra=2.1))
+    assert not near.is_chance()
+    assert near.is_chance(JudgementLimits(chance_kernel_distance=20.1))
+    # Kernel distances that are chance are alike: (0.5 + 1 + 1) / 3.
+    limits = JudgementLimits(chance_kernel_distance=100.0)
+    assert near.relative_error(far, limits) == pytest.approx(2.5 / 3)

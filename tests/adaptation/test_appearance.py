@@ -6,10 +6,9 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from swaying_lines import shifted, sway
 
-from stemzoo.adaptation import appearance
 from stemzoo.adaptation.agreement import HoldOut, cut_patches
 from stemzoo.adaptation.appearance import Appearance, find_appearance
-from stemzoo.adaptation.frames import like_measured
+from stemzoo.adaptation.filtered_simulator import like_measured
 from stemzoo.analysis.hum import Wave
 from stemzoo.analysis.vacancies import column_evidence
 from stemzoo.preprocessing import rescale_group
@@ -76,17 +75,17 @@ def test_a_slow_background_takes_its_share_of_the_contrast(frames, period):
     assert np.std(like.image - slow) == pytest.approx(np.std(image - own), rel=0.05)
 
 
-def test_hum_of_other_frames_comes_from_all_directions(frames, monkeypatch):
+def test_hum_of_other_frames_comes_from_all_directions(frames):
     """Those that six images have can miss that of the next image."""
-    found = find_appearance(humming(frames[0]), WSE2, SAMPLING)
-    (own,) = found.errors.hum
     seen = []
 
-    def record(appearance, clean, rng, hum=()):
-        seen.extend(hum)
-        return clean
+    class Recorded(Appearance):
+        def apply(self, clean, rng, hum=()):
+            seen.extend(hum)
+            return clean
 
-    monkeypatch.setattr(Appearance, "apply", record)
+    found = Recorded(**vars(find_appearance(humming(frames[0]), WSE2, SAMPLING)))
+    (own,) = found.errors.hum
     clean = domain_session("wse2", SAMPLING)
     list(like_measured([found], clean, 3, (64, 64), seed=1, same_hum=True))
     assert seen == [own] * 3
@@ -188,10 +187,9 @@ def test_an_image_without_a_lattice_is_an_error():
         find_appearance(np.random.default_rng(0).normal(size=(256, 256)), WSE2, SAMPLING)
 
 
-def test_the_middle_of_a_large_image_is_measured(monkeypatch):
+def test_the_middle_of_a_large_image_is_measured():
     [frame] = simulate_session(find_session("wse2-dayA"), 1, (640, 600), seed=4)
-    monkeypatch.setattr(appearance, "_LARGEST", 512)
-    large = find_appearance(frame.image, WSE2, frame.sampling)
+    large = find_appearance(frame.image, WSE2, frame.sampling, largest=512)
     middle = find_appearance(frame.image[64:576, 44:556], WSE2, frame.sampling)
     np.testing.assert_array_equal(large.image, middle.image)
     np.testing.assert_allclose(large.coefficients, middle.coefficients)

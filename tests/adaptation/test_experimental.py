@@ -1,129 +1,93 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from quick_gan import quick_gan
+from swaying_lines import shifted, sway
 
-from stemzoo.adaptation.experimental import prepare_images
+from stemzoo.adaptation.appearance import find_appearance
+from stemzoo.adaptation.experimental import ExperimentalSession, with_known_errors
+from stemzoo.analysis.hum import Wave
+from stemzoo.analysis.lattice import find_rotation
+from stemzoo.analysis.scan_errors import ScanErrors, all_scan_errors
 from stemzoo.io import Image
-from stemzoo.simulate import find_session, simulate_session
+from stemzoo.simulate import find_material, find_session, simulate_session
 
-SAMPLING = 0.2074
-
-
-def check(images, **options):
-    return prepare_images(images, "wse2", SAMPLING, 64, **options)
-
-
-def refused(images, **options):
-    with pytest.raises(ValueError, match="Received") as caught:
-        check(images, **options)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
+WSE2, SAMPLING = find_material("wse2"), 0.2074
 
 
 @pytest.fixture(scope="module")
-def image(day_a):
-    return day_a[0].image
+def swaying():
+    """A session of an image that does not sway and one that does."""
+    (frame,) = simulate_session(find_session("wse2-dayA"), 1, (384, 384), seed=2)
+    image = frame.image.astype(float)
+    return ExperimentalSession.measure([image, shifted(image, sway(384))], "wse2", SAMPLING, 32)
 
 
-def test_good_images_stay_as_they_are(day_a):
-    found = check([frame.image for frame in day_a])
-    assert len(found) == 3
-    for one, frame in zip(found, day_a, strict=True):
-        np.testing.assert_array_equal(one, frame.image)
+def test_a_session_knows_what_is_measured_on_its_images(session):
+    images = list(session.images)
+    assert session.scan_errors == tuple(all_scan_errors(images, WSE2, SAMPLING))
+    straight = [e.undo(image) for e, image in zip(session.scan_errors, images, strict=True)]
+    assert session.rotation == find_rotation(straight, "wse2", SAMPLING)
+    assert session.dopants == {}
+    assert len(session.held_out.training) == len(images)
 
 
-@pytest.mark.parametrize("one", ["array", "image"])
-def test_one_image_needs_no_list(one, image):
-    (found,) = check(image if one == "array" else Image(image, SAMPLING))
-    assert found.shape == image.shape
+def test_each_is_measured_once(session):
+    for name in ("scan_errors", "rotation", "dopants", "appearances"):
+        assert getattr(session, name) is getattr(session, name)
+    first = session.filtered_simulator(1, 128)
+    assert session.filtered_simulator(2, 512) is first
 
 
-def test_a_stack_is_images(day_a):
-    assert len(check(np.stack([frame.image for frame in day_a]))) == 3
+def test_errors_that_the_check_had_to_measure_are_not_measured_again(session):
+    known = ScanErrors(hum=(Wave((0.3, 0.1), 1.0, 0.0),))
+    other = replace(session, known_errors=(known, None))
+    assert other.scan_errors == (known, session.scan_errors[1])
 
 
-def test_images_are_brought_to_the_pixel_size_of_the_model():
-    from dataclasses import replace
-
-    session = replace(find_session("wse2-dayA"), sampling=0.15)
-    (frame,) = simulate_session(session, 1, (256, 256), seed=1)
-    for found in (check([Image(frame.image, 0.15)]), check([frame.image], own=0.15)):
-        assert found[0].shape == (185, 185)  # 256 · 0.15 / 0.2074
-
-
-def test_no_image_is_one_line():
-    assert refused([]) == "Expected one measured image or more. Received: none"
+def test_images_are_at_the_pixel_size_of_the_model(day_b):
+    image = Image(day_b[0].image, 0.1037)
+    session = ExperimentalSession.measure([image], "wse2", SAMPLING, 32, own=SAMPLING)
+    np.testing.assert_array_equal(session.images[0], day_b[0].image)
+    with pytest.raises(ValueError, match="lattice"):
+        ExperimentalSession.measure([image], "wse2", SAMPLING, 32)
 
 
-def test_the_message_names_the_file(image):
-    flat = Image(np.ones((100, 100)), SAMPLING, "", "today/flat.tif")
-    assert refused([image, flat]).startswith("today/flat.tif: expected an image with contrast")
+def test_a_session_for_another_model_is_one_line(session):
+    assert ExperimentalSession.of(session, quick_gan()) is session
+    for changes in ({"patch_size": 64}, {"sampling": 0.19}, {"material": "mose2"}):
+        with pytest.raises(ValueError, match="Expected a session measured for quick.*Received"):
+            ExperimentalSession.of(session, quick_gan(**changes))
 
 
-def test_damaged_images_are_one_line(image):
-    nan = image.astype(float)
-    nan[3, 4] = np.nan
-    assert "1 of 65536 pixels NaN or Inf" in refused([image, nan])
-    assert "image 1" in refused([image, nan])
-    assert "expected an image with contrast" in refused([np.full((256, 256), 7)])
-    assert "expected a 2-D image" in refused([np.zeros((128, 128, 3))])
+def test_simulations_sway_as_the_images_do(swaying, session):
+    straight, moved = swaying.clean_session().line_shifts
+    assert set(straight) == {0.0}
+    assert np.std(moved) > 2
+    assert session.clean_session().line_shifts == ()
 
 
-def test_tiny_images_are_one_line(image):
-    assert "at least 64 px on each side" in refused([image[:30, :30]])
-    # Large enough as a file, but not at the pixel size of the model.
-    text = refused([image[:100, :100]], own=0.1)
-    assert "at least 64 px a side at 0.2074 Å/px" in text
-    assert "Received: 48 x 48 px" in text
+def test_simulations_lie_as_the_images_do(session):
+    clean = session.clean_session()
+    assert (clean.rotation.mean, clean.rotation.std) == session.rotation
+    assert (clean.material, clean.sampling) == ("wse2", SAMPLING)
 
 
-def test_another_material_is_named():
-    (frame,) = simulate_session(find_session("graphene"), 1, (256, 256), seed=1)
-    text = refused([Image(frame.image, frame.sampling)])
-    assert "Expected images of wse2" in text
-    assert "it fits graphene" in text
-    assert "Check material and pixel size" in text
+def test_without_a_lattice_there_is_no_appearance(session):
+    noise = np.random.default_rng(0).normal(size=(200, 256))
+    held_out = replace(session.held_out, training=(noise, noise))
+    blind = replace(session, held_out=held_out)
+    assert blind.appearances == ()
+    assert blind.filtered_simulator(0).agreement is None
 
 
-def test_images_without_a_lattice_are_one_line(image):
-    noise = np.random.default_rng(0).normal(size=(256, 256))
-    assert "without such a lattice" in refused([noise])
-
-
-def test_images_without_a_lattice_are_left_out_if_others_have_one(image):
-    noise = np.random.default_rng(0).normal(size=(256, 256))
-    with pytest.warns(UserWarning, match="image 1: left out, no lattice of wse2 found"):
-        (found,) = check([image, noise])
-    np.testing.assert_array_equal(found, image)
-
-
-def test_mixed_pixel_sizes_are_one_line(image):
-    images = [Image(image, 0.2074), Image(image, 0.16)]
-    text = refused(images)
-    assert "0.16 to 0.2074 Å/px" in text
-    assert "adapt to those of each magnification" in text
-    # A pixel size that is stated for all of them overrides those of the files.
-    assert len(check(images, own=0.2074)) == 2
-
-
-@pytest.mark.parametrize("own", [0.0, -0.2, float("nan"), float("inf")])
-def test_an_impossible_pixel_size_is_one_line(own, image):
-    assert "above 0 Å/px" in refused([image], own=own)
-    assert "above 0 Å/px" in refused([Image(image, own)])
-
-
-def test_saturated_images_are_warned_of(image):
-    bright = np.minimum(image, np.quantile(image, 0.9))
-    with pytest.warns(UserWarning, match="image 0: 10% of the pixels are at the upper"):
-        assert len(check([bright])) == 1
-
-
-def test_pixels_in_which_nothing_was_counted_are_no_saturation(image, recwarn):
-    counted = np.maximum(image, np.quantile(image, 0.2))
-    assert len(check([counted])) == 1
-    assert not recwarn.list
-
-
-def test_an_unknown_material_is_one_line(image):
-    with pytest.raises(KeyError, match="Unknown material"):
-        prepare_images([image], "wse3", SAMPLING, 64)
+@pytest.mark.parametrize(
+    "errors", [ScanErrors(hum=(Wave((0.1, 0.07), 1.0, 0.0),)), ScanErrors(line_shifts=(1.0, 2.0))]
+)
+def test_an_image_whose_errors_of_the_scan_are_not_found_is_no_pattern(errors, day_b):
+    """Hum that hits a reflection, or lines that sway further than can be told."""
+    look = find_appearance(day_b[0].image, WSE2, SAMPLING)
+    some, none = replace(look, errors=errors), replace(look, errors=ScanErrors())
+    assert with_known_errors([some, none, some]) == (some, some)
+    assert with_known_errors([some, none]) == (some, none)

@@ -1,3 +1,6 @@
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
@@ -5,13 +8,15 @@ from stemzoo.adaptation.agreement import Agreement, HoldOut
 from stemzoo.adaptation.judgement import (
     Adaptation,
     Judgement,
+    Stopped,
     TranslationJudge,
     best_of,
-    label_probes,
 )
+from stemzoo.adaptation.labels import label_probes
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate import simulate_session
 from stemzoo.simulate.domain import domain_session
+from stemzoo.training.recipes import JudgementLimits
 
 PATCH = 64
 DOMAIN = domain_session("wse2", 0.2074, (0.0, 2.0))
@@ -37,8 +42,8 @@ def make_judge():
     watched = label_probes(DOMAIN, 1, 384, seed=2)
     simulated = rescale_group(frames[2:])
 
-    def make(watched=watched):
-        return TranslationJudge(held, simulated, watched, patch=PATCH, noise=0.1, seed=5)
+    def make(watched=watched, **options):
+        return TranslationJudge(held, simulated, watched, patch=PATCH, noise=0.1, seed=5, **options)
 
     return make
 
@@ -101,6 +106,14 @@ def test_a_material_without_vacancies_has_no_labels_to_watch(make_judge):
     assert found.safe
 
 
+def test_limits_say_how_much_worse_labels_may_be(make_judge):
+    judge = make_judge(
+        limits=JudgementLimits(more_moved=1001, more_removed=1001, more_invented=1001)
+    )
+    judge(Translator(same), 0.0, 0)
+    assert judge(Translator(lambda batch: moved(noisier(batch))), 1.0, 1).safe
+
+
 def judgement(misfit, *, safe=True, steps=1):
     return Judgement(60.0 * steps, steps, Agreement(misfit, misfit, misfit), None, misfit, safe)
 
@@ -130,7 +143,7 @@ def test_what_is_not_safe_is_never_best():
 
 
 def test_an_adaptation_says_what_it_did():
-    done = Adaptation((START, judgement(0.5)), 70.0, "time")
+    done = Adaptation((START, judgement(0.5)), 70.0, Stopped.NOT_STOPPED)
     assert done.helped
     assert done.best.steps == 1
     assert str(done).startswith("after 1 steps: power spectrum 1.000 -> 0.500")
@@ -140,6 +153,28 @@ def test_an_adaptation_says_what_it_did():
     ("stopped", "reason"), [("time", "none agreed better"), ("labels", "labels no longer held")]
 )
 def test_an_adaptation_says_when_it_did_not_help(stopped, reason):
-    done = Adaptation((START, judgement(0.5, safe=False)), 70.0, stopped)
+    done = Adaptation((START, judgement(0.5, safe=False)), 70.0, Stopped(stopped))
     assert not done.helped
     assert str(done) == f"adapting did not help ({reason}): the weights are those of the start"
+
+
+@pytest.mark.parametrize(
+    ("stopped", "text", "left"),
+    [
+        (Stopped.NOT_STOPPED, "time", False),
+        (Stopped.LABELS, "labels", False),
+        (Stopped.RIVAL, "rival", True),
+        (Stopped.SHORT, "short", True),
+    ],
+)
+def test_why_a_run_stopped_is_the_text_of_its_json(stopped, text, left):
+    written = json.loads(json.dumps(asdict(Adaptation((START,), 1.0, stopped))))
+    assert written["stopped"] == text
+    assert stopped.left_to_simulations is left
+
+
+def test_an_adaptation_that_was_not_tried_says_so():
+    done = Adaptation((), 3.0, Stopped.SHORT)
+    assert done.best is None
+    assert not done.helped
+    assert str(done).startswith("adapting was not tried (little time; give more minutes)")

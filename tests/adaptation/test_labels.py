@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from stemzoo.adaptation.judgement import LabelCheck, check_labels, label_probes
+from stemzoo.adaptation.labels import LabelCheck, check_labels, label_probes
 from stemzoo.simulate.domain import domain_session
 
 SESSION = domain_session("wse2", 0.2074, (0.0, 2.0))

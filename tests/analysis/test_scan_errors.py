@@ -2,8 +2,6 @@ import numpy as np
 import pytest
 from swaying_lines import shifted, sway
 
-from stemzoo.adaptation.domain import matched_session
-from stemzoo.adaptation.experimental import prepare_images
 from stemzoo.analysis.hum import Wave
 from stemzoo.analysis.scan_errors import ScanErrors, all_scan_errors, find_scan_errors
 from stemzoo.analysis.vacancies import column_evidence
@@ -54,27 +52,7 @@ def test_images_without_a_lattice_have_no_errors_to_undo(image):
     assert np.std(found[1].line_shifts) > 2
 
 
-def test_simulations_sway_as_the_images_do(image):
-    domain, _ = matched_session([image, shifted(image, sway(384))], "wse2", SAMPLING)
-    straight, swaying = domain.line_shifts
-    assert set(straight) == {0.0}
-    assert np.std(swaying) > 2
-    assert matched_session([image], "wse2", SAMPLING)[0].line_shifts == ()
-
-
 def test_columns_are_judged_without_hum(image):
     bad = image + Wave((0.37, 0.076), 3 * image.std(), 1.0).on(image.shape)
     for one in column_evidence([image, bad], WSE2, "se_vacancy", SAMPLING):
         assert one.separation > 6
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda image: shifted(image, sway(384, amplitude=4.5)),
-        lambda image: image + Wave((0.37, 0.076), 3 * image.std(), 1.0).on(image.shape),
-    ],
-)
-def test_images_with_errors_of_the_scan_can_be_adapted_to(image, spoil):
-    (kept,) = prepare_images([spoil(image)], "wse2", SAMPLING, 128)
-    assert kept.shape == image.shape

@@ -1,16 +1,18 @@
 import json
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from quick_gan import quick_gan
+from quick_gan import quick_gan, quick_recipe
 
 import stemzoo
 from stemzoo import io
-from stemzoo.adaptation import cyclegan, fcn, frames
 from stemzoo.simulate import find_session, simulate_session
+from stemzoo.training.recipes import FCNRecipe, JudgementLimits, RenewalRecipe
+from stemzoo.workflows import adaptation
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
 
@@ -28,17 +30,11 @@ def measured(here, make_model):
 @pytest.fixture
 def small(monkeypatch):
     """Few and small frames, and steps of little work."""
-    monkeypatch.setattr(cyclegan, "_WATCHED", (1, 256))
-    monkeypatch.setattr(cyclegan, "_BLOCK", 5)
-    monkeypatch.setattr(cyclegan, "LEAST_SECONDS", 0.0)
-    recipe = {"frames": 2, "frame_size": 128, "batch_size": 2}
-    whole = cyclegan.AdaptRecipe
-    monkeypatch.setattr(cyclegan, "AdaptRecipe", lambda: whole(**recipe))
-    for name, value in (("_TRANSLATED", 2), ("_SIMULATED", 2), ("EDGE", 128)):
-        monkeypatch.setattr(frames, name, value)
-    monkeypatch.setattr(frames, "EDGE", 128)
-    options = {"steps_per_epoch": 2, "batch_size": 2, "patch": 32}
-    monkeypatch.setattr(fcn, "_RECIPE", fcn.replace(fcn._RECIPE, **options))
+    recipe = quick_recipe(block=5, limits=JudgementLimits(least_seconds=0.0))
+    training = FCNRecipe(epochs=10_000, steps_per_epoch=2, batch_size=2, patch=32)
+    renewal = RenewalRecipe(translated=2, simulated=2, frame_size=128, training=training)
+    quick = partial(adaptation.adapt_files, recipe=recipe, renewal=renewal)
+    monkeypatch.setattr(adaptation, "adapt_files", quick)
 
 
 def strict(path):
@@ -118,7 +114,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(run, files, options, words
 @pytest.fixture
 def files(measured, make_model, monkeypatch):
     """All that may be wrong with a file."""
-    monkeypatch.setattr(cyclegan, "simulate_session", pytest.fail)  # no time may be spent
+    monkeypatch.setattr("stemzoo.adaptation.fine_tuning.AdaptationRun.run", pytest.fail)
     image = io.read_image("day_0.tif").data
     rng = np.random.default_rng(0)
     io.write_tiff("flat.tif", np.ones((200, 200)), sampling=0.2074)

@@ -1,17 +1,26 @@
 import json
+import sys
+import threading
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
-from quick_gan import quick_gan
+from quick_gan import quick_gan, quick_recipe
 
 import stemzoo
 from stemzoo import io
-from stemzoo.adaptation.agreement import Agreement
-from stemzoo.adaptation.detector_scores import EstimatedScore
-from stemzoo.adaptation.fcn import Renewal
-from stemzoo.adaptation.judgement import Adaptation, Judgement
+from stemzoo.adaptation.agreement import Agreement, HoldOut
+from stemzoo.adaptation.appearance import find_appearance
+from stemzoo.adaptation.detector_choice import Renewal
+from stemzoo.adaptation.detector_scores import EstimatedScore, find_scorer
+from stemzoo.adaptation.dopants import find_dopants
+from stemzoo.adaptation.image_checks import prepare_images
+from stemzoo.adaptation.judgement import Adaptation, Judgement, Stopped
+from stemzoo.analysis.lattice import find_rotation
+from stemzoo.analysis.scan_errors import find_scan_errors
 from stemzoo.simulate import find_session, simulate_session
+from stemzoo.training.recipes import FCNRecipe, JudgementLimits, RenewalRecipe
 from stemzoo.workflows import adaptation
 from stemzoo.workflows.adaptation import adapt_files, find_detectors
 
@@ -45,15 +54,15 @@ def calls(monkeypatch):
     """Adapt and renew in no time, and note with what."""
     noted = {}
 
-    def fit_adapt(model, images, **options):
-        noted["adapt"] = (images, options)
+    def fit_adapt(model, measured, **options):
+        noted["adapt"] = (measured, options)
         adapted = model.successor(session=options["session"])
         judged = (judgement(1.0, 0), judgement(0.5, 3), judgement(float("nan"), 4))
-        adapted.adaptation = Adaptation(judged, 100.0, "time")
+        adapted.adaptation = Adaptation(judged, 100.0, Stopped.NOT_STOPPED)
         return adapted
 
-    def renew(model, translator, images, **options):
-        noted["renew"] = (translator, images, options)
+    def renew(model, translator, measured, **options):
+        noted["renew"] = (translator, measured, options)
         renewed = type(model)(**model.get_config())
         renewed.set_weights(model.get_weights())
         scores = {"tiny": EstimatedScore(1, 2, 3), "renewed": EstimatedScore(2, 3, 3)}
@@ -127,11 +136,13 @@ def test_a_detector_is_renewed_in_a_folder_of_its_own(files, parent, calls, make
     done = adapt_files(
         files, parent, Path("out"), detector=detector, minutes=6.0, report=lines.append
     )
-    translator, images, options = calls["renew"]
+    translator, session, options = calls["renew"]
     assert translator is done.translator
-    assert len(images) == 2
-    # Half of the time is the CycleGAN's; it says that it took 100 s.
-    assert calls["adapt"][1]["minutes"] == 3.0
+    assert len(session.images) == 2
+    # What is measured on the images is measured once, for both.
+    assert calls["adapt"][0] is session
+    # Half of the time is the CycleGAN's, checking the images included; it says that it took 100 s.
+    assert calls["adapt"][1]["minutes"] == pytest.approx(3.0, abs=0.1)
     assert calls["adapt"][1]["for_detector"]
     assert options["minutes"] < 6.0 - 100 / 60
     assert options["out"] == Path("out/detector")
@@ -148,14 +159,62 @@ def test_a_detector_is_renewed_in_a_folder_of_its_own(files, parent, calls, make
 
 def test_a_pixel_size_that_is_stated_is_that_of_all_images(files, parent, calls):
     adapt_files(files, parent, Path("out"), sampling=0.2)
-    assert [image.sampling for image in calls["adapt"][0]] == [0.2, 0.2]
+    # 512 px of 0.2 Å are 493.7 of the 0.2074 Å per pixel of the model.
+    assert [image.shape for image in calls["adapt"][0].images] == 2 * [(493, 493)]
 
 
 def test_a_pixel_size_that_files_lack_is_measured(files, parent, calls):
     image = io.read_image("today/0.tif").data
     np.save("bare.npy", image)
     adapt_files([Path("bare.npy")], parent, Path("out"))
-    assert calls["adapt"][0][0].sampling == pytest.approx(0.2074, rel=0.02)
+    (measured,) = calls["adapt"][0].images
+    # It is 0.2074 Å, as the model's.
+    assert measured.shape == pytest.approx(image.shape, rel=0.02)
+
+
+@pytest.fixture
+def counted():
+    """Count the calls of functions that measure images, in all threads, and what they are given."""
+    measuring = (find_scan_errors, find_rotation, find_dopants, find_appearance, prepare_images)
+    measuring += (find_scorer, HoldOut.split.__func__)
+    codes, calls, shapes = {f.__code__: f.__name__ for f in measuring}, Counter(), Counter()
+
+    def count(frame, event, argument):
+        if event == "call" and frame.f_code in codes:
+            name = codes[frame.f_code]
+            calls[name] += 1
+            if "image" in frame.f_locals:
+                shapes[name, frame.f_locals["image"].shape] += 1
+
+    sys.setprofile(count)
+    threading.setprofile(count)
+    yield calls, shapes
+    sys.setprofile(None)
+    threading.setprofile(None)
+
+
+@pytest.mark.filterwarnings("ignore:adapting", "ignore:parent", "ignore:small", "ignore:renewed")
+def test_each_image_is_measured_once_in_all(files, parent, make_model, counted):
+    """By a real run with a detector, that adapts and renews."""
+    limits = JudgementLimits(least_seconds=0.0)
+    training = FCNRecipe(epochs=10_000, steps_per_epoch=2, batch_size=2, patch=32)
+    renewal = RenewalRecipe(translated=2, simulated=2, frame_size=128, training=training)
+    detector = make_model(CLASSES, name="small")
+    recipe = quick_recipe(limits=limits)
+    done = adapt_files(
+        files, parent, Path("out"), minutes=0.2, detector=detector, recipe=recipe, renewal=renewal
+    )
+    assert done.translator.adaptation.judgements
+    calls, shapes = counted
+    for name in ("prepare_images", "split", "find_rotation", "find_dopants", "find_scorer"):
+        assert calls[name] == 1, name
+    # Of both images.
+    assert calls["find_appearance"] == 2
+    # Of both as they are and, again, of the parts that are learnt from: those are rescaled first.
+    # As they are they are also their own middles, where two functions look at columns.
+    assert shapes["find_scan_errors", (512, 512)] == 2 + 2 * 2
+    assert shapes["find_scan_errors", (512 - 512 // 5, 512)] == 2
+    assert calls["find_scan_errors"] == 8
 
 
 @pytest.fixture

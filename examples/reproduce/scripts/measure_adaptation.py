@@ -22,6 +22,7 @@ from test_sessions import TEST_SESSIONS
 
 import stemzoo
 from stemzoo import io
+from stemzoo.adaptation import ExperimentalSession
 from stemzoo.adaptation.agreement import HoldOut, cut_patches, patch_features
 from stemzoo.analysis.lattice import find_rotation
 from stemzoo.inference.detection import find_defects
@@ -104,9 +105,10 @@ def measure(name: str, draw: int, options) -> dict:
     test = session.frames(3, 1024, TEST)
     parent, default = stemzoo.load(options.parent, training=True), stemzoo.load(DEFAULT)
     begun = time.monotonic()
+    measured = ExperimentalSession.of(images, parent, own=SAMPLING)
     adapted = stemzoo.fit_adapt(
         parent,
-        images,
+        measured,
         minutes=options.minutes / 2,
         for_detector=True,
         sampling=SAMPLING,
@@ -116,7 +118,7 @@ def measure(name: str, draw: int, options) -> dict:
     )
     left = options.minutes - (time.monotonic() - begun) / 60
     renewed = stemzoo.renew_detector(
-        default, adapted, images, minutes=left, sampling=SAMPLING, rng=np.random.default_rng(draw)
+        default, adapted, measured, minutes=left, rng=np.random.default_rng(draw)
     )
     seconds = time.monotonic() - begun
     print(renewed.renewal)
