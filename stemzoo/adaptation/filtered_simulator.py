@@ -1,6 +1,7 @@
 """Labelled simulations that are filtered to look like measured images, without a network."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,7 +9,6 @@ import numpy as np
 from stemzoo.adaptation.agreement import Agreement, HoldOut, random_patches
 from stemzoo.adaptation.appearance import DISPLACEMENT, Appearance
 from stemzoo.analysis.lattice import find_rotation
-from stemzoo.analysis.threads import in_threads
 from stemzoo.preprocessing import rescale
 from stemzoo.simulate.dataset import LabelledImage, simulate_frame
 from stemzoo.simulate.sessions import AcquisitionSession, Normal
@@ -161,4 +161,6 @@ def like_measured(
             hum = [wave.redrawn(rng, shape[1], chosen.limit) for wave in hum]
         return replace(clean, image=chosen.apply(clean.image, rng, hum))
 
-    return in_threads(frame, range(n))
+    # Sorting and Fourier transforms leave the interpreter free for a second frame.
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(frame, range(n)))

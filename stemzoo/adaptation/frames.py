@@ -1,6 +1,7 @@
 """Labelled frames to train a detector on, which look like measured images."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -10,7 +11,6 @@ import numpy as np
 from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.filtered_simulator import COMPARED, compared_patches
-from stemzoo.analysis.threads import in_threads
 from stemzoo.inference.translation import translate
 from stemzoo.simulate.dataset import LabelledImage, simulate_session, to_sampling
 from stemzoo.simulate.named_sessions import SESSIONS
@@ -79,7 +79,9 @@ def training_frames(
     wide = SESSIONS.get(f"{session.material}-randomised")
     if randomised and wide is not None:
         frames += simulate_session(wide, len(frames) // recipe.randomised, size, seed=seed + 1)
-    return in_threads(lambda frame: to_sampling(frame, sampling), frames), agreements
+    # Sorting and Fourier transforms leave the interpreter free for a second frame.
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda frame: to_sampling(frame, sampling), frames)), agreements
 
 
 def _translated(frames, translator, rng: np.random.Generator) -> list[LabelledImage]:

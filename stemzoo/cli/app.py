@@ -14,7 +14,6 @@ from stemzoo.cli.terminal import complain
 app = typer.Typer(
     help="Keras models and pretrained weights for atomic-resolution STEM images.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.add_typer(images.app)

@@ -30,6 +30,15 @@ def list_(
         keys = ("name", "task", "material", "session", "licence", "repo_id", "revision", "summary")
         typer.echo(json.dumps([{k: getattr(e, k) for k in keys} for e in entries], indent=1))
         return
+    if not entries:
+        known = list_weights()
+        tasks, materials = ({getattr(e, key) for e in known} for key in ("task", "material"))
+        typer.echo(
+            f"no weights of task {task or 'any'} and material {material or 'any'}; there are tasks "
+            f"{', '.join(sorted(tasks))} and materials {', '.join(sorted(materials))}. Train your "
+            "own: 'stemzoo train --help'"
+        )
+        return
     print_table(
         ("NAME", "TASK", "MATERIAL", "SESSION", "SUMMARY"),
         [(e.name, e.task, e.material, e.session, e.summary) for e in entries],

@@ -394,7 +394,10 @@ def test_the_weights_are_listed(run):
 
 
 def test_the_list_is_filtered(run):
-    assert len(run("list", "--material", "unobtainium").out.splitlines()) == 1
+    (line,) = run("list", "--material", "unobtainium").out.splitlines()
+    assert line.startswith("no weights of task any and material unobtainium; there are tasks ")
+    assert "wse2" in line
+    assert "stemzoo train" in line
     assert "fcn-wse2" in run("list", "--material", "wse2", "--task", "detection").out
 
 
@@ -403,6 +406,12 @@ def test_the_list_is_for_machines_too(run):
     assert "fcn-wse2" in [entry["name"] for entry in entries]
     assert {"name", "task", "material", "session", "licence", "summary"} <= set(entries[0])
     assert json.loads(run("list", "--json", "--material", "unobtainium").out) == []
+
+
+def test_the_shell_can_complete_commands(python, here, monkeypatch):
+    done = python("-m", "stemzoo.cli", "--show-completion", "bash", cwd=here)
+    assert done.returncode == 0
+    assert "complete -o default -F" in done.stdout
 
 
 def test_the_version_is_shown(run):
