@@ -1,0 +1,1 @@
+"""A fixed sample of the campaign; `python -m tests.fuzz` runs all of it."""
