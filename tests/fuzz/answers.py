@@ -273,8 +273,11 @@ def _try(lie: Lie, files: dict[str, bytes], folder: Path) -> list[str]:
         wrong.append(f"wrote {most[0] // MEGABYTE} MB to disk")
     if done.code == 0 and not lie.harmless:
         wrong.append(f"was believed: {done.out[:200]}")
-    escaped = [name for name in (*snapshot(folder), *map(str, Path("/tmp").glob("*escaped*")))
-               if "escaped" in Path(name).name]
+    escaped = [
+        name
+        for name in (*snapshot(folder), *map(str, Path("/tmp").glob("*escaped*")))
+        if "escaped" in Path(name).name
+    ]
     if escaped:
         wrong.append(f"wrote {escaped}")
     if done.code and not [line for line in done.err.splitlines() if REPO in line]:

@@ -48,15 +48,12 @@ def attack(
         wrong = done.faults(MOST_MEGABYTES)
         if snapshot(folder, ["detections"]) != before:
             wrong.append("changed or wrote files beside its results")
+        fates = {file.name: [] if done.late else _fate(file, done) for file in files}
         if wrong and len(files) > 1:
             wrong.extend(_which(files, model, folder))
         yield f"images {first} to {last - 1}", wrong
-        bad = bool(wrong)
-        for file in files:
-            lost = [] if done.late else _fate(file, done)
-            bad = bad or bool(lost)
-            yield file.name, lost
-        if not bad:
+        yield from fates.items()
+        if not wrong and not any(fates.values()):
             shutil.rmtree(folder)
 
 
