@@ -409,6 +409,8 @@ def test_the_list_is_for_machines_too(run):
 
 
 def test_the_shell_can_complete_commands(python, here, monkeypatch):
+    # typer asks which shell has started it; under a test there may be none.
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     done = python("-m", "stemzoo.cli", "--show-completion", "bash", cwd=here)
     assert done.returncode == 0
     assert "complete -o default -F" in done.stdout
