@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.zoo.file_names import TRAINING_DATA
 from stemzoo.zoo.hub import sha256
+
+if TYPE_CHECKING:
+    from stemzoo.models.cyclegan import CycleGANSTEM
 
 
 def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index: int) -> None:
@@ -91,7 +95,7 @@ def training_set(
     frames: int,
     size: int,
     seed: int,
-    translators: Sequence = (),
+    translators: Sequence["CycleGANSTEM"] = (),
 ) -> TrainingSet:
     """Simulate labelled frames, or read those that `stemzoo simulate` wrote.
 
@@ -120,8 +124,16 @@ def training_set(
     ValueError
         If nothing is named, or materials or classes differ.
     """
+    sources: list[tuple[AcquisitionSession, CycleGANSTEM | None]]
     sources = [(find_session(name), None) for name in sessions]
-    sources += [(domain_session(t.material, t.sampling, t.rotation), t) for t in translators]
+    for translator in translators:
+        if translator.material is None:
+            raise ValueError(
+                f"{translator.name}: expected a CycleGAN that states its material, to simulate "
+                "frames of. Received: none. Train it with --material."
+            )
+        domain = domain_session(translator.material, translator.sampling, translator.rotation)
+        sources.append((domain, translator))
     parts = [_simulated(*source, frames, size, seed + j) for j, source in enumerate(sources)]
     parts += [_read_folder(folder) for folder in folders]
     if not parts:
@@ -249,7 +261,7 @@ def hash_frames(folder: Path) -> dict[str, str]:
     return {path.name: sha256(path) for path in (table.with_suffix(".tif") for table in tables)}
 
 
-def write_training_data(out: Path, facts: dict) -> None:
+def write_training_data(out: Path, facts: dict[str, Any]) -> None:
     """Write down what a model is trained on, as `training_data.json` in its folder.
 
     Parameters
@@ -265,14 +277,21 @@ def write_training_data(out: Path, facts: dict) -> None:
 
 
 def _simulated(
-    session: AcquisitionSession, translator, frames: int, size: int, seed: int
+    session: AcquisitionSession,
+    translator: "CycleGANSTEM | None",
+    frames: int,
+    size: int,
+    seed: int,
 ) -> TrainingSet:
-    # Frames with finer pixels need more of them for the same field of view.
     first = session.draw(np.random.default_rng(seed)).sampling
+    assert isinstance(first, float)  # as every condition of a session that was drawn
+    # Frames with finer pixels need more of them for the same field of view.
     zoom = ZOO_SAMPLING / first if abs(first / ZOO_SAMPLING - 1) > 0.15 else 1.0
     edge = round(size * zoom)
     rng = np.random.default_rng([seed, 1])
-    images, masks, classes = [], [], ()
+    images: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
+    classes: tuple[str, ...] = ()
     for frame in simulate_session(session, frames, (edge, edge), seed=seed):
         if translator is not None:
             frame = replace(frame, image=translate(frame.image, translator, rng=rng))
