@@ -246,7 +246,7 @@ def simulate(
 
     from stemzoo.simulate.dataset import simulate_session
     from stemzoo.simulate.named_sessions import choose_session
-    from stemzoo.workflows.datasets import write_frame
+    from stemzoo.workflows.frames import write_frame
 
     chosen = choose_session(session, material)
     make_folder(out)
