@@ -11,7 +11,8 @@ from stemzoo.simulate.dataset import (
     simulate_session,
     to_sampling,
 )
-from stemzoo.simulate.sessions import AcquisitionSession, Normal, Uniform
+from stemzoo.simulate.distributions import Normal, Uniform
+from stemzoo.simulate.sessions import AcquisitionSession
 
 # Uranium on carbon is so bright that its maximum is where its atom is.
 STILL = AcquisitionSession(
