@@ -13,8 +13,8 @@ from scipy.spatial import cKDTree
 from stemzoo.analysis.columns import column_contrast, fit_columns
 from stemzoo.analysis.sites import LatticeSites, lattice_shifts, lattice_sites
 from stemzoo.metrics.noise_correction import NoiseCorrected, correct_for_noise
-from stemzoo.simulate.dataset import LabelledImage
 from stemzoo.simulate.defects import find_defect
+from stemzoo.simulate.labels import LabelledImage
 from stemzoo.simulate.materials import Material, find_material
 
 MOVED = 0.5  # [Å]: displacements above it make a label invalid

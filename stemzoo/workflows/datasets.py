@@ -11,14 +11,9 @@ from stemzoo import __version__, io
 from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.translation import translate
 from stemzoo.preprocessing import ZOO_SAMPLING, resample
-from stemzoo.simulate.dataset import (
-    LABEL_RADIUS,
-    LabelledImage,
-    class_mask,
-    simulate_session,
-    to_sampling,
-)
+from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.domain import domain_session
+from stemzoo.simulate.labels import LABEL_RADIUS, LabelledImage, class_mask, to_sampling
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
