@@ -272,7 +272,9 @@ def test_simulated_frames_are_reproducible_to_the_bit(run, here):
     run("simulate", *options, "--out", "again", "--seed", 7)
     run("simulate", *options, "--out", "other", "--seed", 8)
     assert sorted(files("first")) == [
-        f"{SESSION}_7_{i:04d}{end}" for i in (0, 1) for end in (".csv", ".tif", "_mask.png")
+        f"{SESSION}_7_{i:04d}{end}"
+        for i in (0, 1)
+        for end in (".csv", ".json", ".tif", "_mask.png")
     ]
     assert files("first") == files("again")
     for one, other in zip(files("first").values(), files("other").values(), strict=True):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from stemzoo.io import write_text
 from stemzoo.io.tables import table
+from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
 from stemzoo.simulate.named_sessions import SESSIONS
-from stemzoo.simulate.sessions import AcquisitionSession, LogUniform, Normal, Uniform
+from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.zoo.cards.citations import bibtex_of
 from stemzoo.zoo.cards.tables import measured
 from stemzoo.zoo.cards.tasks import TASKS, intended_use
