@@ -36,7 +36,7 @@ def main() -> int:
     for what, found in (
         ("images", images.attack(pictures, models[0], work, cases=asked.cases, **options)),
         ("folders", folders.attack(models, work, cases=asked.folders, **options)),
-        ("answers", answers.attack(models[0], work, cases=asked.answers)),
+        ("answers", answers.attack(models[0], work, lies=answers.LIES[: asked.answers])),
     ):
         bad += _tell(what, found)
     print(f"in {work}" if bad else "no faults", flush=True)

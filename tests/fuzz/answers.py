@@ -5,7 +5,7 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -218,7 +218,7 @@ class LyingHub(HubServer):
         return self
 
 
-def attack(model: Path, work: Path, *, cases: int) -> Iterator[tuple[str, list[str]]]:
+def attack(model: Path, work: Path, *, lies: Sequence[Lie]) -> Iterator[tuple[str, list[str]]]:
     """Download from lying Hubs.
 
     Parameters
@@ -227,8 +227,8 @@ def attack(model: Path, work: Path, *, cases: int) -> Iterator[tuple[str, list[s
         Folder of a model, which they offer.
     work : Path
         Folder to work in; that of a fault stays.
-    cases : int
-        How many of the lies.
+    lies : sequence of Lie
+        What they do.
 
     Yields
     ------
@@ -237,7 +237,7 @@ def attack(model: Path, work: Path, *, cases: int) -> Iterator[tuple[str, list[s
     """
     files = {path.name: path.read_bytes() for path in model.iterdir()}
     files[README] = b"# A model\n" * 20
-    for number, lie in enumerate(LIES[:cases]):
+    for number, lie in enumerate(lies):
         folder = work / f"answers_{number:04d}"
         (folder / "here").mkdir(parents=True)
         wrong = _try(lie, files, folder)
