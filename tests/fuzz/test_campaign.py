@@ -1,8 +1,7 @@
-"""A fixed sample of the campaigns; `python -m tests.fuzz` and `python -m tests.fuzz.kills` run all."""
+"""A fixed sample of the campaigns of `python -m tests.fuzz` and `python -m tests.fuzz.kills`."""
 
 import numpy as np
 import pytest
-
 from fuzz import answers, folders, images, kills
 from fuzz.seeds import good_folders, good_images
 
