@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -149,7 +150,7 @@ def fit_on_replicas(
     ConnectionError
         If another process has stopped.
     """
-    length = {
+    length: dict[str, Any] = {
         "epochs": epochs,
         "initial_epoch": initial_epoch,
         "steps_per_epoch": steps_per_epoch,
