@@ -20,7 +20,6 @@ def open_npy(path: Path) -> Iterator[list[Stack]]:
     with path.open("rb") as stream:
         shape, fortran, dtype = _npy_header(stream)
     check_array(shape, dtype)
-    # Frames in Fortran order are turned.
     yield [_stack(shape, dtype, lambda: np.lib.format.open_memmap(path, mode="r"), fortran)]
 
 
@@ -79,7 +78,6 @@ def _stack(
     stacked = len(shape) == 3 and not (shape[2] in (3, 4) and shape[0] > 4)
     count, frame = (shape[0], shape[1:]) if stacked else (1, shape)
     size = math.prod(frame) * dtype.itemsize
-    overhead = (count - 1) * size if whole else 0
-    if fortran:
-        overhead += size
+    # A frame is copied from the file's pages; one in Fortran order is turned, too.
+    overhead = ((count - 1) if whole else 1) * size + (size if fortran else 0)
     return Stack(frame, dtype, lambda k: array()[k] if stacked else array(), count, overhead)

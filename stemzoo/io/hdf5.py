@@ -1,11 +1,21 @@
 """Look into an HDF5 file without following what leads out of it."""
 
+import math
+import zlib
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
+
+import numpy as np
 
 # Far more than any model of the zoo, or file of images, has.
 MOST_OBJECTS = 20_000
 DEEPEST = 16
+# What zlib unpacks is at most this many times larger.
+_ZLIB_EXPANSION = 1032
+# Pieces that cannot be larger when unpacked are not looked into [bytes].
+_HARMLESS = 2**26
+_DEFLATE, _FLETCHER32 = 1, 3
 
 
 def walk(
@@ -79,3 +89,54 @@ def _refuse_foreign(array: Any, path: str) -> None:
         raise ValueError(f"{path}, whose numbers are in another file")
     if properties.get_layout() == h5py.h5d.VIRTUAL:
         raise ValueError(f"{path}, which is packed or put together of others")
+
+
+def read_part(array: Any, where: tuple[int | slice, ...]) -> np.ndarray:
+    """Read a part of an array of numbers, if its packed pieces are no larger than declared.
+
+    HDF5 unpacks a piece to whatever size it has, and only then compares.
+
+    Parameters
+    ----------
+    array : h5py.Dataset
+        Array that `walk` yielded.
+    where : tuple of int or slice
+        The part, with one entry for each axis; slices have no step.
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    ValueError
+        If a piece holds more than the shape says, or the array has no numbers; the text goes on
+        from "Received: ".
+    """
+    if array.id.get_storage_size() == 0:
+        raise ValueError(f"a shape of {array.shape} without numbers")
+    properties = array.id.get_create_plist()
+    filters = [properties.get_filter(k)[0] for k in range(properties.get_nfilters())]
+    if _DEFLATE in filters:
+        whole = [slice(k, k + 1) if isinstance(k, int) else k for k in where]
+        spans = [part.indices(n) for part, n in zip(whole, array.shape, strict=True)]
+        starts = [
+            range(first // step * step, last, step)
+            for (first, last, _), step in zip(spans, array.chunks, strict=True)
+        ]
+        if set(filters[filters.index(_DEFLATE) + 1 :]) - {_FLETCHER32}:
+            raise ValueError("numbers that are packed several times over")
+        for corner in product(*starts):
+            _check_piece(array, corner)
+    return array[where]
+
+
+def _check_piece(array: Any, corner: tuple[int, ...]) -> None:
+    """Refuse a piece that zlib unpacks to more than the piece's declared size."""
+    declared = math.prod(array.chunks) * array.dtype.itemsize
+    stored = array.id.get_chunk_info_by_coord(corner)
+    if stored.byte_offset is None or stored.size * _ZLIB_EXPANSION <= max(declared, _HARMLESS):
+        return
+    skipped, packed = array.id.read_direct_chunk(corner)
+    if not skipped and len(zlib.decompressobj().decompress(packed, declared + 1)) > declared:
+        raise ValueError(f"more numbers than the shape {array.shape} has room for")

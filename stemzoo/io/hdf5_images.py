@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from stemzoo.io.grey import Refusal
-from stemzoo.io.hdf5 import walk
+from stemzoo.io.hdf5 import read_part, walk
 from stemzoo.io.pixel_size import to_angstrom
 from stemzoo.io.stacks import Stack, are_spatial
 
@@ -139,9 +139,9 @@ def _velox_metadata(array: Any) -> Mapping[str, Any]:
         return {}
     if max(array.shape[0], math.prod(array.chunks or (1,))) > _MOST_METADATA:
         return {}
-    text = bytes(array[:, 0]).split(b"\0")[0]
     try:
-        return json.loads(text)["BinaryResult"]
+        text = bytes(read_part(array, (slice(None), 0))).split(b"\0")[0]
+        return dict(json.loads(text)["BinaryResult"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return {}
 
@@ -159,18 +159,20 @@ def _stack(
     counts = [array.shape[k] for k in outer]
 
     def read(number: int) -> np.ndarray:
-        where: list[Any] = [slice(None)] * array.ndim
+        where: list[int | slice] = [slice(None)] * array.ndim
         for k, index in zip(outer, np.unravel_index(number, counts) if outer else (), strict=True):
             where[k] = int(index)
-        frame = array[tuple(where)]
+        try:
+            frame = read_part(array, tuple(where))
+        except ValueError as error:
+            raise Refusal("an image that is complete", str(error), _AGAIN) from None
         return frame if inner[0] < inner[1] else frame.T
 
     y, x = (to_angstrom(steps[k], units[k]) for k in inner)
     shape = (array.shape[inner[0]], array.shape[inner[1]])
-    # A piece is unpacked whole: packed, unpacked and in HDF5's cache.
-    overhead = 3 * math.prod(array.chunks) * array.dtype.itemsize if array.chunks else 0
-    if 0 in array.shape or array.id.get_storage_size() == 0:
-        raise Refusal("an image", f"a shape of {array.shape} without numbers", _AGAIN)
+    # A piece is unpacked whole; HDF5 keeps some for the next frame.
+    piece = math.prod(array.chunks or (0,)) * array.dtype.itemsize
+    overhead = 2 * piece + (min(_CACHE, array.nbytes) if piece else 0)
     return Stack(
         shape,
         array.dtype,
@@ -189,7 +191,12 @@ def _step(axis: Any) -> float | None:
     """Return the step of an axis of which the file lists the places."""
     if axis is None or axis.ndim != 1 or axis.size < 2 or axis.dtype.kind not in "iuf":
         return None
-    first, second = axis[:2]
+    if math.prod(axis.chunks or (1,)) > _MOST_METADATA:
+        return None
+    try:
+        first, second = read_part(axis, (slice(0, 2),))
+    except ValueError:
+        return None
     return abs(float(second) - float(first))
 
 

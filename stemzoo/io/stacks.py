@@ -73,8 +73,8 @@ class Stack:
         # Channels are compared and the first is copied; bytes in the other order are swapped.
         if len(self.shape) > 2 or not self.dtype.isnative:
             needed += self.bytes
-        # A sum has 64 bits a pixel.
-        return needed + 8 * math.prod(self.shape[:2]) * (frames > 1)
+        # A sum has 64 bits a pixel; it begins while two frames are held.
+        return needed + (frames > 1) * (self.bytes + 8 * math.prod(self.shape[:2]))
 
 
 def choose_frames(

@@ -68,7 +68,7 @@ def _stack(series: Any, path: Path, tags: dict[int, Any], metadata: dict[str, st
     overhead = size if key.photometric == 0 else 0
     if in_pages and not (key.is_contiguous and key.compression == 1):
         tiles = min(len(key.databytecounts), tifffile.TIFF.MAXWORKERS + 1)
-        packed = min(sum(key.databytecounts), tifffile.TIFF.BUFFERSIZE)
+        packed = 2 * min(sum(key.databytecounts), tifffile.TIFF.BUFFERSIZE)
         overhead += tiles * math.prod(key.chunks) * dtype.itemsize + packed
     return Stack(
         tuple(shape),
