@@ -81,3 +81,47 @@ def test_picture_with_another_suffix_is_refused_by_name(tmp_path):
     assert "a JPEG file. Received: a file that begins with b'\\x89PNG" in refusal(
         tmp_path / "a.jpg"
     )
+
+
+def picture(suffix=(), **options):
+    """A JPEG, as Pillow writes it; grey or RGB, of 70 x 80 px."""
+    import io
+
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(levels(np.uint8, (70, 80, *suffix))).save(stream, "JPEG", **options)
+    return stream.getvalue()
+
+
+JPEGS = {
+    "plain": {},
+    "coloured": {"suffix": (3,)},
+    "progressive": {"progressive": True},
+    "restarts": {"restart_marker_rows": 1},
+    "restart_blocks": {"restart_marker_blocks": 3},
+}
+
+
+@pytest.mark.parametrize("name", sorted(JPEGS))
+@pytest.mark.parametrize("rows", [100, 140, 1000])
+def test_a_jpeg_with_a_forged_height_is_not_filled_with_grey(tmp_path, name, rows):
+    payload = bytearray(picture(**JPEGS[name]))
+    where = max(payload.find(b"\xff\xc0"), payload.find(b"\xff\xc2"))
+    payload[where + 5 : where + 7] = struct.pack(">H", rows)
+    (tmp_path / "a.jpg").write_bytes(payload)
+    assert f"data for fewer than its {rows} x 80 px" in refusal(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(JPEGS) if name != "coloured"])
+def test_a_jpeg_that_ends_in_middle_grey_is_read(tmp_path, name):
+    import io
+
+    from PIL import Image
+
+    grey = levels(np.uint8)
+    grey[32:] = 128
+    stream = io.BytesIO()
+    Image.fromarray(grey).save(stream, "JPEG", quality=95, **JPEGS[name])
+    (tmp_path / "a.jpg").write_bytes(stream.getvalue())
+    assert (read_image(tmp_path / "a.jpg").data[-10:] == 128).all()
