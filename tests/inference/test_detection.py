@@ -27,6 +27,7 @@ class Brightness:
     classes: tuple = ("bright",)
     material: str | None = None
     name: str = "brightness"
+    conditions: None = None
     prepare = staticmethod(rescale)
 
     def predict_on_batch(self, batch):
