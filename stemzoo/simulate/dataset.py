@@ -4,15 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy import ndimage
 
 from stemzoo.simulate.acquisition import quantise
 from stemzoo.simulate.defects import EDGE, defect_class
 from stemzoo.simulate.field import BORDER, FieldOfView
 from stemzoo.simulate.labels import LABEL_RADIUS, LabelledImage, class_mask, session_classes
 from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.named_scenes import draw_scene
 from stemzoo.simulate.recording import record
 from stemzoo.simulate.scene_atoms import Crystal, film, grains, populate
-from stemzoo.simulate.scenes import PERFECT, Scene, draw_scene
+from stemzoo.simulate.scenes import PERFECT, Scene
 from stemzoo.simulate.sessions import AcquisitionSession, DrawnSession
 
 
@@ -76,7 +78,8 @@ def simulate_frame(
         classes = (*classes, EDGE)
     frame = _label(recorded[inner], expected[inner], points, specimen.defects, classes, drawn)
     visible = grains(scene, field, crystal.spacing, row_shift)
-    return replace(frame, scene=scene, grains=None if visible is None else visible[inner])
+    frame = replace(frame, scene=scene, grains=None if visible is None else visible[inner])
+    return _exported(frame) if scene.exports else frame
 
 
 def _scene(
@@ -123,6 +126,31 @@ def _label(
     mask = class_mask(points, values, shape, LABEL_RADIUS / drawn.sampling)
     return LabelledImage(
         image, drawn.sampling, points, names, classes, mask, drawn, clean.astype(np.float32)
+    )
+
+
+def _exported(frame: LabelledImage) -> LabelledImage:
+    """Draw into a frame what software does, and drop the labels that it hides."""
+    image, visible = frame.image, np.ones(frame.image.shape, dtype=bool)
+    for export in frame.scene.exports:
+        image, still = export.apply(image, frame.sampling)
+        visible &= still
+    if visible.all():
+        return replace(frame, image=image)
+    radius = LABEL_RADIUS / frame.sampling
+    shares = ndimage.uniform_filter(visible.astype(np.float32), round(2 * radius) + 1)
+    rows, columns = np.rint(frame.points).astype(int).T
+    kept = shares[rows, columns] > 0.5  # most of the disc that marks it
+    values = [frame.classes.index(label) + 1 for label in np.array(frame.labels())[kept]]
+    return replace(
+        frame,
+        image=image,
+        points=frame.points[kept],
+        defects=tuple(np.array(frame.defects)[kept].tolist()),
+        mask=class_mask(frame.points[kept], values, image.shape, radius) * visible,
+        grains=np.where(visible, frame.crystal if frame.grains is None else frame.grains, 0).astype(
+            np.uint8
+        ),
     )
 
 

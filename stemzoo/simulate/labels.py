@@ -147,19 +147,21 @@ def to_sampling(frame: LabelledImage, target: float) -> LabelledImage:
     LabelledImage
         float32 images, and the mask drawn anew.
     """
-    image = resample(frame.image, frame.sampling, target)
+    missing = ~np.isfinite(frame.image)
+    filled = np.where(missing, np.nanmedian(frame.image), frame.image)
+    image = resample(filled if missing.any() else frame.image, frame.sampling, target)
+    places = np.ix_(
+        *(
+            np.clip(np.rint(np.arange(n) * (target / frame.sampling)).astype(int), 0, m - 1)
+            for n, m in zip(image.shape, missing.shape, strict=True)
+        )
+    )
+    image[missing[places]] = np.nan
     points = frame.points * (frame.sampling / target)
     values = [frame.classes.index(label) + 1 for label in frame.labels()]
     inside = np.all(points < np.array(image.shape) - 0.5, axis=1)
     points = points[inside]
     values = [value for value, keep in zip(values, inside, strict=True) if keep]
-    grains = frame.grains
-    if grains is not None:
-        rows, columns = (
-            np.clip(np.rint(np.arange(n) * (target / frame.sampling)).astype(int), 0, m - 1)
-            for n, m in zip(image.shape, grains.shape, strict=True)
-        )
-        grains = grains[rows[:, None], columns]
     return replace(
         frame,
         image=image,
@@ -168,5 +170,5 @@ def to_sampling(frame: LabelledImage, target: float) -> LabelledImage:
         points=points,
         defects=tuple(name for name, keep in zip(frame.defects, inside, strict=True) if keep),
         mask=class_mask(points, values, image.shape, LABEL_RADIUS / target),
-        grains=grains,
+        grains=None if frame.grains is None else frame.grains[places],
     )

@@ -16,6 +16,7 @@ from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.labels import LABEL_RADIUS, LabelledImage, class_mask, to_sampling
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import find_session
+from stemzoo.simulate.scenes import PERFECT
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.zoo.file_names import TRAINING_DATA
 from stemzoo.zoo.hub import sha256
@@ -23,6 +24,9 @@ from stemzoo.zoo.hub import sha256
 
 def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index: int) -> None:
     """Write a simulated frame: NAME.tif, NAME.csv and NAME_mask.png.
+
+    NAME_crystal.png too, where the crystal does not fill the frame: 1 where it is, 2 where a second
+    grain of it is, 0 elsewhere.
 
     Parameters
     ----------
@@ -37,6 +41,8 @@ def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index:
     """
     io.write_tiff(out / f"{name}.tif", frame.image, sampling=frame.sampling)
     io.write_png(out / f"{name}_mask.png", frame.mask)
+    if frame.grains is not None:
+        io.write_png(out / f"{name}_crystal.png", frame.grains)
     step = frame.sampling / 10
     rows = [
         [round(r, 3), round(c, 3), round(c * step, 4), round(r * step, 4), label, defect]
@@ -48,7 +54,8 @@ def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index:
     values = ", ".join(f"{k}: {i + 1}" for i, k in enumerate(frame.classes))
     header = [
         f"stemzoo {__version__} simulated frame: material: {drawn.material}; session: "
-        f"{drawn.name}; seed: {seed}; frame: {index}",
+        f"{drawn.name}; seed: {seed}; frame: {index}"
+        + ("" if frame.scene == PERFECT else f"; scene: {frame.scene.name}"),
         f"pixel size: {frame.sampling * 100:.4f} pm",
         f"mask values: {values}",
     ]

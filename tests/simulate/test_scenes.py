@@ -8,8 +8,9 @@ from stemzoo.simulate import MATERIALS, SCENES, Scene, find_material, find_sessi
 from stemzoo.simulate.dataset import simulate_frame, simulate_session
 from stemzoo.simulate.defects import EDGE
 from stemzoo.simulate.labels import session_classes, to_sampling
+from stemzoo.simulate.named_scenes import draw_scene
 from stemzoo.simulate.outlines import Disc, Line, depth_in
-from stemzoo.simulate.scenes import Content, draw_scene
+from stemzoo.simulate.scenes import Content
 from stemzoo.simulate.sessions import AcquisitionSession
 
 STEP = 0.2  # [Å/px]
