@@ -65,6 +65,10 @@ class Canvas:
         roughness = radius * float(self.rng.uniform(0.05, 0.12))
         return Disc((float(x), float(y)), radius, roughness, self.seed())
 
+    def rim(self) -> float:
+        """Draw the width of a strip without order; half of all borders have none [Å]."""
+        return float(self.rng.uniform(2, 9)) if self.rng.random() < 0.5 else 0.0
+
     def along_rows(self) -> float:
         """Draw the normal of a border that nearly follows close-packed rows."""
         turn = 360 / find_material(self.drawn.material).symmetry
@@ -75,12 +79,12 @@ class Canvas:
 def _edge(canvas: Canvas) -> Scene:
     rough = float(canvas.rng.uniform(0.5, 2.5))
     line = canvas.line(canvas.along_rows(), float(canvas.rng.uniform(0.4, 0.75)), rough)
-    return Scene("edge", (line,))
+    return Scene("edge", (line,), rim=canvas.rim())
 
 
 def _hole(canvas: Canvas) -> Scene:
     side = canvas.size.min()
-    return Scene("hole", (canvas.disc(0.12 * side, 0.28 * side),))
+    return Scene("hole", (canvas.disc(0.12 * side, 0.28 * side),), rim=canvas.rim())
 
 
 def _margin(canvas: Canvas) -> Scene:

@@ -1,6 +1,5 @@
 """Outlines: where in a field of view a crystal ends."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,21 +113,3 @@ class Disc:
 
 
 Outline = Line | Disc
-
-
-def depth_in(outlines: Sequence[Outline], xy: np.ndarray) -> np.ndarray:
-    """Return how deep points lie in a crystal with several borders.
-
-    Parameters
-    ----------
-    outlines : sequence of Line or Disc
-        At least one.
-    xy : ndarray of shape (..., 2)
-        x and y [Å].
-
-    Returns
-    -------
-    ndarray of shape (...)
-        Distance from the nearest border [Å], negative outside of the crystal.
-    """
-    return np.min([outline.depth(xy) for outline in outlines], axis=0)

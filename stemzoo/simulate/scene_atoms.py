@@ -11,7 +11,6 @@ from stemzoo.simulate.crystal import Specimen
 from stemzoo.simulate.defects import EDGE
 from stemzoo.simulate.field import FieldOfView
 from stemzoo.simulate.materials import Material, atomic_number, find_material
-from stemzoo.simulate.outlines import depth_in
 from stemzoo.simulate.scenes import Content, Scene
 
 # Neighbours of a column: columns within this many spacings, those of two nearest columns.
@@ -90,13 +89,16 @@ def populate(
         return specimen
     rng = rng.spawn(1)[0]
     spacing = crystal.spacing
-    kept = depth_in(scene.outlines, specimen.columns) > 0
+    kept = scene.depth(specimen.columns) > 0
     if scene.content is Content.VACUUM:
-        kept = _bound(specimen.columns, kept, spacing)
-        return _relaxed(_cut(specimen, kept, spacing), rng)
+        if scene.rim == 0:
+            kept = _bound(specimen.columns, kept, spacing)
+            return _relaxed(_cut(specimen, kept, spacing), rng)
+        rim = ~kept & (scene.depth(specimen.columns) > -scene.rim)
+        return _with(_cut(specimen, kept, spacing), _disordered(specimen, rim, scene, rng))
     rest = _cut(specimen, kept, spacing)
     if scene.content is Content.AMORPHOUS:
-        return _with(rest, _disordered(specimen, kept, scene, rng))
+        return _with(rest, _disordered(specimen, ~kept, scene, rng))
     if scene.content is Content.GRAIN:
         other = _second_grain(scene, specimen.columns[kept], crystal, rng)
         places = np.concatenate([rest.positions, other.positions])
@@ -105,7 +107,7 @@ def populate(
     rest = _listing(specimen, kept)
     if scene.content is Content.LAYER:
         return _with(rest, _second_layer(scene, crystal, rng))
-    return _with(rest, _adsorbate(scene, specimen, rng))
+    return _with(rest, _adsorbate(scene, specimen, crystal, rng))
 
 
 def film(scene: Scene, field: FieldOfView) -> np.ndarray | None:
@@ -125,7 +127,7 @@ def film(scene: Scene, field: FieldOfView) -> np.ndarray | None:
     """
     if not scene.outlines or scene.content is not Content.VACUUM:
         return None
-    return np.clip(depth_in(scene.outlines, field.shown()) + 0.5, 0, 1)
+    return np.clip(scene.depth(field.shown()) + scene.rim + 0.5, 0, 1)
 
 
 def grains(
@@ -151,7 +153,7 @@ def grains(
     """
     if not scene.outlines:
         return None
-    depth = depth_in(scene.outlines, field.shown(row_shift))
+    depth = scene.depth(field.shown(row_shift))
     if scene.content is not Content.GRAIN:
         return (depth > 0).astype(np.uint8)
     return np.where(depth < -spacing / 2, 2, depth > spacing / 2).astype(np.uint8)
@@ -218,21 +220,21 @@ def _with(specimen: Specimen, added: Atoms) -> Specimen:
 
 
 def _disordered(
-    specimen: Specimen, kept: np.ndarray, scene: Scene, rng: np.random.Generator
+    specimen: Specimen, columns: np.ndarray, scene: Scene, rng: np.random.Generator
 ) -> Atoms:
-    """Return the atoms of the columns that are not kept, as many, without their order."""
+    """Return the atoms of some columns (C,), as many, without their order."""
     atoms = specimen.atoms
-    loose = ~kept[cKDTree(specimen.columns).query(atoms.positions[:, :2])[1]]
+    loose = columns[cKDTree(specimen.columns).query(atoms.positions[:, :2])[1]]
     numbers, xy = atoms.numbers[loose], atoms.positions[loose, :2]
     moved = xy + rng.normal(0, _DISORDER, xy.shape)
     for _ in range(5):
-        intruders = depth_in(scene.outlines, moved) > 0
+        intruders = scene.depth(moved) > 0
         moved[intruders] = xy[intruders] + rng.normal(0, _DISORDER, (intruders.sum(), 2))
     area = np.prod(np.ptp(specimen.columns, axis=0))
     for number in np.unique(numbers):
         mean_distance = np.sqrt(area / np.count_nonzero(atoms.numbers == number))
         moved[numbers == number] = _apart(moved[numbers == number], _APART * mean_distance)
-    outside = depth_in(scene.outlines, moved) < 0.5
+    outside = scene.depth(moved) < 0.5
     return _flat(numbers[outside], moved[outside])
 
 
@@ -245,7 +247,7 @@ def _second_grain(
     defects = crystal.defects if isinstance(crystal.defects, Mapping) else {}
     origin = rng.random(), rng.random()
     other = crystal.field.grow(rng=rng, rotation=rotation, origin=origin, defects=defects)
-    kept = depth_in(scene.outlines, other.columns) < crystal.spacing
+    kept = scene.depth(other.columns) < crystal.spacing
     if len(taken):
         kept &= cKDTree(taken).query(other.columns)[0] > _CLASH * crystal.spacing
     return _cut(other, kept, crystal.spacing)
@@ -258,20 +260,24 @@ def _second_layer(scene: Scene, crystal: Crystal, rng: np.random.Generator) -> A
     origin = {0.0: (x, y), 180.0: (-x, -y)}.get(scene.twist, (rng.random(), rng.random()))
     rotation = crystal.field.drawn.rotation + scene.twist
     layer = crystal.field.grow(rng=rng, rotation=rotation, origin=origin, defects={})
-    kept = depth_in(scene.outlines, layer.columns) < 0
+    kept = scene.depth(layer.columns) < 0
     return _cut(layer, _bound(layer.columns, kept, crystal.spacing), crystal.spacing).atoms
 
 
-def _adsorbate(scene: Scene, specimen: Specimen, rng: np.random.Generator) -> Atoms:
+def _adsorbate(
+    scene: Scene, specimen: Specimen, crystal: Crystal, rng: np.random.Generator
+) -> Atoms:
     """Return heavy atoms that thin out towards the border of their islands."""
     low, high = specimen.columns.min(axis=0), specimen.columns.max(axis=0)
-    count = rng.poisson(scene.density * np.prod(high - low))
+    # On a crystal of many layers only an island of as many is seen.
+    density = scene.density * (1 if crystal.material.layered else crystal.field.drawn.thickness)
+    count = rng.poisson(density * np.prod(high - low))
     xy = low + (high - low) * rng.random((count, 2))
-    within = rng.random(count) < 0.5 - depth_in(scene.outlines, xy) / 3
-    xy = xy[within & (depth_in(scene.outlines, xy) < 0)]
+    within = rng.random(count) < 0.5 - scene.depth(xy) / 3
+    xy = xy[within & (scene.depth(xy) < 0)]
     # The heaviest element is what growth leaves behind; on graphene, silicon.
     heaviest = max(int(specimen.atoms.numbers.max()), atomic_number("Si"))
-    return _flat(np.full(len(xy), heaviest), _apart(xy, _APART / np.sqrt(scene.density)))
+    return _flat(np.full(len(xy), heaviest), _apart(xy, _APART / np.sqrt(density)))
 
 
 def _apart(xy: np.ndarray, distance: float) -> np.ndarray:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from stemzoo.simulate.exports import Export
 from stemzoo.simulate.outlines import Outline
 
@@ -33,6 +35,8 @@ class Scene:
         Rotation of the second grain or layer against the crystal [degrees].
     density : float
         Atoms of an adsorbate [1/Å²].
+    rim : float
+        Width of a strip between crystal and vacuum that has lost its order [Å].
     exports : tuple of Export
         What software has drawn into the frame, one after the other.
 
@@ -49,7 +53,23 @@ class Scene:
     content: Content = Content.VACUUM
     twist: float = 0.0
     density: float = 0.15
+    rim: float = 0.0
     exports: tuple[Export, ...] = ()
+
+    def depth(self, xy: np.ndarray) -> np.ndarray:
+        """Return how deep in the crystal points lie.
+
+        Parameters
+        ----------
+        xy : ndarray of shape (..., 2)
+            x and y [Å].
+
+        Returns
+        -------
+        ndarray of shape (...)
+            Distance from the nearest border of the crystal [Å], negative outside; a rim is outside.
+        """
+        return np.min([outline.depth(xy) for outline in self.outlines], axis=0) - self.rim
 
     @property
     def ends(self) -> bool:

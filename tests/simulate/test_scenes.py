@@ -9,7 +9,7 @@ from stemzoo.simulate.dataset import simulate_frame, simulate_session
 from stemzoo.simulate.defects import EDGE
 from stemzoo.simulate.labels import session_classes, to_sampling
 from stemzoo.simulate.named_scenes import draw_scene
-from stemzoo.simulate.outlines import Disc, Line, depth_in
+from stemzoo.simulate.outlines import Disc, Line
 from stemzoo.simulate.scenes import Content
 from stemzoo.simulate.sessions import AcquisitionSession
 
@@ -77,6 +77,18 @@ def test_defects_and_edges_lie_in_the_crystal_and_edges_along_its_border():
     assert frame.classes == ("se_vacancy", EDGE)
     rows, columns = np.rint(frame.points[edge]).astype(int).T
     assert set(frame.mask[rows, columns]) == {2}
+
+
+def test_a_rim_has_lost_its_order_and_belongs_to_neither():
+    scene = replace(HOLE, rim=6.0)
+    frame = frame_of(scene)
+    y, x = np.indices(SHAPE) * STEP
+    from_centre = np.hypot(x - 30, y - 36)
+    np.testing.assert_array_equal(frame.crystal, from_centre > 15 + 6)
+    rim = (from_centre > 16) & (from_centre < 20)
+    # As many atoms as before, but for those that wander a little into the hole.
+    assert frame.clean[rim].mean() == pytest.approx(frame.clean[frame.crystal].mean(), rel=0.25)
+    assert frame.clean[from_centre < 8].max() < 0.01 * frame.clean.max()
 
 
 @pytest.mark.parametrize("offset", [30.0, 31.1, 32.2])
@@ -217,7 +229,8 @@ def test_rough_borders_have_the_roughness_and_the_mean_they_say():
     ring = 20 * np.column_stack([np.cos(around), np.sin(around)])
     depth = Disc(centre=(0, 0), radius=20, roughness=1.5, seed=4).depth(ring)
     assert depth.std() == pytest.approx(1.5, rel=0.01)
-    corner = depth_in((Line((0, 0), 0), Line((0, 0), 90)), np.array([[3.0, 2.0], [3.0, -2.0]]))
+    corner = Scene("margin", (Line((0, 0), 0), Line((0, 0), 90)))
+    corner = corner.depth(np.array([[3.0, 2.0], [3.0, -2.0]]))
     np.testing.assert_allclose(corner, [2.0, -2.0], atol=1e-12)
 
 
