@@ -299,7 +299,7 @@ def test_frames_show_the_scene_that_is_named(run, here):
     assert (done.code, done.err) == (0, "")
     stem = f"{SESSION}_hole_4_0000"
     assert sorted(files("a")) == [
-        f"{stem}{end}" for end in (".csv", ".tif", "_crystal.png", "_mask.png")
+        f"{stem}{end}" for end in (".csv", ".json", ".tif", "_crystal.png", "_mask.png")
     ]
     crystal = imread(f"a/{stem}_crystal.png") * 255
     assert set(np.unique(crystal)) == {0, 1}
