@@ -38,7 +38,7 @@ def detect(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object an image instead of a line.")
     ] = False,
-):
+) -> None:
     """Find single-atom defects in images: a table and an overlay for each."""
     from stemzoo.inference.advice import MisfitSummary
     from stemzoo.workflows.images import OutputPlan, detect_file, plan_outputs
@@ -93,7 +93,7 @@ def translate(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Feed the generator noise of this seed.")
     ] = None,
-):
+) -> None:
     """Make simulations look like a session's images, or the reverse."""
     from stemzoo.inference.advice import MisfitSummary
     from stemzoo.workflows.translation import MeasuredImages, translate_file
@@ -138,7 +138,7 @@ def match(
         bool, typer.Option("--sum-frames", help="Sum the frames of a stack.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
-):
+) -> None:
     """Rank the weights of the zoo by how well they fit images, and say what to do next."""
     from stemzoo.inference.advice import advise
     from stemzoo.workflows.images import match_files
@@ -203,7 +203,7 @@ def evaluate(
     ] = True,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-):
+) -> None:
     """Compare generated with measured images: table, JSON and one page with pictures."""
     from stemzoo.workflows.evaluation import evaluate_files
 
@@ -239,20 +239,34 @@ def simulate(
     out: Annotated[Path, typer.Option(help="Folder for the frames.")] = Path("simulated"),
     size: Annotated[int, typer.Option(min=64, help="Edge of a frame (px).")] = 1024,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same frames.")] = 0,
-):
+    scene: Annotated[
+        str | None,
+        typer.Option(
+            help="What frames show beside a perfect crystal: edge, hole, margin (of vacuum), "
+            "amorphous, bilayer, grains, adsorbates; or what a file holds: zeros, nan, rotated, "
+            "databar, scalebar, inverted, spark."
+        ),
+    ] = None,
+) -> None:
     """Simulate labelled frames: TIFF, table of defects and class mask for each."""
     from rich.console import Console
     from rich.progress import Progress
 
     from stemzoo.simulate.dataset import simulate_session
+    from stemzoo.simulate.named_scenes import find_scene
     from stemzoo.simulate.named_sessions import choose_session
     from stemzoo.workflows.frames import write_frame
 
     chosen = choose_session(session, material)
+    stem = f"{chosen.name}_{seed}"
+    if scene is not None:
+        find_scene(scene)  # refused before a folder is made
+        stem = f"{chosen.name}_{scene}_{seed}"
     make_folder(out)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(f"simulating {chosen.name}", total=n)
-        for i, frame in enumerate(simulate_session(chosen, n, (size, size), seed=seed)):
-            write_frame(frame, out, f"{chosen.name}_{seed}_{i:04d}", seed=seed, index=i)
+        frames = simulate_session(chosen, n, (size, size), seed=seed, scene=scene)
+        for i, frame in enumerate(frames):
+            write_frame(frame, out, f"{stem}_{i:04d}", seed=seed, index=i)
             progress.advance(task)
     typer.echo(f"{n} frames of {chosen.name} in {out}")

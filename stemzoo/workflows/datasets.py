@@ -12,8 +12,9 @@ from stemzoo import __version__, io
 from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.translation import translate
 from stemzoo.preprocessing import ZOO_SAMPLING, resample
-from stemzoo.simulate.dataset import LABEL_RADIUS, class_mask, simulate_session, to_sampling
+from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.domain import domain_session
+from stemzoo.simulate.labels import LABEL_RADIUS, class_mask, to_sampling
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
@@ -86,7 +87,14 @@ def training_set(
     """
     sources: list[tuple[AcquisitionSession, CycleGANSTEM | None]]
     sources = [(find_session(name), None) for name in sessions]
-    sources += [(domain_session(str(t.material), t.sampling, t.rotation), t) for t in translators]
+    for translator in translators:
+        if translator.material is None:
+            raise ValueError(
+                f"{translator.name}: expected a CycleGAN that states its material, to simulate "
+                "frames of. Received: none. Train it with --material."
+            )
+        domain = domain_session(translator.material, translator.sampling, translator.rotation)
+        sources.append((domain, translator))
     parts = [_simulated(*source, frames, size, seed + j) for j, source in enumerate(sources)]
     parts += [_read_folder(folder) for folder in folders]
     if not parts:
@@ -237,7 +245,6 @@ def _simulated(
     seed: int,
 ) -> TrainingSet:
     first = session.draw(np.random.default_rng(seed)).sampling
-    assert isinstance(first, float)  # as every condition of a session that was drawn
     # Frames with finer pixels need more of them for the same field of view.
     zoom = ZOO_SAMPLING / first if abs(first / ZOO_SAMPLING - 1) > 0.15 else 1.0
     edge = round(size * zoom)

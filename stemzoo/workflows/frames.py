@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from stemzoo import __version__, io
-from stemzoo.simulate.dataset import LabelledImage
+from stemzoo.simulate.labels import LabelledImage
+from stemzoo.simulate.scenes import PERFECT
 
 
 def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index: int) -> None:
     """Write a simulated frame: NAME.tif, NAME.csv, NAME.json and NAME_mask.png.
+
+    NAME_crystal.png too, where the crystal does not fill the frame: 1 where it is, 2 where a second
+    grain of it is, 0 elsewhere.
 
     Parameters
     ----------
@@ -27,6 +31,8 @@ def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index:
     """
     io.write_tiff(out / f"{name}.tif", frame.image, sampling=frame.sampling)
     io.write_png(out / f"{name}_mask.png", frame.mask)
+    if frame.grains is not None:
+        io.write_png(out / f"{name}_crystal.png", frame.grains)
     drawn = frame.conditions
     facts = {
         "stemzoo": __version__,
@@ -34,6 +40,7 @@ def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index:
         "session": drawn.name,
         "seed": seed,
         "frame": index,
+        **({} if frame.scene == PERFECT else {"scene": frame.scene.name}),
         "sampling": frame.sampling,
         "classes": list(frame.classes),
     }
@@ -48,7 +55,8 @@ def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index:
     values = ", ".join(f"{k}: {i + 1}" for i, k in enumerate(frame.classes))
     header = [
         f"stemzoo {__version__} simulated frame: material: {drawn.material}; session: "
-        f"{drawn.name}; seed: {seed}; frame: {index}",
+        f"{drawn.name}; seed: {seed}; frame: {index}"
+        + ("" if frame.scene == PERFECT else f"; scene: {frame.scene.name}"),
         f"pixel size: {frame.sampling * 100:.4f} pm",
         f"mask values: {values}",
     ]

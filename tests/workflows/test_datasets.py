@@ -5,8 +5,9 @@ import pytest
 
 from stemzoo import io
 from stemzoo.preprocessing import rescale
-from stemzoo.simulate.dataset import LABEL_RADIUS, simulate_session, to_sampling
+from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.domain import domain_session
+from stemzoo.simulate.labels import LABEL_RADIUS, to_sampling
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.workflows.datasets import (
     ZOO_SAMPLING,
