@@ -68,7 +68,7 @@ def simulated_test_sets() -> str:
 
 @block
 def scenes() -> str:
-    """What `fcn-wse2` finds in frames that show more than one perfect crystal."""
+    """Count what `fcn-wse2` finds in frames that show more than one perfect crystal."""
     found = results("scenes")
     rows = [
         (
