@@ -71,5 +71,5 @@ def digest(images: Sequence[np.ndarray]) -> str:
     sha = hashlib.sha256()
     for image in images:
         sha.update(str(image.shape).encode())
-        sha.update(np.ascontiguousarray(image))
+        sha.update(np.ascontiguousarray(image).data)
     return sha.hexdigest()

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -21,12 +21,19 @@ app.add_typer(train.app)
 app.add_typer(zoo.app)
 
 
-def _show_warning(message, category, *_, **__):
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     if issubclass(category, UserWarning):
         complain(f"warning: {message}")
 
 
-def _version(value: bool):
+def _version(value: bool) -> None:
     if value:
         from stemzoo import __version__
 
@@ -39,7 +46,7 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
-):
+) -> None:
     pass
 
 

@@ -38,7 +38,7 @@ def detect(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object an image instead of a line.")
     ] = False,
-):
+) -> None:
     """Find single-atom defects in images: a table and an overlay for each."""
     from stemzoo.inference.advice import MisfitSummary
     from stemzoo.workflows.images import OutputPlan, detect_file, plan_outputs
@@ -93,7 +93,7 @@ def translate(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Feed the generator noise of this seed.")
     ] = None,
-):
+) -> None:
     """Make simulations look like a session's images, or the reverse."""
     from stemzoo.inference.advice import MisfitSummary
     from stemzoo.workflows.translation import MeasuredImages, translate_file
@@ -138,7 +138,7 @@ def match(
         bool, typer.Option("--sum-frames", help="Sum the frames of a stack.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
-):
+) -> None:
     """Rank the weights of the zoo by how well they fit images, and say what to do next."""
     from stemzoo.inference.advice import advise
     from stemzoo.workflows.images import match_files
@@ -203,7 +203,7 @@ def evaluate(
     ] = True,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-):
+) -> None:
     """Compare generated with measured images: table, JSON and one page with pictures."""
     from stemzoo.workflows.evaluation import evaluate_files
 
@@ -247,7 +247,7 @@ def simulate(
             "databar, scalebar, inverted, spark."
         ),
     ] = None,
-):
+) -> None:
     """Simulate labelled frames: TIFF, table of defects and class mask for each."""
     from rich.console import Console
     from rich.progress import Progress
@@ -255,7 +255,7 @@ def simulate(
     from stemzoo.simulate.dataset import simulate_session
     from stemzoo.simulate.named_scenes import find_scene
     from stemzoo.simulate.named_sessions import choose_session
-    from stemzoo.workflows.datasets import write_frame
+    from stemzoo.workflows.frames import write_frame
 
     chosen = choose_session(session, material)
     stem = f"{chosen.name}_{seed}"

@@ -1,6 +1,8 @@
 """What the command line's verbs share: how they speak, and how they start Keras."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -17,7 +19,7 @@ def angstrom(picometres: float | None) -> float | None:
     return None if picometres is None else picometres / 100
 
 
-def each(paths: list, act, comparison) -> None:
+def each(paths: Sequence[Any], act: Callable[[Any], str], comparison: Any) -> None:
     """Print what `act` says of each file; one that fails is one line, and the rest go on.
 
     At last, one line about images that are unlike the frames that the weights were trained on.
@@ -49,14 +51,14 @@ def complain(error: BaseException | str) -> None:
     typer.echo("stemzoo: " + " ".join(str(text).split()), err=True)
 
 
-def print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print rows under a heading, all but the last column padded to one width.
 
     Parameters
     ----------
     head : tuple of str
         Names of the columns.
-    rows : list of tuple of str
+    rows : sequence of tuple of str
         As many cells each.
     """
     rows = [head, *rows]
@@ -73,7 +75,7 @@ def start_keras() -> None:
     start_device()
 
 
-def load_kind(weights: str, kind: str, verb: str, *, training: bool = False):
+def load_kind(weights: str, kind: str, verb: str, *, training: bool = False) -> Any:
     """Start Keras and load a model of the kind that a verb needs.
 
     Parameters

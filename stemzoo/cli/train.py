@@ -46,7 +46,7 @@ def train_fcn(
     depth: Annotated[int, typer.Option(min=1)] = 3,
     learning_rate: Annotated[float, typer.Option()] = 2e-3,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-):
+) -> None:
     """Train a defect detector on labelled frames, simulated now or read from folders."""
     from stemzoo.workflows.training import FCNOptions, train_fcn_files
 
@@ -115,7 +115,7 @@ def train_cyclegan(
         bool, typer.Option("--tensorboard", help="Write the losses to OUT/tensorboard.")
     ] = False,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-):
+) -> None:
     """Train a CycleGAN on one session's measured images; it simulates the other domain itself."""
     from stemzoo.workflows.training import CycleGANOptions, train_cyclegan_files
 
@@ -175,7 +175,7 @@ def adapt(
     ] = None,
     session: Annotated[str | None, typer.Option(help="What to call these conditions.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-):
+) -> None:
     """Renew weights for a microscope that has changed, from a few images without labels."""
     verb = "adapt --from"
     parent = load_kind(start, "CycleGANSTEM", verb, training=True)

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ def list_(
     material: Annotated[str | None, typer.Option(help="Only this material.")] = None,
     task: Annotated[str | None, typer.Option(help="Only this task.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
-):
+) -> None:
     """List the weights of the zoo."""
     from stemzoo.zoo.registry import list_weights
 
@@ -51,7 +52,7 @@ def info(
         str, typer.Argument(metavar="NAME", help="Name of the zoo, or a model folder.")
     ],
     as_json: _Json = False,
-):
+) -> None:
     """Show what is known of weights; nothing is fetched."""
     from stemzoo.zoo.inventory import describe_weights
 
@@ -71,7 +72,7 @@ def info(
 
 
 @app.command()
-def cite(name: _Name):
+def cite(name: _Name) -> None:
     """Print BibTeX of what a use of weights should cite."""
     from stemzoo.zoo.cards.citations import bibtex_of
     from stemzoo.zoo.registry import find_weights
@@ -89,15 +90,15 @@ def download(
     to: Annotated[
         Path | None, typer.Option(help="Folder for model folders; else they stay in the cache.")
     ] = None,
-):
+) -> None:
     """Bring weights to this machine and check them: for work without a network, or a mirror."""
     from stemzoo.zoo.inventory import copy_weights
     from stemzoo.zoo.registry import list_weights
 
     if bool(names) == everything:
         raise ValueError("expected NAME or --all. Received: " + ("both" if names else "neither"))
-    names = [entry.name for entry in list_weights()] if everything else names
-    _each(names, lambda name: typer.echo(f"{name}: {copy_weights(name, to)}"))
+    wanted = names or [entry.name for entry in list_weights()]
+    _each(wanted, lambda name: typer.echo(f"{name}: {copy_weights(name, to)}"))
 
 
 @app.command()
@@ -107,7 +108,7 @@ def save(
     ],
     folder: Annotated[Path, typer.Argument(help="Model folder to write.")],
     half: Annotated[bool, typer.Option("--half", help="In half precision.")] = False,
-):
+) -> None:
     """Write a model folder anew: weights, golden output and provenance of this installation."""
     start_keras()
     from stemzoo.zoo import hub
@@ -119,7 +120,7 @@ def save(
     typer.echo(f"model folder {folder}: try 'stemzoo verify {folder}'")
 
 
-def _each(names, act) -> None:
+def _each(names: Iterable[str], act: Callable[[str], None]) -> None:
     """Go on with the other names after one that fails, which is one line; end with code 2 then."""
     failed = False
     for name in names:
@@ -143,7 +144,7 @@ def verify(
     published: Annotated[
         bool, typer.Option("--published", help="All that are on the Hub, fetched from there.")
     ] = False,
-):
+) -> None:
     """Compute hashes and golden outputs again; of all bundled weights if no name is given."""
     from stemzoo.zoo.registry import list_weights
 
@@ -161,7 +162,7 @@ def verify(
 
     results = []
 
-    def verify_one(name):
+    def verify_one(name: str) -> None:
         results.append(hub.verify(name, revision=revisions[name]))
         typer.echo(str(results[-1]))
 
@@ -171,7 +172,7 @@ def verify(
 
 
 @app.command()
-def doctor():
+def doctor() -> None:
     """Look at this installation: versions, device, manifest, cache, Hub."""
     start_keras()
     from stemzoo.zoo.doctor import examine
@@ -209,7 +210,7 @@ def publish(
     session: Annotated[str | None, typer.Option(help="What the day is called.")] = None,
     material: Annotated[str | None, typer.Option(help="Material, for instance wse2.")] = None,
     summary: Annotated[str | None, typer.Option(help="One line for people.")] = None,
-):
+) -> None:
     """Publish a model folder on the Hugging Face Hub and enter it into the manifest."""
     if not sys.stderr.isatty():
         # The client draws its bars for uploads into files, too.

@@ -14,8 +14,9 @@ from stemzoo.models import CycleGANSTEM
 from stemzoo.training.callbacks import SamplePictures, StopOnNaN
 from stemzoo.training.patches import patch_dataset
 from stemzoo.training.recipes import CycleGANRecipe
+from stemzoo.training.several_hosts import check_same_epoch
 from stemzoo.training.state import TrainingState, tensorboard_log
-from stemzoo.training.strategy import check_same_epoch, fit_on_replicas, is_chief, on_replicas
+from stemzoo.training.strategy import fit_on_replicas, is_chief, on_replicas
 from stemzoo.zoo.file_names import RECIPE
 
 

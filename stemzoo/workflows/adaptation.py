@@ -168,7 +168,13 @@ def _checked_images(
         raise ValueError(
             f"Expected files of different names, for their tables. Received: two named {twice}"
         )
-    return [(path, _read(path, parent.material, sampling)) for path in paths]
+    images = []
+    for path in paths:
+        image = io.read_image(path)
+        io.check_image(image.data, path)
+        step = resolve(image.with_sampling(sampling), parent.material).value
+        images.append((path, replace(image, sampling=step)))
+    return images
 
 
 def _left(minutes: float, spent: float) -> float:
@@ -275,12 +281,6 @@ def find_detectors(material: str) -> list[str]:
     """
     names = [entry.name for entry in list_weights(material=material, task="detection")]
     return sorted(names, key=lambda name: (name != f"fcn-{material}", name))
-
-
-def _read(path: Path, material: str, sampling: float | None) -> io.Image:
-    image = io.read_image(path)
-    io.check_image(image.data, path)
-    return replace(image, sampling=resolve(image.with_sampling(sampling), material).value)
 
 
 def _tiles(image: io.Image, edge: int) -> list[io.Image]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,54 +14,16 @@ from stemzoo.inference.translation import translate
 from stemzoo.preprocessing import ZOO_SAMPLING, resample
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.domain import domain_session
-from stemzoo.simulate.labels import LABEL_RADIUS, LabelledImage, class_mask, to_sampling
+from stemzoo.simulate.labels import LABEL_RADIUS, class_mask, to_sampling
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import find_session
-from stemzoo.simulate.scenes import PERFECT
 from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.workflows.frames import read_frame
 from stemzoo.zoo.file_names import TRAINING_DATA
 from stemzoo.zoo.hub import sha256
 
-
-def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index: int) -> None:
-    """Write a simulated frame: NAME.tif, NAME.csv and NAME_mask.png.
-
-    NAME_crystal.png too, where the crystal does not fill the frame: 1 where it is, 2 where a second
-    grain of it is, 0 elsewhere.
-
-    Parameters
-    ----------
-    frame : LabelledImage
-        A frame.
-    out : Path
-        Existing folder.
-    name : str
-        Stem of the files.
-    seed, index : int
-        Where it comes from, for the table's header.
-    """
-    io.write_tiff(out / f"{name}.tif", frame.image, sampling=frame.sampling)
-    io.write_png(out / f"{name}_mask.png", frame.mask)
-    if frame.grains is not None:
-        io.write_png(out / f"{name}_crystal.png", frame.grains)
-    step = frame.sampling / 10
-    rows = [
-        [round(r, 3), round(c, 3), round(c * step, 4), round(r * step, 4), label, defect]
-        for (r, c), label, defect in zip(
-            frame.points.tolist(), frame.labels(), frame.defects, strict=True
-        )
-    ]
-    drawn = frame.conditions
-    values = ", ".join(f"{k}: {i + 1}" for i, k in enumerate(frame.classes))
-    header = [
-        f"stemzoo {__version__} simulated frame: material: {drawn.material}; session: "
-        f"{drawn.name}; seed: {seed}; frame: {index}"
-        + ("" if frame.scene == PERFECT else f"; scene: {frame.scene.name}"),
-        f"pixel size: {frame.sampling * 100:.4f} pm",
-        f"mask values: {values}",
-    ]
-    columns = ("row", "column", "x_nm", "y_nm", "class", "defect")
-    io.write_csv(out / f"{name}.csv", columns, rows, header=header)
+if TYPE_CHECKING:
+    from stemzoo.models.cyclegan import CycleGANSTEM
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +56,7 @@ def training_set(
     frames: int,
     size: int,
     seed: int,
-    translators: Sequence = (),
+    translators: Sequence["CycleGANSTEM"] = (),
 ) -> TrainingSet:
     """Simulate labelled frames, or read those that `stemzoo simulate` wrote.
 
@@ -122,8 +85,16 @@ def training_set(
     ValueError
         If nothing is named, or materials or classes differ.
     """
+    sources: list[tuple[AcquisitionSession, CycleGANSTEM | None]]
     sources = [(find_session(name), None) for name in sessions]
-    sources += [(domain_session(t.material, t.sampling, t.rotation), t) for t in translators]
+    for translator in translators:
+        if translator.material is None:
+            raise ValueError(
+                f"{translator.name}: expected a CycleGAN that states its material, to simulate "
+                "frames of. Received: none. Train it with --material."
+            )
+        domain = domain_session(translator.material, translator.sampling, translator.rotation)
+        sources.append((domain, translator))
     parts = [_simulated(*source, frames, size, seed + j) for j, source in enumerate(sources)]
     parts += [_read_folder(folder) for folder in folders]
     if not parts:
@@ -251,7 +222,7 @@ def hash_frames(folder: Path) -> dict[str, str]:
     return {path.name: sha256(path) for path in (table.with_suffix(".tif") for table in tables)}
 
 
-def write_training_data(out: Path, facts: dict) -> None:
+def write_training_data(out: Path, facts: dict[str, Any]) -> None:
     """Write down what a model is trained on, as `training_data.json` in its folder.
 
     Parameters
@@ -267,14 +238,20 @@ def write_training_data(out: Path, facts: dict) -> None:
 
 
 def _simulated(
-    session: AcquisitionSession, translator, frames: int, size: int, seed: int
+    session: AcquisitionSession,
+    translator: "CycleGANSTEM | None",
+    frames: int,
+    size: int,
+    seed: int,
 ) -> TrainingSet:
-    # Frames with finer pixels need more of them for the same field of view.
     first = session.draw(np.random.default_rng(seed)).sampling
+    # Frames with finer pixels need more of them for the same field of view.
     zoom = ZOO_SAMPLING / first if abs(first / ZOO_SAMPLING - 1) > 0.15 else 1.0
     edge = round(size * zoom)
     rng = np.random.default_rng([seed, 1])
-    images, masks, classes = [], [], ()
+    images: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
+    classes: tuple[str, ...] = ()
     for frame in simulate_session(session, frames, (edge, edge), seed=seed):
         if translator is not None:
             frame = replace(frame, image=translate(frame.image, translator, rng=rng))
@@ -294,17 +271,11 @@ def _read_folder(folder: Path) -> TrainingSet:
         )
     images, masks, facts = [], [], set()
     for table in tables:
-        header, columns = io.read_csv(table)
-        classes, material = _frame_facts(table, header)
-        facts.add((classes, material))
-        image = io.read_image(table.with_suffix(".tif"))
-        if image.sampling is None:
-            raise ValueError(f"{image.path}: expected a pixel size in its metadata. Received: none")
-        images.append(resample(image.data, image.sampling, ZOO_SAMPLING))
-        scale = image.sampling / ZOO_SAMPLING
-        # The columns of an empty table are text.
-        points = np.column_stack([columns["row"], columns["column"]]).astype(float) * scale
-        values = [classes.index(label) + 1 for label in columns["class"]]
+        frame = read_frame(table)
+        facts.add((frame.classes, frame.material))
+        images.append(resample(frame.image, frame.sampling, ZOO_SAMPLING))
+        points = frame.points * (frame.sampling / ZOO_SAMPLING)
+        values = [frame.classes.index(label) + 1 for label in frame.labels]
         masks.append(class_mask(points, values, images[-1].shape, LABEL_RADIUS / ZOO_SAMPLING))
     if len(facts) > 1:
         raise ValueError(
@@ -312,19 +283,3 @@ def _read_folder(folder: Path) -> TrainingSet:
         )
     classes, material = facts.pop()
     return TrainingSet(tuple(images), tuple(masks), classes, ZOO_SAMPLING, material)
-
-
-def _frame_facts(table: Path, header: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """Read class names and material from the header that `write_frame` wrote."""
-    try:
-        material = next(
-            line.split("material: ")[1].split(";")[0] for line in header if "material: " in line
-        )
-        line = next(line for line in header if line.startswith("mask values: "))
-        pairs = [part.split(": ") for part in line.removeprefix("mask values: ").split(", ")]
-        return tuple(name for name, _ in pairs), material
-    except (StopIteration, ValueError):
-        raise ValueError(
-            f"{table}: expected the header of a frame written by 'stemzoo simulate'. Received: "
-            f"{list(header)[:3]}"
-        ) from None

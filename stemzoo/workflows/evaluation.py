@@ -3,8 +3,9 @@
 import base64
 import html
 import io as memory
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -144,7 +145,7 @@ def evaluation_page(found: Evaluation, sets: Mapping[str, Sequence[np.ndarray]])
 """
 
 
-def _safe(text) -> str:
+def _safe(text: object) -> str:
     return html.escape(str(text))
 
 
@@ -166,14 +167,14 @@ def _descriptions(found: Evaluation) -> str:
     return f"<h2>Share of the power</h2><table><tr><th>images</th>{head}</tr>{rows}</table>"
 
 
-def _source(write) -> str:
+def _source(write: Callable[[Any], object]) -> str:
     """Return the data address of the PNG that a function writes to a file object."""
     buffer = memory.BytesIO()
     write(buffer)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _pictures(sets) -> str:
+def _pictures(sets: Mapping[str, Sequence[np.ndarray]]) -> str:
     shown = {}
     for name, images in sets.items():
         rows, columns = (max((n - _PICTURE) // 2, 0) for n in images[0].shape)
@@ -182,7 +183,7 @@ def _pictures(sets) -> str:
     return _source(lambda buffer: plot_pictures(shown, buffer))
 
 
-def _curves(sets, sampling: float) -> str:
+def _curves(sets: Mapping[str, Sequence[np.ndarray]], sampling: float) -> str:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.5), layout="constrained")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stemzoo import __version__, io
 from stemzoo.inference.advice import describe_match, match_facts
@@ -110,7 +110,7 @@ class DetectedFile:
     table: Path
     overlay: Path
 
-    def report(self) -> dict:
+    def report(self) -> dict[str, Any]:
         """Return what was found, and how, as JSON holds it."""
         found = self.detections
         return {
@@ -174,15 +174,7 @@ def detect_file(
     plan.check()
     image = io.read_image(path, frame=frame, sum_frames=sum_frames).with_sampling(sampling)
     found = find_defects(image, model, threshold=threshold, tta=tta)
-    io.write_csv(plan.table, COLUMNS, found.rows(), header=_header(path, found))
-    with io.atomic_path(plan.overlay) as temporary:
-        plot_detections(image.data, found, temporary)
-    return DetectedFile(image, found, plan.table, plan.overlay)
-
-
-def _header(path: Path, found: Detections) -> list[str]:
-    """Return the lines above a table of detections."""
-    return [
+    header = [
         f"stemzoo {__version__} detections in {path.name}",
         f"weights: {found.model}; threshold: {found.threshold}; tta: {found.tta}",
         f"pixel size: {found.sampling * 100:.4f} pm ({found.sampling_source})",
@@ -190,6 +182,10 @@ def _header(path: Path, found: Detections) -> list[str]:
         "the centre of the top-left pixel",
         f"against the frames that the weights were trained on: {describe_match(found.match)}",
     ]
+    io.write_csv(plan.table, COLUMNS, found.rows(), header=header)
+    with io.atomic_path(plan.overlay) as temporary:
+        plot_detections(image.data, found, temporary)
+    return DetectedFile(image, found, plan.table, plan.overlay)
 
 
 def match_files(

@@ -122,7 +122,8 @@ def copy_weights(source: str, to: str | Path | None = None) -> Path:
         raise ValueError(f"{' '.join(different)} Nothing was copied.")
     if to is None:
         return found.folder
-    name = found.entry.name if found.entry else found.repo_id.split("/")[1]
+    # Weights without an entry come from an address of the Hub.
+    name = found.entry.name if found.entry else str(found.repo_id).split("/")[1]
     folder = Path(to) / name
     folder.mkdir(parents=True, exist_ok=True)
     for file in found.files:

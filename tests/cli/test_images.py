@@ -274,7 +274,9 @@ def test_simulated_frames_are_reproducible_to_the_bit(run, here):
     run("simulate", *options, "--out", "again", "--seed", 7)
     run("simulate", *options, "--out", "other", "--seed", 8)
     assert sorted(files("first")) == [
-        f"{SESSION}_7_{i:04d}{end}" for i in (0, 1) for end in (".csv", ".tif", "_mask.png")
+        f"{SESSION}_7_{i:04d}{end}"
+        for i in (0, 1)
+        for end in (".csv", ".json", ".tif", "_mask.png")
     ]
     assert files("first") == files("again")
     for one, other in zip(files("first").values(), files("other").values(), strict=True):
@@ -297,7 +299,7 @@ def test_frames_show_the_scene_that_is_named(run, here):
     assert (done.code, done.err) == (0, "")
     stem = f"{SESSION}_hole_4_0000"
     assert sorted(files("a")) == [
-        f"{stem}{end}" for end in (".csv", ".tif", "_crystal.png", "_mask.png")
+        f"{stem}{end}" for end in (".csv", ".json", ".tif", "_crystal.png", "_mask.png")
     ]
     crystal = imread(f"a/{stem}_crystal.png") * 255
     assert set(np.unique(crystal)) == {0, 1}
@@ -439,6 +441,8 @@ def test_the_list_is_for_machines_too(run):
 
 
 def test_the_shell_can_complete_commands(python, here, monkeypatch):
+    # typer asks which shell has started it; under a test there may be none.
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     done = python("-m", "stemzoo.cli", "--show-completion", "bash", cwd=here)
     assert done.returncode == 0
     assert "complete -o default -F" in done.stdout
