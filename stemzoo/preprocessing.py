@@ -11,13 +11,20 @@ N_SIGMA = 3.5
 ZOO_SAMPLING = 0.2074
 
 
-def _spread(image: np.ndarray, n_sigma: float) -> tuple[np.ndarray, float, float]:
+def _spread(
+    image: np.ndarray, n_sigma: float, measured: np.ndarray | None
+) -> tuple[np.ndarray, float, float]:
     """Return an image as float32, its mean, and n_sigma of its standard deviations."""
     values = np.asarray(image, dtype=np.float32)
-    return values, values.mean(dtype=np.float64), n_sigma * values.std(dtype=np.float64)
+    counted = values if measured is None or measured.all() else values[measured]
+    if measured is not None and not counted.size:
+        raise ValueError("Expected at least one measured pixel. Received: none")
+    return values, counted.mean(dtype=np.float64), n_sigma * counted.std(dtype=np.float64)
 
 
-def saturate(image: np.ndarray, n_sigma: float = N_SIGMA) -> np.ndarray:
+def saturate(
+    image: np.ndarray, n_sigma: float = N_SIGMA, *, measured: np.ndarray | None = None
+) -> np.ndarray:
     """Clip intensities that lie further from the mean than `n_sigma` standard deviations.
 
     Parameters
@@ -26,17 +33,27 @@ def saturate(image: np.ndarray, n_sigma: float = N_SIGMA) -> np.ndarray:
         One image, or a group that shares mean and standard deviation.
     n_sigma : float
         Number of standard deviations.
+    measured : ndarray of bool, optional
+        Of the same shape: pixels that mean and standard deviation are taken of, where not all are
+        (see `stemzoo.analysis.crystal_mask`).
 
     Returns
     -------
     ndarray of float32
         Same shape.
+
+    Raises
+    ------
+    ValueError
+        If no pixel is measured.
     """
-    values, mean, reach = _spread(image, n_sigma)
+    values, mean, reach = _spread(image, n_sigma, measured)
     return np.clip(values, np.float32(mean - reach), np.float32(mean + reach))
 
 
-def rescale(image: np.ndarray, n_sigma: float = N_SIGMA) -> np.ndarray:
+def rescale(
+    image: np.ndarray, n_sigma: float = N_SIGMA, *, measured: np.ndarray | None = None
+) -> np.ndarray:
     """Saturate, then map mean ± n_sigma standard deviations linearly to [-1, 1].
 
     The ends of the scale come from mean and standard deviation, not from the extreme pixels, so
@@ -48,25 +65,33 @@ def rescale(image: np.ndarray, n_sigma: float = N_SIGMA) -> np.ndarray:
         One image, or a group that shares mean and standard deviation.
     n_sigma : float
         Number of standard deviations.
+    measured : ndarray of bool, optional
+        Of the same shape: pixels that mean and standard deviation are taken of, where not all are
+        (see `stemzoo.analysis.crystal_mask`).
 
     Returns
     -------
     ndarray of float32
         Same shape; zeros for a constant image.
 
+    Raises
+    ------
+    ValueError
+        If no pixel is measured.
+
     Examples
     --------
     >>> float(np.abs(rescale(np.arange(100.0).reshape(10, 10))).max()) <= 1
     True
     """
-    values, mean, reach = _spread(image, n_sigma)
+    values, mean, reach = _spread(image, n_sigma, measured)
     if not reach > 0:
         return np.zeros_like(values)
     scaled = (values - np.float32(mean)) * np.float32(1 / reach)
     return np.clip(scaled, -1.0, 1.0, out=scaled)
 
 
-def normal_scores(image: np.ndarray) -> np.ndarray:
+def normal_scores(image: np.ndarray, *, measured: np.ndarray | None = None) -> np.ndarray:
     """Give each pixel the value of a normal distribution that has its rank.
 
     What is measured then does not depend on the response of the detector, as long as that rises.
@@ -75,6 +100,9 @@ def normal_scores(image: np.ndarray) -> np.ndarray:
     ----------
     image : ndarray of shape (M, N)
         Image.
+    measured : ndarray of bool, optional
+        Of the same shape: pixels among which ranks are taken, where not all are; the others get
+        the values that these would have there.
 
     Returns
     -------
@@ -86,6 +114,10 @@ def normal_scores(image: np.ndarray) -> np.ndarray:
     >>> normal_scores(np.array([[1.0, 4.0, 90.0]])).round(2).tolist()
     [[-0.67, 0.0, 0.67]]
     """
+    if measured is not None and not measured.all():
+        ordered = np.sort(np.asarray(image)[measured])
+        ranks = (np.searchsorted(ordered, image) + np.searchsorted(ordered, image, "right") + 1) / 2
+        return stats.norm.ppf(ranks / (ordered.size + 1))
     ranks = stats.rankdata(image, axis=None).reshape(np.shape(image))
     return stats.norm.ppf(ranks / (ranks.size + 1))
 
