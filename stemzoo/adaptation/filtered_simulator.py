@@ -11,8 +11,10 @@ from stemzoo.adaptation.agreement import Agreement, HoldOut, random_patches
 from stemzoo.adaptation.appearance import DISPLACEMENT, Appearance
 from stemzoo.analysis.lattice import find_rotation
 from stemzoo.preprocessing import rescale
-from stemzoo.simulate.dataset import LabelledImage, simulate_frame
-from stemzoo.simulate.sessions import AcquisitionSession, Normal
+from stemzoo.simulate.dataset import simulate_frame
+from stemzoo.simulate.distributions import Normal
+from stemzoo.simulate.labels import LabelledImage
+from stemzoo.simulate.sessions import AcquisitionSession
 
 FRAME_SIZE = 512  # edge of simulated frames [px]
 # Frames that are compared with measured images, and patches that are cut from them, at most.

@@ -10,7 +10,7 @@ import numpy as np
 from stemzoo.adaptation.agreement import Agreement, HoldOut, random_patches
 from stemzoo.adaptation.labels import LabelCheck, check_labels
 from stemzoo.inference.translation import translate
-from stemzoo.simulate.dataset import LabelledImage
+from stemzoo.simulate.labels import LabelledImage
 from stemzoo.training.recipes import LIMITS, JudgementLimits
 
 _PATCHES = 96  # that are translated for a judgement

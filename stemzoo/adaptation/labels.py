@@ -7,7 +7,8 @@ import numpy as np
 
 from stemzoo.metrics.preservation import label_preservation
 from stemzoo.preprocessing import normal_scores
-from stemzoo.simulate.dataset import LabelledImage, simulate_session
+from stemzoo.simulate.dataset import simulate_session
+from stemzoo.simulate.labels import LabelledImage
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.training.recipes import LIMITS, JudgementLimits
 

@@ -1,5 +1,6 @@
 """Building blocks that the networks share."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -73,3 +74,21 @@ class LogPowerSpectrum(keras.layers.Layer):
         spectrum = ops.roll(power, (rows // 2, columns // 2), (1, 2))
         scaled = (ops.log(spectrum + 1e-4) / 2.302585093 + 1.0) / 1.5
         return scaled[..., None]
+
+
+class NetworkGroup(keras.Model):
+    """Networks whose weights share a file.
+
+    Parameters
+    ----------
+    networks : sequence of keras.Model
+        Each is known by its name.
+    name : str
+        Name of the group.
+    """
+
+    def __init__(self, networks: Iterable[keras.Model], name: str):
+        super().__init__(name=name)
+        for network in networks:
+            setattr(self, network.name, network)
+        self.built = True

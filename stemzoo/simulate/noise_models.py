@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from stemzoo.preprocessing import ZOO_SAMPLING
-from stemzoo.simulate.sessions import AcquisitionSession, LogUniform, Normal, Uniform
+from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
+from stemzoo.simulate.sessions import AcquisitionSession
 
 # Electrons: the authors add Gaussian noise of 0.003 of the beam current, at 3745 to 4369 electrons
 # per pixel.

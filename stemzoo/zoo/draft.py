@@ -38,14 +38,14 @@ class Draft:
         Text of the model card.
     record : dict
         Entry of the manifest, without a revision.
-    old : dict or None
-        The entry that the manifest has under this name.
+    old : dict
+        The entry that the manifest has under this name; empty if it has none.
     """
 
     files: dict[str, Path]
     card: str
     record: dict
-    old: dict | None
+    old: dict
 
     @property
     def entry(self) -> WeightsEntry:
@@ -55,12 +55,12 @@ class Draft:
     @property
     def is_published(self) -> bool:
         """Whether the manifest has a revision of this repository."""
-        old = self.old or {}
-        return bool(old.get("revision")) and old.get("repo_id") == self.record["repo_id"]
+        at = self.old.get("repo_id") if self.old.get("revision") else None
+        return at == self.record["repo_id"]
 
     def changes(self) -> list[str]:
         """Names of files that are not those of the manifest; the card may be another one."""
-        if self.old is None:
+        if not self.old:
             return []
         known, new = self.old.get("files", {}), describe_files(self.files)
         names = known if self.entry.bundled else {**known, **new}
@@ -166,9 +166,11 @@ def make_draft(
     text = model_card(checked_entry(record), folder)
     write_text(card, text)
     files = {**published_files(folder), CARD: card}
-    bundled = old is not None and checked_entry(old).bundled
-    record["files"] = old["files"] if bundled else describe_files(files)
-    return Draft(files, text, record, old)
+    if old is not None and checked_entry(old).bundled:
+        record["files"] = old["files"]
+    else:
+        record["files"] = describe_files(files)
+    return Draft(files, text, record, old or {})
 
 
 def _facts(folder: Path, old: dict | None, given: dict) -> dict:
@@ -239,7 +241,7 @@ def refuse_to_overwrite(draft: Draft, manifest: Path, new_revision: bool) -> Non
             f"{', '.join(changes)}. Take another --name, or enter them with "
             "stemzoo.zoo.hub.register."
         )
-    moved = bool(draft.old and draft.old.get("revision")) and not draft.is_published
+    moved = bool(draft.old.get("revision")) and not draft.is_published
     if (moved or (draft.is_published and changes)) and not new_revision:
         what = f"--repo {repo}" if moved else f"other bytes of {', '.join(changes)}"
         raise FileExistsError(

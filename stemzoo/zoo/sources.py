@@ -96,7 +96,7 @@ def _from_folder(folder: Path, revision: str | None) -> Source:
             f"expected a revision with a name of the zoo or hf://user/repository. Received: "
             f"revision={revision!r} with the folder {folder}"
         )
-    missing = "folder"
+    missing: str | None = "folder"
     if folder.is_dir():
         missing = next((name for name in REQUIRED if not (folder / name).is_file()), None)
     if missing:

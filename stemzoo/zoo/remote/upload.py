@@ -223,12 +223,14 @@ def _try_upload(repo_id, files, message, private, create_pr, replace) -> Commit:
     if found.head is None:
         _explained(api.create_repo, repo_id, private=private, exist_ok=True)
         found = survey(repo_id, files, **limits, must_exist=True)
-    if not (found.add or found.delete):
+    if found.head is not None and not (found.add or found.delete):
         return Commit(found.head, tree_url(repo_id, found.head), is_new=False)
     if create_pr and (opened := _open_pull_request(api, repo_id, files, message)):
         return opened
-    operations = [CommitOperationAdd(name, str(files[name])) for name in found.add]
-    operations += [CommitOperationDelete(name) for name in found.delete]
+    operations = [
+        *(CommitOperationAdd(name, str(files[name])) for name in found.add),
+        *(CommitOperationDelete(name) for name in found.delete),
+    ]
     done = _explained(
         api.create_commit,
         repo_id,
