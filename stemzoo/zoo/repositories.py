@@ -14,7 +14,8 @@ from stemzoo.zoo.remote.listing import ask_hub
 
 log = logging.getLogger(__name__)
 
-_ADDRESS = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>\w[\w./-]*))?")
+_REVISION = r"\w[\w./-]*"
+_ADDRESS = re.compile(rf"hf://(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>{_REVISION}))?")
 
 
 def fetch_repository(
@@ -52,6 +53,10 @@ def fetch_repository(
             f"Received: {uri}" + (f" and revision={revision!r}" if revision else "")
         )
     repo_id, revision = match["repo"], match["revision"] or revision
+    if revision and (".." in revision or not re.fullmatch(_REVISION, revision)):
+        raise ValueError(
+            f"{uri}: expected a branch, a tag or a commit as the revision. Received: {revision!r}"
+        )
     entry = next((entry for entry in list_weights() if entry.repo_id == repo_id), None)
     if entry is not None:
         check_version(entry)

@@ -2,12 +2,12 @@
 
 import hashlib
 import os
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
+from stemzoo.io.temporaries import sweep_once, temporary_path
 from stemzoo.zoo.manifest import difference
 from stemzoo.zoo.registry import FileEntry, WeightsEntry
 from stemzoo.zoo.remote.cache import locked, mirror_cache, move_aside
@@ -86,7 +86,8 @@ def _copy(mirror: str, path: Path, file: FileEntry) -> str | None:
     if parts.scheme not in ("http", "https", "file"):
         raise ValueError(f"expected a mirror by http, https or file. Received: {mirror}")
     url = f"{url.rstrip('/')}/{quote(file.name)}"
-    temporary = path.with_name(f".{uuid.uuid4().hex}")
+    sweep_once(path.parent)
+    temporary = temporary_path(path.parent)
     most = LARGEST_FILE if file.size is None else file.size
     try:
         if parts.scheme == "file":
