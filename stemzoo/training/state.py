@@ -129,8 +129,8 @@ class TrainingState(keras.callbacks.Callback):
         arrays = {f"v{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())}
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise FloatingPointError(
-                f"{self.folder}: the weights are not finite after epoch {epoch + 1}. The last saved "
-                "epoch is kept; train in another folder with a lower learning rate. Received: NaN "
+                f"{self.folder}: the weights are not finite after epoch {epoch + 1}. The last "
+                "saved epoch is kept; train in another folder with a lower learning rate. Received: NaN "
                 "or Inf"
             )
         self.rows.append({"epoch": epoch + 1, "learning_rate": rate, **values})
