@@ -130,8 +130,8 @@ class TrainingState(keras.callbacks.Callback):
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise FloatingPointError(
                 f"{self.folder}: the weights are not finite after epoch {epoch + 1}. The last "
-                "saved epoch is kept; train in another folder with a lower learning rate. Received: NaN "
-                "or Inf"
+                "saved epoch is kept; train in another folder with a lower learning rate. Received: "
+                "NaN or Inf"
             )
         self.rows.append({"epoch": epoch + 1, "learning_rate": rate, **values})
         if not self.writes:
