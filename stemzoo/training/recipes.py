@@ -26,8 +26,8 @@ def _check_numbers(recipe: Any) -> None:
 def _check_network(channels: int, depth: int, patch: int) -> None:
     if patch % 2**depth:
         raise ValueError(
-            f"A network of depth {depth} takes patches of a multiple of {2**depth} px; choose a "
-            f"smaller depth or another patch. Received: {patch}"
+            f"A network of depth {depth} takes patches of a multiple of {2**depth} px. Received: "
+            f"{patch}"
         )
     if channels > _WIDEST:
         raise ValueError(

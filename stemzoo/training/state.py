@@ -79,7 +79,6 @@ class TrainingState(keras.callbacks.Callback):
         variables = self._variables()
         shapes = npz_shapes(path, "the state of a training", _NEXT_STEP)
         with np.load(path, allow_pickle=False) as state:
-            self._check_run(shapes, state)
             arrays = shapes.keys() - {"log", "run"}
             if len(arrays) != len(variables) or any(
                 shapes.get(f"v{i}") != tuple(v.shape) for i, v in enumerate(variables)
@@ -88,12 +87,13 @@ class TrainingState(keras.callbacks.Callback):
                     f"{path} holds another network's training. Choose an empty folder or the same "
                     f"recipe. Received: {len(arrays)} variables for {len(variables)}"
                 )
+            self._check_run(shapes, state)
             rows = _read_rows(path, str(state["log"]) if "log" in shapes else "")
             values = [state[f"v{i}"] for i in range(len(variables))]
         for variable, value in zip(variables, values, strict=True):
-            if not np.isfinite(value).all():
+            if value.dtype.kind == "U" or not np.isfinite(value).all():
                 raise ValueError(
-                    f"{path}: expected finite weights. Received: NaN or Inf in {variable.path}. "
+                    f"{path}: expected finite numbers. Received: others in {variable.path}. "
                     f"{_NEXT_STEP}"
                 )
         for variable, value in zip(variables, values, strict=True):
@@ -130,8 +130,8 @@ class TrainingState(keras.callbacks.Callback):
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise FloatingPointError(
                 f"{self.folder}: the weights are not finite after epoch {epoch + 1}. The last "
-                "saved epoch is kept; train in another folder with a lower learning rate. Received: "
-                "NaN or Inf"
+                "saved epoch is kept; train in another folder with a lower learning rate. "
+                "Received: NaN or Inf"
             )
         self.rows.append({"epoch": epoch + 1, "learning_rate": rate, **values})
         if not self.writes:
