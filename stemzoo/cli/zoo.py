@@ -174,7 +174,6 @@ def verify(
 @app.command()
 def doctor():
     """Look at this installation: versions, device, manifest, cache, Hub."""
-    start_keras()
     from stemzoo.zoo.doctor import examine
 
     checks = examine()
