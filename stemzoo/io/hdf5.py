@@ -74,21 +74,14 @@ def walk(
         if isinstance(item, h5py.Group):
             yield from walk(item, f"{path}/", seen, lenient=lenient)
         elif isinstance(item, h5py.Dataset):
-            _refuse_foreign(item, path)
+            properties = item.id.get_create_plist()
+            if properties.get_external_count():
+                raise ValueError(f"{path}, whose numbers are in another file")
+            if properties.get_layout() == h5py.h5d.VIRTUAL:
+                raise ValueError(f"{path}, which is packed or put together of others")
             yield path, item
         elif not lenient:
             raise ValueError(f"{path}, which is no array")
-
-
-def _refuse_foreign(array: Any, path: str) -> None:
-    """Refuse an array whose numbers lie in another file."""
-    import h5py
-
-    properties = array.id.get_create_plist()
-    if properties.get_external_count():
-        raise ValueError(f"{path}, whose numbers are in another file")
-    if properties.get_layout() == h5py.h5d.VIRTUAL:
-        raise ValueError(f"{path}, which is packed or put together of others")
 
 
 def read_part(array: Any, where: tuple[int | slice, ...]) -> np.ndarray:
