@@ -11,7 +11,8 @@ import numpy as np
 from stemzoo import __version__, io
 from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.translation import translate
-from stemzoo.preprocessing import ZOO_SAMPLING, resample
+from stemzoo.io.memory import check_memory
+from stemzoo.preprocessing import ZOO_SAMPLING, resample, resampled_shape, resampling_memory
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.labels import LABEL_RADIUS, class_mask, to_sampling
@@ -199,8 +200,8 @@ def experimental_set(
         images.append(image.data)
     first = samplings[0]
     images = [
-        resample(image, step, first) if abs(step / first - 1) > 0.01 else image
-        for image, step in zip(images, samplings, strict=True)
+        _resampled(image, step, first, path) if abs(step / first - 1) > 0.01 else image
+        for image, step, path in zip(images, samplings, paths, strict=True)
     ]
     return ExperimentalSet(tuple(images), first, name, {path.name: sha256(path) for path in paths})
 
@@ -273,7 +274,7 @@ def _read_folder(folder: Path) -> TrainingSet:
     for table in tables:
         frame = read_frame(table)
         facts.add((frame.classes, frame.material))
-        images.append(resample(frame.image, frame.sampling, ZOO_SAMPLING))
+        images.append(_resampled(frame.image, frame.sampling, ZOO_SAMPLING, table))
         points = frame.points * (frame.sampling / ZOO_SAMPLING)
         values = [frame.classes.index(label) + 1 for label in frame.labels]
         masks.append(class_mask(points, values, images[-1].shape, LABEL_RADIUS / ZOO_SAMPLING))
@@ -283,3 +284,12 @@ def _read_folder(folder: Path) -> TrainingSet:
         )
     classes, material = facts.pop()
     return TrainingSet(tuple(images), tuple(masks), classes, ZOO_SAMPLING, material)
+
+
+def _resampled(image: np.ndarray, sampling: float, target: float, path: Path) -> np.ndarray:
+    """Change the pixel size of an image [Å/px], if there is memory for that."""
+    rows, columns = resampled_shape(image.shape, sampling, target)
+    what = f"{rows} x {columns} px, once its pixels of {sampling:.4g} Å are of {target:.4g} Å"
+    step = "Check the pixel size, or crop the image"
+    check_memory(path, resampling_memory(image.shape, sampling, target), what, step)
+    return resample(image, sampling, target)
