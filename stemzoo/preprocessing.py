@@ -11,13 +11,20 @@ N_SIGMA = 3.5
 ZOO_SAMPLING = 0.2074
 
 
-def _spread(image: np.ndarray, n_sigma: float) -> tuple[np.ndarray, float, float]:
+def _spread(
+    image: np.ndarray, n_sigma: float, measured: np.ndarray | None
+) -> tuple[np.ndarray, float, float]:
     """Return an image as float32, its mean, and n_sigma of its standard deviations."""
     values = np.asarray(image, dtype=np.float32)
-    return values, values.mean(dtype=np.float64), n_sigma * values.std(dtype=np.float64)
+    counted = values if measured is None or measured.all() else values[measured]
+    if measured is not None and not counted.size:
+        raise ValueError("Expected at least one measured pixel. Received: none")
+    return values, counted.mean(dtype=np.float64), n_sigma * counted.std(dtype=np.float64)
 
 
-def saturate(image: np.ndarray, n_sigma: float = N_SIGMA) -> np.ndarray:
+def saturate(
+    image: np.ndarray, n_sigma: float = N_SIGMA, *, measured: np.ndarray | None = None
+) -> np.ndarray:
     """Clip intensities that lie further from the mean than `n_sigma` standard deviations.
 
     Parameters
@@ -26,18 +33,30 @@ def saturate(image: np.ndarray, n_sigma: float = N_SIGMA) -> np.ndarray:
         One image, or a group that shares mean and standard deviation.
     n_sigma : float
         Number of standard deviations.
+    measured : ndarray of bool, optional
+        Of the same shape: pixels that mean and standard deviation are taken of, where not all are
+        (see `stemzoo.analysis.crystal_mask`).
 
     Returns
     -------
     ndarray of float32
         Same shape.
+
+    Raises
+    ------
+    ValueError
+        If no pixel is measured.
     """
-    values, mean, reach = _spread(image, n_sigma)
+    values, mean, reach = _spread(image, n_sigma, measured)
     return np.clip(values, np.float32(mean - reach), np.float32(mean + reach))
 
 
 def rescale(
-    image: np.ndarray, n_sigma: float = N_SIGMA, *, scale: tuple[float, float] | None = None
+    image: np.ndarray,
+    n_sigma: float = N_SIGMA,
+    *,
+    measured: np.ndarray | None = None,
+    scale: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """Saturate, then map mean ± n_sigma standard deviations linearly to [-1, 1].
 
@@ -50,6 +69,9 @@ def rescale(
         One image, or a group that shares mean and standard deviation.
     n_sigma : float
         Number of standard deviations.
+    measured : ndarray of bool, optional
+        Of the same shape: pixels that mean and standard deviation are taken of, where not all are
+        (see `stemzoo.analysis.crystal_mask`).
     scale : pair of float, optional
         Mean and `n_sigma` standard deviations of the image that this is a part of, see
         `scale_of_parts`.
@@ -59,13 +81,18 @@ def rescale(
     ndarray of float32
         Same shape; zeros for a constant image.
 
+    Raises
+    ------
+    ValueError
+        If no pixel is measured.
+
     Examples
     --------
     >>> float(np.abs(rescale(np.arange(100.0).reshape(10, 10))).max()) <= 1
     True
     """
     if scale is None:
-        values, mean, reach = _spread(image, n_sigma)
+        values, mean, reach = _spread(image, n_sigma, measured)
     else:
         values, (mean, reach) = np.asarray(image, dtype=np.float32), scale
     if not reach > 0:
@@ -100,7 +127,7 @@ def scale_of_parts(parts: Iterable[np.ndarray], n_sigma: float = N_SIGMA) -> tup
     """
     count, mean, squares = 0, 0.0, 0.0
     for part in parts:
-        _, of_part, deviation = _spread(part, 1.0)
+        _, of_part, deviation = _spread(part, 1.0, None)
         away = of_part - mean
         squares += part.size * (deviation**2 + away**2 * count / (count + part.size))
         count += part.size
@@ -108,7 +135,7 @@ def scale_of_parts(parts: Iterable[np.ndarray], n_sigma: float = N_SIGMA) -> tup
     return float(mean), float(n_sigma * np.sqrt(squares / count))
 
 
-def normal_scores(image: np.ndarray) -> np.ndarray:
+def normal_scores(image: np.ndarray, *, measured: np.ndarray | None = None) -> np.ndarray:
     """Give each pixel the value of a normal distribution that has its rank.
 
     What is measured then does not depend on the response of the detector, as long as that rises.
@@ -117,6 +144,9 @@ def normal_scores(image: np.ndarray) -> np.ndarray:
     ----------
     image : ndarray of shape (M, N)
         Image.
+    measured : ndarray of bool, optional
+        Of the same shape: pixels among which ranks are taken, where not all are; the others get
+        the values that these would have there.
 
     Returns
     -------
@@ -128,6 +158,10 @@ def normal_scores(image: np.ndarray) -> np.ndarray:
     >>> normal_scores(np.array([[1.0, 4.0, 90.0]])).round(2).tolist()
     [[-0.67, 0.0, 0.67]]
     """
+    if measured is not None and not measured.all():
+        ordered = np.sort(np.asarray(image)[measured])
+        ranks = (np.searchsorted(ordered, image) + np.searchsorted(ordered, image, "right") + 1) / 2
+        return stats.norm.ppf(ranks / (ordered.size + 1))
     ranks = stats.rankdata(image, axis=None).reshape(np.shape(image))
     return stats.norm.ppf(ranks / (ranks.size + 1))
 

@@ -6,6 +6,7 @@ import pytest
 from stemzoo.preprocessing import (
     dihedral,
     dihedral_inverse,
+    normal_scores,
     random_patch,
     resample,
     resampling_memory,
@@ -51,6 +52,24 @@ def test_scaling_leaves_its_input_alone_and_keeps_a_constant_image_at_zero():
     saturate(image, 0.1)
     assert (image == copy).all()
     assert (rescale(np.full((8, 8), 7)) == 0).all()
+
+
+@pytest.mark.parametrize("scale", [rescale, saturate, normal_scores])
+def test_pixels_that_were_not_measured_do_not_count_in_the_statistics(scale):
+    image = np.random.default_rng(4).normal(50, 5, (40, 40)).astype(np.float32)
+    measured = np.ones(image.shape, bool)
+    measured[:10] = False
+    alone = scale(image[10:])
+    image[:10] = np.linspace(-1e7, 1e7, 40)
+    np.testing.assert_array_equal(scale(image, measured=measured)[10:], alone)
+    # Where all are, nothing changes to the bit.
+    everything = np.ones(image.shape, bool)
+    np.testing.assert_array_equal(scale(image, measured=everything), scale(image))
+
+
+def test_an_image_without_a_measured_pixel_is_refused():
+    with pytest.raises(ValueError, match="at least one measured pixel"):
+        rescale(np.ones((8, 8)), measured=np.zeros((8, 8), bool))
 
 
 def test_a_group_is_scaled_as_one_image():

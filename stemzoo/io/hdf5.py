@@ -105,11 +105,17 @@ def read_part(array: Any, where: tuple[int | slice, ...]) -> np.ndarray:
     ValueError
         If a piece holds more than the shape says, or the array has no numbers; the text goes on
         from "Received: ".
+    ModuleNotFoundError
+        If the pieces are packed in a way that needs hdf5plugin.
     """
+    import h5py
+
     if array.id.get_storage_size() == 0:
         raise ValueError(f"a shape of {array.shape} without numbers")
     properties = array.id.get_create_plist()
     filters = [properties.get_filter(k)[0] for k in range(properties.get_nfilters())]
+    if not all(map(h5py.h5z.filter_avail, filters)):
+        raise ModuleNotFoundError("No module named 'hdf5plugin'", name="hdf5plugin")
     if _DEFLATE in filters:
         whole = [slice(k, k + 1) if isinstance(k, int) else k for k in where]
         spans = [part.indices(n) for part, n in zip(whole, array.shape, strict=True)]

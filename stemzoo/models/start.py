@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 @contextmanager
@@ -57,3 +58,33 @@ def start_device() -> None:
         import keras
 
         keras.random.SeedGenerator(0)
+
+
+def missing_backend(error: Exception) -> ModuleNotFoundError:
+    """Say why Keras cannot be imported: the backend that it is told to use, and by what.
+
+    Parameters
+    ----------
+    error : Exception
+        What `import keras` raised.
+
+    Returns
+    -------
+    ModuleNotFoundError
+
+    Examples
+    --------
+    >>> os.environ["KERAS_BACKEND"] = "torch"  # doctest: +SKIP
+    >>> print(missing_backend(ImportError("No module named 'torch'")))  # doctest: +SKIP
+    Keras cannot start with the backend of KERAS_BACKEND=torch: No module named 'torch'. Unset ...
+    """
+    told = os.environ.get("KERAS_BACKEND")
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    if told:
+        place, step = f"the backend of KERAS_BACKEND={told}", "Unset KERAS_BACKEND"
+    else:
+        place, step = "its backend", f"See that {home / 'keras.json'} says tensorflow, if it exists"
+    return ModuleNotFoundError(
+        f"Keras cannot start with {place}: {error}. {step}, or install what is missing; stemzoo "
+        "comes with tensorflow."
+    )

@@ -148,15 +148,18 @@ def to_sampling(frame: LabelledImage, target: float) -> LabelledImage:
         float32 images, and the mask drawn anew.
     """
     missing = ~np.isfinite(frame.image)
-    filled = np.where(missing, np.nanmedian(frame.image), frame.image)
-    image = resample(filled if missing.any() else frame.image, frame.sampling, target)
+    image = frame.image
+    if missing.any():  # splines would spread what is no number
+        image = np.where(missing, np.nanmedian(image), image)
+    image = resample(image, frame.sampling, target)
     places = np.ix_(
         *(
             np.clip(np.rint(np.arange(n) * (target / frame.sampling)).astype(int), 0, m - 1)
             for n, m in zip(image.shape, missing.shape, strict=True)
         )
     )
-    image[missing[places]] = np.nan
+    if missing.any():
+        image = np.where(missing[places], np.float32(np.nan), image)
     points = frame.points * (frame.sampling / target)
     values = [frame.classes.index(label) + 1 for label in frame.labels()]
     inside = np.all(points < np.array(image.shape) - 0.5, axis=1)

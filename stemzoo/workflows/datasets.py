@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.workflows.frames import read_frame
+from stemzoo.workflows.paths import Failed, find_files, read_each, visible
 from stemzoo.zoo.file_names import TRAINING_DATA
 from stemzoo.zoo.hub import sha256
 
@@ -139,35 +139,11 @@ class ExperimentalSet:
     hashes: dict[str, str]
 
 
-def find_files(patterns: Sequence[Path]) -> list[Path]:
-    """Find the measured images that patterns name.
-
-    Parameters
-    ----------
-    patterns : sequence of Path
-        Files, or patterns such as ``day/*.tif``.
-
-    Returns
-    -------
-    list of Path
-        Sorted, each once.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
-    paths = sorted({Path(name) for pattern in patterns for name in glob(str(pattern))})
-    if not paths:
-        raise ValueError(
-            "Expected at least one measured image. Received: no file matches "
-            f"{', '.join(str(pattern) for pattern in patterns)}"
-        )
-    return paths
-
-
 def experimental_set(
-    patterns: Sequence[Path], material: str, sampling: float | None
+    patterns: Sequence[Path],
+    material: str,
+    sampling: float | None,
+    failed: Failed | None = None,
 ) -> ExperimentalSet:
     """Read measured images of one session.
 
@@ -179,6 +155,8 @@ def experimental_set(
         Entry of `MATERIALS`.
     sampling : float or None
         Pixel size [Å/px], for files that lack it.
+    failed : callable, optional
+        Takes a file that cannot be used, and why: the others are returned.
 
     Returns
     -------
@@ -192,18 +170,21 @@ def experimental_set(
     """
     paths = find_files(patterns)
     name = find_material(material).name
-    images, samplings = [], []
-    for path in paths:
+
+    def read(path: Path) -> tuple[np.ndarray, float]:
         image = io.read_image(path)
         io.check_image(image.data, path)
-        samplings.append(resolve(image.with_sampling(sampling), name).value)
-        images.append(image.data)
-    first = samplings[0]
-    images = [
+        return image.data, resolve(image.with_sampling(sampling), name).value
+
+    read_files = read_each(paths, read, failed)
+    if not read_files:
+        raise ValueError(f"None of {len(paths)} images can be used.")
+    first = read_files[0][1][1]
+    images = tuple(
         _resampled(image, step, first, path) if abs(step / first - 1) > 0.01 else image
-        for image, step, path in zip(images, samplings, paths, strict=True)
-    ]
-    return ExperimentalSet(tuple(images), first, name, {path.name: sha256(path) for path in paths})
+        for path, (image, step) in read_files
+    )
+    return ExperimentalSet(images, first, name, {path.name: sha256(path) for path, _ in read_files})
 
 
 def hash_frames(folder: Path) -> dict[str, str]:
@@ -219,7 +200,7 @@ def hash_frames(folder: Path) -> dict[str, str]:
     dict of str to str
         By file name.
     """
-    tables = sorted(folder.glob("*.csv"))
+    tables = visible(folder, "*.csv")
     return {path.name: sha256(path) for path in (table.with_suffix(".tif") for table in tables)}
 
 
@@ -265,7 +246,7 @@ def _simulated(
 
 
 def _read_folder(folder: Path) -> TrainingSet:
-    tables = sorted(folder.glob("*.csv"))
+    tables = visible(folder, "*.csv")
     if not tables:
         raise ValueError(
             f"{folder}: expected frames written by 'stemzoo simulate'. Received: no .csv file"

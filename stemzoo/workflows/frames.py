@@ -10,6 +10,43 @@ import numpy as np
 from stemzoo import __version__, io
 from stemzoo.simulate.labels import LabelledImage
 from stemzoo.simulate.scenes import PERFECT
+from stemzoo.workflows.outputs import OutputPlan, plan_outputs
+
+# What stands beside a simulated frame NAME.tif: NAME and one of these.
+LABEL_ENDINGS = (".csv", "_mask.png", "_crystal.png", ".json")
+
+
+def plan_frames(name: str, seed: int, n: int, out: Path) -> list[OutputPlan]:
+    """Name the files of simulated frames: NAME_SEED_0000.tif and what stands beside it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the session, and of the scene if they show one.
+    seed, n : int
+        Seed and number of the frames.
+    out : Path
+        Folder for the frames.
+
+    Returns
+    -------
+    list of OutputPlan
+        One a frame; its source is the stem of its files.
+
+    Raises
+    ------
+    ValueError
+        As in `plan_outputs`.
+
+    Examples
+    --------
+    >>> (plan,) = plan_frames("wse2-dayA", 7, 1, Path("simulated"))
+    >>> plan.source.name, plan.files[0].name
+    ('wse2-dayA_7_0000', 'wse2-dayA_7_0000.tif')
+    """
+    stems = [f"{name}_{seed}_{index:04d}" for index in range(n)]
+    endings = (".tif", *LABEL_ENDINGS)
+    return plan_outputs([(Path(stem), [stem + end for end in endings]) for stem in stems], out)
 
 
 def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index: int) -> None:

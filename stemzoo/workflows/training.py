@@ -15,7 +15,7 @@ from stemzoo.workflows.datasets import (
     training_set,
     write_training_data,
 )
-from stemzoo.workflows.weights import load_kind
+from stemzoo.workflows.weights import check_folder, load_kind
 from stemzoo.zoo.hub import save
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def train_fcn_files(
     ValueError, KeyError, OSError
         One clear line about what is wrong with an option or a file.
     """
+    check_folder(options.out, [options.start, *options.translators, *options.folders])
     from stemzoo.training import train_fcn
     from stemzoo.training.callbacks import TrainingProgress
 
@@ -198,6 +199,7 @@ def train_cyclegan_files(
     ValueError, KeyError, OSError
         One clear line about what is wrong with an option or a file.
     """
+    check_folder(options.out, [options.start])
     measured = experimental_set(options.experimental, options.material, options.sampling)
     if options.strategy == "multiworker":
         report("waiting for the other workers")

@@ -72,6 +72,10 @@ def check_versions() -> Check:
 def check_device() -> Check:
     """See on what networks run: GPU or CPU, and that Keras uses TensorFlow."""
     try:
+        import stemzoo.models  # noqa: F401  which says why Keras cannot start
+    except ImportError as error:
+        return Check("device", False, str(error))
+    try:
         import keras
         import tensorflow as tf
     except ImportError as error:

@@ -1,5 +1,6 @@
 """What is known of weights without loading them, and copies of them as model folders."""
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -125,10 +126,17 @@ def copy_weights(source: str, to: str | Path | None = None) -> Path:
     # Weights without an entry come from an address of the Hub.
     name = found.entry.name if found.entry else str(found.repo_id).split("/")[1]
     folder = Path(to) / name
+    paths = {file: folder / file.name for file in found.files}
+    there = [file for file, path in paths.items() if os.path.lexists(path)]
+    for file in there:
+        if not paths[file].is_file() or difference(paths[file], file) is not None:
+            raise ValueError(
+                f"{paths[file]}: expected a new folder, or an earlier copy of {source}. Received: "
+                "another file, which is kept. Choose another folder, or move this one."
+            )
     folder.mkdir(parents=True, exist_ok=True)
-    for file in found.files:
-        path = folder / file.name
-        if path.is_file() and difference(path, file) is None:
+    for file, path in paths.items():
+        if file in there:
             continue
         with atomic_path(path) as temporary:
             shutil.copyfile(found.folder / file.name, temporary)

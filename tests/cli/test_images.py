@@ -148,14 +148,14 @@ def test_an_unreadable_file_is_one_line(run, tiff, tiny_folder):
     assert "wse2.tif" in line
 
 
-def test_two_images_of_the_same_name_do_not_share_results(run, tiff, tiny_folder):
+def test_two_images_of_the_same_name_are_refused_before_any_work(run, tiff, tiny_folder):
     Path("other").mkdir()
     Path("other/wse2.tif").write_bytes(tiff.read_bytes())
     done = run("detect", tiff, "other/wse2.tif", "--weights", tiny_folder)
-    assert done.code == 2
+    assert (done.code, done.out) == (2, "")
     (line,) = done.err.splitlines()
     assert line.startswith("stemzoo: other/wse2.tif: its results would overwrite those of wse2.tif")
-    assert "wse2.tif" in io.read_csv("detections/wse2.csv")[0][0]
+    assert not Path("detections").exists()
 
 
 def test_no_image_of_the_call_is_ever_overwritten(run, tiff, tiny_folder):
@@ -163,9 +163,11 @@ def test_no_image_of_the_call_is_ever_overwritten(run, tiff, tiny_folder):
     io.write_png("wse2.png", (image / image.max() * 255).clip(0, 255).astype(np.uint8))
     before = Path("wse2.png").read_bytes()
     done = run("detect", tiff, "wse2.png", "--weights", tiny_folder, "--out", ".")
-    assert done.code == 2
-    assert [line.split(":")[1].strip() for line in done.err.splitlines()] == [tiff.name, "wse2.png"]
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith("stemzoo: wse2.tif: its results would overwrite the image wse2.png. ")
     assert Path("wse2.png").read_bytes() == before
+    assert sorted(os.listdir()) == ["wse2.png", "wse2.tif"]
 
 
 @pytest.mark.parametrize(
@@ -220,7 +222,7 @@ def test_what_nobody_expected_is_one_line_too(run, tiff, tiny_folder, monkeypatc
     done = run("detect", tiff, "--weights", tiny_folder)
     assert done.code == 2
     (line,) = done.err.splitlines()
-    assert line.startswith("stemzoo: unexpected ZeroDivisionError: by zero somewhere. ")
+    assert line.startswith("stemzoo: wse2.tif: unexpected ZeroDivisionError: by zero somewhere. ")
     monkeypatch.setenv("STEMZOO_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         run("detect", tiff, "--weights", tiny_folder)
