@@ -137,5 +137,11 @@ def _check_piece(array: Any, corner: tuple[int, ...]) -> None:
     if stored.byte_offset is None or stored.size * _ZLIB_EXPANSION <= max(declared, _HARMLESS):
         return
     skipped, packed = array.id.read_direct_chunk(corner)
-    if not skipped and len(zlib.decompressobj().decompress(packed, declared + 1)) > declared:
+    if skipped:
+        return
+    try:
+        unpacked = zlib.decompressobj().decompress(packed, declared + 1)
+    except zlib.error:
+        raise ValueError("numbers that cannot be unpacked") from None
+    if len(unpacked) > declared:
         raise ValueError(f"more numbers than the shape {array.shape} has room for")

@@ -45,6 +45,9 @@ def open_hdf5(path: Path) -> Iterator[list[Stack]]:
 def _stacks(file: Any, suffix: str) -> list[Stack]:
     try:
         arrays = dict(walk(file, lenient=True))
+    # A name that is not UTF-8.
+    except UnicodeError:
+        raise
     except ValueError as error:
         step = "Export the image as TIFF"
         raise Refusal("an HDF5 file that holds its images itself", str(error), step) from None

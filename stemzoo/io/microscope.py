@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from stemzoo.io.dm_tags import check_dm
 from stemzoo.io.grey import Refusal
 from stemzoo.io.pixel_size import to_angstrom
 from stemzoo.io.stacks import Stack, are_spatial
@@ -39,6 +40,8 @@ def open_microscope_file(path: Path) -> Iterator[list[Stack]]:
     logging.getLogger("rsciio").setLevel(logging.CRITICAL + 1)
     if suffix == ".mrc":
         check_mrc(path)
+    if suffix in (".dm3", ".dm4"):
+        check_dm(path)
     found = reader.file_reader(str(path), lazy=True)
     signals = []
     for signal in found:
