@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.advice import MisfitSummary, match_model
 from stemzoo.inference.matching import Match
 from stemzoo.inference.points import find_points
+from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal
 from stemzoo.inference.stripes import find_points_in_stripes
 from stemzoo.inference.tiling import predict_tiled
-from stemzoo.io import Image, check_image
+from stemzoo.io import Image
 from stemzoo.io.pixel_size import NETWORK_RANGE
 from stemzoo.preprocessing import resample, resampled_shape
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Chosen on simulated frames of both WSe2 days, where F1 changes by less than 0.01 from 0.3 to 0.5.
 DEFAULT_THRESHOLD = 0.35
+# Class of what the network marks where the crystal ends: columns there lack neighbours.
+EDGE_CLASS = "edge"
 # Images of more pixels, as they are or as the network sees them, are gone through in stripes.
 _LARGE = 4096**2
 
@@ -53,6 +55,10 @@ class Detections:
         Whether the probabilities are means over the 8 rotations and flips.
     match : Match or None
         How the image fits the frames that the model was trained on; None where that is not known.
+    crystal : SeenCrystal or None
+        Where the crystal is: defects are reported there only.
+    notes : tuple of str
+        What of the image was left out or turned, and why.
 
     Examples
     --------
@@ -73,6 +79,8 @@ class Detections:
     threshold: float = 0.0
     tta: bool = False
     match: Match | None = None
+    crystal: SeenCrystal | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -147,13 +155,14 @@ def detect(
     sampling: float | None = None,
     threshold: float = DEFAULT_THRESHOLD,
     tta: bool = False,
+    edges: bool = False,
 ) -> Detections:
     """Find single-atom defects in an image.
 
     Parameters
     ----------
-    image : ndarray of shape (M, N) or Image
-        At least 64 pixels on a side, any data type.
+    image : ndarray or masked array of shape (M, N), or Image
+        At least 64 pixels on a side, any data type. Masked pixels and NaN are left out.
     model : DefectFCN
         A trained detector, from `stemzoo.load`.
     sampling : float, optional
@@ -163,12 +172,14 @@ def detect(
         Lowest score to report, 0 to 1.
     tta : bool
         Average over the 8 rotations and flips: 8 times slower, slightly better.
+    edges : bool
+        Report what the network marks where the crystal ends, too, as class "edge".
 
     Returns
     -------
     Detections
-        Positions in pixels of the input, and how the image fits the frames that the model was
-        trained on.
+        Positions in pixels of the input, only where the image shows the crystal, and how the image
+        fits the frames that the model was trained on.
 
     Warns
     -----
@@ -188,9 +199,9 @@ def detect(
     >>> detections = stemzoo.detect(image, model, sampling=0.2)  # doctest: +SKIP
     """
     if not isinstance(image, Image):
-        image = Image(np.asarray(image))
+        image = Image(np.asanyarray(image))
     image = image.with_sampling(sampling)
-    detections = find_defects(image, model, threshold=threshold, tta=tta, stacklevel=4)
+    detections = find_defects(image, model, threshold=threshold, tta=tta, edges=edges, stacklevel=4)
     misfits = MisfitSummary("detection")
     misfits.add(image, detections.match)
     if (text := misfits.warning()) is not None:
@@ -204,6 +215,7 @@ def find_defects(
     *,
     threshold: float = DEFAULT_THRESHOLD,
     tta: bool = False,
+    edges: bool = False,
     stacklevel: int = 3,
 ) -> Detections:
     """Do as `detect`, without a warning about an image that is unlike the training frames.
@@ -212,7 +224,7 @@ def find_defects(
     ----------
     image : Image
         With its pixel size, if that is known.
-    model, threshold, tta
+    model, threshold, tta, edges
         As in `detect`.
     stacklevel : int
         Whose line a warning about the pixel size points at; 3 is the caller of this function.
@@ -232,25 +244,30 @@ def find_defects(
     >>> find_defects(Image(pixels, 0.2), model).counts()  # doctest: +SKIP
     {'se_vacancy': 12}
     """
-    check_image(image.data, image.path or "image")
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold lies between 0 and 1. Received: {threshold}")
-    pixel_size = resolve(image, model.material, stacklevel=stacklevel)
-    positions, classes, scores = find_classes(
-        image.data, model, pixel_size.value, threshold=threshold, tta=tta
+    seen = find_crystal(image, model.material, stacklevel=stacklevel)
+    pixel_size = seen.pixel_size
+    positions, indices, scores = find_classes(
+        seen.image.data, model, pixel_size.value, threshold=threshold, tta=tta, seen=seen
     )
+    at_edge = seen.is_at_edge(positions)
+    kept = np.flatnonzero(seen.contains(positions) & (edges | ~at_edge))
+    classes = [EDGE_CLASS if at_edge[i] else model.classes[indices[i]] for i in kept]
     return Detections(
-        positions,
-        tuple(model.classes[k] for k in classes),
-        scores,
+        positions[kept],
+        tuple(classes),
+        scores[kept],
         sampling=pixel_size.value,
         sampling_source=pixel_size.source,
         shape=image.data.shape,
-        model_classes=tuple(model.classes),
+        model_classes=(*model.classes, EDGE_CLASS) if edges else tuple(model.classes),
         model=model.name,
         threshold=threshold,
         tta=tta,
-        match=match_model(image, model, sampling=pixel_size.value, lattice=pixel_size.lattice),
+        match=match_model(seen.image, model, sampling=pixel_size.value, lattice=pixel_size.lattice),
+        crystal=seen,
+        notes=tuple(describe(seen, model.material)),
     )
 
 
@@ -261,6 +278,7 @@ def find_classes(
     *,
     threshold: float = DEFAULT_THRESHOLD,
     tta: bool = False,
+    seen: SeenCrystal | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find defects in an image whose pixel size is known.
 
@@ -274,6 +292,8 @@ def find_classes(
         Pixel size of the image [Å/px].
     threshold, tta
         As in `detect`.
+    seen : SeenCrystal, optional
+        Where the crystal is, of which the scale of the intensities is taken.
 
     Returns
     -------
@@ -299,11 +319,14 @@ def find_classes(
             f"{model.name}: expected weights for a pixel size between {low} and {high} Å (1 to 100 "
             f"pm); use other weights. Received: weights for {model.sampling:.4g} Å"
         )
-    rows, columns = resampled_shape(pixels.shape, sampling, model.sampling)
-    if max(pixels.size, rows * columns) > _LARGE:
-        found = find_points_in_stripes(pixels, model, sampling, threshold=threshold, tta=tta)
+    shape = resampled_shape(pixels.shape, sampling, model.sampling)
+    measured = None if seen is None else seen.measured(shape, model.sampling)
+    if max(pixels.size, shape[0] * shape[1]) > _LARGE:
+        found = find_points_in_stripes(
+            pixels, model, sampling, threshold=threshold, tta=tta, measured=measured
+        )
     else:
-        scaled = model.prepare(resample(pixels, sampling, model.sampling))
+        scaled = model.prepare(resample(pixels, sampling, model.sampling), measured=measured)
         found = find_points(predict_tiled(model, scaled, tta=tta), model.sampling, threshold)
     positions, classes, scores = found
     return positions * (model.sampling / sampling), classes, scores

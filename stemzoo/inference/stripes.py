@@ -24,6 +24,7 @@ def find_points_in_stripes(
     threshold: float,
     tta: bool = False,
     height: int | None = None,
+    measured: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find the points that `find_points` would find in the whole image.
 
@@ -46,6 +47,8 @@ def find_points_in_stripes(
         Average over the 8 rotations and flips.
     height : int, optional
         Height of a stripe with its margins, at the pixel size of the model [px].
+    measured : ndarray of bool, optional
+        At the pixel size of the model: pixels that the scale is taken of, where not all are.
 
     Returns
     -------
@@ -72,21 +75,31 @@ def find_points_in_stripes(
         return found + [top, 0, 0, 0]
 
     # A function of its own, so that the probabilities of one stripe are gone before the next.
-    stripes = _prepared(pixels, model, sampling, rows, step, margin)
+    stripes = _prepared(pixels, model, sampling, rows, step, margin, measured)
     maxima = [maxima_of(*stripe) for stripe in stripes]
     return best_points(np.concatenate(maxima), model.sampling, threshold)
 
 
 def _prepared(
-    pixels: np.ndarray, model: "DefectFCN", sampling: float, rows: int, step: int, margin: int
+    pixels: np.ndarray,
+    model: "DefectFCN",
+    sampling: float,
+    rows: int,
+    step: int,
+    margin: int,
+    measured: np.ndarray | None,
 ) -> Iterator[tuple[int, int, np.ndarray]]:
     """Yield each stripe's first row, the row after its last, and it with margins, as seen."""
     stripes = [(first, min(first + step, rows)) for first in range(0, rows, step)]
     if model.ranked:
-        whole = model.prepare(resample(pixels, sampling, model.sampling))
+        whole = model.prepare(resample(pixels, sampling, model.sampling), measured=measured)
     else:
         parts = (resample(pixels, sampling, model.sampling, rows=stripe) for stripe in stripes)
-        scale = scale_of_parts(parts)
+        if measured is not None:
+            parts = (
+                part[measured[slice(*stripe)]] for part, stripe in zip(parts, stripes, strict=True)
+            )
+        scale = scale_of_parts(part for part in parts if part.size)
     for first, last in stripes:
         around = max(first - margin, 0), min(last + margin, rows)
         if model.ranked:

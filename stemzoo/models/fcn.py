@@ -130,13 +130,15 @@ class DefectFCN(keras.Model):
             return super().predict_on_batch(x)
         return self._exact_graphs(np.asarray(x, dtype=np.float32))
 
-    def prepare(self, image: np.ndarray) -> np.ndarray:
+    def prepare(self, image: np.ndarray, *, measured: np.ndarray | None = None) -> np.ndarray:
         """Bring an image to the intensities that the network is trained on, and takes.
 
         Parameters
         ----------
         image : ndarray of shape (M, N)
             At the pixel size of the model.
+        measured : ndarray of bool, shape (M, N), optional
+            Pixels that the scale is taken of, where not all are.
 
         Returns
         -------
@@ -152,7 +154,9 @@ class DefectFCN(keras.Model):
         >>> print(DefectFCN(1, filters=2, depth=1, ranked=True).prepare(image).round(2))
         [[-0.35  0.    0.35]]
         """
-        return rescale(normal_scores(image) if self.ranked else image)
+        if self.ranked:
+            image = normal_scores(image, measured=measured)
+        return rescale(image, measured=measured)
 
     def successor(self, **changes) -> "DefectFCN":
         """Return a model with the same weights, to be trained further or to see images otherwise.
