@@ -7,10 +7,12 @@ import numpy as np
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.crystal_mask import CrystalMask, crystal_mask
+from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.pixel_size import PixelSize, resolve
 from stemzoo.analysis.sublattices import find_sublattices
 from stemzoo.analysis.valid_pixels import filled, find_valid_pixels
 from stemzoo.io import Image, check_image
+from stemzoo.simulate.materials import find_material
 
 # Columns that are nearer to where the crystal ends lack a neighbour [lattice constants].
 EDGE = 0.75
@@ -18,6 +20,10 @@ EDGE = 0.75
 _DARK = -0.5
 # A mask is found in an image of at most this edge [px]: pixels of larger ones are averaged.
 _MASK_FIELD = 4096
+# Smallest part of an image in which another grain is looked for, and how many are.
+_GRAIN, _GRAINS = 0.03, 4
+# Pixel sizes by the lattices of two grains of one crystal differ by less [relative].
+_SAME_CRYSTAL = 0.04
 # Coarsest pixel in which a lattice is still told from another [Å].
 _COARSEST = 0.45
 
@@ -34,8 +40,10 @@ class SeenCrystal:
         Its pixel size.
     mask : CrystalMask
         Where the crystal is, in blocks of `block` pixels.
+    grains : tuple of CrystalMask
+        Where each grain of it is.
     block : int
-        Edge of the pixels of the mask [px of the image].
+        Edge of the pixels of the masks [px of the image].
     inverted : bool
         Whether the columns of the input are dark.
     has_lattice : bool
@@ -45,6 +53,7 @@ class SeenCrystal:
     image: Image
     pixel_size: PixelSize
     mask: CrystalMask
+    grains: tuple[CrystalMask, ...] = ()
     block: int = 1
     inverted: bool = False
     has_lattice: bool = True
@@ -83,7 +92,9 @@ class SeenCrystal:
         """
         if self.mask.is_whole or not self.has_lattice:
             return np.zeros(len(positions), bool)
-        return self.block * self.mask.depth(self._in_mask(positions)) < EDGE * self.cell
+        inside = self._in_mask(positions)
+        depth = np.max([grain.depth(inside) for grain in self.grains], axis=0)
+        return self.block * depth < EDGE * self.cell
 
     def measured(self, shape: tuple[int, int], sampling: float) -> np.ndarray | None:
         """Return the mask on another grid, for the statistics that scale an image.
@@ -148,17 +159,18 @@ def find_crystal(image: Image, material: str | None, *, stacklevel: int = 2) -> 
     pixel_size = resolve(clean, material, stacklevel=stacklevel + 1)
     if pixel_size.lattice is None:
         mask = CrystalMask(valid.mask, valid.mask, valid.reasons)
-        return SeenCrystal(clean, pixel_size, mask, block, has_lattice=False)
+        return SeenCrystal(clean, pixel_size, mask, block=block, has_lattice=False)
     lattice = pixel_size.lattice.resampled(1, block)
-    mask = crystal_mask(small, lattice)
+    grains = _grains(small, lattice, material)
+    mask = _together(grains)
     if not mask.crystal.any():
         mask = CrystalMask(valid.mask, valid.mask, valid.reasons)
-        return SeenCrystal(clean, pixel_size, mask, block, has_lattice=False)
-    contrast = find_sublattices(filled(small, valid.mask), mask.crystal, lattice).contrast
+        return SeenCrystal(clean, pixel_size, mask, block=block, has_lattice=False)
+    contrast = find_sublattices(filled(small, valid.mask), grains[0].crystal, lattice).contrast
     if contrast < _DARK:
         # Kept within the range of the data type.
         clean = replace(clean, data=clean.data.max() - (clean.data - clean.data.min()))
-    return SeenCrystal(clean, pixel_size, mask, block, inverted=contrast < _DARK)
+    return SeenCrystal(clean, pixel_size, mask, grains, block, inverted=contrast < _DARK)
 
 
 def describe(seen: SeenCrystal, material: str | None) -> Sequence[str]:
@@ -186,6 +198,39 @@ def describe(seen: SeenCrystal, material: str | None) -> Sequence[str]:
 
 def _constant(lattice: Lattice) -> float:
     return float(np.hypot(*lattice.vectors.T).min())
+
+
+def _grains(image: np.ndarray, lattice: Lattice, material: str | None) -> tuple[CrystalMask, ...]:
+    """Find the grain that a lattice is of, and others of the same crystal."""
+    found = [crystal_mask(image, lattice)]
+    left = found[0].valid & ~found[0].crystal
+    while material is not None and left.mean() > _GRAIN and len(found) < _GRAINS:
+        rest = np.where(left, image, np.nan)
+        try:
+            other = find_lattice(filled(rest, left), find_material(material))
+        except ValueError:
+            break
+        if abs(other.sampling / lattice.sampling - 1) > _SAME_CRYSTAL:
+            break
+        grain = crystal_mask(rest, other)
+        if grain.share < _GRAIN:
+            break
+        found.append(grain)
+        left &= ~grain.crystal
+    return tuple(found)
+
+
+def _together(grains: Sequence[CrystalMask]) -> CrystalMask:
+    """Return the mask of all grains."""
+    if len(grains) == 1:
+        return grains[0]
+    crystal = np.any([grain.crystal for grain in grains], axis=0)
+    valid = grains[0].valid
+    reasons = [reason for reason in grains[0].reasons if " of the image: " not in reason]
+    reasons.append(f"{len(grains)} grains")
+    if (share := (valid & ~crystal).mean()) > 0:
+        reasons.append(f"{share:.1%} of the image: no grain of this crystal")
+    return CrystalMask(valid, crystal, tuple(reasons))
 
 
 def _blocks(image: Image) -> tuple[np.ndarray, int]:
