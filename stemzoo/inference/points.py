@@ -55,9 +55,9 @@ def margin_of_points(sampling: float) -> int:
     Returns
     -------
     int
-        Four times the reach of a maximum: a plateau of equal values may be wider.
+        Twice the reach of a maximum: a plateau of equal values may be wider.
     """
-    return 4 * int(np.ceil((1.5 * SCORE_RADIUS + MIN_DISTANCE) / sampling))
+    return 2 * int(np.ceil((1.5 * SCORE_RADIUS + MIN_DISTANCE) / sampling))
 
 
 def find_maxima(

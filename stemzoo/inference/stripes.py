@@ -12,6 +12,9 @@ from stemzoo.preprocessing import resample, resampled_shape, rescale, scale_of_p
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
 
+# Pixels of a stripe at most; probabilities and what finds their maxima take some 60 bytes each.
+_STRIPE = 8 * 2**20
+
 
 def find_points_in_stripes(
     pixels: np.ndarray,
@@ -20,7 +23,7 @@ def find_points_in_stripes(
     *,
     threshold: float,
     tta: bool = False,
-    height: int = WINDOW,
+    height: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find the points that `find_points` would find in the whole image.
 
@@ -41,8 +44,8 @@ def find_points_in_stripes(
         Lowest score.
     tta : bool
         Average over the 8 rotations and flips.
-    height : int
-        Height of what the network sees at once, at its pixel size [px].
+    height : int, optional
+        Height of a stripe with its margins, at the pixel size of the model [px].
 
     Returns
     -------
@@ -58,15 +61,19 @@ def find_points_in_stripes(
     stride = model.stride
     # Stripes begin at multiples of the stride, as windows do.
     margin = -(-(model.context + margin_of_points(model.sampling)) // stride) * stride
+    rows, columns = resampled_shape(pixels.shape, sampling, model.sampling)
+    height = height or min(_STRIPE // columns, WINDOW)
     step = max(height // stride * stride - 2 * margin, stride)
-    rows = resampled_shape(pixels.shape, sampling, model.sampling)[0]
-    maxima = []
-    for first, last, part in _prepared(pixels, model, sampling, rows, step, margin):
+
+    def maxima_of(first: int, last: int, part: np.ndarray) -> np.ndarray:
         top = max(first - margin, 0)
         probabilities = predict_tiled(model, part, tta=tta)
         found = find_maxima(probabilities, model.sampling, threshold, (first - top, last - top))
-        found[:, 0] += top
-        maxima.append(found)
+        return found + [top, 0, 0, 0]
+
+    # A function of its own, so that the probabilities of one stripe are gone before the next.
+    stripes = _prepared(pixels, model, sampling, rows, step, margin)
+    maxima = [maxima_of(*stripe) for stripe in stripes]
     return best_points(np.concatenate(maxima), model.sampling, threshold)
 
 

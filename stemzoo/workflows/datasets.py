@@ -178,7 +178,7 @@ def experimental_set(
 
     read_files = read_each(paths, read, failed)
     if not read_files:
-        raise ValueError(f"None of {len(paths)} images can be used.")
+        raise ValueError(f"Expected images that can be used. Received: none of {len(paths)}.")
     first = read_files[0][1][1]
     images = tuple(
         _resampled(image, step, first, path) if abs(step / first - 1) > 0.01 else image
