@@ -57,7 +57,7 @@ def scale_bar_length(width_nm: float) -> float:
     >>> scale_bar_length(21.2)
     5.0
     """
-    decade = 10.0 ** np.floor(np.log10(width_nm / 4))
+    decade = float(10.0 ** np.floor(np.log10(width_nm / 4)))
     # Just below a power of ten the logarithm may round up.
     return max(step * decade for step in (0.5, 1, 2, 5) if step * decade <= width_nm / 4)
 

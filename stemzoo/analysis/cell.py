@@ -6,6 +6,7 @@ phase of alpha is the rotation.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def ideal_second(symmetry: int) -> complex:
     return np.exp(1j * np.pi / 3) if symmetry == 6 else 1j
 
 
-def distortion(first: np.ndarray, second: np.ndarray, symmetry: int) -> tuple:
+def distortion(first: Any, second: Any, symmetry: int) -> tuple[Any, Any]:
     """Return how the ideal cell becomes one that two spots span.
 
     Parameters

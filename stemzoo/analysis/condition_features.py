@@ -105,6 +105,19 @@ class ConditionFeatures:
         """Whether the lattice of the material was found."""
         return bool(np.isfinite(self.tiles).all())
 
+    @property
+    def scatter(self) -> np.ndarray | None:
+        """Covariance (F, F) of the features of four quarters, times their area.
+
+        None where there are too few tiles for quarters.
+        """
+        rows, columns = (n // 2 for n in self.tiles.shape[:2])
+        if not rows or not columns:
+            return None
+        halves = [(slice(None, n), slice(-n, None)) for n in (rows, columns)]
+        quarters = [medians(self.tiles[r, c]) for r in halves[0] for c in halves[1]]
+        return np.cov(np.transpose(quarters)) * (rows + 1) / 2 * (columns + 1) / 2
+
 
 NO_LATTICE = ConditionFeatures(np.full((1, 1, len(FEATURES)), np.nan), 1.0)
 
@@ -174,8 +187,8 @@ def find_condition_features(
         )
     facts = [np.log(lattice.sampling / used), lattice.strain]
     tiles = tile_features(seen, lattice.resampled(used, target))
-    facts = np.broadcast_to(facts, (*tiles.shape[:2], 2))
-    return ConditionFeatures(np.concatenate([facts, tiles], axis=-1), seen.size / TILE**2)
+    whole = np.broadcast_to(facts, (*tiles.shape[:2], 2))
+    return ConditionFeatures(np.concatenate([whole, tiles], axis=-1), seen.size / TILE**2)
 
 
 def middle_lattice(

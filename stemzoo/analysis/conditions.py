@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -13,7 +14,6 @@ from stemzoo.analysis.condition_features import (
     FEATURES,
     ConditionFeatures,
     find_condition_features,
-    medians,
 )
 from stemzoo.analysis.covariance import mahalanobis_distance, shrunk_covariance
 from stemzoo.io import Image
@@ -119,9 +119,9 @@ class TrainingConditions:
     ) -> "TrainingConditions | None":
         """Do as `from_frames` with at most 60 of them; None if too few show a lattice."""
         every = max(len(frames) // _DESCRIBED, 1)
-        facts = {"session": session, "material": material, "sampling": sampling}
+        chosen = frames[::every][:_DESCRIBED]
         try:
-            return cls.from_frames(frames[::every][:_DESCRIBED], **facts)
+            return cls.from_frames(chosen, session=session, material=material, sampling=sampling)
         except ValueError:
             return None
 
@@ -142,7 +142,8 @@ class TrainingConditions:
                 f"more of them. Received: {len(found)}"
             )
         features = np.array([description.features for description in found])
-        parts = [part for part in map(_scatter, found) if part is not None]
+        scatter = [description.scatter for description in found]
+        parts = [part for part in scatter if part is not None]
         within = np.mean(parts, axis=0) if parts else np.zeros((len(FEATURES),) * 2)
         distances = [
             mahalanobis_distance(x - others.mean(axis=0), _frame_covariance(others))
@@ -204,7 +205,7 @@ class TrainingConditions:
             "sampling": self.sampling,
             "frames": self.frames,
             "area": _rounded(self.area),
-            "mean": dict(zip(_NAMES, _rounded(self.mean), strict=True)),
+            "mean": {name: _rounded(m) for name, m in zip(_NAMES, self.mean, strict=True)},
             **{
                 name: _rounded(getattr(self, name))
                 for name in ("covariance", "within", "leave_one_out")
@@ -247,22 +248,7 @@ class TrainingConditions:
 
     @classmethod
     def read(cls, path: Path) -> "TrainingConditions":
-        """Read a `conditions.json`, which may come from anywhere.
-
-        Parameters
-        ----------
-        path : Path
-            The file.
-
-        Returns
-        -------
-        TrainingConditions
-
-        Raises
-        ------
-        ValueError
-            If it holds anything else.
-        """
+        """Read a `conditions.json`, which may come from anywhere; ValueError as `from_json`."""
         try:
             size = path.stat().st_size
             if size > _LARGEST:
@@ -297,8 +283,8 @@ def _checked(content: dict) -> dict:
     return {**content, "material": find_material(content["material"]).name}
 
 
-def _rounded(values: np.ndarray | float) -> list | float:
-    """Round to six digits: what JSON is to hold."""
+def _rounded(values: Any) -> Any:
+    """Round an array or a number to six digits: what JSON is to hold."""
     if np.ndim(values):
         return [_rounded(value) for value in values]
     return float(f"{values:.6g}")
@@ -307,14 +293,3 @@ def _rounded(values: np.ndarray | float) -> list | float:
 def _frame_covariance(features: np.ndarray) -> np.ndarray:
     """Covariance (F, F) of the features (n, F) of frames, with what is of no consequence."""
     return shrunk_covariance(features) + np.diag(_TOLERANCE**2)
-
-
-def _scatter(description: ConditionFeatures) -> np.ndarray | None:
-    """Covariance of the features of the four quarters of a frame, times their area."""
-    tiles = description.tiles
-    rows, columns = (n // 2 for n in tiles.shape[:2])
-    if not rows or not columns:
-        return None
-    halves = [(slice(None, n), slice(-n, None)) for n in (rows, columns)]
-    quarters = [medians(tiles[r, c]) for r in halves[0] for c in halves[1]]
-    return np.cov(np.transpose(quarters)) * (rows + 1) / 2 * (columns + 1) / 2

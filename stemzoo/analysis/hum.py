@@ -97,7 +97,7 @@ def find_hum(image: np.ndarray, lattice: Lattice) -> tuple[Wave, ...]:
     least = np.sqrt(2 * _LEAST * left.var())
     windows = _windows(left.shape)
     allowed = _between_reflections(left.shape, lattice)
-    found = []
+    found: list[Wave] = []
     while len(found) < _MOST:
         power = abs(fft.rfft2(left * windows[0][:, None] * windows[1])) ** 2
         background = _block_medians(power)
@@ -177,7 +177,8 @@ def _refined(image: np.ndarray, start: tuple[float, float], windows: list[np.nda
     )
     frequency = start + best.x / size
     found = _amplitude(image, frequency, windows)
-    return Wave(tuple(map(float, frequency)), float(abs(found)), float(np.angle(found)))
+    down, along = map(float, frequency)
+    return Wave((down, along), float(abs(found)), float(np.angle(found)))
 
 
 def _amplitude(

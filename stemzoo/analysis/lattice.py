@@ -107,7 +107,7 @@ def find_lattice(
         chosen = min(equals, key=lambda cell: cell.area)
         lattice = _describe(_refined(chosen, peaks), peaks, spacing)
         best = lattice.confidence
-    if best < min_confidence:
+    if lattice is None or best < min_confidence:
         raise ValueError(
             f"No {material.name} lattice found: expected a confidence of at least "
             f"{min_confidence} for {low:.3g} to {high:.3g} Å/px; state the sampling, or check the "
@@ -260,11 +260,7 @@ def find_rotation(
             continue
     if 2 * len(rotations) < len(images):
         return None
-    return _spread(np.array(rotations), 360.0 / crystal.symmetry)
-
-
-def _spread(angles: np.ndarray, period: float) -> tuple[float, float]:
-    """Mean and spread of angles that repeat with a period [degrees]."""
+    angles, period = np.array(rotations), 360.0 / crystal.symmetry
     turns = np.exp(2j * np.pi * angles / period)
     middle = np.angle(turns.mean()) * period / (2 * np.pi)
     away = (angles - middle + period / 2) % period - period / 2

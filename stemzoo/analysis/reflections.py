@@ -73,7 +73,8 @@ def half_plane_reflections(lattice: Lattice, finest: int) -> np.ndarray:
     """
     # The largest index is that of a hexagonal lattice.
     indices = half_plane_indices(int(np.sqrt(4 * finest / 3)))
-    chosen = squared_length(*indices.T, lattice.symmetry) <= finest
+    h, k = indices.T
+    chosen = squared_length(h, k, lattice.symmetry) <= finest
     return indices[chosen] @ lattice.reciprocal
 
 
@@ -148,7 +149,8 @@ def nearest_reflection(frequency: np.ndarray, lattice: Lattice) -> np.ndarray:
     ndarray of shape (2,)
         [1/px].
     """
-    indices, _ = nearest_reflections(*frequency, lattice)
+    y, x = frequency
+    indices, _ = nearest_reflections(y, x, lattice)
     return indices @ lattice.reciprocal
 
 

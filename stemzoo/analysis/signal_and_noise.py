@@ -110,7 +110,15 @@ class Parts:
         spacing = float(np.hypot(*lattice.vectors.T).min())
         edge = round(min(_EDGE * spacing / (2 * np.pi * _PERIODIC), min(image.shape) / 8))
         inner = (slice(edge, -edge),) * 2
-        intact = _intact(image, lattice, spacing)
+        # Ranked pixels, as the response of the detector is open.
+        ranked = normal_scores(image).astype(np.float64)
+        away = ranked - find_signal(ranked, lattice)
+        away = ndimage.gaussian_filter(away, _COLUMN * spacing, mode="reflect")
+        odd = abs(away) > _ODD * stats.median_abs_deviation(away, axis=None, scale="normal")
+        intact = np.ones(odd.shape, bool)
+        if odd.any():
+            clear = ndimage.distance_transform_edt(~odd) > _REACH * spacing
+            intact = clear if clear.mean() > _LEAST else intact
         signal = find_signal(image, lattice)
         return cls(image[inner], signal[inner], intact[inner], inner)
 
@@ -124,20 +132,6 @@ class Parts:
         """How strong the noise is."""
         noise = self.image - self.signal
         return NoiseLevels.of(self.signal[self.intact], noise[self.intact])
-
-
-def _intact(image: np.ndarray, lattice: Lattice, spacing: float) -> np.ndarray:
-    """Tell where no defect stands out, by ranked pixels: the response of the detector is open."""
-    ranked = normal_scores(image).astype(np.float64)
-    away = ranked - find_signal(ranked, lattice)
-    away = ndimage.gaussian_filter(away, _COLUMN * spacing, mode="reflect")
-    width = stats.median_abs_deviation(away, axis=None, scale="normal")
-    odd = abs(away) > _ODD * width
-    whole = np.ones(odd.shape, bool)
-    if not odd.any():
-        return whole
-    intact = ndimage.distance_transform_edt(~odd) > _REACH * spacing
-    return intact if intact.mean() > _LEAST else whole
 
 
 def find_signal(image: np.ndarray, lattice: Lattice) -> np.ndarray:

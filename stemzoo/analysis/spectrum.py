@@ -3,9 +3,8 @@
 from itertools import product
 
 import numpy as np
-from scipy import fft, ndimage
+from scipy import fft
 
-SURROUNDINGS = (2, 6, 10)  # [bins]: what is left out, and how far the background is taken from
 MARGIN = 48  # [px]
 TILE = 256  # [px]
 SPOT = 2.5  # radius of a spot [bins of a tile]
@@ -78,41 +77,6 @@ def windowed_power(image: np.ndarray, shape: tuple[int, int] | None = None) -> n
     spectrum = fft.fft2((x * rows[:, None] * columns).astype(np.float32), s=shape)
     power = (spectrum.real**2 + spectrum.imag**2) / ((rows**2).sum() * (columns**2).sum())
     return fft.fftshift(power)
-
-
-def log_background(log_power: np.ndarray, padding: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
-    """Return the log of the mean power around every point of a spectrum.
-
-    The mean of the log is used, as a few strong spots hardly move it and slopes cancel; it is less
-    than the log of the mean by Euler's constant (exponentially distributed power). The highest of
-    three: an annulus (2 to 6 bins), a stretch of the row and of the column (2 to 10 bins), so
-    that a point of a streak is compared with the streak.
-
-    Parameters
-    ----------
-    log_power : ndarray of shape (M, N)
-        Natural log of a power spectrum, centred or not.
-    padding : tuple of float
-        Points per bin along rows and columns: padded length over image length.
-
-    Returns
-    -------
-    ndarray of shape (M, N)
-    """
-
-    def surrounding(outer: tuple[int, int], inner: tuple[int, int]) -> np.ndarray:
-        sizes = [
-            [2 * round(reach * p) + 1 for reach, p in zip(reaches, padding, strict=True)]
-            for reaches in (outer, inner)
-        ]
-        sums = [ndimage.uniform_filter(log_power, s, mode="wrap") * np.prod(s) for s in sizes]
-        return (sums[0] - sums[1]) / (np.prod(sizes[0]) - np.prod(sizes[1]))
-
-    near, around, along = SURROUNDINGS
-    mean = surrounding((around, around), (near, near))
-    np.maximum(mean, surrounding((along, 0), (near, 0)), out=mean)
-    np.maximum(mean, surrounding((0, along), (0, near)), out=mean)
-    return mean + np.euler_gamma
 
 
 def with_margins(image: np.ndarray) -> np.ndarray:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, ndimage
 
-from stemzoo.analysis.spectrum import SURROUNDINGS, log_background, windowed_power
+from stemzoo.analysis.spectrum import windowed_power
 
 WEAK_PEAK = 5.0  # of the background; noise exceeds it in 0.8 % of all places
+SURROUNDINGS = (2, 6, 10)  # [bins]: what is left out, and how far the background is taken from
 _LEAST_SHAPE = 256  # [px]: smaller images are padded, so that peaks are sampled finely enough
 # The mean power of the surroundings is estimated from about so many independent neighbours.
 _NEIGHBOURS = 60
@@ -83,6 +84,41 @@ def find_spectrum_peaks(image: np.ndarray, limit: float) -> SpectrumPeaks:
     strength = np.exp(excess[at])
     order = np.argsort(-strength)
     return SpectrumPeaks(position[order], strength[order], image.shape)
+
+
+def log_background(log_power: np.ndarray, padding: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
+    """Return the log of the mean power around every point of a spectrum.
+
+    The mean of the log is used, as a few strong spots hardly move it and slopes cancel; it is less
+    than the log of the mean by Euler's constant (exponentially distributed power). The highest of
+    three: an annulus (2 to 6 bins), a stretch of the row and of the column (2 to 10 bins), so
+    that a point of a streak is compared with the streak.
+
+    Parameters
+    ----------
+    log_power : ndarray of shape (M, N)
+        Natural log of a power spectrum, centred or not.
+    padding : tuple of float
+        Points per bin along rows and columns: padded length over image length.
+
+    Returns
+    -------
+    ndarray of shape (M, N)
+    """
+
+    def surrounding(outer: tuple[int, int], inner: tuple[int, int]) -> np.ndarray:
+        sizes = [
+            [2 * round(reach * p) + 1 for reach, p in zip(reaches, padding, strict=True)]
+            for reaches in (outer, inner)
+        ]
+        sums = [ndimage.uniform_filter(log_power, s, mode="wrap") * np.prod(s) for s in sizes]
+        return (sums[0] - sums[1]) / (np.prod(sizes[0]) - np.prod(sizes[1]))
+
+    near, around, along = SURROUNDINGS
+    mean = surrounding((around, around), (near, near))
+    np.maximum(mean, surrounding((along, 0), (near, 0)), out=mean)
+    np.maximum(mean, surrounding((0, along), (0, near)), out=mean)
+    return mean + np.euler_gamma
 
 
 def _vertex_offset(values: np.ndarray, at: tuple[np.ndarray, np.ndarray]) -> np.ndarray:

@@ -63,7 +63,10 @@ def tile_features(image: np.ndarray, lattice: Lattice) -> np.ndarray:
         # Not `means @ power`: its many threads wait for each other longer than they work.
         powers = np.einsum("gk,k->g", means, power) + _FLOOR
         powers = dict(zip(groups, powers, strict=True))
-        values.append(_spectral(powers, lattice.symmetry) + _histogram(flat))
+        low, tenth, middle, ninth, high = np.quantile(flat[::2, ::2], (0.01, 0.05, 0.5, 0.95, 0.99))
+        reach, most = max(high - low, _FLOOR), max(ninth - tenth, _FLOOR)
+        asymmetry, tails = (low + high - 2 * middle) / reach, np.log(reach / most)
+        values.append([*_spectral(powers, lattice.symmetry), asymmetry, tails])
     return np.reshape(values, (len(rows), len(columns), -1))
 
 
@@ -72,11 +75,13 @@ def _groups(edge: int, lattice: Lattice) -> dict[object, np.ndarray]:
     y, x = frequencies((TILE, TILE))
     indices, away = nearest_reflections(y, x, lattice)
     symmetry = lattice.symmetry
-    norm = squared_length(*np.moveaxis(indices, -1, 0), symmetry)
+    norm = squared_length(indices[..., 0], indices[..., 1], symmetry)
     # Resolution of the window: bins of an unpadded tile.
     away = abs(away) * edge
     distance = np.hypot(*np.moveaxis(away, -1, 0))
-    groups = {n: (norm == n) & (distance <= SPOT) for n in _SHELLS[symmetry]}
+    groups: dict[object, np.ndarray] = {
+        n: (norm == n) & (distance <= SPOT) for n in _SHELLS[symmetry]
+    }
     # Jitter of lines smears the innermost reflections along them.
     for name, along, across in (("y", 0, 1), ("x", 1, 0)):
         beside = (away[..., along] > _CLEAR) & (away[..., along] < 6) & (away[..., across] <= 1.5)
@@ -104,7 +109,9 @@ def _between(
     is how far from an axis a streak reaches [1/px].
     """
     radius, angle = np.hypot(y, x), np.arctan2(abs(y), x)
-    groups = {name: rest & (radius >= a) & (radius < b) for name, (a, b) in _BANDS.items()}
+    groups: dict[object, np.ndarray] = {
+        name: rest & (radius >= a) & (radius < b) for name, (a, b) in _BANDS.items()
+    }
     fine = rest & (radius > _BANDS["noise_mid"][0])
     on_row, on_column = abs(y) <= axis, abs(x) <= axis
     for name, sector in (("x", angle < _SECTOR), ("y", angle > np.pi / 2 - _SECTOR)):
@@ -132,10 +139,3 @@ def _spectral(power: dict[object, float], symmetry: int) -> list[float]:
         contrast("column streaks", ("fine", "x")),
         contrast(("beside", "y"), ("beside", "x")),
     ]
-
-
-def _histogram(tile: np.ndarray) -> list[float]:
-    """Features of the intensities of a standardised tile: asymmetry and tails."""
-    low, tenth, middle, ninth, high = np.quantile(tile[::2, ::2], (0.01, 0.05, 0.5, 0.95, 0.99))
-    reach, most = max(high - low, _FLOOR), max(ninth - tenth, _FLOOR)
-    return [(low + high - 2 * middle) / reach, np.log(reach / most)]

@@ -75,6 +75,8 @@ def column_evidence(
     response is not linear changes nothing; shifts of lines and hum are undone before.
     """
     host = find_defect(material, label).element
+    if host is None:
+        raise ValueError(f"Expected a class of vacancies. Received: {label!r}")
     # Sorting and Fourier transforms leave the interpreter free; more threads need more memory.
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda image: _columns(image, material, host, sampling), images))
@@ -109,7 +111,8 @@ def _columns(
 def away_from_edges(positions: np.ndarray, shape: tuple[int, int], sampling: float) -> np.ndarray:
     """Tell which positions are not near an edge."""
     room = _BORDER / sampling
-    return ((positions >= room) & (positions <= np.array(shape) - 1 - room)).all(axis=1)
+    inside = (positions >= room) & (positions <= np.array(shape) - 1 - room)
+    return np.asarray(inside.all(axis=1))
 
 
 def _mixture(contrast: np.ndarray) -> tuple[np.ndarray, float]:

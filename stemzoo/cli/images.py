@@ -283,22 +283,36 @@ def simulate(
     out: Annotated[Path, typer.Option(help="Folder for the frames.")] = Path("simulated"),
     size: Annotated[int, typer.Option(min=64, help="Edge of a frame (px).")] = 1024,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same frames.")] = 0,
+    scene: Annotated[
+        str | None,
+        typer.Option(
+            help="What frames show beside a perfect crystal: edge, hole, margin (of vacuum), "
+            "amorphous, bilayer, grains, adsorbates; or what a file holds: zeros, nan, rotated, "
+            "databar, scalebar, inverted, spark."
+        ),
+    ] = None,
 ) -> None:
     """Simulate labelled frames: TIFF, table of defects and class mask for each."""
     from rich.console import Console
     from rich.progress import Progress
 
     from stemzoo.simulate.dataset import simulate_session
+    from stemzoo.simulate.named_scenes import find_scene
     from stemzoo.simulate.named_sessions import choose_session
     from stemzoo.workflows.frames import plan_frames, write_frame
     from stemzoo.workflows.outputs import make_folder, written_whole
 
     chosen = choose_session(session, material)
-    plans = plan_frames(chosen.name, seed, n, out)
+    name = chosen.name
+    if scene is not None:
+        find_scene(scene)  # refused before a folder is made
+        name = f"{chosen.name}_{scene}"
+    plans = plan_frames(name, seed, n, out)
     make_folder(out)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(f"simulating {chosen.name}", total=n)
-        for i, frame in enumerate(simulate_session(chosen, n, (size, size), seed=seed)):
+        frames = simulate_session(chosen, n, (size, size), seed=seed, scene=scene)
+        for i, frame in enumerate(frames):
             with written_whole(out) as folder:
                 write_frame(frame, folder, plans[i].source.name, seed=seed, index=i)
             progress.advance(task)

@@ -23,8 +23,8 @@ from stemzoo.analysis.spectrum import (
     centred_frequencies,
     check_sampling,
     image_power,
-    log_background,
 )
+from stemzoo.analysis.spectrum_peaks import log_background
 from stemzoo.simulate.materials import Material
 
 _FALSE_ALARM = 0.01  # chance that noise makes the limit too fine
@@ -107,7 +107,7 @@ def information_limit(
     Notes
     -----
     A spot is the highest of 3 x 3 bins around the lattice point; r is its power over that of its
-    surroundings (`stemzoo.analysis.spectrum.log_background`). In noise r exceeds a value with
+    surroundings (`stemzoo.analysis.spectrum_peaks.log_background`). In noise r exceeds a value with
     probability p = 9 (1 + r/60)^-60 at most (an F distribution; 9 bins to choose from), and the
     second highest of a shell of m independent spots with probability m(m-1)/2 p². A shell is seen
     when that is below 0.01 / (number of shells up to the Nyquist frequency): one image in a hundred

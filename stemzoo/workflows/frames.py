@@ -8,20 +8,21 @@ from pathlib import Path
 import numpy as np
 
 from stemzoo import __version__, io
-from stemzoo.simulate.dataset import LabelledImage
+from stemzoo.simulate.labels import LabelledImage
+from stemzoo.simulate.scenes import PERFECT
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs
 
 # What stands beside a simulated frame NAME.tif: NAME and one of these.
-LABEL_ENDINGS = (".csv", "_mask.png", ".json")
+LABEL_ENDINGS = (".csv", "_mask.png", "_crystal.png", ".json")
 
 
-def plan_frames(session: str, seed: int, n: int, out: Path) -> list[OutputPlan]:
-    """Name the files of simulated frames: SESSION_SEED_0000.tif and what stands beside it.
+def plan_frames(name: str, seed: int, n: int, out: Path) -> list[OutputPlan]:
+    """Name the files of simulated frames: NAME_SEED_0000.tif and what stands beside it.
 
     Parameters
     ----------
-    session : str
-        Name of the session.
+    name : str
+        Name of the session, and of the scene if they show one.
     seed, n : int
         Seed and number of the frames.
     out : Path
@@ -43,13 +44,16 @@ def plan_frames(session: str, seed: int, n: int, out: Path) -> list[OutputPlan]:
     >>> plan.source.name, plan.files[0].name
     ('wse2-dayA_7_0000', 'wse2-dayA_7_0000.tif')
     """
-    stems = [f"{session}_{seed}_{index:04d}" for index in range(n)]
+    stems = [f"{name}_{seed}_{index:04d}" for index in range(n)]
     endings = (".tif", *LABEL_ENDINGS)
     return plan_outputs([(Path(stem), [stem + end for end in endings]) for stem in stems], out)
 
 
 def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index: int) -> None:
     """Write a simulated frame: NAME.tif, NAME.csv, NAME.json and NAME_mask.png.
+
+    NAME_crystal.png too, where the crystal does not fill the frame: 1 where it is, 2 where a second
+    grain of it is, 0 elsewhere.
 
     Parameters
     ----------
@@ -64,6 +68,8 @@ def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index:
     """
     io.write_tiff(out / f"{name}.tif", frame.image, sampling=frame.sampling)
     io.write_png(out / f"{name}_mask.png", frame.mask)
+    if frame.grains is not None:
+        io.write_png(out / f"{name}_crystal.png", frame.grains)
     drawn = frame.conditions
     facts = {
         "stemzoo": __version__,
@@ -71,6 +77,7 @@ def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index:
         "session": drawn.name,
         "seed": seed,
         "frame": index,
+        **({} if frame.scene == PERFECT else {"scene": frame.scene.name}),
         "sampling": frame.sampling,
         "classes": list(frame.classes),
     }
@@ -85,7 +92,8 @@ def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index:
     values = ", ".join(f"{k}: {i + 1}" for i, k in enumerate(frame.classes))
     header = [
         f"stemzoo {__version__} simulated frame: material: {drawn.material}; session: "
-        f"{drawn.name}; seed: {seed}; frame: {index}",
+        f"{drawn.name}; seed: {seed}; frame: {index}"
+        + ("" if frame.scene == PERFECT else f"; scene: {frame.scene.name}"),
         f"pixel size: {frame.sampling * 100:.4f} pm",
         f"mask values: {values}",
     ]

@@ -206,7 +206,8 @@ def train_cyclegan_files(
     from stemzoo.models.start import start_device
     from stemzoo.training import train_cyclegan
     from stemzoo.training.callbacks import TrainingProgress
-    from stemzoo.training.strategy import is_chief, make_strategy, wait_for_all
+    from stemzoo.training.several_hosts import wait_for_all
+    from stemzoo.training.strategy import is_chief, make_strategy
 
     devices = make_strategy(options.strategy)  # which must come before the first variable
     start_device()

@@ -5,7 +5,6 @@ from stemzoo.analysis.spectrum import (
     filter_and_crop,
     frequencies,
     hann_window,
-    log_background,
     log_power_spectrum,
     radial_power_spectrum,
     tile_power,
@@ -13,6 +12,7 @@ from stemzoo.analysis.spectrum import (
     windowed_power,
     with_margins,
 )
+from stemzoo.analysis.spectrum_peaks import log_background
 
 
 @pytest.fixture

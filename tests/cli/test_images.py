@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.image import imread
 
 import stemzoo
 from stemzoo import io
+from stemzoo.simulate import SCENES
 
 SESSION = "wse2-randomised"
 
@@ -293,6 +295,34 @@ def test_a_material_stands_for_its_first_session(run, here):
     assert files("a") == files("b")
 
 
+def test_frames_show_the_scene_that_is_named(run, here):
+    options = ("--session", SESSION, "--size", 128, "--scene", "hole", "--seed", 4, "--out", "a")
+    done = run("simulate", *options)
+    assert (done.code, done.err) == (0, "")
+    stem = f"{SESSION}_hole_4_0000"
+    assert sorted(files("a")) == [
+        f"{stem}{end}" for end in (".csv", ".json", ".tif", "_crystal.png", "_mask.png")
+    ]
+    crystal = imread(f"a/{stem}_crystal.png") * 255
+    assert set(np.unique(crystal)) == {0, 1}
+    header, columns = io.read_csv(Path(f"a/{stem}.csv"))
+    assert header[0].endswith("frame: 0; scene: hole")
+    assert "edge: 5" in header[2]
+    assert set(columns["class"]) >= {"edge"}
+    places = np.array([columns["row"], columns["column"]], dtype=float).round().astype(int)
+    assert crystal[tuple(places)].mean() > 0.9  # columns at the very rim may round to outside
+
+
+def test_help_and_an_unknown_scene_name_those_there_are(run, here):
+    text = " ".join(run("simulate", "--help").out.replace("│", " ").split())
+    for name in SCENES:
+        assert re.search(rf"\b{name}\b", text), name
+    done = run("simulate", "--material", "wse2", "--scene", "holes")
+    assert (done.code, done.out) == (2, "")
+    assert "expected one of hole" in done.err
+    assert os.listdir() == []
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -413,6 +443,8 @@ def test_the_list_is_for_machines_too(run):
 
 
 def test_the_shell_can_complete_commands(python, here, monkeypatch):
+    # typer asks which shell has started it; under a test there may be none.
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     done = python("-m", "stemzoo.cli", "--show-completion", "bash", cwd=here)
     assert done.returncode == 0
     assert "complete -o default -F" in done.stdout
