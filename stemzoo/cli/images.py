@@ -26,7 +26,9 @@ app = typer.Typer()
 
 @app.command()
 def detect(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or quoted patterns.")
+    ],
     weights: Annotated[str, typer.Option(help="Name of the zoo, or a model folder.")] = "fcn-wse2",
     pixel_size: Annotated[
         float | None,
@@ -98,7 +100,9 @@ def _line(found: "DetectedFile") -> str:
 
 @app.command()
 def translate(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or quoted patterns.")
+    ],
     weights: Annotated[str, typer.Option(help="Name of the zoo, or a model folder.")],
     direction: Annotated[
         str, typer.Option(help="sim-to-exp, or exp-to-sim (denoises).")
@@ -150,7 +154,8 @@ def translate(
 @app.command()
 def match(
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="Image files of one session.")
+        list[Path],
+        typer.Argument(metavar="IMAGE...", help="Image files of one session, or a quoted pattern."),
     ],
     material: Annotated[str | None, typer.Option(help="Only weights for this material.")] = None,
     pixel_size: Annotated[

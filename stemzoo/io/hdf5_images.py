@@ -1,7 +1,6 @@
 """Images in HDF5 files: .emd of Velox and of the Berkeley kind, and HyperSpy's .hspy."""
 
 import importlib
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -12,6 +11,7 @@ import numpy as np
 
 from stemzoo.io.grey import Refusal
 from stemzoo.io.hdf5 import read_part, walk
+from stemzoo.io.json_files import parse_json
 from stemzoo.io.pixel_size import to_angstrom
 from stemzoo.io.stacks import Stack, are_spatial
 
@@ -180,8 +180,8 @@ def _velox_metadata(array: Any) -> Mapping[str, Any]:
         return {}
     try:
         text = bytes(read_part(array, (slice(None), 0))).split(b"\0")[0]
-        return dict(json.loads(text)["BinaryResult"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return dict(parse_json(text)["BinaryResult"])
+    except (ValueError, KeyError, TypeError):
         return {}
 
 

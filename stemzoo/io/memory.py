@@ -76,7 +76,11 @@ def check_stack(stack: Stack, frames: int, file_size: int) -> None:
         )
     needed = stack.peak(frames)
     if needed > BUDGET:
-        size = " x ".join(map(str, stack.shape))
         count = f"{frames} frames of " if frames > 1 else ""
-        one = "Choose one frame" if frames > 1 else "Crop the image, or save it as a smaller type"
-        raise _too_large(needed, f"{count}{size} px of {np.dtype(stack.dtype).name}", one)
+        size = " x ".join(map(str, stack.shape))
+        what = f"{count}{size} px of {np.dtype(stack.dtype).name}"
+        step = "Choose one frame" if frames > 1 else "Crop the image, or save it as a smaller type"
+        if needed - stack.overhead <= BUDGET / 2:
+            what += ", unpacked together with more of the file"
+            step = "Save the image alone as TIFF"
+        raise _too_large(needed, what, step)

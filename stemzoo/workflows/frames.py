@@ -1,6 +1,5 @@
 """Labelled frames as files: what `stemzoo simulate` writes and `stemzoo train` reads."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from stemzoo import __version__, io
+from stemzoo.io.json_files import Field, parse_json, read_small
 from stemzoo.simulate.labels import LabelledImage
 from stemzoo.simulate.scenes import PERFECT
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs
@@ -157,29 +157,41 @@ def read_frame(table: Path) -> FrameFile:
     image = io.read_image(table.with_suffix(".tif"))
     if image.sampling is None:
         raise ValueError(f"{image.path}: expected a pixel size in its metadata. Received: none")
-    # The columns of an empty table are text.
-    points = np.column_stack([columns["row"], columns["column"]]).astype(float)
+    if missing := {"row", "column", "class"} - set(columns):
+        raise ValueError(
+            f"{table}: expected the columns row, column and class. Received: no "
+            f"{', '.join(sorted(missing))}. Write them as 'stemzoo simulate' does."
+        )
     labels = tuple(str(label) for label in columns["class"])
+    if unknown := set(labels) - set(classes):
+        raise ValueError(
+            f"{table}: expected classes among {', '.join(classes)}. Received: "
+            f"{', '.join(sorted(unknown))}. Rename them, or add them to the classes of the frame."
+        )
+    try:
+        # The columns of an empty table are text.
+        points = np.column_stack([columns["row"], columns["column"]]).astype(float)
+    except ValueError as error:
+        raise ValueError(
+            f"{table}: expected numbers of pixels in row and column. Received: {error}. Correct "
+            "that cell."
+        ) from None
     return FrameFile(image.data, image.sampling, points, labels, classes, material)
 
 
 def _facts(path: Path) -> tuple[str, tuple[str, ...]]:
     """Read material and class names from the JSON file of a frame."""
+    name = Field(str, low=1, required=True)
+    names = Field(list, low=1, required=True, items=name)
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        material, classes = facts["material"], facts["classes"]
-        if not all(name and isinstance(name, str) for name in (material, *classes)):
-            raise TypeError("material and classes are names")
-        if isinstance(classes, str):
-            raise TypeError("classes are a list")
-        return material, tuple(classes)
-    # RecursionError: brackets in brackets without end.
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        facts = parse_json(read_small(path), {"material": name, "classes": names})
+    except ValueError as error:
         raise ValueError(
             f"{path}: expected material and classes of a frame written by 'stemzoo simulate'. "
-            f"Received: {type(error).__name__}: {' '.join(str(error).split())}. Restore the file, "
-            "or delete it if it belongs to something else: the table's header says the same."
+            f"Received: {' '.join(str(error).split())}. Restore the file, or delete it if it "
+            "belongs to something else: the table's header says the same."
         ) from None
+    return facts["material"], tuple(facts["classes"])
 
 
 def _facts_of_header(table: Path, header: Sequence[str]) -> tuple[str, tuple[str, ...]]:

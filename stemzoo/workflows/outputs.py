@@ -216,6 +216,8 @@ def written_whole(out: Path) -> Iterator[Path]:
         # NumPy tells of a full disk in words only.
         if number is None and re.search(r"\d requested and \d+ written", str(error)):
             number = errno.ENOSPC
-        if number is None:
+        # What is read has a name of its own; that of a temporary would help nobody.
+        elsewhere = error.filename is not None and _PREFIX not in os.fsdecode(error.filename)
+        if number is None or elsewhere:
             raise
         raise OSError(number, os.strerror(number), str(out)) from error

@@ -121,7 +121,7 @@ def huge_npz(path):
 def huge_stack_in_npz(path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("a.npy", npy_header((400, 1000, 1000), "f8") + bytes(1_500_000))
-    return "1000 x 1000 px of float64, which needs 3.2 GB"
+    return "1000 x 1000 px of float64, unpacked together with more of the file, which needs 3.2 GB"
 
 
 def huge_png(path):
@@ -150,7 +150,7 @@ def huge_tile(path):
     with tifffile.TiffFile(path, mode="r+") as file:
         for name in ("TileWidth", "TileLength"):
             file.pages[0].tags[name].overwrite(60_000)
-    return "70 x 80 px of uint16, which needs"
+    return "70 x 80 px of uint16, unpacked together with more of the file, which needs"
 
 
 def huge_hspy(path):
@@ -183,7 +183,7 @@ def huge_piece(path):
             compression=9,
         )
         file["Experiments/a/data"].id.write_direct_chunk((0, 0, 0), bytes(300_000))
-    return "1000 x 1000 px of uint16, which needs 4.1 GB"
+    return "1000 x 1000 px of uint16, unpacked together with more of the file, which needs 4.1 GB"
 
 
 def packed_bomb(path):

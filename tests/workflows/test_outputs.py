@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -110,6 +111,25 @@ def test_files_appear_together_or_not_at_all(tmp_path):
         (folder / "b").write_text("new")
         assert (tmp_path / "a").read_text() == "old"
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("error", "number", "name"),
+    [
+        # NumPy's words for a full disk.
+        (OSError("65536 requested and 12168 written"), errno.ENOSPC, "out"),
+        (OSError(errno.EDQUOT, "Quota"), errno.EDQUOT, "out"),
+        (OSError(errno.EACCES, "Permission", "labels.csv"), errno.EACCES, "labels.csv"),
+        (FileNotFoundError("labels.csv: expected a table."), None, None),
+    ],
+)
+def test_an_error_names_the_folder_that_cannot_be_written_to(tmp_path, error, number, name):
+    (tmp_path / "out").mkdir()
+    with pytest.raises(OSError) as caught, written_whole(tmp_path / "out"):  # noqa: PT011
+        raise error
+    assert caught.value.errno == number
+    assert name is None or Path(caught.value.filename).name == name
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_what_a_killed_call_has_left_is_swept_out_and_nothing_else(tmp_path):
