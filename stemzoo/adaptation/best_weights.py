@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ from stemzoo import io
 from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.judgement import Adaptation, Judge, Judgement, Stopped, best_of
 from stemzoo.adaptation.labels import LabelCheck
+from stemzoo.io.saved_state import check_number, npz_shapes, parse_json_object
 from stemzoo.training.budget import TimeBudget
 from stemzoo.training.recipes import AdaptRecipe
 
 BEST_FILE = "adaptation_best.npz"
+_NEXT_STEP = "Choose another folder to adapt anew."
 
 
 class RestoreBestWeights(keras.callbacks.Callback):
@@ -74,10 +76,7 @@ class RestoreBestWeights(keras.callbacks.Callback):
         """
         self.steps = steps
         if self.folder is not None and (self.folder / BEST_FILE).is_file():
-            with np.load(self.folder / BEST_FILE, allow_pickle=False) as file:
-                self.best = [file[f"w{i}"] for i in range(len(file.files) - 1)]
-                entries = json.loads(str(file["judgements"]))
-            self.judgements = [_judgement(entry) for entry in entries]
+            self.best, self.judgements = read_best(self.folder / BEST_FILE, parent)
             self.judge.start = self.judgements[0]
         else:
             self.best = parent.get_weights()
@@ -151,8 +150,56 @@ class RestoreBestWeights(keras.callbacks.Callback):
         self.budget.reserved = self.budget.used - begun
 
 
+def read_best(path: Path, parent: Any) -> tuple[list[np.ndarray], list[Judgement]]:
+    """Read the best weights of a run that goes on, and what was judged before.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    parent : CycleGANSTEM
+        A model with weights of the same shapes.
+
+    Returns
+    -------
+    weights : list of ndarray
+    judgements : list of Judgement
+        At least one.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or of another network.
+    """
+    expected = [np.shape(weights) for weights in parent.get_weights()]
+    shapes = npz_shapes(path, "the best weights of an adaptation", _NEXT_STEP)
+    try:
+        names = [f"w{i}" for i in range(len(expected))]
+        if [shapes.get(name) for name in names] != expected or len(shapes) != len(names) + 1:
+            raise ValueError("weights of another network")
+        with np.load(path, allow_pickle=False) as file:
+            best = [file[name] for name in names]
+            text = str(file["judgements"]) if "judgements" in shapes else ""
+        if not all(w.dtype.kind == "f" and np.isfinite(w).all() for w in best):
+            raise ValueError("weights that are not finite")
+        # Shares of labels are no numbers where noise hides the vacancies.
+        entries = parse_json_object(f'{{"judgements": {text}}}', finite=False)["judgements"]
+        judgements = [_judgement(entry) for entry in entries]
+        best_of(judgements)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: expected the best weights of an adaptation. Received: a damaged file, or one "
+            f"of another run ({error}). {_NEXT_STEP}"
+        ) from error
+    return best, judgements
+
+
 def _judgement(entry: dict[str, Any]) -> Judgement:
     """Read a judgement as `dataclasses.asdict` wrote it."""
+    for key, low in (("seconds", 0.0), ("steps", 0), ("misfit", 0.0)):
+        check_number(entry, key, low, 1e9, whole=key == "steps")
+    for figure in fields(Agreement):
+        check_number(entry["agreement"], figure.name, -1e30, 1e30)
     agreement, labels = Agreement(**entry["agreement"]), entry["labels"]
     labels = None if labels is None else LabelCheck(**labels)
     return Judgement(**{**entry, "agreement": agreement, "labels": labels})

@@ -51,13 +51,15 @@ def read_json_object(path: str | Path, next_step: str) -> dict[str, Any]:
         raise _damaged(path, "one JSON object with finite numbers", error, next_step) from error
 
 
-def parse_json_object(text: str) -> dict[str, Any]:
+def parse_json_object(text: str, *, finite: bool = True) -> dict[str, Any]:
     """Return the JSON object that a text holds.
 
     Parameters
     ----------
     text : str
         JSON.
+    finite : bool
+        Whether NaN and infinity are refused; an int of more than 20 digits is, in any case.
 
     Returns
     -------
@@ -74,7 +76,12 @@ def parse_json_object(text: str) -> dict[str, Any]:
     {'seed': 7}
     """
     try:
-        content = json.loads(text, parse_constant=_refuse, parse_float=_finite, parse_int=_bounded)
+        if finite:
+            content = json.loads(
+                text, parse_constant=_refuse, parse_float=_finite, parse_int=_bounded
+            )
+        else:
+            content = json.loads(text, parse_int=_bounded)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     if not isinstance(content, dict):
