@@ -1,8 +1,9 @@
 """Keep the best weights of a CycleGAN while it is fine-tuned."""
 
 import json
+import math
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,22 @@ from stemzoo import io
 from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.judgement import Adaptation, Judge, Judgement, Stopped, best_of
 from stemzoo.adaptation.labels import LabelCheck
-from stemzoo.io.saved_state import check_number, npz_shapes, parse_json_object
+from stemzoo.io.json_files import Field, parse_json
+from stemzoo.io.npz_files import npz_shapes
 from stemzoo.training.budget import TimeBudget
 from stemzoo.training.recipes import AdaptRecipe
 
 BEST_FILE = "adaptation_best.npz"
 _NEXT_STEP = "Choose another folder to adapt anew."
+_FIELDS = {"judgements": Field(list, low=1, required=True, items=Field(dict))}
+_ENTRY = {
+    "seconds": Field(float, low=0, required=True),
+    "steps": Field(int, low=0, required=True),
+    "misfit": Field(float, low=0, required=True),
+    "safe": Field(bool, required=True),
+    "agreement": Field(dict, required=True, items=Field(float)),
+    "labels": Field(dict, type(None), required=True),
+}
 
 
 class RestoreBestWeights(keras.callbacks.Callback):
@@ -182,8 +193,9 @@ def read_best(path: Path, parent: Any) -> tuple[list[np.ndarray], list[Judgement
             text = str(file["judgements"]) if "judgements" in shapes else ""
         if not all(w.dtype.kind == "f" and np.isfinite(w).all() for w in best):
             raise ValueError("weights that are not finite")
-        # Shares of labels are no numbers where noise hides the vacancies.
-        entries = parse_json_object(f'{{"judgements": {text}}}', finite=False)["judgements"]
+        # What became of labels is no number where noise hides the vacancies.
+        text = text.replace("NaN", "null")
+        entries = parse_json(f'{{"judgements": {text}}}', _FIELDS)["judgements"]
         judgements = [_judgement(entry) for entry in entries]
         best_of(judgements)
     except (KeyError, TypeError, ValueError) as error:
@@ -196,10 +208,10 @@ def read_best(path: Path, parent: Any) -> tuple[list[np.ndarray], list[Judgement
 
 def _judgement(entry: dict[str, Any]) -> Judgement:
     """Read a judgement as `dataclasses.asdict` wrote it."""
-    for key, low in (("seconds", 0.0), ("steps", 0), ("misfit", 0.0)):
-        check_number(entry, key, low, 1e9, whole=key == "steps")
-    for figure in fields(Agreement):
-        check_number(entry["agreement"], figure.name, -1e30, 1e30)
+    entry = parse_json(json.dumps(entry), _ENTRY)
     agreement, labels = Agreement(**entry["agreement"]), entry["labels"]
-    labels = None if labels is None else LabelCheck(**labels)
+    if labels is not None:
+        figures = [*labels["removed"], *labels["invented"], labels["moved"]]
+        a, b, c, d, moved = (math.nan if figure is None else float(figure) for figure in figures)
+        labels = LabelCheck((a, b), (c, d), moved)
     return Judgement(**{**entry, "agreement": agreement, "labels": labels})

@@ -117,10 +117,11 @@ def save(
     """Write a model folder anew: weights, golden output and provenance of this installation."""
     start_keras()
     from stemzoo.zoo import hub
+    from stemzoo.zoo.whole_folder import is_vacant
 
-    model = hub.load(source)
-    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+    if not is_vacant(folder):
         raise ValueError(f"expected an empty or new folder. Received: {folder}")
+    model = hub.load(source)
     hub.save(model, folder, half=half, conditions=model.conditions)
     say(f"model folder {folder}: try 'stemzoo verify {folder}'")
 

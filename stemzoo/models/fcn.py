@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
+from stemzoo.io.json_files import Field
 from stemzoo.models.exact_graphs import ExactGraphs
 from stemzoo.models.layers import residual_block
+from stemzoo.models.zoo_model import COMMON_BOUNDS, check_arguments
 from stemzoo.preprocessing import ZOO_SAMPLING, normal_scores, rescale
 
 
@@ -66,8 +68,15 @@ class DefectFCN(keras.Model):
     task: ClassVar[str] = "detection"
     summary: ClassVar[str] = "point defects in {material}, trained on {session}"
     weight_groups: ClassVar[tuple[str, ...]] = ("model",)
-    largest_arguments: ClassVar[Mapping[str, int]] = MappingProxyType(
-        {"filters": 256, "depth": 12, "classes": 100}
+    bounds: ClassVar[Mapping[str, Field]] = MappingProxyType(
+        {
+            **COMMON_BOUNDS,
+            "classes": Field(list, int, low=1, high=100, items=Field(str, low=1, high=100)),
+            "filters": Field(int, low=1, high=256),
+            "depth": Field(int, low=1, high=12),
+            "dropout": Field(float, low=0, high=0.99),
+            "ranked": Field(bool, int, low=0, high=1),
+        }
     )
     card: str | None = None
     provenance: Any = None
@@ -86,16 +95,13 @@ class DefectFCN(keras.Model):
         ranked: bool = False,
         name: str = "defect_fcn",
     ):
+        arguments = {
+            **{"classes": classes, "filters": filters, "depth": depth, "dropout": dropout},
+            **{"sampling": sampling, "material": material, "ranked": ranked, "name": name},
+        }
+        check_arguments(DefectFCN, arguments)
         if isinstance(classes, int):
             classes = [f"class_{i + 1}" for i in range(classes)]
-        if isinstance(classes, str):
-            raise ValueError(f"classes is a sequence of names or a number. Received: {classes!r}")
-        if not classes or min(filters, depth) < 1 or not 0 <= dropout < 1 or not sampling > 0:
-            raise ValueError(
-                "DefectFCN expects at least one class, filters >= 1, depth >= 1, 0 <= dropout < 1 "
-                f"and sampling > 0. Received: classes={classes}, filters={filters}, "
-                f"depth={depth}, dropout={dropout}, sampling={sampling}"
-            )
         inputs = keras.Input((None, None, 1), name="image")
         outputs = _res_unet(inputs, len(classes) + 1, filters, depth, dropout)
         super().__init__(inputs, outputs, name=name)

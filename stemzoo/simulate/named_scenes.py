@@ -41,7 +41,21 @@ class Canvas:
         return int(self.rng.integers(2**31))
 
     def line(self, normal: float, crystal: float, roughness: float) -> Line:
-        """Border that leaves about a part `crystal` of the canvas."""
+        """Draw a border that leaves about a part `crystal` of the frame.
+
+        Parameters
+        ----------
+        normal : float
+            Direction into the crystal, from x towards y [degrees].
+        crystal : float
+            From 0 to 1.
+        roughness : float
+            Standard deviation of the border about a straight line [Å].
+
+        Returns
+        -------
+        Line
+        """
         direction = np.array([np.cos(np.deg2rad(normal)), np.sin(np.deg2rad(normal))])
         through = self.size / 2 + direction * (0.5 - crystal) * (abs(direction) @ self.size)
         return Line((float(through[0]), float(through[1])), normal, roughness, self.seed())
@@ -75,124 +89,119 @@ class Canvas:
         rows = self.drawn.rotation + 90 + turn * self.rng.integers(6)
         return float(rows + self.rng.normal(0, 5))
 
+    def edge(self) -> Scene:
+        """Draw the edge of a flake, along close-packed rows but for some degrees."""
+        rough = float(self.rng.uniform(0.5, 2.5))
+        line = self.line(self.along_rows(), float(self.rng.uniform(0.4, 0.75)), rough)
+        return Scene("edge", (line,), rim=self.rim())
 
-def _edge(canvas: Canvas) -> Scene:
-    rough = float(canvas.rng.uniform(0.5, 2.5))
-    line = canvas.line(canvas.along_rows(), float(canvas.rng.uniform(0.4, 0.75)), rough)
-    return Scene("edge", (line,), rim=canvas.rim())
+    def hole(self) -> Scene:
+        """Draw a hole in the middle of the frame."""
+        side = self.size.min()
+        return Scene("hole", (self.disc(0.12 * side, 0.28 * side),), rim=self.rim())
 
+    def margin(self) -> Scene:
+        """Draw vacuum along one side of the frame, or two that meet."""
+        first = 90 * int(self.rng.integers(4))
+        normals = (first, first + 90)[: int(self.rng.integers(1, 3))]
+        lines = (self.line(a, float(self.rng.uniform(0.75, 0.92)), 0.8) for a in normals)
+        return Scene("margin", tuple(lines))
 
-def _hole(canvas: Canvas) -> Scene:
-    side = canvas.size.min()
-    return Scene("hole", (canvas.disc(0.12 * side, 0.28 * side),), rim=canvas.rim())
+    def amorphous(self) -> Scene:
+        """Draw a patch or a side of the same matter without order."""
+        side = self.size.min()
+        disc = self.disc(0.15 * side, 0.3 * side)
+        line = self.line(float(self.rng.uniform(0, 360)), float(self.rng.uniform(0.4, 0.7)), 3.0)
+        return Scene("amorphous", (disc if self.rng.random() < 0.5 else line,), Content.AMORPHOUS)
 
+    def bilayer(self) -> Scene:
+        """Draw a second layer that is stacked as in the crystal (2H or 3R), or twisted."""
+        twist = float(self.rng.choice([0.0, 180.0, self.rng.uniform(3, 27)]))
+        line = self.line(self.along_rows(), float(self.rng.uniform(0.45, 0.75)), 1.0)
+        return Scene("bilayer", (line,), Content.LAYER, twist)
 
-def _margin(canvas: Canvas) -> Scene:
-    """Vacuum along one side of the frame, or two that meet."""
-    first = 90 * int(canvas.rng.integers(4))
-    normals = (first, first + 90)[: int(canvas.rng.integers(1, 3))]
-    lines = (canvas.line(a, float(canvas.rng.uniform(0.75, 0.92)), 0.8) for a in normals)
-    return Scene("margin", tuple(lines))
+    def grains(self) -> Scene:
+        """Draw a second grain of any orientation."""
+        turn = 360 / find_material(self.drawn.material).symmetry
+        twist = float(self.rng.uniform(8, turn - 8))
+        line = self.line(float(self.rng.uniform(0, 360)), float(self.rng.uniform(0.45, 0.7)), 2.0)
+        return Scene("grains", (line,), Content.GRAIN, twist)
 
+    def adsorbates(self) -> Scene:
+        """Draw islands of heavy atoms on the crystal."""
+        discs = (self.disc(4.0, 11.0, spread=0.5) for _ in range(int(self.rng.integers(3, 8))))
+        return Scene("adsorbates", tuple(discs), Content.ADSORBATE)
 
-def _amorphous(canvas: Canvas) -> Scene:
-    side = canvas.size.min()
-    disc = canvas.disc(0.15 * side, 0.3 * side)
-    line = canvas.line(float(canvas.rng.uniform(0, 360)), float(canvas.rng.uniform(0.4, 0.7)), 3.0)
-    return Scene("amorphous", (disc if canvas.rng.random() < 0.5 else line,), Content.AMORPHOUS)
+    def blank(self, fill: float) -> Blank:
+        """Draw two sides that meet, 2 px to a seventh of the frame wide, as drift leaves them."""
+        height, width = (int(self.rng.integers(2, max(n // 7, 3))) for n in self.shape)
+        top, left = self.rng.random(2) < 0.5
+        return Blank(
+            top=height if top else 0,
+            bottom=0 if top else height,
+            left=width if left else 0,
+            right=0 if left else width,
+            fill=fill,
+        )
 
+    def zeros(self) -> Scene:
+        """Draw a margin of zeros."""
+        return Scene("zeros", exports=(self.blank(0.0),))
 
-def _bilayer(canvas: Canvas) -> Scene:
-    """Second layer that is stacked as in the crystal (2H or 3R), or twisted."""
-    twist = float(canvas.rng.choice([0.0, 180.0, canvas.rng.uniform(3, 27)]))
-    line = canvas.line(canvas.along_rows(), float(canvas.rng.uniform(0.45, 0.75)), 1.0)
-    return Scene("bilayer", (line,), Content.LAYER, twist)
+    def nan(self) -> Scene:
+        """Draw a margin of NaN."""
+        return Scene("nan", exports=(self.blank(np.nan),))
 
+    def rotated(self) -> Scene:
+        """Draw the empty corners of a frame that was rotated."""
+        angle = float(self.rng.uniform(3, 20) * self.rng.choice([-1, 1]))
+        return Scene("rotated", exports=(Blank(angle=angle),))
 
-def _grains(canvas: Canvas) -> Scene:
-    turn = 360 / find_material(canvas.drawn.material).symmetry
-    twist = float(canvas.rng.uniform(8, turn - 8))
-    line = canvas.line(float(canvas.rng.uniform(0, 360)), float(canvas.rng.uniform(0.45, 0.7)), 2.0)
-    return Scene("grains", (line,), Content.GRAIN, twist)
+    def scale(self) -> float:
+        """Return a usual length of a scale bar, up to a fifth of the frame [nm]."""
+        return max((n for n in (0.5, 1.0, 2.0, 5.0, 10.0) if n <= self.size[0] / 50), default=0.2)
 
+    def databar(self) -> Scene:
+        """Draw a data bar below the picture."""
+        height = max(round(self.shape[0] * float(self.rng.uniform(0.05, 0.09))), 16)
+        energy, width = self.drawn.energy / 1e3, self.size[0] / 10
+        text = f"HV {energy:.1f} kV    HFW {width:.1f} nm    det HAADF"
+        return Scene("databar", exports=(DataBar(height, text, self.scale()),))
 
-def _adsorbates(canvas: Canvas) -> Scene:
-    discs = (canvas.disc(4.0, 11.0, spread=0.5) for _ in range(int(canvas.rng.integers(3, 8))))
-    return Scene("adsorbates", tuple(discs), Content.ADSORBATE)
+    def scalebar(self) -> Scene:
+        """Draw a scale bar into the picture."""
+        height = max(round(self.shape[0] * float(self.rng.uniform(0.025, 0.05))), 8)
+        right, box = (bool(self.rng.random() < 0.5) for _ in range(2))
+        return Scene("scalebar", exports=(ScaleBar(self.scale(), height, right, box),))
 
+    def inverted(self) -> Scene:
+        """Exchange bright and dark."""
+        return Scene("inverted", exports=(Inverted(),))
 
-def _blank(canvas: Canvas, fill: float) -> Blank:
-    """Two sides that meet, from two pixels to a seventh of the frame, as drift leaves them."""
-    height, width = (int(canvas.rng.integers(2, max(n // 7, 3))) for n in canvas.shape)
-    top, left = canvas.rng.random(2) < 0.5
-    return Blank(
-        top=height if top else 0,
-        bottom=0 if top else height,
-        left=width if left else 0,
-        right=0 if left else width,
-        fill=fill,
-    )
-
-
-def _zeros(canvas: Canvas) -> Scene:
-    return Scene("zeros", exports=(_blank(canvas, 0.0),))
-
-
-def _nan(canvas: Canvas) -> Scene:
-    return Scene("nan", exports=(_blank(canvas, np.nan),))
-
-
-def _rotated(canvas: Canvas) -> Scene:
-    angle = float(canvas.rng.uniform(3, 20) * canvas.rng.choice([-1, 1]))
-    return Scene("rotated", exports=(Blank(angle=angle),))
-
-
-def _scale(canvas: Canvas) -> float:
-    """Length of a scale bar: the largest usual one up to a fifth of the frame [nm]."""
-    return max((n for n in (0.5, 1.0, 2.0, 5.0, 10.0) if n <= canvas.size[0] / 50), default=0.2)
-
-
-def _databar(canvas: Canvas) -> Scene:
-    height = max(round(canvas.shape[0] * float(canvas.rng.uniform(0.05, 0.09))), 16)
-    energy, width = canvas.drawn.energy / 1e3, canvas.size[0] / 10
-    text = f"HV {energy:.1f} kV    HFW {width:.1f} nm    det HAADF"
-    return Scene("databar", exports=(DataBar(height, text, _scale(canvas)),))
-
-
-def _scalebar(canvas: Canvas) -> Scene:
-    height = max(round(canvas.shape[0] * float(canvas.rng.uniform(0.025, 0.05))), 8)
-    right, box = (bool(canvas.rng.random() < 0.5) for _ in range(2))
-    return Scene("scalebar", exports=(ScaleBar(_scale(canvas), height, right, box),))
-
-
-def _inverted(canvas: Canvas) -> Scene:
-    return Scene("inverted", exports=(Inverted(),))
-
-
-def _spark(canvas: Canvas) -> Scene:
-    """Draw all of one line, or its end from where the discharge began."""
-    row, first = (int(canvas.rng.integers(n)) for n in canvas.shape)
-    first *= int(canvas.rng.integers(2))
-    strength = float(np.exp(canvas.rng.uniform(np.log(3), np.log(100))))
-    return Scene("spark", exports=(Spark(row, first, canvas.shape[1], strength),))
+    def spark(self) -> Scene:
+        """Draw all of one line, or its end from where the discharge began."""
+        row, first = (int(self.rng.integers(n)) for n in self.shape)
+        first *= int(self.rng.integers(2))
+        strength = float(np.exp(self.rng.uniform(np.log(3), np.log(100))))
+        return Scene("spark", exports=(Spark(row, first, self.shape[1], strength),))
 
 
 SCENES: MappingProxyType[str, Callable[[Canvas], Scene]] = MappingProxyType(
     {
-        "edge": _edge,
-        "hole": _hole,
-        "margin": _margin,
-        "amorphous": _amorphous,
-        "bilayer": _bilayer,
-        "grains": _grains,
-        "adsorbates": _adsorbates,
-        "zeros": _zeros,
-        "nan": _nan,
-        "rotated": _rotated,
-        "databar": _databar,
-        "scalebar": _scalebar,
-        "inverted": _inverted,
-        "spark": _spark,
+        "edge": Canvas.edge,
+        "hole": Canvas.hole,
+        "margin": Canvas.margin,
+        "amorphous": Canvas.amorphous,
+        "bilayer": Canvas.bilayer,
+        "grains": Canvas.grains,
+        "adsorbates": Canvas.adsorbates,
+        "zeros": Canvas.zeros,
+        "nan": Canvas.nan,
+        "rotated": Canvas.rotated,
+        "databar": Canvas.databar,
+        "scalebar": Canvas.scalebar,
+        "inverted": Canvas.inverted,
+        "spark": Canvas.spark,
     }
 )
 

@@ -1,6 +1,5 @@
 """Image files in, renewed model folders out: what `stemzoo adapt` does."""
 
-import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from stemzoo.adaptation.run import RUN
 from stemzoo.analysis.condition_features import MIN_DESCRIBED_SIDE
 from stemzoo.analysis.conditions import MIN_FRAMES, TrainingConditions
 from stemzoo.analysis.pixel_size import resolve
+from stemzoo.io.json_files import read_json
 from stemzoo.workflows.datasets import write_training_data
 from stemzoo.workflows.images import detect_file, plan_detections
 from stemzoo.workflows.paths import find_files, read_each
@@ -234,7 +234,7 @@ class _RunFiles:
         }
         write_training_data(folder, training_data | entries)
         run = folder / RUN
-        known = json.loads(run.read_text(encoding="utf-8")) if run.is_file() else {}
+        known = read_json(run, {}) if run.is_file() else {}
         io.write_json(run, {**known, **asdict(report), "result": str(report)})
         provenance = start.provenance
         save(model, folder, parent=provenance, conditions=self.conditions)

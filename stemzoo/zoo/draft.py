@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stemzoo.io import write_text
 from stemzoo.zoo.cards.card import find_pictures, model_card
+from stemzoo.zoo.facts import read_facts
 from stemzoo.zoo.file_names import (
     CARD,
     CONFIG,
@@ -18,7 +19,7 @@ from stemzoo.zoo.file_names import (
 )
 from stemzoo.zoo.hub import verify
 from stemzoo.zoo.manifest import checked_entry, describe_files
-from stemzoo.zoo.model_folder import model_class, read_json
+from stemzoo.zoo.model_folder import model_class
 from stemzoo.zoo.registry import PLAIN_NAME, WeightsEntry, read_manifest
 from stemzoo.zoo.sources import find_source
 
@@ -95,11 +96,6 @@ def checked_folder(source: str | Path) -> Path:
             f"expected a model folder, or weights of the package. Received: {source}, which is on "
             "the Hub already. 'stemzoo download' makes a folder of it."
         )
-    if not (found.folder / GOLDEN).is_file():
-        raise ValueError(
-            f"{found.folder}: expected {GOLDEN}, for others to compare with. Received: none. Make "
-            "it with stemzoo.zoo.golden.write_golden(stemzoo.load(folder), path)."
-        )
     report = verify(source, local_files_only=True)
     if not report.passed:
         raise ValueError(f"{' '.join(report.differences)} Nothing was published.")
@@ -175,8 +171,9 @@ def make_draft(
 
 def _facts(folder: Path, old: dict | None, given: dict) -> dict:
     """Gather what the entry says about the weights: what is given, else what is known."""
-    config = read_json(folder / CONFIG)
-    data, provenance = (_read(folder / name) for name in (TRAINING_DATA, PROVENANCE))
+    config, data, provenance = (
+        read_facts(folder, name) for name in (CONFIG, TRAINING_DATA, PROVENANCE)
+    )
     session = data.get("session")
     found = {
         "material": config["config"].get("material"),
@@ -194,13 +191,6 @@ def _facts(folder: Path, old: dict | None, given: dict) -> dict:
     model = model_class(config["class"])
     found.setdefault("summary", model.summary.format(**found))
     return {"task": model.task, **found}
-
-
-def _read(path: Path) -> dict:
-    try:
-        return read_json(path) if path.is_file() else {}
-    except ValueError as error:
-        raise ValueError(f"{path}: expected facts as JSON. Received: {error}") from error
 
 
 def refuse_to_overwrite(draft: Draft, manifest: Path, new_revision: bool) -> None:

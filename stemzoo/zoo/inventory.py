@@ -9,6 +9,7 @@ from typing import Any
 
 from stemzoo.io import atomic_path, write_text
 from stemzoo.zoo.cards.card import model_card
+from stemzoo.zoo.facts import read_facts
 from stemzoo.zoo.file_names import (
     CARD,
     CONDITIONS,
@@ -20,7 +21,6 @@ from stemzoo.zoo.file_names import (
     TRAINING_WEIGHTS,
 )
 from stemzoo.zoo.manifest import difference
-from stemzoo.zoo.model_folder import read_json
 from stemzoo.zoo.registry import find_weights
 from stemzoo.zoo.remote.download import cached_snapshot
 from stemzoo.zoo.sources import find_source
@@ -75,15 +75,13 @@ def describe_weights(source: str | Path) -> dict:
 
 def _contents(folder: Path) -> dict:
     found: dict[str, Any] = {"folder": str(folder)}
-    if (folder / CONFIG).is_file():
-        config = read_json(folder / CONFIG)
-        found.update({"class": config.get("class"), "config": config.get("config")})
+    if config := read_facts(folder, CONFIG):
+        found.update({"class": config["class"], "config": config["config"]})
     for key, name in (("training_data", TRAINING_DATA), ("provenance", PROVENANCE)):
-        if (folder / name).is_file():
-            found[key] = read_json(folder / name)
-    if (folder / CONDITIONS).is_file():
-        content = read_json(folder / CONDITIONS)
-        found["conditions"] = {key: content.get(key) for key in ("session", "frames")}
+        if facts := read_facts(folder, name):
+            found[key] = facts
+    if conditions := read_facts(folder, CONDITIONS):
+        found["conditions"] = {key: conditions.get(key) for key in ("session", "frames")}
     return found
 
 

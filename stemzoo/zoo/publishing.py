@@ -12,15 +12,8 @@ from stemzoo.zoo.file_names import CARD
 from stemzoo.zoo.manifest import checked_entry, write_entry
 from stemzoo.zoo.registry import WeightsEntry, manifest_path, read_manifest
 from stemzoo.zoo.remote.cache import is_offline
-from stemzoo.zoo.remote.upload import (
-    Commit,
-    Survey,
-    check_token,
-    read_back,
-    survey,
-    tree_url,
-    upload,
-)
+from stemzoo.zoo.remote.survey import Survey, check_token, read_back, survey, tree_url
+from stemzoo.zoo.remote.upload import Commit, upload
 
 
 @dataclass(frozen=True)

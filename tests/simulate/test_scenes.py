@@ -9,6 +9,7 @@ from stemzoo.simulate.dataset import simulate_frame, simulate_session
 from stemzoo.simulate.defects import EDGE
 from stemzoo.simulate.labels import session_classes, to_sampling
 from stemzoo.simulate.named_scenes import draw_scene
+from stemzoo.simulate.noise_models import manual_noise, noise_free
 from stemzoo.simulate.outlines import Disc, Line
 from stemzoo.simulate.scenes import Content
 from stemzoo.simulate.sessions import AcquisitionSession
@@ -210,6 +211,13 @@ def test_a_session_draws_scenes_as_often_as_it_says():
         assert frame.conditions.rotation == same.conditions.rotation
         if frame.scene.name == "crystal":
             np.testing.assert_array_equal(frame.image, same.image)
+
+
+def test_sessions_derived_from_one_with_scenes_show_them():
+    session = replace(STILL, scenes={"hole": 1.0})
+    for derived in (manual_noise(session), noise_free(session)):
+        (frame,) = simulate_session(derived, 1, (64, 64), seed=2)
+        assert frame.scene.name == "hole"
 
 
 def test_another_pixel_size_keeps_crystal_and_edges():

@@ -10,7 +10,8 @@ import pytest
 
 import stemzoo
 from stemzoo import models
-from stemzoo.zoo.model_folder import LARGEST_CONFIG, MODEL_CLASSES, model_class
+from stemzoo.io.json_files import LARGEST_FILE
+from stemzoo.zoo.model_folder import MODEL_CLASSES, model_class
 
 SECRET = "secret.txt"
 
@@ -114,6 +115,9 @@ def test_absurd_sizes_are_refused(folder, config):
 def test_a_network_of_ten_gigabytes_needs_a_file_of_as_many(folder):
     # 256 filters and depth 6: 2.4e9 weights in the last layer alone.
     write_config(folder, config={"filters": 256, "depth": 6})
+    refused(folder, "config.json", "filters=256, depth=6: 2415919104 or more")
+    # 128 and depth 5: 150 million.
+    write_config(folder, config={"filters": 128, "depth": 5})
     refused(folder, "model.weights.h5", "numbers, too few for it")
     with h5py.File(folder / "model.weights.h5", "a") as file:
         file.create_dataset("layers/x/vars/0", (50_000, 50_000), "float32")
@@ -122,7 +126,7 @@ def test_a_network_of_ten_gigabytes_needs_a_file_of_as_many(folder):
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 100_000, '{"a":' * 100_000, "9" * 10_000, '"' + "x" * LARGEST_CONFIG + '"', "NaN"],
+    ["[" * 100_000, '{"a":' * 100_000, "9" * 10_000, '"' + "x" * LARGEST_FILE + '"', "NaN"],
 )
 def test_a_config_without_end_is_refused(folder, text):
     (folder / "config.json").write_text(text, encoding="utf-8")

@@ -11,29 +11,9 @@ from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.zoo.cards.citations import bibtex_of
 from stemzoo.zoo.cards.tables import measured
 from stemzoo.zoo.cards.tasks import TASKS, intended_use
-from stemzoo.zoo.file_names import (
-    CONDITIONS,
-    CONFIG,
-    EVALUATION,
-    METRICS,
-    METRICS_REAL,
-    PROVENANCE,
-    RECIPE,
-    TRAINING_DATA,
-)
+from stemzoo.zoo.facts import FIELDS, read_facts
+from stemzoo.zoo.file_names import CONDITIONS, CONFIG
 from stemzoo.zoo.registry import PLAIN_NAME, WeightsEntry, list_weights
-
-# Files of a model folder that a card tells of.
-_FACTS = (
-    CONDITIONS,
-    CONFIG,
-    EVALUATION,
-    METRICS,
-    METRICS_REAL,
-    PROVENANCE,
-    RECIPE,
-    TRAINING_DATA,
-)
 
 _EMULATED = """Trained on simulated images, those of the named days from **emulated** acquisition
 sessions: a simulator whose optics, noise, detector and scan errors were set to the conditions that
@@ -113,8 +93,8 @@ def model_card(entry: WeightsEntry, folder: Path, *, pictures_at: str | None = N
     ValueError
         If a JSON file holds something else than training and measuring write.
     """
-    paths = [folder / name for name in _FACTS]
-    facts = {path.stem: _read(path) for path in paths if path.is_file()}
+    known = {Path(name).stem: read_facts(folder, name) for name in FIELDS}
+    facts = {stem: content for stem, content in known.items() if content}
     if "config" not in facts:
         raise FileNotFoundError(f"{folder}: expected a model folder. Received: no {CONFIG}")
     pictures = [
@@ -129,14 +109,6 @@ def model_card(entry: WeightsEntry, folder: Path, *, pictures_at: str | None = N
             "writing the card"
         ) from error
     return "\n\n".join(section for section in sections if section) + "\n"
-
-
-def _read(path: Path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path}: expected JSON. Received: {reason}") from error
 
 
 def _body(entry: WeightsEntry, facts: dict, pictures: list[str]) -> list[str]:
