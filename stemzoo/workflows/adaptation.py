@@ -104,45 +104,47 @@ def adapt_files(
         One clear line about what is wrong with a file or an option, before any time is spent.
     """
     from stemzoo import adaptation
+    from stemzoo.training.folder_lock import folder_lock
 
     started = time.monotonic()
     detectors = [] if detector is None else [detector, *rivals]
     images = _checked_images(patterns, parent, out, detectors, minutes, sampling)
-    measured = adaptation.ExperimentalSession.of([image for _, image in images], parent)
-    rng = np.random.default_rng(seed)
-    files = _RunFiles(images, parent, session or out.resolve().name, minutes, seed)
-    share = minutes if detector is None else minutes / 2
-    translator = adaptation.fit_adapt(
-        parent,
-        measured,
-        for_detector=detector is not None,
-        minutes=_left(share, time.monotonic() - started),
-        session=files.session,
-        recipe=recipe,
-        out=out,
-        rng=rng,
-        report=report,
-    )
-    files.save(translator, out, parent, translator.adaptation)
-    report(str(translator.adaptation))
-    if detector is None:
-        return Renewed(translator, None)
-    # A run that goes on has used time before.
-    spent = max(time.monotonic() - started, translator.adaptation.seconds)
-    renewed = adaptation.renew_detector(
-        detector,
-        translator,
-        measured,
-        rivals=rivals,
-        minutes=_left(minutes, spent + _DETECTING * len(images)),
-        recipe=renewal,
-        out=out / DETECTOR,
-        rng=rng,
-    )
-    files.save_detector(renewed, out / DETECTOR, detectors)
-    report(str(renewed.renewal))
-    files.detect(renewed, out / DETECTIONS, sampling, report)
-    return Renewed(translator, renewed)
+    with folder_lock(out):
+        measured = adaptation.ExperimentalSession.of([image for _, image in images], parent)
+        rng = np.random.default_rng(seed)
+        files = _RunFiles(images, parent, session or out.resolve().name, minutes, seed)
+        share = minutes if detector is None else minutes / 2
+        translator = adaptation.fit_adapt(
+            parent,
+            measured,
+            for_detector=detector is not None,
+            minutes=_left(share, time.monotonic() - started),
+            session=files.session,
+            recipe=recipe,
+            out=out,
+            rng=rng,
+            report=report,
+        )
+        files.save(translator, out, parent, translator.adaptation)
+        report(str(translator.adaptation))
+        if detector is None:
+            return Renewed(translator, None)
+        # A run that goes on has used time before.
+        spent = max(time.monotonic() - started, translator.adaptation.seconds)
+        renewed = adaptation.renew_detector(
+            detector,
+            translator,
+            measured,
+            rivals=rivals,
+            minutes=_left(minutes, spent + _DETECTING * len(images)),
+            recipe=renewal,
+            out=out / DETECTOR,
+            rng=rng,
+        )
+        files.save_detector(renewed, out / DETECTOR, detectors)
+        report(str(renewed.renewal))
+        files.detect(renewed, out / DETECTIONS, sampling, report)
+        return Renewed(translator, renewed)
 
 
 def _checked_images(
