@@ -1,6 +1,7 @@
 """Keep the best weights of a CycleGAN while it is fine-tuned."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -13,10 +14,22 @@ from stemzoo import io
 from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.judgement import Adaptation, Judge, Judgement, Stopped, best_of
 from stemzoo.adaptation.labels import LabelCheck
+from stemzoo.io.json_files import Field, parse_json
+from stemzoo.io.npz_files import npz_shapes
 from stemzoo.training.budget import TimeBudget
 from stemzoo.training.recipes import AdaptRecipe
 
 BEST_FILE = "adaptation_best.npz"
+_NEXT_STEP = "Choose another folder to adapt anew."
+_FIELDS = {"judgements": Field(list, low=1, required=True, items=Field(dict))}
+_ENTRY = {
+    "seconds": Field(float, low=0, required=True),
+    "steps": Field(int, low=0, required=True),
+    "misfit": Field(float, low=0, required=True),
+    "safe": Field(bool, required=True),
+    "agreement": Field(dict, required=True, items=Field(float)),
+    "labels": Field(dict, type(None), required=True),
+}
 
 
 class RestoreBestWeights(keras.callbacks.Callback):
@@ -74,10 +87,7 @@ class RestoreBestWeights(keras.callbacks.Callback):
         """
         self.steps = steps
         if self.folder is not None and (self.folder / BEST_FILE).is_file():
-            with np.load(self.folder / BEST_FILE, allow_pickle=False) as file:
-                self.best = [file[f"w{i}"] for i in range(len(file.files) - 1)]
-                entries = json.loads(str(file["judgements"]))
-            self.judgements = [_judgement(entry) for entry in entries]
+            self.best, self.judgements = read_best(self.folder / BEST_FILE, parent)
             self.judge.start = self.judgements[0]
         else:
             self.best = parent.get_weights()
@@ -151,8 +161,57 @@ class RestoreBestWeights(keras.callbacks.Callback):
         self.budget.reserved = self.budget.used - begun
 
 
+def read_best(path: Path, parent: Any) -> tuple[list[np.ndarray], list[Judgement]]:
+    """Read the best weights of a run that goes on, and what was judged before.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    parent : CycleGANSTEM
+        A model with weights of the same shapes.
+
+    Returns
+    -------
+    weights : list of ndarray
+    judgements : list of Judgement
+        At least one.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or of another network.
+    """
+    expected = [np.shape(weights) for weights in parent.get_weights()]
+    shapes = npz_shapes(path, "the best weights of an adaptation", _NEXT_STEP)
+    try:
+        names = [f"w{i}" for i in range(len(expected))]
+        if [shapes.get(name) for name in names] != expected or len(shapes) != len(names) + 1:
+            raise ValueError("weights of another network")
+        with np.load(path, allow_pickle=False) as file:
+            best = [file[name] for name in names]
+            text = str(file["judgements"]) if "judgements" in shapes else ""
+        if not all(w.dtype.kind == "f" and np.isfinite(w).all() for w in best):
+            raise ValueError("weights that are not finite")
+        # What became of labels is no number where noise hides the vacancies.
+        text = text.replace("NaN", "null")
+        entries = parse_json(f'{{"judgements": {text}}}', _FIELDS)["judgements"]
+        judgements = [_judgement(entry) for entry in entries]
+        best_of(judgements)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: expected the best weights of an adaptation. Received: a damaged file, or one "
+            f"of another run ({error}). {_NEXT_STEP}"
+        ) from error
+    return best, judgements
+
+
 def _judgement(entry: dict[str, Any]) -> Judgement:
     """Read a judgement as `dataclasses.asdict` wrote it."""
+    entry = parse_json(json.dumps(entry), _ENTRY)
     agreement, labels = Agreement(**entry["agreement"]), entry["labels"]
-    labels = None if labels is None else LabelCheck(**labels)
+    if labels is not None:
+        figures = [*labels["removed"], *labels["invented"], labels["moved"]]
+        a, b, c, d, moved = (math.nan if figure is None else float(figure) for figure in figures)
+        labels = LabelCheck((a, b), (c, d), moved)
     return Judgement(**{**entry, "agreement": agreement, "labels": labels})

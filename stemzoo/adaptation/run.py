@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from stemzoo import io
-from stemzoo.io.saved_state import check_number, read_json_object
+from stemzoo.io.json_files import Field, read_json
 from stemzoo.training.fingerprint import digest
 
 RUN = "adaptation.json"
-_NEXT_STEP = "Choose another folder to adapt anew."
+_FIELDS = {"seed": Field(int, low=0, high=2**31, required=True)}
 
 
 def run_seed(
@@ -43,19 +43,13 @@ def run_seed(
     identity = {"images": digest(images), "parent": parent}
     path = None if out is None else Path(out) / RUN
     if path is not None and path.is_file():
-        known = read_json_object(path, _NEXT_STEP)
+        known = read_json(path, _FIELDS)
         if {key: known.get(key) for key in identity} != identity:
             raise ValueError(
                 f"{path.parent}: expected a new folder, or one of the same images and weights, to "
                 f"go on in. Received: a run of {known.get('parent')} on other images or weights"
             )
-        try:
-            return check_number(known, "seed", 0, 2**31, whole=True)
-        except ValueError as error:
-            raise ValueError(
-                f"{path}: expected the seed of the run. Received: a damaged file ({error}). "
-                f"{_NEXT_STEP}"
-            ) from error
+        return known["seed"]
     seed = int((rng or np.random.default_rng()).integers(2**31))
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -138,7 +138,14 @@ def explain(error: BaseException | str, item: object = None) -> str:
 def is_expected(error: BaseException | str) -> bool:
     """Whether a message is written for people: no error that nobody thought of."""
     return isinstance(
-        error, str | ValueError | KeyError | OSError | ModuleNotFoundError | MemoryError
+        error,
+        str
+        | ValueError
+        | KeyError
+        | OSError
+        | ModuleNotFoundError
+        | MemoryError
+        | FloatingPointError,
     )
 
 

@@ -30,6 +30,11 @@ class TrainingProgress(keras.callbacks.Callback):
         """Start the clock."""
         self._times = [time.monotonic()]
 
+    def on_train_end(self, logs=None):
+        """Say so, if there was nothing left to train."""
+        if len(self._times) == 1:
+            self.report(f"all {self.params['epochs']} epochs are done already")
+
     def on_epoch_end(self, epoch, logs=None):
         """Report."""
         self._times.append(time.monotonic())

@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import logging
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ import keras
 import numpy as np
 
 from stemzoo import io
-from stemzoo.io.saved_state import check_number, npz_shapes, parse_json_object
+from stemzoo.io.json_files import Field, parse_json
+from stemzoo.io.npz_files import npz_shapes
 from stemzoo.training.fingerprint import find_differences
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class TrainingState(keras.callbacks.Callback):
         if self.run is None or "run" not in shapes:
             return
         try:
-            known = parse_json_object(str(state["run"]))
+            known = parse_json(str(state["run"]), {})
         except ValueError as error:
             raise ValueError(
                 f"{self.folder / STATE_FILE}: expected what the training is about. Received: a "
@@ -144,14 +144,15 @@ class TrainingState(keras.callbacks.Callback):
 
 def _read_rows(path: Path, text: str) -> list[dict[str, float]]:
     """Read the log of a state: one row an epoch, of finite numbers under the same names."""
+    row = Field(dict, low=1, items=Field(float))
     try:
-        rows = parse_json_object(f'{{"rows": {text}}}')["rows"]
-        if not isinstance(rows, list) or not rows or not all(isinstance(r, dict) for r in rows):
-            raise ValueError("no rows")
-        for number, row in enumerate(rows, 1):
-            check_number(row, "epoch", number, number, whole=True)
-            for key in rows[0].keys() | row.keys():
-                check_number(row, key, -sys.float_info.max, sys.float_info.max)
+        content = parse_json(
+            f'{{"rows": {text}}}', {"rows": Field(list, low=1, required=True, items=row)}
+        )
+        rows = content["rows"]
+        for number, found in enumerate(rows, 1):
+            if found.keys() != rows[0].keys() or found.get("epoch") != number:
+                raise ValueError(f"row {number} is not of epoch {number}, or of other columns")
     except ValueError as error:
         raise ValueError(
             f"{path}: expected the log of a training. Received: a damaged one ({error}). "
