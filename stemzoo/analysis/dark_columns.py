@@ -11,7 +11,7 @@ from stemzoo.analysis.crystal_mask import CrystalMask
 from stemzoo.analysis.sites import lattice_sites
 from stemzoo.simulate.materials import find_material
 
-_FIELD = 28.0  # lattice constants along each side of the part that is looked at
+_FIELD = 36.0  # lattice constants along each side of the part that is looked at
 _BORDER = 2.0  # lattice constants from an edge on, columns are judged
 _HALF = (0.3, 0.68)  # contrast of a column that lost one of two atoms
 _STANDS_OUT = 4.0  # standard deviations of full columns
@@ -70,9 +70,9 @@ def find_dark_columns(image: np.ndarray, mask: CrystalMask, lattice: Lattice) ->
     counts = []
     for kind in ("Se", "W"):
         values = contrast[judged & (sites.kinds == kind) & np.isfinite(contrast)]
-        if not values.size:
-            return DarkColumns()
-        limit = 1 - _STANDS_OUT * float(median_abs_deviation(values, scale="normal"))
         low, high = _HALF
+        limit = 1 - _STANDS_OUT * float(median_abs_deviation(values, scale="normal"))
+        if not limit > (low + high) / 2:  # noise hides them on this sublattice
+            return DarkColumns()
         counts.append(int(np.count_nonzero((values > low) & (values < min(high, limit)))))
     return DarkColumns(*counts)

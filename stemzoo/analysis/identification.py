@@ -211,7 +211,9 @@ def identify(
     if sublattices and all(shares[:-1][sides == side].sum() >= POSSIBLE for side in (-1, 1)):
         sign = np.sign(sublattices.contrast) or 1.0
         dark = find_dark_columns(sign * whole, mask, lattice)
-        odds[:-1] *= _side_likelihood(dark) ** sides
+        surely = _weaker_log_odds(dark) / 2
+        # Neither of two equal sublattices holds more of them than the other.
+        odds[:-1] *= np.exp(np.where(sides == 0, -abs(surely), sides * surely))
         shares = odds / odds.sum()
     candidates = sorted(
         (
@@ -301,10 +303,10 @@ def _weaker_chalcogen(material: Material) -> int:
     return 1 if pair < lone else -1
 
 
-def _side_likelihood(dark: DarkColumns) -> float:
-    """Odds that the chalcogen is on the weaker sublattice, by where half-empty columns are."""
+def _weaker_log_odds(dark: DarkColumns) -> float:
+    """Log odds that the chalcogen is on the weaker sublattice, by where half-empty columns are."""
     odds = ((dark.weaker + _STRAY) / (dark.stronger + _STRAY)) ** 2
-    return float(np.sqrt(np.clip(odds, 1 / _SUREST, _SUREST)))
+    return float(np.log(np.clip(odds, 1 / _SUREST, _SUREST)))
 
 
 def _deciding(
