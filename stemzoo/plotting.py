@@ -1,7 +1,7 @@
 """Pictures: overlays of detections and plots of trainings."""
 
 from collections.abc import Mapping, Sequence
-from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,14 @@ _LEGEND_HEIGHT = 0.4
 _LEAST_PIXELS = 900
 
 
-def plot_training_log(rows: Sequence[Mapping[str, float]], path: str | PathLike) -> None:
+def plot_training_log(rows: Sequence[Mapping[str, float]], path: str | Path) -> None:
     """Plot the losses of a training against the epoch.
 
     Parameters
     ----------
     rows : sequence of dict
         One an epoch, with the keys ``epoch`` and ``learning_rate``; all others are losses.
-    path : path-like
+    path : str or Path
         PNG file.
     """
     from matplotlib.figure import Figure
@@ -39,9 +39,25 @@ def plot_training_log(rows: Sequence[Mapping[str, float]], path: str | PathLike)
     figure.savefig(path, dpi=120, format="png")
 
 
-def _scale_bar(width_nm: float) -> float:
-    """Largest of 1, 2, 5 · 10^n nm that is at most a quarter of the width."""
-    decade = 10.0 ** np.floor(np.log10(width_nm / 4))
+def scale_bar_length(width_nm: float) -> float:
+    """Choose the length of a scale bar: 1, 2 or 5 · 10^n nm, at most a quarter of the width.
+
+    Parameters
+    ----------
+    width_nm : float
+        Width of the image [nm].
+
+    Returns
+    -------
+    float
+        Length [nm].
+
+    Examples
+    --------
+    >>> scale_bar_length(21.2)
+    5.0
+    """
+    decade = float(10.0 ** np.floor(np.log10(width_nm / 4)))
     # Just below a power of ten the logarithm may round up.
     return max(step * decade for step in (0.5, 1, 2, 5) if step * decade <= width_nm / 4)
 
@@ -51,7 +67,7 @@ def _draw_scale_bar(axes: Any, shape: tuple[int, int], sampling: float) -> None:
     from matplotlib.patches import Rectangle
     from matplotlib.patheffects import withStroke
 
-    bar = _scale_bar(shape[1] * sampling / 10)
+    bar = scale_bar_length(shape[1] * sampling / 10)
     length = bar * 10 / sampling
     height = 0.008 * shape[0]
     x, y = 0.02 * shape[1], 0.985 * shape[0]
@@ -64,7 +80,7 @@ def _draw_scale_bar(axes: Any, shape: tuple[int, int], sampling: float) -> None:
     text.set_path_effects([withStroke(linewidth=2.5, foreground="k")])
 
 
-def plot_detections(image: np.ndarray, detections: Any, path: str | PathLike) -> None:
+def plot_detections(image: np.ndarray, detections: Any, path: str | Path) -> None:
     """Draw detections over their image, with a scale bar and a legend.
 
     Parameters
@@ -73,7 +89,7 @@ def plot_detections(image: np.ndarray, detections: Any, path: str | PathLike) ->
         The input image.
     detections : Detections
         What `stemzoo.detect` found in it.
-    path : path-like
+    path : str or Path
         PNG file; one picture pixel an image pixel, or more for small images.
     """
     from stemzoo.io.writers import write_png
@@ -84,7 +100,12 @@ def plot_detections(image: np.ndarray, detections: Any, path: str | PathLike) ->
     # The image goes below the drawing pixel for pixel: matplotlib would resample it, which takes
     # gigabytes for 4096² pixels.
     picture = np.full((*layer.shape[:2], 3), 255, np.uint8)
-    picture[: rows * zoom, : columns * zoom] = _grey(image, zoom)[..., None]
+    # From the 0.5 % to the 99.5 % quantile, so that a hot pixel does not darken the rest.
+    low, high = np.percentile(image, [0.5, 99.5])
+    span = float(high) - float(low)
+    scaled = (np.asarray(image, np.float32) - low) / (span if span > 0 else 1.0)
+    grey = (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
+    picture[: rows * zoom, : columns * zoom] = grey.repeat(zoom, 0).repeat(zoom, 1)[..., None]
     for first in range(0, len(picture), 256):
         part = slice(first, first + 256)
         opacity = layer[part, :, 3:].astype(np.float32) / 255
@@ -93,17 +114,10 @@ def plot_detections(image: np.ndarray, detections: Any, path: str | PathLike) ->
     write_png(path, picture)
 
 
-def _grey(image: np.ndarray, zoom: int) -> np.ndarray:
-    """8-bit grey levels, stretched from the 0.5 % to the 99.5 % quantile and enlarged."""
-    low, high = np.percentile(image, [0.5, 99.5])
-    span = float(high) - float(low)
-    scaled = (np.asarray(image, np.float32) - low) / (span if span > 0 else 1.0)
-    return (np.clip(scaled, 0, 1) * 255).astype(np.uint8).repeat(zoom, 0).repeat(zoom, 1)
-
-
 def _annotations(shape: tuple[int, int], detections: Any, zoom: int) -> np.ndarray:
     """Rings, scale bar and a legend below on a transparent ground, as RGBA."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
 
     rows, columns = shape
@@ -135,19 +149,21 @@ def _annotations(shape: tuple[int, int], detections: Any, zoom: int) -> np.ndarr
         handles, texts, loc="lower center", ncols=len(names), frameon=False, fontsize=9
     )
     for handle in legend.legend_handles:
+        # What scatter() draws.
+        assert isinstance(handle, PathCollection)
         handle.set_sizes([40])
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())
 
 
-def plot_pictures(pictures: Mapping[str, np.ndarray], path: str | PathLike) -> None:
+def plot_pictures(pictures: Mapping[str, np.ndarray], path: str | Path) -> None:
     """Draw images side by side, each above its log power spectrum.
 
     Parameters
     ----------
     pictures : mapping of str to ndarray of shape (M, N)
         Images by title.
-    path : path-like
+    path : str or Path
         PNG file.
     """
     from matplotlib.figure import Figure

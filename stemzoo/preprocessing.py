@@ -1,6 +1,6 @@
 """What every image goes through before a network sees it, in training and in use."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy import ndimage, stats
@@ -52,7 +52,11 @@ def saturate(
 
 
 def rescale(
-    image: np.ndarray, n_sigma: float = N_SIGMA, *, measured: np.ndarray | None = None
+    image: np.ndarray,
+    n_sigma: float = N_SIGMA,
+    *,
+    measured: np.ndarray | None = None,
+    scale: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """Saturate, then map mean ± n_sigma standard deviations linearly to [-1, 1].
 
@@ -68,6 +72,9 @@ def rescale(
     measured : ndarray of bool, optional
         Of the same shape: pixels that mean and standard deviation are taken of, where not all are
         (see `stemzoo.analysis.crystal_mask`).
+    scale : pair of float, optional
+        Mean and `n_sigma` standard deviations of the image that this is a part of, see
+        `scale_of_parts`.
 
     Returns
     -------
@@ -84,11 +91,48 @@ def rescale(
     >>> float(np.abs(rescale(np.arange(100.0).reshape(10, 10))).max()) <= 1
     True
     """
-    values, mean, reach = _spread(image, n_sigma, measured)
+    if scale is None:
+        values, mean, reach = _spread(image, n_sigma, measured)
+    else:
+        values, (mean, reach) = np.asarray(image, dtype=np.float32), scale
     if not reach > 0:
         return np.zeros_like(values)
     scaled = (values - np.float32(mean)) * np.float32(1 / reach)
     return np.clip(scaled, -1.0, 1.0, out=scaled)
+
+
+def scale_of_parts(parts: Iterable[np.ndarray], n_sigma: float = N_SIGMA) -> tuple[float, float]:
+    """Return the scale of an image that comes in parts, for `rescale`.
+
+    Parameters
+    ----------
+    parts : iterable of ndarray
+        Its pixels, each once.
+    n_sigma : float
+        Number of standard deviations.
+
+    Returns
+    -------
+    mean, reach : float
+        Mean, and `n_sigma` standard deviations.
+
+    References
+    ----------
+    T. F. Chan, G. H. Golub, R. J. LeVeque, The American Statistician 37, 242 (1983), equation 2.1.
+
+    Examples
+    --------
+    >>> scale_of_parts([np.array([1.0, 2.0]), np.array([3.0, 6.0])], 1.0)
+    (3.0, 1.8708286933869707)
+    """
+    count, mean, squares = 0, 0.0, 0.0
+    for part in parts:
+        _, of_part, deviation = _spread(part, 1.0, None)
+        away = of_part - mean
+        squares += part.size * (deviation**2 + away**2 * count / (count + part.size))
+        count += part.size
+        mean += away * part.size / count
+    return float(mean), float(n_sigma * np.sqrt(squares / count))
 
 
 def normal_scores(image: np.ndarray, *, measured: np.ndarray | None = None) -> np.ndarray:
@@ -122,7 +166,13 @@ def normal_scores(image: np.ndarray, *, measured: np.ndarray | None = None) -> n
     return stats.norm.ppf(ranks / (ranks.size + 1))
 
 
-def resample(image: np.ndarray, sampling: float, target: float) -> np.ndarray:
+# Pixels around a part of an image beyond which splines no longer reach: 0.27^40 of a value.
+_SPLINE_REACH = 40
+
+
+def resample(
+    image: np.ndarray, sampling: float, target: float, *, rows: tuple[int, int] | None = None
+) -> np.ndarray:
     """Change the pixel size of an image.
 
     Parameters
@@ -131,6 +181,8 @@ def resample(image: np.ndarray, sampling: float, target: float) -> np.ndarray:
         Image; pixel (r, c) shows the point (r, c) · sampling.
     sampling, target : float
         Pixel size before and after [Å/px].
+    rows : pair of int, optional
+        First row of the result, and the row after its last, if only a part of it is wanted.
 
     Returns
     -------
@@ -143,17 +195,82 @@ def resample(image: np.ndarray, sampling: float, target: float) -> np.ndarray:
     >>> resample(np.ones((100, 50)), 0.1, 0.2).shape
     (50, 25)
     """
-    values = np.asarray(image, dtype=np.float32)
     factor = target / sampling
+    first, last = rows or (0, resampled_shape(image.shape, sampling, target)[0])
     # Spare the interpolation where no pixel would move by more than a tenth of a pixel.
-    if abs(factor - 1) * max(values.shape) < 0.1:
-        return values
-    if factor > 1:
-        values = ndimage.gaussian_filter(values, 0.5 * np.sqrt(factor**2 - 1), mode="nearest")
-    shape = [max(int(np.floor((n - 1) / factor + 1e-6)) + 1, 1) for n in values.shape]
+    if _is_same(image.shape, factor):
+        return np.asarray(image[first:last], dtype=np.float32)
+    sigma = 0.5 * np.sqrt(factor**2 - 1) if factor > 1 else 0.0
+    reach = int(np.ceil(4 * sigma)) + _SPLINE_REACH
+    top = 0 if rows is None else max(int(first * factor) - reach, 0)
+    bottom = len(image) if rows is None else int(np.ceil(last * factor)) + reach
+    values = np.asarray(image[top:bottom], dtype=np.float32)
+    if sigma:
+        values = ndimage.gaussian_filter(values, sigma, mode="nearest")
     return ndimage.affine_transform(
-        values, [factor, factor], output_shape=shape, order=3, mode="nearest"
+        values,
+        [factor, factor],
+        offset=[first * factor - top, 0.0],
+        output_shape=(last - first, resampled_shape(image.shape, sampling, target)[1]),
+        order=3,
+        mode="nearest",
     )
+
+
+def resampled_shape(shape: tuple[int, int], sampling: float, target: float) -> tuple[int, int]:
+    """Return the shape of what `resample` returns.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the image (M, N).
+    sampling, target : float
+        Pixel size before and after [Å/px].
+
+    Returns
+    -------
+    tuple of int
+
+    Examples
+    --------
+    >>> resampled_shape((100, 50), 0.1, 0.2)
+    (50, 25)
+    """
+    factor = target / sampling
+    if _is_same(shape, factor):
+        return shape
+    rows, columns = (max(int(np.floor((n - 1) / factor + 1e-6)) + 1, 1) for n in shape)
+    return rows, columns
+
+
+def resampling_memory(shape: tuple[int, int], sampling: float, target: float) -> int:
+    """Return what `resample` takes in memory at most, its result included.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the image (M, N).
+    sampling, target : float
+        Pixel size before and after [Å/px].
+
+    Returns
+    -------
+    int
+        Peak [bytes], without the image that is given.
+
+    Examples
+    --------
+    >>> resampling_memory((100, 50), 0.1, 0.2)
+    155112
+    """
+    rows, columns = resampled_shape(shape, sampling, target)
+    # As float32, and smoothed; SciPy widens it by 12 px and takes splines of float64.
+    wide = (shape[0] + 24) * (shape[1] + 24)
+    return 4 * rows * columns + 8 * shape[0] * shape[1] + 12 * wide
+
+
+def _is_same(shape: Sequence[int], factor: float) -> bool:
+    return abs(factor - 1) * max(shape) < 0.1
 
 
 def dihedral(image: np.ndarray, index: int) -> np.ndarray:

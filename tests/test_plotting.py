@@ -4,7 +4,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from stemzoo.inference.detection import Detections
-from stemzoo.plotting import _scale_bar, plot_detections, plot_training_log
+from stemzoo.plotting import plot_detections, plot_training_log, scale_bar_length
 
 LEGEND = 40  # [px]
 
@@ -72,7 +72,7 @@ def test_the_legend_names_every_class_even_without_detections(tmp_path):
     assert share_of(legend, PINK) > 0
 
 
-def test_the_scale_bar_has_the_length_that_it_says(tmp_path):
+def test_thescale_bar_length_has_the_length_that_it_says(tmp_path):
     # 1000 px of 0.2 Å are 20 nm: a bar of 5 nm is 250 px long.
     image = np.zeros((1000, 1000))
     image[0] = 1
@@ -85,14 +85,14 @@ def test_the_scale_bar_has_the_length_that_it_says(tmp_path):
 @pytest.mark.parametrize(
     ("width", "bar"), [(20, 5), (21.2, 5), (7.9, 1), (8, 2), (40, 10), (0.5, 0.1), (3.99, 0.5)]
 )
-def test_the_scale_bar_is_a_round_length_of_at_most_a_quarter(width, bar):
-    assert _scale_bar(width) == pytest.approx(bar)
+def test_thescale_bar_length_is_a_round_length_of_at_most_a_quarter(width, bar):
+    assert scale_bar_length(width) == pytest.approx(bar)
 
 
-def test_there_is_a_scale_bar_for_every_width():
+def test_there_is_ascale_bar_length_for_every_width():
     for exponent in range(-4, 6):
         for width in (np.nextafter(4 * 10.0**exponent, 0), 4 * 10.0**exponent):
-            assert 0.09 < _scale_bar(width) / width <= 0.25
+            assert 0.09 < scale_bar_length(width) / width <= 0.25
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, np.float64])

@@ -11,7 +11,7 @@ import numpy as np
 
 from stemzoo import io
 from stemzoo.adaptation.agreement import Agreement
-from stemzoo.adaptation.judgement import Adaptation, Judgement, Stopped, best_of
+from stemzoo.adaptation.judgement import Adaptation, Judge, Judgement, Stopped, best_of
 from stemzoo.adaptation.labels import LabelCheck
 from stemzoo.training.budget import TimeBudget
 from stemzoo.training.recipes import AdaptRecipe
@@ -24,9 +24,8 @@ class RestoreBestWeights(keras.callbacks.Callback):
 
     Parameters
     ----------
-    judge : callable
-        `TranslationJudge`, or what takes a model, seconds and steps and returns a `Judgement`, and
-        keeps the first as `start`.
+    judge : Judge
+        For instance a `TranslationJudge`.
     budget : TimeBudget
         Time of the run.
     recipe : AdaptRecipe
@@ -48,7 +47,7 @@ class RestoreBestWeights(keras.callbacks.Callback):
 
     def __init__(
         self,
-        judge: Callable[[Any, float, int], Judgement],
+        judge: Judge,
         budget: TimeBudget,
         recipe: AdaptRecipe,
         report: Callable[[str], None],
@@ -118,13 +117,13 @@ class RestoreBestWeights(keras.callbacks.Callback):
     def _reason_to_stop(self) -> Stopped:
         if not any(judgement.safe for judgement in self.judgements[-2:]):
             return Stopped.LABELS
-        if self.rival is not None and self._is_late():
+        if self.rival is not None and self._is_late(self.rival):
             best = best_of(self.judgements).agreement
             if not best.clearly_better_than(self.rival, self.recipe.limits):
                 return Stopped.RIVAL
         return Stopped.NOT_STOPPED
 
-    def _is_late(self) -> bool:
+    def _is_late(self, rival: Agreement) -> bool:
         """Whether translations that are not clearly nearer than the rival are waited for no more.
 
         A run without hope, whose rival nothing tells from the images, is left earlier; one that has
@@ -133,8 +132,7 @@ class RestoreBestWeights(keras.callbacks.Callback):
         limits = self.recipe.limits
         if not self.steps and self.budget.left < limits.least_seconds:
             return True
-        at_chance = self.rival.is_chance(limits)
-        patience = limits.patience_at_chance if at_chance else limits.patience
+        patience = limits.patience_at_chance if rival.is_chance(limits) else limits.patience
         return self.budget.used >= patience * self.budget.seconds
 
     def _judge(self, model) -> None:
@@ -143,17 +141,14 @@ class RestoreBestWeights(keras.callbacks.Callback):
         if best_of(self.judgements) is self.judgements[-1]:
             self.best = model.get_weights()
         if self.folder is not None:
-            self._save()
+            text = json.dumps([asdict(judgement) for judgement in self.judgements])
+            arrays: dict[str, Any] = {f"w{i}": weights for i, weights in enumerate(self.best)}
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with io.atomic_path(self.folder / BEST_FILE) as part, open(part, "wb") as file:
+                np.savez(file, judgements=text, **arrays)
         self.report(str(self.judgements[-1]))
         # The last judgement comes after the training.
         self.budget.reserved = self.budget.used - begun
-
-    def _save(self) -> None:
-        text = json.dumps([asdict(judgement) for judgement in self.judgements])
-        arrays = {f"w{i}": weights for i, weights in enumerate(self.best)}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with io.atomic_path(self.folder / BEST_FILE) as temporary, open(temporary, "wb") as file:
-            np.savez(file, judgements=text, **arrays)
 
 
 def _judgement(entry: dict[str, Any]) -> Judgement:

@@ -15,8 +15,8 @@ from stemzoo.adaptation.frames import training_frames
 from stemzoo.adaptation.run import run_seed
 from stemzoo.inference.matching import match
 from stemzoo.io import Image
-from stemzoo.simulate.dataset import LabelledImage, session_classes
 from stemzoo.simulate.domain import domain_session
+from stemzoo.simulate.labels import LabelledImage, session_classes
 from stemzoo.training.budget import TimeBudget
 from stemzoo.training.fcn import train_fcn
 from stemzoo.training.recipes import RenewalRecipe

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
@@ -10,8 +11,10 @@ from stemzoo.adaptation.agreement import Agreement, HoldOut, random_patches
 from stemzoo.adaptation.appearance import DISPLACEMENT, Appearance
 from stemzoo.analysis.lattice import find_rotation
 from stemzoo.preprocessing import rescale
-from stemzoo.simulate.dataset import LabelledImage, simulate_frame
-from stemzoo.simulate.sessions import AcquisitionSession, Normal
+from stemzoo.simulate.dataset import simulate_frame
+from stemzoo.simulate.distributions import Normal
+from stemzoo.simulate.labels import LabelledImage
+from stemzoo.simulate.sessions import AcquisitionSession
 
 FRAME_SIZE = 512  # edge of simulated frames [px]
 # Frames that are compared with measured images, and patches that are cut from them, at most.
@@ -87,7 +90,8 @@ class FilteredSimulator:
             As `find_rotation`.
         """
         straight = [look.errors.undo(rescale(look.image)) for look in self.appearances]
-        return find_rotation(straight, self.session.material, self.session.sampling)
+        sampling = cast(float, self.session.sampling)  # one number in a clean session
+        return find_rotation(straight, self.session.material, sampling)
 
 
 def compared_patches(frames: Sequence[LabelledImage], patch: int, seed: int) -> np.ndarray:
@@ -158,7 +162,7 @@ def like_measured(
         clean = simulate_frame(turned, shape, rng=rng)
         hum = chosen.errors.hum
         if hum and not same_hum:
-            hum = [wave.redrawn(rng, shape[1], chosen.limit) for wave in hum]
+            hum = tuple(wave.redrawn(rng, shape[1], chosen.limit) for wave in hum)
         return replace(clean, image=chosen.apply(clean.image, rng, hum))
 
     # Sorting and Fourier transforms leave the interpreter free for a second frame.

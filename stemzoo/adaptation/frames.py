@@ -12,7 +12,8 @@ from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.filtered_simulator import COMPARED, compared_patches
 from stemzoo.inference.translation import translate
-from stemzoo.simulate.dataset import LabelledImage, simulate_session, to_sampling
+from stemzoo.simulate.dataset import simulate_session
+from stemzoo.simulate.labels import LabelledImage, to_sampling
 from stemzoo.simulate.named_sessions import SESSIONS
 from stemzoo.training.recipes import LIMITS, JudgementLimits, RenewalRecipe
 
@@ -69,7 +70,7 @@ def training_frames(
         frames = _translated(islice(clean, COMPARED), translator, rng)
         patches = compared_patches(frames, session.patch, seed)
         agreements["translated"] = session.held_out.agreement(patches)
-    if simulator.appearances:
+    if simulator.agreement is not None:
         agreements["simulated"] = simulator.agreement
     ways = ways_to_use(agreements, recipe.limits)
     # The rest is simulated and translated only if it is to be used.

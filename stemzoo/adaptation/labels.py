@@ -7,7 +7,8 @@ import numpy as np
 
 from stemzoo.metrics.preservation import label_preservation
 from stemzoo.preprocessing import normal_scores
-from stemzoo.simulate.dataset import LabelledImage, simulate_session
+from stemzoo.simulate.dataset import simulate_session
+from stemzoo.simulate.labels import LabelledImage
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.training.recipes import LIMITS, JudgementLimits
 
@@ -79,7 +80,7 @@ def label_probes(
     rates = {name: rate for name, rate in session.defects.items() if name.endswith("_vacancy")}
     if not rates:
         return []
-    crowded = replace(session, defects={max(rates, key=rates.get): _VACANCIES})
+    crowded = replace(session, defects={max(rates, key=lambda name: rates[name]): _VACANCIES})
     return list(simulate_session(crowded, count, (edge, edge), seed=seed))
 
 

@@ -3,12 +3,13 @@
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stemzoo.cli.terminal import complain, print_table, start_keras
+from stemzoo.cli.terminal import Failures, each, print_table, say, start_keras
 
 app = typer.Typer()
 
@@ -21,19 +22,20 @@ def list_(
     material: Annotated[str | None, typer.Option(help="Only this material.")] = None,
     task: Annotated[str | None, typer.Option(help="Only this task.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
-):
+) -> None:
     """List the weights of the zoo."""
     from stemzoo.zoo.registry import list_weights
 
     entries = list_weights(material=material, task=task)
     if as_json:
         keys = ("name", "task", "material", "session", "licence", "repo_id", "revision", "summary")
-        typer.echo(json.dumps([{k: getattr(e, k) for k in keys} for e in entries], indent=1))
+        rows = [{k: getattr(e, k) for k in keys} for e in entries]
+        say(*json.dumps(rows, indent=1).split("\n"))
         return
     if not entries:
         known = list_weights()
         tasks, materials = ({getattr(e, key) for e in known} for key in ("task", "material"))
-        typer.echo(
+        say(
             f"no weights of task {task or 'any'} and material {material or 'any'}; there are tasks "
             f"{', '.join(sorted(tasks))} and materials {', '.join(sorted(materials))}. Train your "
             "own: 'stemzoo train --help'"
@@ -51,13 +53,13 @@ def info(
         str, typer.Argument(metavar="NAME", help="Name of the zoo, or a model folder.")
     ],
     as_json: _Json = False,
-):
+) -> None:
     """Show what is known of weights; nothing is fetched."""
     from stemzoo.zoo.inventory import describe_weights
 
     found = describe_weights(source)
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        say(*json.dumps(found, indent=1).split("\n"))
         return
     for key, value in found.items():
         if key == "files":
@@ -67,16 +69,16 @@ def info(
             )
         elif value not in (None, "", (), {}):
             text = value if isinstance(value, str) else json.dumps(value)
-            typer.echo(f"{key}: {text}")
+            say(f"{key}: {text}")
 
 
 @app.command()
-def cite(name: _Name):
+def cite(name: _Name) -> None:
     """Print BibTeX of what a use of weights should cite."""
     from stemzoo.zoo.cards.citations import bibtex_of
     from stemzoo.zoo.registry import find_weights
 
-    typer.echo(bibtex_of(find_weights(name)))
+    say(*bibtex_of(find_weights(name)).split("\n"))
 
 
 @app.command()
@@ -89,15 +91,19 @@ def download(
     to: Annotated[
         Path | None, typer.Option(help="Folder for model folders; else they stay in the cache.")
     ] = None,
-):
+) -> None:
     """Bring weights to this machine and check them: for work without a network, or a mirror."""
+    from stemzoo.workflows.weights import check_copies
     from stemzoo.zoo.inventory import copy_weights
     from stemzoo.zoo.registry import list_weights
 
     if bool(names) == everything:
         raise ValueError("expected NAME or --all. Received: " + ("both" if names else "neither"))
-    names = [entry.name for entry in list_weights()] if everything else names
-    _each(names, lambda name: typer.echo(f"{name}: {copy_weights(name, to)}"))
+    wanted = list(dict.fromkeys(names or [])) or [entry.name for entry in list_weights()]
+    check_copies(wanted, to)
+    failures = Failures()
+    each(wanted, lambda name: [f"{name}: {copy_weights(name, to)}"], failures)
+    failures.end()
 
 
 @app.command()
@@ -107,29 +113,17 @@ def save(
     ],
     folder: Annotated[Path, typer.Argument(help="Model folder to write.")],
     half: Annotated[bool, typer.Option("--half", help="In half precision.")] = False,
-):
+) -> None:
     """Write a model folder anew: weights, golden output and provenance of this installation."""
     start_keras()
     from stemzoo.zoo import hub
+    from stemzoo.zoo.whole_folder import is_vacant
 
-    model = hub.load(source)
-    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+    if not is_vacant(folder):
         raise ValueError(f"expected an empty or new folder. Received: {folder}")
+    model = hub.load(source)
     hub.save(model, folder, half=half, conditions=model.conditions)
-    typer.echo(f"model folder {folder}: try 'stemzoo verify {folder}'")
-
-
-def _each(names, act) -> None:
-    """Go on with the other names after one that fails, which is one line; end with code 2 then."""
-    failed = False
-    for name in names:
-        try:
-            act(name)
-        except (ValueError, KeyError, OSError) as error:
-            complain(error)
-            failed = True
-    if failed:
-        raise typer.Exit(2)
+    say(f"model folder {folder}: try 'stemzoo verify {folder}'")
 
 
 @app.command()
@@ -143,7 +137,7 @@ def verify(
     published: Annotated[
         bool, typer.Option("--published", help="All that are on the Hub, fetched from there.")
     ] = False,
-):
+) -> None:
     """Compute hashes and golden outputs again; of all bundled weights if no name is given."""
     from stemzoo.zoo.registry import list_weights
 
@@ -154,31 +148,35 @@ def verify(
     elif not names:
         revisions = {entry.name: None for entry in entries if entry.bundled}
     if not revisions:
-        typer.echo("nothing is published yet")
+        say("nothing is published yet")
         return
     start_keras()
     from stemzoo.zoo import hub
 
     results = []
 
-    def verify_one(name):
+    def verify_one(name: str) -> list[str]:
         results.append(hub.verify(name, revision=revisions[name]))
-        typer.echo(str(results[-1]))
+        return str(results[-1]).split("\n")
 
-    _each(revisions, verify_one)
+    failures = Failures()
+    each(revisions, verify_one, failures)
+    failures.end()
     if not all(result.passed for result in results):
         raise typer.Exit(1)
 
 
 @app.command()
-def doctor():
+def doctor() -> None:
     """Look at this installation: versions, device, manifest, cache, Hub."""
-    start_keras()
     from stemzoo.zoo.doctor import examine
+
+    with suppress(ModuleNotFoundError):  # which is one of the things that are looked at
+        start_keras()
 
     checks = examine()
     for check in checks:
-        typer.echo(str(check))
+        say(str(check))
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
 
@@ -209,7 +207,7 @@ def publish(
     session: Annotated[str | None, typer.Option(help="What the day is called.")] = None,
     material: Annotated[str | None, typer.Option(help="Material, for instance wse2.")] = None,
     summary: Annotated[str | None, typer.Option(help="One line for people.")] = None,
-):
+) -> None:
     """Publish a model folder on the Hugging Face Hub and enter it into the manifest."""
     if not sys.stderr.isatty():
         # The client draws its bars for uploads into files, too.
@@ -231,6 +229,6 @@ def publish(
         material=material,
         summary=summary,
     )
-    typer.echo(str(done))
+    say(*str(done).split("\n"))
     if dry_run:
-        typer.echo(f"\n{done.card}")
+        say("", *done.card.split("\n"))

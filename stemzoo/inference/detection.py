@@ -10,15 +10,19 @@ from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.advice import MisfitSummary, match_model
 from stemzoo.inference.matching import Match
 from stemzoo.inference.points import find_points
+from stemzoo.inference.stripes import find_points_in_stripes
 from stemzoo.inference.tiling import predict_tiled
 from stemzoo.io import Image, check_image
-from stemzoo.preprocessing import resample
+from stemzoo.io.pixel_size import NETWORK_RANGE
+from stemzoo.preprocessing import resample, resampled_shape
 
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
 
 # Chosen on simulated frames of both WSe2 days, where F1 changes by less than 0.01 from 0.3 to 0.5.
 DEFAULT_THRESHOLD = 0.35
+# Images of more pixels, as they are or as the network sees them, are gone through in stripes.
+_LARGE = 4096**2
 
 
 @dataclass(frozen=True, eq=False)
@@ -280,11 +284,26 @@ def find_classes(
     scores : ndarray of shape (K,)
         See `find_points`.
 
+    Raises
+    ------
+    ValueError
+        If the pixel size of the model is none of atomic resolution.
+
     Examples
     --------
     >>> positions, classes, scores = find_classes(pixels, model, 0.2)  # doctest: +SKIP
     """
-    scaled = model.prepare(resample(pixels, sampling, model.sampling))
-    probabilities = predict_tiled(model, scaled, tta=tta)
-    positions, classes, scores = find_points(probabilities, model.sampling, threshold)
+    low, high = NETWORK_RANGE
+    if not low <= model.sampling <= high:
+        raise ValueError(
+            f"{model.name}: expected weights for a pixel size between {low} and {high} Å (1 to 100 "
+            f"pm); use other weights. Received: weights for {model.sampling:.4g} Å"
+        )
+    rows, columns = resampled_shape(pixels.shape, sampling, model.sampling)
+    if max(pixels.size, rows * columns) > _LARGE:
+        found = find_points_in_stripes(pixels, model, sampling, threshold=threshold, tta=tta)
+    else:
+        scaled = model.prepare(resample(pixels, sampling, model.sampling))
+        found = find_points(predict_tiled(model, scaled, tta=tta), model.sampling, threshold)
+    positions, classes, scores = found
     return positions * (model.sampling / sampling), classes, scores

@@ -154,4 +154,4 @@ def _inside(points: np.ndarray, shape: tuple[int, int] | None, border: float) ->
     """Which points (K, 2) are not nearer to an edge than a border [px]."""
     if not border:
         return np.ones(len(points), dtype=bool)
-    return ((points >= border) & (points <= np.array(shape) - 1 - border)).all(1)
+    return np.all((points >= border) & (points <= np.array(shape) - 1 - border), axis=1)

@@ -84,7 +84,7 @@ def counts_kl_divergence(measured: Sequence[np.ndarray], generated: Sequence[np.
     float
         In nats.
     """
-    p, q = (sum(counts) + 1.0 for counts in (measured, generated))
+    p, q = (np.sum(counts, axis=0) + 1.0 for counts in (measured, generated))
     p, q = p / p.sum(), q / q.sum()
     return float(np.sum(p * np.log(p / q)))
 
@@ -123,9 +123,15 @@ def frechet_distance(measured: np.ndarray, generated: np.ndarray) -> float:
     >>> frechet_distance(x, x + 3.0)
     9.0
     """
-    (mean1, factor1), (mean2, factor2) = (
-        _gaussian(x) for x in _check_features(measured, generated)
-    )
+    means, factors = [], []
+    for features in _check_features(measured, generated):
+        means.append(features.mean(0))
+        factor = ((features - means[-1]) / np.sqrt(len(features) - 1)).T
+        if factor.shape[1] > factor.shape[0]:  # as few columns as possible
+            values, vectors = np.linalg.eigh(factor @ factor.T)
+            factor = vectors * np.sqrt(np.clip(values, 0, None))
+        factors.append(factor)
+    (mean1, mean2), (factor1, factor2) = means, factors
     shared = np.linalg.svd(factor1.T @ factor2, compute_uv=False).sum()
     spread = (factor1**2).sum() + (factor2**2).sum()
     return max(float(((mean1 - mean2) ** 2).sum() + spread - 2 * shared), 0.0)
@@ -133,7 +139,7 @@ def frechet_distance(measured: np.ndarray, generated: np.ndarray) -> float:
 
 def _check_features(measured: np.ndarray, generated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return two sets of features (N, F) and (M, F) as float64."""
-    sets = tuple(np.asarray(x, dtype=np.float64) for x in (measured, generated))
+    sets = np.asarray(measured, dtype=np.float64), np.asarray(generated, dtype=np.float64)
     if any(x.ndim != 2 or len(x) < 2 for x in sets) or sets[0].shape[1] != sets[1].shape[1]:
         raise ValueError(
             "Expected two arrays of features of shapes (N, F) and (M, F) with at least 2 rows. "
@@ -144,22 +150,12 @@ def _check_features(measured: np.ndarray, generated: np.ndarray) -> tuple[np.nda
     return sets
 
 
-def _gaussian(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean, and a factor A of the covariance A Aᵀ with as few columns as possible."""
-    mean = features.mean(0)
-    centred = (features - mean) / np.sqrt(len(features) - 1)
-    if len(features) <= features.shape[1]:
-        return mean, centred.T
-    values, vectors = np.linalg.eigh(centred.T @ centred)
-    return mean, vectors * np.sqrt(np.clip(values, 0, None))
-
-
 def kid(
     measured: np.ndarray,
     generated: np.ndarray,
     *,
-    measured_images: Sequence[int] | None = None,
-    generated_images: Sequence[int] | None = None,
+    measured_images: Sequence[int] | np.ndarray | None = None,
+    generated_images: Sequence[int] | np.ndarray | None = None,
     resamples: int = 1000,
     rng: np.random.Generator,
 ) -> Estimate:
@@ -207,8 +203,17 @@ def kid(
             "Expected an image number for each patch, and patches of at least 2 images in each "
             f"set. Received: {[len(i) for i in images]} numbers, {[len(c) for c in counts]} images"
         )
+
+    def kernel_sums(a: np.ndarray, b: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        kernel = (a @ b.T / a.shape[1] + 1.0) ** 3
+        if a is b:  # a patch makes no pair with itself
+            np.fill_diagonal(kernel, 0.0)
+        sums = np.zeros((i.max() + 1, j.max() + 1))  # by pair of images
+        np.add.at(sums, (i[:, None], j[None, :]), kernel)
+        return sums
+
     sums = [
-        [_kernel_sums(a, b, i, j) for b, j in zip(sets, images, strict=True)]
+        [kernel_sums(a, b, i, j) for b, j in zip(sets, images, strict=True)]
         for a, i in zip(sets, images, strict=True)
     ]
     drawn = [
@@ -218,18 +223,6 @@ def kid(
     values = [_discrepancy(sums, counts, weights) for weights in drawn]
     whole = _discrepancy(sums, counts, [np.ones(len(c)) for c in counts])
     return Estimate.from_bootstrap(whole, values)
-
-
-def _kernel_sums(
-    a: np.ndarray, b: np.ndarray, images_a: np.ndarray, images_b: np.ndarray
-) -> np.ndarray:
-    """Sum of the kernel over all pairs of different patches, by pair of images."""
-    kernel = (a @ b.T / a.shape[1] + 1.0) ** 3
-    if a is b:
-        np.fill_diagonal(kernel, 0.0)
-    sums = np.zeros((images_a.max() + 1, images_b.max() + 1))
-    np.add.at(sums, (images_a[:, None], images_b[None, :]), kernel)
-    return sums
 
 
 def _discrepancy(

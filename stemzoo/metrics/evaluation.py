@@ -148,13 +148,20 @@ def evaluate(
     0.61
     """
     sets = _sets(measured, generated, simulated, rng)
-    options = {"protocol": protocol, "patch": patch}
-    features = {name: extract_features(x, extractor, **options) for name, x in sets.items()}
-    spectra = {name: _spectra(x, sampling) for name, x in sets.items()}
-    figures = [_frechet(features), _kernel(features, rng), _divergence(sets, rng)]
-    figures.append(_spectrum_metric(spectra, rng))
+    features = {
+        name: extract_features(x, extractor, protocol=protocol, patch=patch)
+        for name, x in sets.items()
+    }
+    figures = [*_feature_metrics(features, rng), *_texture_metrics(sets, sampling, rng)]
     if classifier_steps:
-        figures.append(_two_sample(sets, classifier_steps, rng))
+        figures.append(
+            _metric(
+                "two-sample accuracy",
+                "of a small network that tells patches apart: 0.5 if it cannot",
+                lambda a, b: two_sample_test(a, b, steps=classifier_steps, rng=rng).estimate,
+                sets,
+            )
+        )
     everything = {"measured": measured, "generated": generated, "simulated": simulated}
     return Evaluation(
         tuple(figures),
@@ -206,18 +213,21 @@ def _metric(name: str, note: str, compare: Callable[..., Estimate], sets: dict[s
     return Metric(name, note, found["generated"], found["floor"], found.get("ceiling"))
 
 
-def _frechet(features: dict[str, FeatureSet]) -> Metric:
-    name = frechet_result(features["reference"], features["floor"]).name
-    note = "distance of the distributions of features; biased upwards, by the floor at least"
-    return _metric(name, note, lambda a, b: Estimate(frechet_result(a, b).value), features)
+def _feature_metrics(features: dict[str, FeatureSet], rng: np.random.Generator) -> list[Metric]:
+    """Compare what a network sees in the patches of the sets."""
 
-
-def _kernel(features: dict[str, FeatureSet], rng: np.random.Generator) -> Metric:
-    def compare(a: FeatureSet, b: FeatureSet) -> Estimate:
+    def kernel(a: FeatureSet, b: FeatureSet) -> Estimate:
         return kid(a.values, b.values, measured_images=a.images, generated_images=b.images, rng=rng)
 
-    note = "unbiased distance of features, 0 if alike"
-    return _metric("kernel distance", note, compare, features)
+    return [
+        _metric(
+            frechet_result(features["reference"], features["floor"]).name,
+            "distance of the distributions of features; biased upwards, by the floor at least",
+            lambda a, b: Estimate(frechet_result(a, b).value),
+            features,
+        ),
+        _metric("kernel distance", "unbiased distance of features, 0 if alike", kernel, features),
+    ]
 
 
 def _bootstrap(
@@ -231,44 +241,35 @@ def _bootstrap(
     return Estimate.from_bootstrap(statistic(a, b), values)
 
 
-def _divergence(sets: dict[str, list[np.ndarray]], rng: np.random.Generator) -> Metric:
-    # Every fourth pixel along both axes: the histogram is the same, and 16 times faster. It is made
-    # once an image; the bootstrap only adds them up.
+def _texture_metrics(
+    sets: dict[str, list[np.ndarray]], sampling: float, rng: np.random.Generator
+) -> list[Metric]:
+    """Compare histograms and spectra; each is made once an image, a bootstrap adds them up."""
+    # Every fourth pixel along both axes: the histogram is the same, and 16 times faster.
     counts = {name: [intensity_counts(rescale(x)[::4, ::4]) for x in sets[name]] for name in sets}
-    return _metric(
-        "intensity KL divergence",
-        "of histograms with 64 bins, in nats",
-        lambda a, b: _bootstrap(counts_kl_divergence, a, b, rng),
-        counts,
-    )
 
+    def spectrum(image: np.ndarray) -> np.ndarray:
+        patches = split_into_patches(rescale(image), _SPECTRUM_PATCH)
+        bins = _SPECTRUM_BINS
+        return np.mean([radial_power_spectrum(p, sampling, bins=bins)[1] for p in patches], 0)
 
-def _spectra(images: Sequence[np.ndarray], sampling: float) -> list[np.ndarray]:
-    """Mean log10 radial power spectrum of the patches of each image."""
-    return [
-        np.mean([radial_power_spectrum(p, sampling, bins=_SPECTRUM_BINS)[1] for p in patches], 0)
-        for patches in (split_into_patches(rescale(image), _SPECTRUM_PATCH) for image in images)
-    ]
-
-
-def _spectrum_metric(spectra: dict[str, list[np.ndarray]], rng: np.random.Generator) -> Metric:
     def distance(a: list[np.ndarray], b: list[np.ndarray]) -> float:
-        return np.sqrt(np.mean((np.mean(a, 0) - np.mean(b, 0)) ** 2))
+        return float(np.sqrt(np.mean((np.mean(a, 0) - np.mean(b, 0)) ** 2)))
 
-    return _metric(
-        "log10 power spectrum, rms",
-        "difference of the mean radial spectra up to the Nyquist frequency",
-        lambda a, b: _bootstrap(distance, a, b, rng),
-        spectra,
-    )
-
-
-def _two_sample(sets: dict[str, list[np.ndarray]], steps: int, rng: np.random.Generator) -> Metric:
-    def compare(a: list[np.ndarray], b: list[np.ndarray]) -> Estimate:
-        return two_sample_test(a, b, steps=steps, rng=rng).estimate
-
-    note = "of a small network that tells patches apart: 0.5 if it cannot"
-    return _metric("two-sample accuracy", note, compare, sets)
+    return [
+        _metric(
+            "intensity KL divergence",
+            "of histograms with 64 bins, in nats",
+            lambda a, b: _bootstrap(counts_kl_divergence, a, b, rng),
+            counts,
+        ),
+        _metric(
+            "log10 power spectrum, rms",
+            "difference of the mean radial spectra up to the Nyquist frequency",
+            lambda a, b: _bootstrap(distance, a, b, rng),
+            {name: [spectrum(image) for image in images] for name, images in sets.items()},
+        ),
+    ]
 
 
 def _descriptions(

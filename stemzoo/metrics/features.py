@@ -175,20 +175,17 @@ def _batches(images, protocol: str, patch: int):
         check_image(image, f"Image {number}")
         for square in split_into_patches(rescale(image), patch):
             numbers.append(number)
-            waiting.append(_channels(square, protocol))
+            channels = np.repeat(square[..., None], 3, axis=-1)
+            if protocol == "khan2023":
+                power = np.abs(np.fft.fftshift(np.fft.fft2(square.astype(np.float64)))) ** 2
+                channels[..., 1] = np.log10(np.maximum(power, _LEAST_POWER))
+                channels[..., 2] = 0
+            waiting.append(channels)
             if len(waiting) == _BATCH:
                 yield numbers, np.stack(waiting)
                 numbers, waiting = [], []
     if waiting:
         yield numbers, np.stack(waiting)
-
-
-def _channels(patch: np.ndarray, protocol: str) -> np.ndarray:
-    if protocol == "standard":
-        return np.repeat(patch[..., None], 3, axis=-1)
-    power = np.abs(np.fft.fftshift(np.fft.fft2(patch.astype(np.float64)))) ** 2
-    spectrum = np.log10(np.maximum(power, _LEAST_POWER))
-    return np.stack([patch, spectrum, np.zeros_like(patch)], axis=-1).astype(np.float32)
 
 
 def _network(extractor, protocol: str, patch: int):

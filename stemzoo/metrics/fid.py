@@ -83,9 +83,9 @@ def fid(
     >>> fid(measured, generated, extractor="efficientnet-lite0").value  # doctest: +SKIP
     10.5
     """
-    options = {"extractor": extractor, "protocol": protocol, "patch": patch}
     return frechet_result(
-        extract_features(measured, **options), extract_features(generated, **options)
+        extract_features(measured, extractor, protocol=protocol, patch=patch),
+        extract_features(generated, extractor, protocol=protocol, patch=patch),
     )
 
 
@@ -123,22 +123,16 @@ def frechet_result(measured: FeatureSet, generated: FeatureSet) -> FrechetResult
             f"Received: {ways[0]}, {ways[1]}"
         )
     counts = len(measured.values), len(generated.values)
-    n = min(counts)
-    value = frechet_distance(*(x.values[_spread(x.images, n)] for x in (measured, generated)))
-    return FrechetResult(value, _name(measured), n, *counts)
-
-
-def _spread(images: np.ndarray, n: int) -> np.ndarray:
-    """Pick n patches, from all images in turn."""
-    _, first, number = np.unique(images, return_index=True, return_inverse=True)
-    # Patches of an image follow each other.
-    rank = np.arange(len(images)) - first[number]
-    return np.argsort(rank, kind="stable")[:n]
-
-
-def _name(features: FeatureSet) -> str:
-    standard = features.protocol == "standard"
-    if features.extractor == "inception-v3":
-        return "FID" if standard else "FID (Khan 2023 protocol)"
-    network = EXTRACTORS.get(features.extractor, features.extractor)
-    return f"Fréchet distance ({network}{'' if standard else ', Khan 2023 protocol'})"
+    chosen = []
+    for features in (measured, generated):
+        _, first, number = np.unique(features.images, return_index=True, return_inverse=True)
+        # Patches of an image follow each other.
+        rank = np.arange(len(features.images)) - first[number]
+        chosen.append(features.values[np.argsort(rank, kind="stable")[: min(counts)]])
+    standard = measured.protocol == "standard"
+    if measured.extractor == "inception-v3":
+        name = "FID" if standard else "FID (Khan 2023 protocol)"
+    else:
+        network = EXTRACTORS.get(measured.extractor, measured.extractor)
+        name = f"Fréchet distance ({network}{'' if standard else ', Khan 2023 protocol'})"
+    return FrechetResult(frechet_distance(chosen[0], chosen[1]), name, min(counts), *counts)

@@ -52,12 +52,12 @@ class NoiseCorrected:
     @property
     def removed_interval(self) -> tuple[float, float]:
         """95 % interval of `removed_per_1000`."""
-        return self.removed.low, self.removed.high
+        return self.removed.interval
 
     @property
     def invented_interval(self) -> tuple[float, float]:
         """95 % interval of `invented_per_1000`."""
-        return self.invented.low, self.invented.high
+        return self.invented.interval
 
 
 def correct_for_noise(
@@ -104,11 +104,12 @@ def correct_for_noise(
     if separation < _APART:
         return NoiseCorrected(separation, math.nan, math.nan, unknown, unknown)
     beyond = ndtr(-abs(threshold - classes.means) / classes.widths)
-    changed = [
+    removed, invented = (
         _part_of_other(classes.densities(values), own, parts[own])
         for own, values in enumerate(sets)
-    ]
-    return NoiseCorrected(separation, *(float(1000 * x) for x in beyond), *changed)
+    )
+    misread = 1000 * beyond
+    return NoiseCorrected(separation, float(misread[0]), float(misread[1]), removed, invented)
 
 
 @dataclass(frozen=True, eq=False)

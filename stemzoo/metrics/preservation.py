@@ -13,12 +13,11 @@ from scipy.spatial import cKDTree
 from stemzoo.analysis.columns import column_contrast, fit_columns
 from stemzoo.analysis.sites import LatticeSites, lattice_shifts, lattice_sites
 from stemzoo.metrics.noise_correction import NoiseCorrected, correct_for_noise
-from stemzoo.simulate.dataset import LabelledImage
 from stemzoo.simulate.defects import find_defect
+from stemzoo.simulate.labels import LabelledImage
 from stemzoo.simulate.materials import Material, find_material
 
 MOVED = 0.5  # [Å]: displacements above it make a label invalid
-
 _ON_SITE = 0.6  # [Å]: how far a label may lie from its site
 # A kind of columns this bright, of the brightest kind, is bright enough to be located.
 _BRIGHT = 0.25
@@ -210,6 +209,8 @@ def point_preservation(
         is no defect of a column of the material, or if labels do not lie on sites.
     """
     host = find_defect(material, label).element
+    if host is None:
+        raise ValueError(f"Expected a defect of a column of {material.formula}. Received: {label}")
     if np.shape(simulated) != np.shape(translated):
         raise ValueError(
             f"Expected a translation of the simulation's shape {np.shape(simulated)}; translate at "

@@ -183,4 +183,5 @@ def reflection_ratios(
     inside = (abs(points) < 0.5 - 1.5 / np.array(power.shape)).all(axis=1)
     rows, columns = np.rint(points[inside] * power.shape).astype(int).T
     at = rows + power.shape[0] // 2, columns + power.shape[1] // 2
-    return squared_length(*indices[inside].T, lattice.symmetry), ratio[at]
+    h, k = indices[inside].T
+    return squared_length(h, k, lattice.symmetry), ratio[at]

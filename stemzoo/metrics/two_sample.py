@@ -127,7 +127,7 @@ def two_sample_test(
         _train(model, seen, patch, steps, rng)
         for label, images in enumerate(sets):
             for i in np.flatnonzero(parts[label] == fold):
-                called = _classify(model, split_into_patches(images[i], patch))
+                called = _classify(model, split_into_patches(images[int(i)], patch))
                 recognised[label][i] = np.mean(called == label)
                 n_patches += len(called)
     accuracy = np.mean([np.mean(values) for values in recognised])
@@ -171,7 +171,7 @@ def _train(
     labels = np.repeat([0.0, 1.0], half)[:, None]
     for _ in range(steps):
         batch = [
-            random_patch([images[rng.integers(len(images))]], patch, rng)[0]
+            random_patch([images[int(rng.integers(len(images)))]], patch, rng)[0]
             for images in sets
             for _ in range(half)
         ]

@@ -1,45 +1,18 @@
 """CycleGANSTEM: simulations that look like one microscope's images of one day, and back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
 
-from stemzoo.models.layers import LogPowerSpectrum
+from stemzoo.io.json_files import Field
+from stemzoo.models.cyclegan_losses import ROLES, cyclegan_losses
+from stemzoo.models.layers import LogPowerSpectrum, NetworkGroup
 from stemzoo.models.unet import patch_discriminator, unet_generator
+from stemzoo.models.zoo_model import COMMON_BOUNDS, check_arguments
 from stemzoo.preprocessing import ZOO_SAMPLING
-
-
-@dataclass(frozen=True)
-class DiscriminatorRole:
-    """What a discriminator tells from what.
-
-    Parameters
-    ----------
-    domain : str
-        Whose images it knows: ``"exp"`` or ``"sim"``.
-    space : str
-        What it sees of them: ``"image"``, or ``"fft"`` for the log power spectrum.
-    """
-
-    domain: str
-    space: str
-
-    @property
-    def name(self) -> str:
-        """Name in the logs: the domain, and the space where it is not the image itself."""
-        return self.domain if self.space == "image" else f"{self.domain}_{self.space}"
-
-
-ROLES = (
-    DiscriminatorRole("exp", "image"),
-    DiscriminatorRole("sim", "image"),
-    DiscriminatorRole("exp", "fft"),
-    DiscriminatorRole("sim", "fft"),
-)
 
 
 @keras.saving.register_keras_serializable(package="stemzoo")
@@ -103,9 +76,22 @@ class CycleGANSTEM(keras.Model):
     task: ClassVar[str] = "translation"
     summary: ClassVar[str] = "makes simulations of {material} look like images of {session}"
     weight_groups: ClassVar[tuple[str, ...]] = ("model", "training")
-    # The paper's network has a fourth of these sizes or less.
-    largest_arguments: ClassVar[Mapping[str, int]] = MappingProxyType(
-        {"filters": 256, "depth": 12, "discriminator_filters": 128, "patch_size": 8192}
+    # The paper's network has a half of these sizes or less.
+    bounds: ClassVar[Mapping[str, Field]] = MappingProxyType(
+        {
+            **COMMON_BOUNDS,
+            "filters": Field(int, low=1, high=256),
+            "depth": Field(int, low=1, high=12),
+            "discriminator_filters": Field(int, low=1, high=128),
+            "patch_size": Field(int, low=32, high=1024),
+            "lambda_cycle": Field(float, low=0, high=1e6),
+            "lambda_identity": Field(float, low=0, high=1e6),
+            "fft_discriminators": Field(bool, int, low=0, high=1),
+            "bottleneck_norm": Field(bool, int, low=0, high=1),
+            "dropout": Field(float, low=0, high=0.99),
+            "session": Field(str, type(None), high=200),
+            "rotation": Field(list, type(None), low=2, high=2, items=Field(float, high=1e4)),
+        }
     )
     card: str | None = None
     provenance: Any = None
@@ -132,14 +118,24 @@ class CycleGANSTEM(keras.Model):
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
-        if min(filters, depth, discriminator_filters) < 1 or not sampling > 0:
+        # === Config ===
+        self.filters = filters
+        self.depth = depth
+        self.discriminator_filters = discriminator_filters
+        self.patch_size = patch_size
+        self.lambda_cycle = lambda_cycle
+        self.lambda_identity = lambda_identity
+        self.fft_discriminators = fft_discriminators
+        self.bottleneck_norm = bottleneck_norm
+        self.dropout = dropout
+        self.sampling = sampling
+        self.material = material
+        self.session = session
+        self.rotation = None if rotation is None else tuple(float(angle) for angle in rotation)
+        check_arguments(CycleGANSTEM, self.get_config())
+        if patch_size % 2**depth:
             raise ValueError(
-                "CycleGANSTEM expects filters, depth and discriminator_filters of at least 1 and "
-                f"sampling > 0. Received: {filters}, {depth}, {discriminator_filters}, {sampling}"
-            )
-        if patch_size < 32 or patch_size % 2**depth:
-            raise ValueError(
-                f"patch_size is at least 32 and a multiple of 2^depth = {2**depth}. Received: "
+                f"expected a patch_size that is a multiple of 2^depth = {2**depth}. Received: "
                 f"{patch_size}"
             )
         # === Networks ===
@@ -156,20 +152,6 @@ class CycleGANSTEM(keras.Model):
         self.log_power_spectrum = LogPowerSpectrum(name="log_power_spectrum")
         self._trackers: dict[str, keras.metrics.Mean] = {}
         self.discriminator_roles = ROLES if fft_discriminators else ROLES[:2]
-        # === Config ===
-        self.filters = filters
-        self.depth = depth
-        self.discriminator_filters = discriminator_filters
-        self.patch_size = patch_size
-        self.lambda_cycle = lambda_cycle
-        self.lambda_identity = lambda_identity
-        self.fft_discriminators = fft_discriminators
-        self.bottleneck_norm = bottleneck_norm
-        self.dropout = dropout
-        self.sampling = sampling
-        self.material = material
-        self.session = session
-        self.rotation = None if rotation is None else tuple(float(angle) for angle in rotation)
         self.built = True
 
     @classmethod
@@ -342,50 +324,9 @@ class CycleGANSTEM(keras.Model):
         Returns
         -------
         dict of str to scalar tensor
-            The keys are `loss_names`.
-
-        References
-        ----------
-        Equations (1) to (7) of A. Khan et al., npj Comput. Mater. 9, 85 (2023), with the least
-        squares of X. Mao et al., Least Squares Generative Adversarial Networks, ICCV 2017.
+            The keys are `loss_names`, see `cyclegan_losses`.
         """
-        ops = keras.ops
-        count = ops.shape(experimental)[0]
-        both = ops.concatenate([experimental, simulated])
-        # Instance normalisation acts on each image by itself, so images can share a call.
-        to_sim = self.exp_to_sim(both, training=training)
-        to_exp = self.sim_to_exp(both, training=training)
-        fake_sim, same_sim = to_sim[:count], to_sim[count:]
-        same_exp, fake_exp = to_exp[:count], to_exp[count:]
-        cycled_exp = self.sim_to_exp(fake_sim, training=training)
-        cycled_sim = self.exp_to_sim(fake_exp, training=training)
-        losses = {
-            "cycle": _l1(experimental, cycled_exp) + _l1(simulated, cycled_sim),
-            "identity": _l1(experimental, same_exp) + _l1(simulated, same_sim),
-        }
-        pairs = {"exp": (experimental, fake_exp), "sim": (simulated, fake_sim)}
-        adversarial = discriminators = 0.0
-        for role, network in zip(self.discriminator_roles, self.discriminators, strict=True):
-            real, fake = pairs[role.domain]
-            if role.space == "fft":
-                real, fake = self.log_power_spectrum(real), self.log_power_spectrum(fake)
-            # Two calls: in a shared one the generators' gradient would pass the real half too.
-            of_real, of_fake = network(real, training=training), network(fake, training=training)
-            fooled = ops.mean(ops.square(of_fake - 1.0))
-            missed = ops.mean(ops.square(of_real - 1.0))
-            believed = ops.mean(ops.square(of_fake))
-            losses[f"adversarial_{role.name}"] = fooled
-            losses[f"discriminator_{role.name}_real"] = missed
-            losses[f"discriminator_{role.name}_fake"] = believed
-            adversarial = adversarial + fooled
-            discriminators = discriminators + missed + believed
-        losses["generators"] = (
-            adversarial
-            + self.lambda_cycle * losses["cycle"]
-            + self.lambda_identity * losses["identity"]
-        )
-        losses["discriminators"] = 0.5 * discriminators
-        return losses
+        return cyclegan_losses(self, experimental, simulated, training)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Update all six networks from one batch of both domains."""
@@ -418,25 +359,3 @@ class CycleGANSTEM(keras.Model):
         for name, tracker in self._trackers.items():
             tracker.update_state(losses[name])
         return {name: tracker.result() for name, tracker in self._trackers.items()}
-
-
-class NetworkGroup(keras.Model):
-    """Networks whose weights share a file.
-
-    Parameters
-    ----------
-    networks : sequence of keras.Model
-        Each is known by its name.
-    name : str
-        Name of the group.
-    """
-
-    def __init__(self, networks, name: str):
-        super().__init__(name=name)
-        for network in networks:
-            setattr(self, network.name, network)
-        self.built = True
-
-
-def _l1(a, b):
-    return keras.ops.mean(keras.ops.abs(a - b))

@@ -1,8 +1,12 @@
 """Building blocks that the networks share."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
+
+# Whatever a user's keras.json says, as the weights are stored for this order of axes.
+LAST: dict[str, Any] = {"data_format": "channels_last"}
 
 
 def residual_block(
@@ -30,15 +34,15 @@ def residual_block(
     K. He, X. Zhang, S. Ren, J. Sun, Deep Residual Learning for Image Recognition, CVPR 2016.
     """
     layers = keras.layers
-    y = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=name + "_conv1")(x)
+    y = layers.Conv2D(filters, 3, padding="same", use_bias=False, **LAST, name=name + "_conv1")(x)
     y = layers.BatchNormalization(momentum=0.9, name=name + "_norm1")(y)
     y = layers.ReLU(name=name + "_relu1")(y)
     if dropout > 0:
         y = layers.Dropout(dropout, name=name + "_dropout")(y)
-    y = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=name + "_conv2")(y)
+    y = layers.Conv2D(filters, 3, padding="same", use_bias=False, **LAST, name=name + "_conv2")(y)
     y = layers.BatchNormalization(momentum=0.9, name=name + "_norm2")(y)
     if x.shape[-1] != filters:
-        x = layers.Conv2D(filters, 1, use_bias=False, name=name + "_shortcut")(x)
+        x = layers.Conv2D(filters, 1, use_bias=False, **LAST, name=name + "_shortcut")(x)
     return layers.ReLU(name=name + "_relu2")(layers.Add(name=name + "_add")([x, y]))
 
 
@@ -73,3 +77,21 @@ class LogPowerSpectrum(keras.layers.Layer):
         spectrum = ops.roll(power, (rows // 2, columns // 2), (1, 2))
         scaled = (ops.log(spectrum + 1e-4) / 2.302585093 + 1.0) / 1.5
         return scaled[..., None]
+
+
+class NetworkGroup(keras.Model):
+    """Networks whose weights share a file.
+
+    Parameters
+    ----------
+    networks : sequence of keras.Model
+        Each is known by its name.
+    name : str
+        Name of the group.
+    """
+
+    def __init__(self, networks: Iterable[keras.Model], name: str):
+        super().__init__(name=name)
+        for network in networks:
+            setattr(self, network.name, network)
+        self.built = True

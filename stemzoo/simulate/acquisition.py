@@ -162,7 +162,7 @@ def contamination_field(
     # Correlations over 180 Å exceed most fields, so the field is drawn on a coarse, wide grid.
     coarse = 2.0  # [Å/px]; the shortest of these scales is 6 Å
     size = [int(np.ceil(n * sampling / coarse)) + 8 for n in shape]
-    wide = [max(n, 360) for n in size]
+    wide = max(size[0], 360), max(size[1], 360)
     weights = np.array([0.5, 0.7, 1.0, 1.0])
     hills = sum(
         w * _smooth_noise(wide, scale / coarse, rng)[: size[0], : size[1]]

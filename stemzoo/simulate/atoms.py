@@ -82,7 +82,9 @@ class Atoms:
         shifts = steps.reshape(-1, 3) * np.array(self.cell)
         positions = (shifts[:, None, :] + self.positions[None]).reshape(-1, 3)
         copies = len(shifts)
-        cell = tuple(np.array(self.cell) * (nx, ny, nz))
+        assert self.occupancy is not None
+        x, y, z = self.cell
+        cell = x * nx, y * ny, z * nz
         return Atoms(
             np.tile(self.numbers, copies), positions, cell, np.tile(self.occupancy, copies)
         )
@@ -114,14 +116,12 @@ def read_xyz(path: str | PathLike) -> Atoms:
     """
     lines = Path(path).read_text(encoding="utf-8").splitlines()
     rows: list[list[float]] = []
-    cell: tuple[float, ...] = ()
+    cell = 0.0, 0.0, 0.0
     for number, line in enumerate(lines[1:], start=2):
         try:
             values = [float(word) for word in line.split()]
             if number == 2:
-                cell = tuple(values[:3])
-                if len(cell) != 3:
-                    raise ValueError
+                cell = values[0], values[1], values[2]
                 continue
             if not values:
                 continue
@@ -129,7 +129,7 @@ def read_xyz(path: str | PathLike) -> Atoms:
                 break
             if len(values) < 4:
                 raise ValueError
-        except ValueError:
+        except (ValueError, IndexError):
             raise ValueError(
                 f"{path}, line {number}: expected cell edges or 'Z x y z occupancy rms'. "
                 f"Received: {line!r}"
@@ -162,9 +162,10 @@ def write_xyz(path: str | PathLike, atoms: Atoms, title: str = "stemzoo") -> Non
 
     if atoms.cell is None:
         raise ValueError("write_xyz needs atoms with a cell. Received: cell=None")
+    assert atoms.occupancy is not None
     lines = [title, " ".join(f"{edge:.9f}" for edge in atoms.cell)]
     for z, (x, y, depth), occupancy in zip(
         atoms.numbers, atoms.positions, atoms.occupancy, strict=True
     ):
         lines.append(f"{z:d} {x:.9f} {y:.9f} {depth:.9f} {occupancy:.6g} 0")
-    write_text(path, "\n".join([*lines, "-1", ""]))
+    write_text(Path(path), "\n".join([*lines, "-1", ""]))

@@ -23,11 +23,14 @@ class Specimen:
         Names, one a defect.
     positions : ndarray of shape (K, 2)
         x and y of each defect [Å].
+    columns : ndarray of shape (C, 2)
+        x and y of each column of the crystal without defects [Å].
     """
 
     atoms: Atoms
     defects: tuple[str, ...]
     positions: np.ndarray
+    columns: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,18 +47,6 @@ _HostedDefects = list[tuple[Defect, tuple[int, ...]]]
 _Adatoms = list[tuple[Defect, np.ndarray]]
 
 
-def _lattice_points(
-    material: Material, extent: tuple[float, float], transform: np.ndarray, margin: float
-) -> np.ndarray:
-    """Cell origins whose cells may reach the field, as whole numbers (i, j); shape (C, 2)."""
-    low, high = -margin, np.array([extent[1], extent[0]]) + margin
-    corners = np.array([[x, y] for x in (low, high[0]) for y in (low, high[1])])
-    cells = corners @ np.linalg.inv(transform).T / np.array(material.cell[:2])
-    first, last = np.floor(cells.min(0)) - 1, np.ceil(cells.max(0)) + 1
-    grid = np.meshgrid(*(np.arange(a, b + 1) for a, b in zip(first, last, strict=True)))
-    return np.stack(grid, axis=-1).reshape(-1, 2)
-
-
 def _columns(
     material: Material,
     extent: tuple[float, float],
@@ -69,7 +60,13 @@ def _columns(
     places: dict[tuple[float, float], list[str]] = {}
     for site in material.sites:
         places.setdefault(site.position[:2], []).append(site.symbol)
-    cells = _lattice_points(material, extent, transform, margin)
+    # Cells that may reach the field, as whole numbers (i, j).
+    low, high = -margin, np.array([extent[1], extent[0]]) + margin
+    corners = np.array([[x, y] for x in (low, high[0]) for y in (low, high[1])])
+    corners = corners @ np.linalg.inv(transform).T / cell
+    first, last = np.floor(corners.min(0)) - 1, np.ceil(corners.max(0)) + 1
+    grid = np.meshgrid(*(np.arange(a, b + 1) for a, b in zip(first, last, strict=True)))
+    cells = np.stack(grid, axis=-1).reshape(-1, 2)
     positions, owners, symbols, count = [], [], [], 0
     for place, content in places.items():
         points = ((cells + place + np.asarray(origin) % 1) * cell) @ transform.T
@@ -156,9 +153,9 @@ def _listed(
 def _sites(columns: _Columns, chosen: Sequence[tuple[Defect, int]]) -> _HostedDefects:
     """Columns that each defect takes; one that meets an earlier defect is left out."""
     taken: set[int] = set()
-    sites = []
+    sites: _HostedDefects = []
     for defect, column in chosen:
-        hosts = (int(column),)
+        hosts: tuple[int, ...] = (int(column),)
         if defect.with_neighbour:
             distance = np.hypot(*(columns.positions - columns.positions[column]).T)
             distance[column] = np.inf
@@ -265,15 +262,15 @@ def make_specimen(
         sites, adatoms = _drawn(columns, material, defects, extent, margin, rng)
     else:
         sites, adatoms = _listed(columns, material, defects)
-    symbols, xy, places = _apply(columns, sites, rng)
+    symbols, xy, hosted = _apply(columns, sites, rng)
     symbols = np.append(symbols, np.array([defect.replacement for defect, _ in adatoms], "U2"))
     xy = np.concatenate([xy, np.reshape([place for _, place in adatoms], (-1, 2))])
     xy = xy + rng.normal(0, displacement, xy.shape)
     kinds, index = np.unique(symbols, return_inverse=True)
     numbers = np.array([atomic_number(symbol) for symbol in kinds])[index]
     atoms = Atoms(numbers, np.column_stack([xy, np.zeros(len(xy))]))
-    names = [defect.name for defect, _ in [*sites, *adatoms]]
-    places = np.reshape([*places, *(place for _, place in adatoms)], (-1, 2))
-    inside = (places >= -reach).all(1) & (places <= np.array(extent)[::-1] + reach).all(1)
-    names = tuple(name for name, is_inside in zip(names, inside, strict=True) if is_inside)
-    return Specimen(atoms, names, places[inside])
+    places = np.reshape([*hosted, *(place for _, place in adatoms)], (-1, 2))
+    inside = np.all((places >= -reach) & (places <= np.array(extent)[::-1] + reach), axis=1)
+    placed = [*(defect for defect, _ in sites), *(defect for defect, _ in adatoms)]
+    names = tuple(defect.name for defect, keep in zip(placed, inside, strict=True) if keep)
+    return Specimen(atoms, names, places[inside], columns.positions)

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stemzoo.simulate.dataset import LabelledImage, simulate_session
+from stemzoo.simulate.dataset import simulate_session
+from stemzoo.simulate.distributions import Normal, Uniform
+from stemzoo.simulate.labels import LabelledImage
 from stemzoo.simulate.named_sessions import choose_session
 from stemzoo.simulate.noise_models import noise_free
-from stemzoo.simulate.sessions import AcquisitionSession, Normal, Uniform
+from stemzoo.simulate.sessions import AcquisitionSession
 
 
 def domain_session(

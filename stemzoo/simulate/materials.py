@@ -76,23 +76,37 @@ def _dichalcogenide(name: str, metal: str, chalcogen: str, a: float, height: flo
     )
 
 
-def _graphene(a: float = 2.46) -> Material:
-    ys = (0.0, 1 / 3, 1 / 2, 5 / 6)
-    xs = (0.0, 0.0, 1 / 2, 1 / 2)
-    sites = tuple(Site("C", (x, y, 0.0)) for x, y in zip(xs, ys, strict=True))
-    return Material("graphene", "C", (a, a * 3**0.5, 1.0), sites, a * 3**0.5 / 2, 6, a)
+_GRAPHENE = Material(
+    name="graphene",
+    formula="C",
+    cell=(2.46, 2.46 * 3**0.5, 1.0),
+    sites=(
+        Site("C", (0.0, 0.0, 0.0)),
+        Site("C", (0.0, 1 / 3, 0.0)),
+        Site("C", (1 / 2, 1 / 2, 0.0)),
+        Site("C", (1 / 2, 5 / 6, 0.0)),
+    ),
+    spacing=2.46 * 3**0.5 / 2,
+    symmetry=6,
+    lattice_constant=2.46,
+)
 
-
-def _strontium_titanate(a: float = 3.905) -> Material:
-    sites = (
+_STRONTIUM_TITANATE = Material(
+    name="srtio3",
+    formula="SrTiO3 [001]",
+    cell=(3.905, 3.905, 3.905),
+    sites=(
         Site("Sr", (0.0, 0.0, 0.0)),
         Site("Ti", (0.5, 0.5, 0.5)),
         Site("O", (0.5, 0.5, 0.0)),
         Site("O", (0.5, 0.0, 0.5)),
         Site("O", (0.0, 0.5, 0.5)),
-    )
-    return Material("srtio3", "SrTiO3 [001]", (a, a, a), sites, a, 4, a, layered=False)
-
+    ),
+    spacing=3.905,
+    symmetry=4,
+    lattice_constant=3.905,
+    layered=False,
+)
 
 # In-plane constants of WSe2, MoS2, WS2, MoSe2: Schutte, de Boer, Jellinek,
 # J. Solid State Chem. 70, 207 (1987); graphene and SrTiO3: textbook room-temperature values.
@@ -104,8 +118,8 @@ MATERIALS = MappingProxyType(
             _dichalcogenide("mos2", "Mo", "S", 3.161, 3.17),
             _dichalcogenide("ws2", "W", "S", 3.153, 3.14),
             _dichalcogenide("mose2", "Mo", "Se", 3.288, 3.34),
-            _graphene(),
-            _strontium_titanate(),
+            _GRAPHENE,
+            _STRONTIUM_TITANATE,
         )
     }
 )

@@ -1,11 +1,13 @@
 """The sessions that have a name."""
 
+from dataclasses import replace
 from types import MappingProxyType
 
 from stemzoo.preprocessing import ZOO_SAMPLING
-from stemzoo.simulate.materials import Material, find_material, nearest_names
+from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
+from stemzoo.simulate.materials import find_material, nearest_names
 from stemzoo.simulate.noise_models import manual_noise, noise_free, randomised
-from stemzoo.simulate.sessions import AcquisitionSession, LogUniform, Normal, Uniform
+from stemzoo.simulate.sessions import AcquisitionSession
 
 # Rare point defects beside the vacancies that the sessions are about.
 _RARE = MappingProxyType(
@@ -39,26 +41,27 @@ _TRAINING_DEFECTS = MappingProxyType(
 # aberrations, efficiency, lag, jitter, contamination) was fitted so that the radial power spectrum
 # and the histogram of frames agree with the one patch of each set that its authors show
 # (examples/reproduce/scripts/calibrate_sessions.py).
-_ONE_FLAKE = MappingProxyType(
-    {
-        "strain_xx": Normal(0, 0.003),
-        "strain_yy": Normal(0, 0.003),
-        "strain_xy": Normal(0, 0.003),
-        "displacement": 0.05,
-        "frames": 10.0,
-        "dwell_time": 20e-6,
-        "drift_y": Normal(0, 0.004),
-        "drift_x": Normal(0, 0.004),
-        "curvature_y": Normal(0, 0.002),
-        "curvature_x": Normal(0, 0.002),
-        "flyback": Uniform(0, 1),
-        "brightness": Normal(0.45, 0.03),
-        "contrast": Normal(0.75, 0.05),
-        "bits": 16,
-    }
+_ONE_FLAKE = AcquisitionSession(
+    name="one-flake",
+    material="wse2",
+    strain_xx=Normal(0, 0.003),
+    strain_yy=Normal(0, 0.003),
+    strain_xy=Normal(0, 0.003),
+    displacement=0.05,
+    frames=10.0,
+    dwell_time=20e-6,
+    drift_y=Normal(0, 0.004),
+    drift_x=Normal(0, 0.004),
+    curvature_y=Normal(0, 0.002),
+    curvature_x=Normal(0, 0.002),
+    flyback=Uniform(0, 1),
+    brightness=Normal(0.45, 0.03),
+    contrast=Normal(0.75, 0.05),
+    bits=16,
 )
 
-_DAY_A = AcquisitionSession(
+_DAY_A = replace(
+    _ONE_FLAKE,
     name="wse2-dayA",
     material="wse2",
     defects={"se_vacancy": 0.0248, **_RARE},
@@ -80,10 +83,10 @@ _DAY_A = AcquisitionSession(
     patchiness=0.4,
     granularity=0.07,
     read_noise=1.3,
-    **_ONE_FLAKE,
 )
 
-_DAY_B = AcquisitionSession(
+_DAY_B = replace(
+    _ONE_FLAKE,
     name="wse2-dayB",
     material="wse2",
     defects={"se_vacancy": 0.0375, **_RARE},
@@ -105,10 +108,10 @@ _DAY_B = AcquisitionSession(
     patchiness=0.7,
     granularity=0.1,
     read_noise=1.0,
-    **_ONE_FLAKE,
 )
 
-_GRAPHENE = AcquisitionSession(
+_GRAPHENE = replace(
+    _ONE_FLAKE,
     name="graphene",
     material="graphene",
     defects={"c_vacancy": 0.002, "si_on_c": 0.001, "si_on_c2": 0.0005},
@@ -132,11 +135,11 @@ _GRAPHENE = AcquisitionSession(
     patchiness=0.5,
     granularity=0.2,
     read_noise=4.0,
-    **_ONE_FLAKE,
 )
 
 # No patch of the paper's SrTiO3 images is public: conditions as on day A, 12 nm thick.
-_SRTIO3 = AcquisitionSession(
+_SRTIO3 = replace(
+    _ONE_FLAKE,
     name="srtio3",
     material="srtio3",
     defects={"sr_vacancy": 0.01, "ti_vacancy": 0.01},
@@ -159,7 +162,6 @@ _SRTIO3 = AcquisitionSession(
     patchiness=0.4,
     granularity=0.07,
     read_noise=1.3,
-    **_ONE_FLAKE,
 )
 
 # One model for both days, as in the paper: what a person would set by hand from its conditions.
@@ -214,17 +216,6 @@ def find_session(name: str) -> AcquisitionSession:
     return SESSIONS[name]
 
 
-def _by_hand(material: Material) -> AcquisitionSession:
-    elements = {site.symbol.lower() for site in material.sites}
-    return manual_noise(
-        AcquisitionSession(
-            name=material.name,
-            material=material.name,
-            defects={f"{element}_vacancy": 0.02 for element in sorted(elements)},
-        )
-    )
-
-
 def choose_session(name: str | None, material: str | None) -> AcquisitionSession:
     """Return a session by its name, or one for a material.
 
@@ -249,12 +240,16 @@ def choose_session(name: str | None, material: str | None) -> AcquisitionSession
     ValueError
         If neither is given, or they contradict each other.
     """
-    if name is None and material is None:
-        raise ValueError("Name a session or a material. Received: neither")
     if name is None:
+        if material is None:
+            raise ValueError("Name a session or a material. Received: neither")
         crystal = find_material(material)
         named = [s for s in SESSIONS.values() if s.material == crystal.name]
-        return named[0] if named else _by_hand(crystal)
+        if named:
+            return named[0]
+        elements = sorted({site.symbol.lower() for site in crystal.sites})
+        vacancies = {f"{element}_vacancy": 0.02 for element in elements}
+        return manual_noise(AcquisitionSession(crystal.name, crystal.name, vacancies))
     session = find_session(name)
     if material is not None and session.material != material.lower():
         raise ValueError(

@@ -10,11 +10,14 @@ from stemzoo.simulate.acquisition import (
     shot_noise,
 )
 from stemzoo.simulate.scan import average_frames
-from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.simulate.sessions import DrawnSession
 
 
 def record(
-    expected: np.ndarray, drawn: AcquisitionSession, rng: np.random.Generator
+    expected: np.ndarray,
+    drawn: DrawnSession,
+    rng: np.random.Generator,
+    film: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Contaminate, scan, count and detect an expected image.
 
@@ -22,10 +25,13 @@ def record(
     ----------
     expected : ndarray of shape (M, N)
         Noise-free image with its slow distortion and a border [fraction of the beam current].
-    drawn : AcquisitionSession
-        Conditions of the frame, all of them numbers.
+    drawn : DrawnSession
+        Conditions of the frame.
     rng : numpy.random.Generator
         Source of randomness.
+    film : ndarray of shape (M, N), optional
+        1 where there is matter that contamination can lie on, 0 in vacuum; 1 everywhere where not
+        given.
 
     Returns
     -------
@@ -43,13 +49,22 @@ def record(
             granularity=drawn.granularity,
             rng=rng,
         )
-        image = image + drawn.contamination * expected.mean() * haze
+        mean = expected.mean() if film is None else np.average(expected, weights=film)
+        haze = haze if film is None else haze * film
+        image = image + drawn.contamination * mean * haze
+    line_shifts = None
+    if drawn.line_shifts:  # as many as there are rows, from any place of the measured ones
+        line_shifts = np.asarray(drawn.line_shifts[0])
+        missing = max(len(image) - len(line_shifts), 0)
+        line_shifts = np.pad(line_shifts, (0, missing), mode="reflect")
+        first = int(rng.integers(len(line_shifts) - len(image) + 1))
+        line_shifts = line_shifts[first : first + len(image)]
     image, row_shift = average_frames(
         image,
         frames=max(round(drawn.frames), 1),
         misregistration=drawn.misregistration,
         line_jitter=drawn.line_jitter,
-        line_shifts=_line_shifts(drawn, len(image), rng),
+        line_shifts=line_shifts,
         rng=rng,
     )
     electrons = shot_noise(image, drawn.current * drawn.efficiency, drawn.dwell_time, rng)
@@ -61,15 +76,3 @@ def record(
         electrons, gain=drawn.gain, offset=drawn.offset, read_noise=drawn.read_noise, rng=rng
     )
     return recorded, row_shift
-
-
-def _line_shifts(
-    drawn: AcquisitionSession, rows: int, rng: np.random.Generator
-) -> np.ndarray | None:
-    """Cut as many shifts as there are rows out of the measured ones, at any place."""
-    if not drawn.line_shifts:
-        return None
-    measured = np.asarray(drawn.line_shifts[0])
-    measured = np.pad(measured, (0, max(rows - len(measured), 0)), mode="reflect")
-    first = int(rng.integers(len(measured) - rows + 1))
-    return measured[first : first + rows]

@@ -1,80 +1,16 @@
 """Microscope sessions: distributions from which the conditions of each frame are drawn."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
 from stemzoo.preprocessing import ZOO_SAMPLING
+from stemzoo.simulate.distributions import Distribution, Uniform, draw
 from stemzoo.simulate.optics import Microscope
 from stemzoo.simulate.scan import ScanDistortion
-
-
-@dataclass(frozen=True)
-class Normal:
-    """Gaussian with `mean` and `std`, clipped from below at `low`."""
-
-    mean: float
-    std: float
-    low: float = -np.inf
-
-    def draw(self, rng: np.random.Generator) -> float:
-        """Draw one value."""
-        return float(max(rng.normal(self.mean, self.std), self.low))
-
-
-@dataclass(frozen=True)
-class Uniform:
-    """Uniform between `low` and `high`; a `power` above 1 favours values near `low`."""
-
-    low: float
-    high: float
-    power: float = 1.0
-
-    def draw(self, rng: np.random.Generator) -> float:
-        """Draw one value."""
-        return self.low + (self.high - self.low) * float(rng.random()) ** self.power
-
-
-@dataclass(frozen=True)
-class LogUniform:
-    """Uniform in the logarithm between `low` and `high`, both positive."""
-
-    low: float
-    high: float
-
-    def draw(self, rng: np.random.Generator) -> float:
-        """Draw one value."""
-        return float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
-
-
-Distribution = Normal | Uniform | LogUniform | float
-
-
-def draw(distribution: Distribution, rng: np.random.Generator) -> float:
-    """Draw one value; a plain number stands for itself.
-
-    Parameters
-    ----------
-    distribution : Normal, Uniform, LogUniform or float
-        What to draw from.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> draw(3.0, np.random.default_rng(0))
-    3.0
-    """
-    if isinstance(distribution, (int, float)):
-        return float(distribution)
-    return distribution.draw(rng)
-
 
 _FULL_TURN = Uniform(0.0, 2 * np.pi)
 
@@ -84,7 +20,7 @@ class AcquisitionSession:
     """One microscope, one material, one day: what varies from frame to frame, and how much.
 
     Every condition is a distribution or a plain number. `draw` returns the conditions of one
-    frame: a session in which every condition is a number.
+    frame.
 
     Parameters
     ----------
@@ -92,6 +28,8 @@ class AcquisitionSession:
         Name of the session; entry of `MATERIALS`.
     defects : mapping of str to float
         Probability of each point defect per column that could host it, see `make_specimen`.
+    scenes : mapping of str to float
+        Part of the frames that show each kind of `SCENES`; the rest shows one perfect crystal.
     energy, semiangle_cutoff, inner, outer : float
         As in `Microscope`: eV and mrad.
     thickness : int
@@ -169,6 +107,7 @@ class AcquisitionSession:
     defocus_drift: float = 0.0
     C12_drift: float = 0.0
     line_shifts: tuple[tuple[float, ...], ...] = ()
+    scenes: Mapping[str, float] = field(default_factory=dict)
     sampling: Distribution = ZOO_SAMPLING
     rotation: Distribution = Uniform(0.0, 360.0)
     strain_xx: Distribution = 0.0
@@ -210,10 +149,15 @@ class AcquisitionSession:
     brightness: Distribution = 0.45
     contrast: Distribution = 0.8
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "defects", MappingProxyType(dict(self.defects)))
+        object.__setattr__(self, "scenes", MappingProxyType(dict(self.scenes)))
+        if sum(self.scenes.values()) > 1 + 1e-9:
+            raise ValueError(
+                f"Probabilities of scenes add up to 1 at most. Received: {dict(self.scenes)}"
+            )
 
-    def draw(self, rng: np.random.Generator, time: float = 0.5) -> "AcquisitionSession":
+    def draw(self, rng: np.random.Generator, time: float = 0.5) -> "DrawnSession":
         """Draw the conditions of one frame.
 
         Parameters
@@ -225,11 +169,11 @@ class AcquisitionSession:
 
         Returns
         -------
-        AcquisitionSession
-            Every condition is a float.
+        DrawnSession
         """
+        conditions = fields(AcquisitionSession)
         drawn = {
-            f.name: draw(getattr(self, f.name), rng) for f in fields(self) if f.type is Distribution
+            f.name: draw(getattr(self, f.name), rng) for f in conditions if f.type is Distribution
         }
         drawn["defocus"] += self.defocus_drift * _slow_change(self.name + "/defocus", time)
         twofold = drawn["C12"] * np.exp(1j * drawn["azimuth_C12"])
@@ -237,12 +181,63 @@ class AcquisitionSession:
             _slow_change(self.name + "/a", time) + 1j * _slow_change(self.name + "/b", time)
         )
         drawn["C12"], drawn["azimuth_C12"] = float(abs(twofold)), float(np.angle(twofold))
+        kept: dict[str, Any] = {f.name: getattr(self, f.name) for f in conditions}
+        kept |= {"defocus_drift": 0.0, "C12_drift": 0.0, **drawn}
         if self.line_shifts:
-            drawn["line_shifts"] = (self.line_shifts[rng.integers(len(self.line_shifts))],)
-        return replace(self, defocus_drift=0.0, C12_drift=0.0, **drawn)
+            kept["line_shifts"] = (self.line_shifts[rng.integers(len(self.line_shifts))],)
+        return DrawnSession(**kept)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnSession(AcquisitionSession):
+    """The conditions of one frame: a session in which every condition is a number.
+
+    Drawn from once more, its numbers stay.
+    """
+
+    sampling: float
+    rotation: float
+    strain_xx: float
+    strain_yy: float
+    strain_xy: float
+    displacement: float
+    metal_contrast: float
+    defocus: float
+    Cs: float
+    C12: float
+    C21: float
+    C23: float
+    azimuth_C12: float
+    azimuth_C21: float
+    azimuth_C23: float
+    source_size: float
+    focal_spread: float
+    current: float
+    dwell_time: float
+    efficiency: float
+    smoothing: float
+    frames: float
+    misregistration: float
+    line_jitter: float
+    drift_y: float
+    drift_x: float
+    curvature_y: float
+    curvature_x: float
+    flyback: float
+    flyback_decay: float
+    afterglow: float
+    afterglow_decay: float
+    contamination: float
+    patchiness: float
+    granularity: float
+    read_noise: float
+    gain: float
+    offset: float
+    brightness: float
+    contrast: float
 
     def microscope(self) -> Microscope:
-        """Return the optics of a drawn frame (a session whose conditions are all numbers)."""
+        """Return the optics."""
         aberrations = {"C10": -self.defocus, "C30": self.Cs}
         for name in ("C12", "C21", "C23"):
             magnitude, azimuth = getattr(self, name), getattr(self, "azimuth_" + name)
@@ -259,7 +254,7 @@ class AcquisitionSession:
         )
 
     def distortion(self) -> ScanDistortion:
-        """Return the scan's error of a drawn frame."""
+        """Return the scan's error."""
         return ScanDistortion(
             drift=(self.drift_y, self.drift_x),
             curvature=(self.curvature_y, self.curvature_x),

@@ -16,8 +16,9 @@ from stemzoo.adaptation.run import RUN
 from stemzoo.analysis.condition_features import MIN_DESCRIBED_SIDE
 from stemzoo.analysis.conditions import MIN_FRAMES, TrainingConditions
 from stemzoo.analysis.pixel_size import resolve
-from stemzoo.workflows.datasets import find_files, write_training_data
-from stemzoo.workflows.images import detect_file
+from stemzoo.workflows.datasets import write_training_data
+from stemzoo.workflows.images import detect_file, plan_detections
+from stemzoo.workflows.paths import find_files, read_each
 from stemzoo.zoo.hub import save, sha256
 from stemzoo.zoo.registry import list_weights
 
@@ -162,13 +163,15 @@ def _checked_images(
     if detectors:
         vacancy_class(detectors, parent)
     paths = find_files(patterns)
-    stems = [path.stem for path in paths]
-    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if twice is not None:
-        raise ValueError(
-            f"Expected files of different names, for their tables. Received: two named {twice}"
-        )
-    return [(path, _read(path, parent.material, sampling)) for path in paths]
+    plan_detections(paths, out / DETECTIONS)
+
+    def read(path: Path) -> io.Image:
+        image = io.read_image(path)
+        io.check_image(image.data, path)
+        step = resolve(image.with_sampling(sampling), parent.material).value
+        return replace(image, sampling=step)
+
+    return read_each(paths, read)
 
 
 def _left(minutes: float, spent: float) -> float:
@@ -275,12 +278,6 @@ def find_detectors(material: str) -> list[str]:
     """
     names = [entry.name for entry in list_weights(material=material, task="detection")]
     return sorted(names, key=lambda name: (name != f"fcn-{material}", name))
-
-
-def _read(path: Path, material: str, sampling: float | None) -> io.Image:
-    image = io.read_image(path)
-    io.check_image(image.data, path)
-    return replace(image, sampling=resolve(image.with_sampling(sampling), material).value)
 
 
 def _tiles(image: io.Image, edge: int) -> list[io.Image]:

@@ -2,63 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from glob import glob
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stemzoo import __version__, io
 from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.translation import translate
-from stemzoo.preprocessing import ZOO_SAMPLING, resample
-from stemzoo.simulate.dataset import (
-    LABEL_RADIUS,
-    LabelledImage,
-    class_mask,
-    simulate_session,
-    to_sampling,
-)
+from stemzoo.io.memory import check_memory
+from stemzoo.preprocessing import ZOO_SAMPLING, resample, resampled_shape, resampling_memory
+from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.domain import domain_session
+from stemzoo.simulate.labels import LABEL_RADIUS, class_mask, to_sampling
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.workflows.frames import read_frame
+from stemzoo.workflows.paths import Failed, find_files, read_each, visible
 from stemzoo.zoo.file_names import TRAINING_DATA
 from stemzoo.zoo.hub import sha256
 
-
-def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index: int) -> None:
-    """Write a simulated frame: NAME.tif, NAME.csv and NAME_mask.png.
-
-    Parameters
-    ----------
-    frame : LabelledImage
-        A frame.
-    out : Path
-        Existing folder.
-    name : str
-        Stem of the files.
-    seed, index : int
-        Where it comes from, for the table's header.
-    """
-    io.write_tiff(out / f"{name}.tif", frame.image, sampling=frame.sampling)
-    io.write_png(out / f"{name}_mask.png", frame.mask)
-    step = frame.sampling / 10
-    rows = [
-        [round(r, 3), round(c, 3), round(c * step, 4), round(r * step, 4), label, defect]
-        for (r, c), label, defect in zip(
-            frame.points.tolist(), frame.labels(), frame.defects, strict=True
-        )
-    ]
-    drawn = frame.conditions
-    values = ", ".join(f"{k}: {i + 1}" for i, k in enumerate(frame.classes))
-    header = [
-        f"stemzoo {__version__} simulated frame: material: {drawn.material}; session: "
-        f"{drawn.name}; seed: {seed}; frame: {index}",
-        f"pixel size: {frame.sampling * 100:.4f} pm",
-        f"mask values: {values}",
-    ]
-    columns = ("row", "column", "x_nm", "y_nm", "class", "defect")
-    io.write_csv(out / f"{name}.csv", columns, rows, header=header)
+if TYPE_CHECKING:
+    from stemzoo.models.cyclegan import CycleGANSTEM
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +57,7 @@ def training_set(
     frames: int,
     size: int,
     seed: int,
-    translators: Sequence = (),
+    translators: Sequence["CycleGANSTEM"] = (),
 ) -> TrainingSet:
     """Simulate labelled frames, or read those that `stemzoo simulate` wrote.
 
@@ -120,8 +86,16 @@ def training_set(
     ValueError
         If nothing is named, or materials or classes differ.
     """
+    sources: list[tuple[AcquisitionSession, CycleGANSTEM | None]]
     sources = [(find_session(name), None) for name in sessions]
-    sources += [(domain_session(t.material, t.sampling, t.rotation), t) for t in translators]
+    for translator in translators:
+        if translator.material is None:
+            raise ValueError(
+                f"{translator.name}: expected a CycleGAN that states its material, to simulate "
+                "frames of. Received: none. Train it with --material."
+            )
+        domain = domain_session(translator.material, translator.sampling, translator.rotation)
+        sources.append((domain, translator))
     parts = [_simulated(*source, frames, size, seed + j) for j, source in enumerate(sources)]
     parts += [_read_folder(folder) for folder in folders]
     if not parts:
@@ -165,35 +139,11 @@ class ExperimentalSet:
     hashes: dict[str, str]
 
 
-def find_files(patterns: Sequence[Path]) -> list[Path]:
-    """Find the measured images that patterns name.
-
-    Parameters
-    ----------
-    patterns : sequence of Path
-        Files, or patterns such as ``day/*.tif``.
-
-    Returns
-    -------
-    list of Path
-        Sorted, each once.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
-    paths = sorted({Path(name) for pattern in patterns for name in glob(str(pattern))})
-    if not paths:
-        raise ValueError(
-            "Expected at least one measured image. Received: no file matches "
-            f"{', '.join(str(pattern) for pattern in patterns)}"
-        )
-    return paths
-
-
 def experimental_set(
-    patterns: Sequence[Path], material: str, sampling: float | None
+    patterns: Sequence[Path],
+    material: str,
+    sampling: float | None,
+    failed: Failed | None = None,
 ) -> ExperimentalSet:
     """Read measured images of one session.
 
@@ -205,6 +155,8 @@ def experimental_set(
         Entry of `MATERIALS`.
     sampling : float or None
         Pixel size [Å/px], for files that lack it.
+    failed : callable, optional
+        Takes a file that cannot be used, and why: the others are returned.
 
     Returns
     -------
@@ -218,18 +170,21 @@ def experimental_set(
     """
     paths = find_files(patterns)
     name = find_material(material).name
-    images, samplings = [], []
-    for path in paths:
+
+    def read(path: Path) -> tuple[np.ndarray, float]:
         image = io.read_image(path)
         io.check_image(image.data, path)
-        samplings.append(resolve(image.with_sampling(sampling), name).value)
-        images.append(image.data)
-    first = samplings[0]
-    images = [
-        resample(image, step, first) if abs(step / first - 1) > 0.01 else image
-        for image, step in zip(images, samplings, strict=True)
-    ]
-    return ExperimentalSet(tuple(images), first, name, {path.name: sha256(path) for path in paths})
+        return image.data, resolve(image.with_sampling(sampling), name).value
+
+    read_files = read_each(paths, read, failed)
+    if not read_files:
+        raise ValueError(f"Expected images that can be used. Received: none of {len(paths)}.")
+    first = read_files[0][1][1]
+    images = tuple(
+        _resampled(image, step, first, path) if abs(step / first - 1) > 0.01 else image
+        for path, (image, step) in read_files
+    )
+    return ExperimentalSet(images, first, name, {path.name: sha256(path) for path, _ in read_files})
 
 
 def hash_frames(folder: Path) -> dict[str, str]:
@@ -245,11 +200,11 @@ def hash_frames(folder: Path) -> dict[str, str]:
     dict of str to str
         By file name.
     """
-    tables = sorted(folder.glob("*.csv"))
+    tables = visible(folder, "*.csv")
     return {path.name: sha256(path) for path in (table.with_suffix(".tif") for table in tables)}
 
 
-def write_training_data(out: Path, facts: dict) -> None:
+def write_training_data(out: Path, facts: dict[str, Any]) -> None:
     """Write down what a model is trained on, as `training_data.json` in its folder.
 
     Parameters
@@ -265,14 +220,20 @@ def write_training_data(out: Path, facts: dict) -> None:
 
 
 def _simulated(
-    session: AcquisitionSession, translator, frames: int, size: int, seed: int
+    session: AcquisitionSession,
+    translator: "CycleGANSTEM | None",
+    frames: int,
+    size: int,
+    seed: int,
 ) -> TrainingSet:
-    # Frames with finer pixels need more of them for the same field of view.
     first = session.draw(np.random.default_rng(seed)).sampling
+    # Frames with finer pixels need more of them for the same field of view.
     zoom = ZOO_SAMPLING / first if abs(first / ZOO_SAMPLING - 1) > 0.15 else 1.0
     edge = round(size * zoom)
     rng = np.random.default_rng([seed, 1])
-    images, masks, classes = [], [], ()
+    images: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
+    classes: tuple[str, ...] = ()
     for frame in simulate_session(session, frames, (edge, edge), seed=seed):
         if translator is not None:
             frame = replace(frame, image=translate(frame.image, translator, rng=rng))
@@ -285,24 +246,18 @@ def _simulated(
 
 
 def _read_folder(folder: Path) -> TrainingSet:
-    tables = sorted(folder.glob("*.csv"))
+    tables = visible(folder, "*.csv")
     if not tables:
         raise ValueError(
             f"{folder}: expected frames written by 'stemzoo simulate'. Received: no .csv file"
         )
     images, masks, facts = [], [], set()
     for table in tables:
-        header, columns = io.read_csv(table)
-        classes, material = _frame_facts(table, header)
-        facts.add((classes, material))
-        image = io.read_image(table.with_suffix(".tif"))
-        if image.sampling is None:
-            raise ValueError(f"{image.path}: expected a pixel size in its metadata. Received: none")
-        images.append(resample(image.data, image.sampling, ZOO_SAMPLING))
-        scale = image.sampling / ZOO_SAMPLING
-        # The columns of an empty table are text.
-        points = np.column_stack([columns["row"], columns["column"]]).astype(float) * scale
-        values = [classes.index(label) + 1 for label in columns["class"]]
+        frame = read_frame(table)
+        facts.add((frame.classes, frame.material))
+        images.append(_resampled(frame.image, frame.sampling, ZOO_SAMPLING, table))
+        points = frame.points * (frame.sampling / ZOO_SAMPLING)
+        values = [frame.classes.index(label) + 1 for label in frame.labels]
         masks.append(class_mask(points, values, images[-1].shape, LABEL_RADIUS / ZOO_SAMPLING))
     if len(facts) > 1:
         raise ValueError(
@@ -312,17 +267,10 @@ def _read_folder(folder: Path) -> TrainingSet:
     return TrainingSet(tuple(images), tuple(masks), classes, ZOO_SAMPLING, material)
 
 
-def _frame_facts(table: Path, header: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """Read class names and material from the header that `write_frame` wrote."""
-    try:
-        material = next(
-            line.split("material: ")[1].split(";")[0] for line in header if "material: " in line
-        )
-        line = next(line for line in header if line.startswith("mask values: "))
-        pairs = [part.split(": ") for part in line.removeprefix("mask values: ").split(", ")]
-        return tuple(name for name, _ in pairs), material
-    except (StopIteration, ValueError):
-        raise ValueError(
-            f"{table}: expected the header of a frame written by 'stemzoo simulate'. Received: "
-            f"{list(header)[:3]}"
-        ) from None
+def _resampled(image: np.ndarray, sampling: float, target: float, path: Path) -> np.ndarray:
+    """Change the pixel size of an image [Å/px], if there is memory for that."""
+    rows, columns = resampled_shape(image.shape, sampling, target)
+    what = f"{rows} x {columns} px, once its pixels of {sampling:.4g} Å are of {target:.4g} Å"
+    step = "Check the pixel size, or crop the image"
+    check_memory(path, resampling_memory(image.shape, sampling, target), what, step)
+    return resample(image, sampling, target)

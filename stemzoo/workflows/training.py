@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.analysis.lattice import find_rotation
@@ -15,7 +15,7 @@ from stemzoo.workflows.datasets import (
     training_set,
     write_training_data,
 )
-from stemzoo.workflows.weights import load_kind
+from stemzoo.workflows.weights import check_folder, load_kind
 from stemzoo.zoo.hub import save
 
 if TYPE_CHECKING:
@@ -78,13 +78,16 @@ def train_fcn_files(
     ValueError, KeyError, OSError
         One clear line about what is wrong with an option or a file.
     """
+    check_folder(options.out, [options.start, *options.translators, *options.folders])
     from stemzoo.training import train_fcn
     from stemzoo.training.callbacks import TrainingProgress
 
     translators = [
         load_kind(name, "CycleGANSTEM", "train fcn --translate") for name in options.translators
     ]
-    start = options.start and load_kind(options.start, "DefectFCN", "train fcn --from")
+    start = None
+    if options.start is not None:
+        start = load_kind(options.start, "DefectFCN", "train fcn --from")
     labelled = training_set(
         options.sessions,
         options.folders,
@@ -104,7 +107,15 @@ def train_fcn_files(
         out=options.out,
         callbacks=[TrainingProgress(report)],
     )
-    facts = _fcn_facts(options)
+    facts: dict[str, Any] = {
+        "from": options.start and Path(options.start).name,
+        "session": list(options.sessions),
+        "translate": [Path(weights).name for weights in options.translators],
+        "frames": options.frames,
+        "size": options.size,
+        "seed": options.recipe.seed,
+        "data": {folder.name: hash_frames(folder) for folder in options.folders},
+    }
     write_training_data(options.out, facts)
     conditions = TrainingConditions.from_training(
         labelled.images,
@@ -115,18 +126,6 @@ def train_fcn_files(
     save(model, options.out, conditions=conditions)
     report(f"model folder {options.out}: try 'stemzoo detect IMAGE --weights {options.out}'")
     return model
-
-
-def _fcn_facts(options: FCNOptions) -> dict:
-    return {
-        "from": options.start and Path(options.start).name,
-        "session": list(options.sessions),
-        "translate": [Path(weights).name for weights in options.translators],
-        "frames": options.frames,
-        "size": options.size,
-        "seed": options.recipe.seed,
-        "data": {folder.name: hash_frames(folder) for folder in options.folders},
-    }
 
 
 @dataclass(frozen=True)
@@ -200,19 +199,23 @@ def train_cyclegan_files(
     ValueError, KeyError, OSError
         One clear line about what is wrong with an option or a file.
     """
+    check_folder(options.out, [options.start])
     measured = experimental_set(options.experimental, options.material, options.sampling)
     if options.strategy == "multiworker":
         report("waiting for the other workers")
     from stemzoo.models.start import start_device
     from stemzoo.training import train_cyclegan
     from stemzoo.training.callbacks import TrainingProgress
-    from stemzoo.training.strategy import is_chief, make_strategy, wait_for_all
+    from stemzoo.training.several_hosts import wait_for_all
+    from stemzoo.training.strategy import is_chief, make_strategy
 
     devices = make_strategy(options.strategy)  # which must come before the first variable
     start_device()
-    start = _start_of(options)
+    start = None
+    if options.start is not None:
+        start = load_kind(options.start, "CycleGANSTEM", "train cyclegan --from", training=True)
     recipe = _cyclegan_recipe(options, start)
-    domain = {"material": measured.material, "sampling": measured.sampling}
+    domain: dict[str, Any] = {"material": measured.material, "sampling": measured.sampling}
     domain["rotation"] = find_rotation(measured.images, **domain)
     shape = largest_shape(measured.images)
     frames = simulate_domain(**domain, shape=shape, n=options.simulated, seed=options.seed)
@@ -234,12 +237,6 @@ def train_cyclegan_files(
         report(f"model folder {options.out}: try 'stemzoo translate IMAGE --weights {options.out}'")
     wait_for_all(devices)
     return model
-
-
-def _start_of(options: CycleGANOptions) -> "CycleGANSTEM | None":
-    if options.start is None:
-        return None
-    return load_kind(options.start, "CycleGANSTEM", "train cyclegan --from", training=True)
 
 
 def _cyclegan_recipe(options: CycleGANOptions, start: "CycleGANSTEM | None") -> "CycleGANRecipe":

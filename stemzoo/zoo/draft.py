@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stemzoo.io import write_text
 from stemzoo.zoo.cards.card import find_pictures, model_card
+from stemzoo.zoo.facts import read_facts
 from stemzoo.zoo.file_names import (
     CARD,
     CONFIG,
@@ -18,7 +19,7 @@ from stemzoo.zoo.file_names import (
 )
 from stemzoo.zoo.hub import verify
 from stemzoo.zoo.manifest import checked_entry, describe_files
-from stemzoo.zoo.model_folder import model_class, read_json
+from stemzoo.zoo.model_folder import model_class
 from stemzoo.zoo.registry import PLAIN_NAME, WeightsEntry, read_manifest
 from stemzoo.zoo.sources import find_source
 
@@ -38,14 +39,14 @@ class Draft:
         Text of the model card.
     record : dict
         Entry of the manifest, without a revision.
-    old : dict or None
-        The entry that the manifest has under this name.
+    old : dict
+        The entry that the manifest has under this name; empty if it has none.
     """
 
     files: dict[str, Path]
     card: str
     record: dict
-    old: dict | None
+    old: dict
 
     @property
     def entry(self) -> WeightsEntry:
@@ -55,12 +56,12 @@ class Draft:
     @property
     def is_published(self) -> bool:
         """Whether the manifest has a revision of this repository."""
-        old = self.old or {}
-        return bool(old.get("revision")) and old.get("repo_id") == self.record["repo_id"]
+        at = self.old.get("repo_id") if self.old.get("revision") else None
+        return at == self.record["repo_id"]
 
     def changes(self) -> list[str]:
         """Names of files that are not those of the manifest; the card may be another one."""
-        if self.old is None:
+        if not self.old:
             return []
         known, new = self.old.get("files", {}), describe_files(self.files)
         names = known if self.entry.bundled else {**known, **new}
@@ -94,11 +95,6 @@ def checked_folder(source: str | Path) -> Path:
         raise ValueError(
             f"expected a model folder, or weights of the package. Received: {source}, which is on "
             "the Hub already. 'stemzoo download' makes a folder of it."
-        )
-    if not (found.folder / GOLDEN).is_file():
-        raise ValueError(
-            f"{found.folder}: expected {GOLDEN}, for others to compare with. Received: none. Make "
-            "it with stemzoo.zoo.golden.write_golden(stemzoo.load(folder), path)."
         )
     report = verify(source, local_files_only=True)
     if not report.passed:
@@ -166,15 +162,18 @@ def make_draft(
     text = model_card(checked_entry(record), folder)
     write_text(card, text)
     files = {**published_files(folder), CARD: card}
-    bundled = old is not None and checked_entry(old).bundled
-    record["files"] = old["files"] if bundled else describe_files(files)
-    return Draft(files, text, record, old)
+    if old is not None and checked_entry(old).bundled:
+        record["files"] = old["files"]
+    else:
+        record["files"] = describe_files(files)
+    return Draft(files, text, record, old or {})
 
 
 def _facts(folder: Path, old: dict | None, given: dict) -> dict:
     """Gather what the entry says about the weights: what is given, else what is known."""
-    config = read_json(folder / CONFIG)
-    data, provenance = (_read(folder / name) for name in (TRAINING_DATA, PROVENANCE))
+    config, data, provenance = (
+        read_facts(folder, name) for name in (CONFIG, TRAINING_DATA, PROVENANCE)
+    )
     session = data.get("session")
     found = {
         "material": config["config"].get("material"),
@@ -192,13 +191,6 @@ def _facts(folder: Path, old: dict | None, given: dict) -> dict:
     model = model_class(config["class"])
     found.setdefault("summary", model.summary.format(**found))
     return {"task": model.task, **found}
-
-
-def _read(path: Path) -> dict:
-    try:
-        return read_json(path) if path.is_file() else {}
-    except ValueError as error:
-        raise ValueError(f"{path}: expected facts as JSON. Received: {error}") from error
 
 
 def refuse_to_overwrite(draft: Draft, manifest: Path, new_revision: bool) -> None:
@@ -239,7 +231,7 @@ def refuse_to_overwrite(draft: Draft, manifest: Path, new_revision: bool) -> Non
             f"{', '.join(changes)}. Take another --name, or enter them with "
             "stemzoo.zoo.hub.register."
         )
-    moved = bool(draft.old and draft.old.get("revision")) and not draft.is_published
+    moved = bool(draft.old.get("revision")) and not draft.is_published
     if (moved or (draft.is_published and changes)) and not new_revision:
         what = f"--repo {repo}" if moved else f"other bytes of {', '.join(changes)}"
         raise FileExistsError(

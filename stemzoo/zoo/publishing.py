@@ -12,15 +12,8 @@ from stemzoo.zoo.file_names import CARD
 from stemzoo.zoo.manifest import checked_entry, write_entry
 from stemzoo.zoo.registry import WeightsEntry, manifest_path, read_manifest
 from stemzoo.zoo.remote.cache import is_offline
-from stemzoo.zoo.remote.upload import (
-    Commit,
-    Survey,
-    check_token,
-    read_back,
-    survey,
-    tree_url,
-    upload,
-)
+from stemzoo.zoo.remote.survey import Survey, check_token, read_back, survey, tree_url
+from stemzoo.zoo.remote.upload import Commit, upload
 
 
 @dataclass(frozen=True)
@@ -111,7 +104,13 @@ def publish(
     >>> publish("my-day", repo="me/cyclegan-wse2-dayC", licence="CC-BY-4.0")  # doctest: +SKIP
     """
     repo = repo.removeprefix("hf://")
-    _check_place(repo)
+    if is_offline():
+        raise ConnectionError(
+            "expected to be online, to publish. Received: STEMZOO_OFFLINE or HF_HUB_OFFLINE is "
+            "set. Unset it."
+        )
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
+        raise ValueError(f"expected --repo user/repository. Received: {repo!r}")
     manifest = _checked_manifest(manifest)
     folder = checked_folder(source)
     given = {key: value for key, value in facts.items() if value is not None}
@@ -134,16 +133,6 @@ def publish(
         )
         read_back(repo, done.revision, draft.files)
         return _enter(draft, draft.record, manifest, done)
-
-
-def _check_place(repo: str) -> None:
-    if is_offline():
-        raise ConnectionError(
-            "expected to be online, to publish. Received: STEMZOO_OFFLINE or HF_HUB_OFFLINE is "
-            "set. Unset it."
-        )
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
-        raise ValueError(f"expected --repo user/repository. Received: {repo!r}")
 
 
 def _checked_manifest(manifest) -> Path:

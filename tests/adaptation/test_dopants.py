@@ -6,8 +6,8 @@ from quick_gan import quick_gan
 from stemzoo.adaptation.dopants import find_dopants
 from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.simulate import find_session, simulate_session
-from stemzoo.simulate.dataset import session_classes
 from stemzoo.simulate.domain import domain_session
+from stemzoo.simulate.labels import session_classes
 
 
 def frames_of(name, defects, n=1):

@@ -11,8 +11,9 @@ import numpy as np
 
 from stemzoo.simulate import Microscope, find_material, incoherent_image
 from stemzoo.simulate.crystal import make_specimen
-from stemzoo.simulate.dataset import LABEL_RADIUS, class_mask, simulate_frame
+from stemzoo.simulate.dataset import simulate_frame
 from stemzoo.simulate.defects import defect_class
+from stemzoo.simulate.labels import LABEL_RADIUS, class_mask
 from stemzoo.simulate.named_sessions import find_session
 
 SCOPE = Microscope(

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.image import imread
 
 import stemzoo
 from stemzoo import io
+from stemzoo.simulate import SCENES
 
 SESSION = "wse2-randomised"
 
@@ -146,14 +148,14 @@ def test_an_unreadable_file_is_one_line(run, tiff, tiny_folder):
     assert "wse2.tif" in line
 
 
-def test_two_images_of_the_same_name_do_not_share_results(run, tiff, tiny_folder):
+def test_two_images_of_the_same_name_are_refused_before_any_work(run, tiff, tiny_folder):
     Path("other").mkdir()
     Path("other/wse2.tif").write_bytes(tiff.read_bytes())
     done = run("detect", tiff, "other/wse2.tif", "--weights", tiny_folder)
-    assert done.code == 2
+    assert (done.code, done.out) == (2, "")
     (line,) = done.err.splitlines()
     assert line.startswith("stemzoo: other/wse2.tif: its results would overwrite those of wse2.tif")
-    assert "wse2.tif" in io.read_csv("detections/wse2.csv")[0][0]
+    assert not Path("detections").exists()
 
 
 def test_no_image_of_the_call_is_ever_overwritten(run, tiff, tiny_folder):
@@ -161,9 +163,11 @@ def test_no_image_of_the_call_is_ever_overwritten(run, tiff, tiny_folder):
     io.write_png("wse2.png", (image / image.max() * 255).clip(0, 255).astype(np.uint8))
     before = Path("wse2.png").read_bytes()
     done = run("detect", tiff, "wse2.png", "--weights", tiny_folder, "--out", ".")
-    assert done.code == 2
-    assert [line.split(":")[1].strip() for line in done.err.splitlines()] == [tiff.name, "wse2.png"]
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith("stemzoo: wse2.tif: its results would overwrite the image wse2.png. ")
     assert Path("wse2.png").read_bytes() == before
+    assert sorted(os.listdir()) == ["wse2.png", "wse2.tif"]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +222,7 @@ def test_what_nobody_expected_is_one_line_too(run, tiff, tiny_folder, monkeypatc
     done = run("detect", tiff, "--weights", tiny_folder)
     assert done.code == 2
     (line,) = done.err.splitlines()
-    assert line.startswith("stemzoo: unexpected ZeroDivisionError: by zero somewhere. ")
+    assert line.startswith("stemzoo: wse2.tif: unexpected ZeroDivisionError: by zero somewhere. ")
     monkeypatch.setenv("STEMZOO_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         run("detect", tiff, "--weights", tiny_folder)
@@ -272,7 +276,9 @@ def test_simulated_frames_are_reproducible_to_the_bit(run, here):
     run("simulate", *options, "--out", "again", "--seed", 7)
     run("simulate", *options, "--out", "other", "--seed", 8)
     assert sorted(files("first")) == [
-        f"{SESSION}_7_{i:04d}{end}" for i in (0, 1) for end in (".csv", ".tif", "_mask.png")
+        f"{SESSION}_7_{i:04d}{end}"
+        for i in (0, 1)
+        for end in (".csv", ".json", ".tif", "_mask.png")
     ]
     assert files("first") == files("again")
     for one, other in zip(files("first").values(), files("other").values(), strict=True):
@@ -287,6 +293,34 @@ def test_a_material_stands_for_its_first_session(run, here):
     done = run("simulate", "--material", "WSe2", "--size", 64, "--out", "b")
     assert done.out.startswith("1 frames of wse2-")
     assert files("a") == files("b")
+
+
+def test_frames_show_the_scene_that_is_named(run, here):
+    options = ("--session", SESSION, "--size", 128, "--scene", "hole", "--seed", 4, "--out", "a")
+    done = run("simulate", *options)
+    assert (done.code, done.err) == (0, "")
+    stem = f"{SESSION}_hole_4_0000"
+    assert sorted(files("a")) == [
+        f"{stem}{end}" for end in (".csv", ".json", ".tif", "_crystal.png", "_mask.png")
+    ]
+    crystal = imread(f"a/{stem}_crystal.png") * 255
+    assert set(np.unique(crystal)) == {0, 1}
+    header, columns = io.read_csv(Path(f"a/{stem}.csv"))
+    assert header[0].endswith("frame: 0; scene: hole")
+    assert "edge: 5" in header[2]
+    assert set(columns["class"]) >= {"edge"}
+    places = np.array([columns["row"], columns["column"]], dtype=float).round().astype(int)
+    assert crystal[tuple(places)].mean() > 0.9  # columns at the very rim may round to outside
+
+
+def test_help_and_an_unknown_scene_name_those_there_are(run, here):
+    text = " ".join(run("simulate", "--help").out.replace("│", " ").split())
+    for name in SCENES:
+        assert re.search(rf"\b{name}\b", text), name
+    done = run("simulate", "--material", "wse2", "--scene", "holes")
+    assert (done.code, done.out) == (2, "")
+    assert "expected one of hole" in done.err
+    assert os.listdir() == []
 
 
 @pytest.mark.parametrize(
@@ -409,6 +443,8 @@ def test_the_list_is_for_machines_too(run):
 
 
 def test_the_shell_can_complete_commands(python, here, monkeypatch):
+    # typer asks which shell has started it; under a test there may be none.
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
     done = python("-m", "stemzoo.cli", "--show-completion", "bash", cwd=here)
     assert done.returncode == 0
     assert "complete -o default -F" in done.stdout

@@ -83,7 +83,7 @@ def test_labels_follow_a_translated_frame_into_a_training(run, here):
     assert run("translate", "clean/wse2-noise-free_0_0000.tif", "--weights", "gan").code == 0
     names = {path.name for path in Path("translated").iterdir()}
     stem = "wse2-noise-free_0_0000_sim-to-exp"
-    assert names == {f"{stem}.tif", f"{stem}.csv", f"{stem}_mask.png"}
+    assert names == {f"{stem}.tif", f"{stem}.csv", f"{stem}.json", f"{stem}_mask.png"}
     clean, translated = (
         training_set((), [Path(folder)], frames=0, size=0, seed=0)
         for folder in ("clean", "translated")

@@ -3,15 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stemzoo.simulate.dataset import (
-    LABEL_RADIUS,
-    class_mask,
-    session_classes,
-    simulate_frame,
-    simulate_session,
-    to_sampling,
-)
-from stemzoo.simulate.sessions import AcquisitionSession, Normal, Uniform
+from stemzoo.simulate.dataset import simulate_frame, simulate_session
+from stemzoo.simulate.distributions import Normal, Uniform
+from stemzoo.simulate.labels import LABEL_RADIUS, class_mask, session_classes, to_sampling
+from stemzoo.simulate.sessions import AcquisitionSession
 
 # Uranium on carbon is so bright that its maximum is where its atom is.
 STILL = AcquisitionSession(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stemzoo.simulate.sessions import LogUniform, Normal, Uniform, draw
+from stemzoo.simulate.distributions import LogUniform, Normal, Uniform, draw
 
 
 def rng(seed=0):

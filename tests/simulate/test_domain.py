@@ -1,8 +1,8 @@
 import numpy as np
 
 from stemzoo.simulate import find_session
+from stemzoo.simulate.distributions import Normal, Uniform
 from stemzoo.simulate.domain import domain_session, largest_shape, simulate_domain
-from stemzoo.simulate.sessions import Normal, Uniform
 
 
 def test_the_session_of_a_domain_has_its_pixel_size_orientation_and_the_materials_defects():

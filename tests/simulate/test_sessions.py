@@ -3,9 +3,10 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
 from stemzoo.simulate.named_sessions import SESSIONS, choose_session, find_session
 from stemzoo.simulate.noise_models import manual_noise, noise_free
-from stemzoo.simulate.sessions import AcquisitionSession, LogUniform, Normal, Uniform
+from stemzoo.simulate.sessions import AcquisitionSession
 
 SAMPLE = AcquisitionSession(
     name="sample",
@@ -18,7 +19,7 @@ SAMPLE = AcquisitionSession(
     dwell_time=LogUniform(1e-6, 1e-4),
 )
 VARYING = ("sampling", "rotation", "defocus", "C12", "C21", "source_size", "dwell_time", "flyback")
-NOT_DRAWN = ("name", "material", "defects", "thickness", "bits", "line_shifts")
+NOT_DRAWN = ("name", "material", "defects", "thickness", "bits", "line_shifts", "scenes")
 
 
 def rng(seed=0):

@@ -5,16 +5,17 @@ import pytest
 
 from stemzoo import io
 from stemzoo.preprocessing import rescale
-from stemzoo.simulate.dataset import LABEL_RADIUS, simulate_session, to_sampling
+from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.domain import domain_session
+from stemzoo.simulate.labels import LABEL_RADIUS, to_sampling
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.workflows.datasets import (
     ZOO_SAMPLING,
     experimental_set,
     hash_frames,
     training_set,
-    write_frame,
 )
+from stemzoo.workflows.frames import write_frame
 
 SESSION = "wse2-randomised"
 
@@ -26,41 +27,6 @@ def folder(frames, tmp_path_factory):
     for i, frame in enumerate(frames[:2]):
         write_frame(frame, folder, f"frame_{i}", seed=1, index=i)
     return folder
-
-
-# Frames.
-
-
-def test_a_frame_is_three_files(folder):
-    names = {f"frame_{i}{end}" for i in (0, 1) for end in (".tif", ".csv", "_mask.png")}
-    assert {path.name for path in folder.iterdir()} == names
-
-
-def test_the_image_of_a_frame_keeps_its_values_and_its_pixel_size(folder, frames):
-    image = io.read_image(folder / "frame_0.tif")
-    assert image.sampling == pytest.approx(frames[0].sampling, rel=1e-6)
-    assert image.data.dtype == frames[0].image.dtype
-    assert (image.data == frames[0].image).all()
-
-
-def test_the_mask_of_a_frame_is_written_as_it_is(folder, frames):
-    assert (io.read_image(folder / "frame_0_mask.png").data == frames[0].mask).all()
-
-
-def test_the_table_of_a_frame_names_each_defect(folder, frames):
-    frame = frames[0]
-    header, columns = io.read_csv(folder / "frame_0.csv")
-    assert list(columns) == ["row", "column", "x_nm", "y_nm", "class", "defect"]
-    points = np.column_stack([columns["row"], columns["column"]])
-    assert points == pytest.approx(frame.points, abs=6e-4)
-    nanometres = np.column_stack([columns["y_nm"], columns["x_nm"]])
-    assert nanometres == pytest.approx(frame.points * frame.sampling / 10, abs=6e-5)
-    assert columns["class"].tolist() == list(frame.labels())
-    assert columns["defect"].tolist() == list(frame.defects)
-    assert "session: wse2-randomised" in header[0]
-    assert "seed: 1; frame: 0" in header[0]
-    values = ", ".join(f"{name}: {k + 1}" for k, name in enumerate(frame.classes))
-    assert header[2] == f"mask values: {values}"
 
 
 # Training sets.
@@ -171,8 +137,10 @@ def test_frames_without_a_pixel_size_are_refused(frames, tmp_path):
 
 def test_frames_of_different_materials_are_not_mixed(frames, folder, tmp_path):
     write_frame(frames[0], tmp_path, "a", seed=0, index=0)
-    table = tmp_path / "a.csv"
-    table.write_text(table.read_text(encoding="utf-8").replace("wse2;", "mos2;"), encoding="utf-8")
+    facts = tmp_path / "a.json"
+    facts.write_text(
+        facts.read_text(encoding="utf-8").replace('"wse2"', '"mos2"'), encoding="utf-8"
+    )
     with pytest.raises(ValueError, match="must share material and classes"):
         training_set((), [folder, tmp_path], frames=1, size=64, seed=0)
     write_frame(frames[1], tmp_path, "b", seed=0, index=0)
@@ -229,3 +197,14 @@ def test_frames_of_a_folder_are_hashed_by_name(tmp_path):
     # FIPS 180-2, appendix B.1: sha256 of "abc".
     digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert hash_frames(tmp_path) == {"a.tif": digest}
+
+
+def test_a_pixel_size_that_would_need_gigabytes_is_refused_before_resampling(measured, frames):
+    # From 1 Å to 0.02 Å, a frame of 512 px becomes one of 25,600 px.
+    io.write_tiff(measured / "day_0.tif", frames[0].image, sampling=0.02)
+    io.write_tiff(measured / "day_9.tif", np.tile(frames[0].image, (2, 2)), sampling=1.0)
+    with (
+        pytest.warns(UserWarning, match="disagree"),
+        pytest.raises(ValueError, match=r"day_9.tif: .* 25551 x 25551 px, .* needs 2.6 GB"),
+    ):
+        experimental_set([measured / "day_0.tif", measured / "day_9.tif"], "wse2", None)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stemzoo import io
-from stemzoo.workflows.datasets import write_frame
+from stemzoo.workflows.frames import write_frame
 from stemzoo.workflows.translation import MeasuredImages, is_simulated, translate_file
 
 

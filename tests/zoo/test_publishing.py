@@ -364,7 +364,7 @@ def test_a_folder_is_checked_as_load_does(folder, refused, other_folder):
     shutil.copy(other_folder / "model.weights.h5", folder)
     refused(ValueError, "golden output: largest difference", "Nothing was published")
     (folder / "golden.npz").unlink()
-    refused(ValueError, "expected golden.npz", "write_golden")
+    refused(FileNotFoundError, "no golden.npz")
     (folder / "model.weights.h5").write_bytes(b"half")
     (folder / "golden.npz").touch()
     refused(ValueError, "model.weights.h5: expected the weights of a DefectFCN")
@@ -386,7 +386,7 @@ def test_facts_that_nobody_knows_are_asked_for(manifest, folder, refused):
     [
         ("metrics.json", "{", "metrics.json: expected JSON"),
         ("metrics.json", '{"test_sets": 3}', "expected JSON as training and measuring write it"),
-        ("training_data.json", "[]", "training_data.json: expected facts as JSON"),
+        ("training_data.json", "[]", "training_data.json: expected JSON as stemzoo"),
     ],
 )
 def test_facts_that_make_no_card_are_named(folder, refused, name, text, words):

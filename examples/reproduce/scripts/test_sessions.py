@@ -11,8 +11,9 @@ import numpy as np
 from scipy import ndimage
 
 from stemzoo.simulate import find_session, simulate_session
-from stemzoo.simulate.dataset import LabelledImage
-from stemzoo.simulate.sessions import AcquisitionSession, Normal
+from stemzoo.simulate.distributions import Normal
+from stemzoo.simulate.labels import LabelledImage
+from stemzoo.simulate.sessions import AcquisitionSession
 
 Disturbance = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 

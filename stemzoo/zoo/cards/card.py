@@ -5,34 +5,15 @@ from pathlib import Path
 
 from stemzoo.io import write_text
 from stemzoo.io.tables import table
+from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
 from stemzoo.simulate.named_sessions import SESSIONS
-from stemzoo.simulate.sessions import AcquisitionSession, LogUniform, Normal, Uniform
+from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.zoo.cards.citations import bibtex_of
 from stemzoo.zoo.cards.tables import measured
 from stemzoo.zoo.cards.tasks import TASKS, intended_use
-from stemzoo.zoo.file_names import (
-    CONDITIONS,
-    CONFIG,
-    EVALUATION,
-    METRICS,
-    METRICS_REAL,
-    PROVENANCE,
-    RECIPE,
-    TRAINING_DATA,
-)
+from stemzoo.zoo.facts import FIELDS, read_facts
+from stemzoo.zoo.file_names import CONDITIONS, CONFIG
 from stemzoo.zoo.registry import PLAIN_NAME, WeightsEntry, list_weights
-
-# Files of a model folder that a card tells of.
-_FACTS = (
-    CONDITIONS,
-    CONFIG,
-    EVALUATION,
-    METRICS,
-    METRICS_REAL,
-    PROVENANCE,
-    RECIPE,
-    TRAINING_DATA,
-)
 
 _EMULATED = """Trained on simulated images, those of the named days from **emulated** acquisition
 sessions: a simulator whose optics, noise, detector and scan errors were set to the conditions that
@@ -112,8 +93,8 @@ def model_card(entry: WeightsEntry, folder: Path, *, pictures_at: str | None = N
     ValueError
         If a JSON file holds something else than training and measuring write.
     """
-    paths = [folder / name for name in _FACTS]
-    facts = {path.stem: _read(path) for path in paths if path.is_file()}
+    known = {Path(name).stem: read_facts(folder, name) for name in FIELDS}
+    facts = {stem: content for stem, content in known.items() if content}
     if "config" not in facts:
         raise FileNotFoundError(f"{folder}: expected a model folder. Received: no {CONFIG}")
     pictures = [
@@ -130,24 +111,26 @@ def model_card(entry: WeightsEntry, folder: Path, *, pictures_at: str | None = N
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _read(path: Path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path}: expected JSON. Received: {reason}") from error
-
-
 def _body(entry: WeightsEntry, facts: dict, pictures: list[str]) -> list[str]:
     summary = entry.summary.rstrip(".")
+    # Others find by name only what is in the manifest of their version.
+    name = entry.name if entry.bundled else f"hf://{entry.repo_id}"
+    words = TASKS[entry.task]
+    data = "not part of this repository."
+    if _is_emulated(entry, facts):
+        data = (
+            "simulated by stemzoo, free to make again; the real images measured with are their "
+            "authors' and not part of this repository."
+        )
     return [
         _front_matter(entry, facts),
         f"# {entry.name}\n\n{summary[:1].upper()}{summary[1:]}.",
-        _use(entry),
+        f"## Use\n\n```sh\n{words.shell.format(name=name)}\n```\n\n"
+        f'```python\nimport stemzoo\n\nmodel = stemzoo.load("{name}")\n{words.call}\n```',
         _limits(entry, facts),
         _training(entry, facts, pictures),
         measured(facts),
-        _licences(entry, facts),
+        f"## Licences\n\nCode: Apache-2.0. Weights: {entry.licence}. Training data: {data}",
         f"## Cite\n\n```bibtex\n{bibtex_of(entry)}\n```",
     ]
 
@@ -179,16 +162,6 @@ def _front_matter(entry: WeightsEntry, facts: dict) -> str:
     if parent:
         lines += [f"base_model: {parent}", "base_model_relation: finetune"]
     return "\n".join(["---", *lines, "---"])
-
-
-def _use(entry: WeightsEntry) -> str:
-    # Others find by name only what is in the manifest of their version.
-    name = entry.name if entry.bundled else f"hf://{entry.repo_id}"
-    words = TASKS[entry.task]
-    return (
-        f"## Use\n\n```sh\n{words.shell.format(name=name)}\n```\n\n"
-        f'```python\nimport stemzoo\n\nmodel = stemzoo.load("{name}")\n{words.call}\n```'
-    )
 
 
 def _limits(entry: WeightsEntry, facts: dict) -> str:
@@ -273,13 +246,3 @@ def _training(entry: WeightsEntry, facts: dict, pictures: list[str]) -> str:
     text += "The recipe, as the program wrote it:\n\n"
     text += "```json\n" + json.dumps(recipe) + "\n```"
     return "\n\n".join([text, *shown])
-
-
-def _licences(entry: WeightsEntry, facts: dict) -> str:
-    text = f"## Licences\n\nCode: Apache-2.0. Weights: {entry.licence}. Training data: "
-    if not _is_emulated(entry, facts):
-        return text + "not part of this repository."
-    return text + (
-        "simulated by stemzoo, free to make again; the real images measured with are their "
-        "authors' and not part of this repository."
-    )

@@ -42,8 +42,22 @@ def measured(facts: dict) -> str:
         Markdown; empty if nothing was measured.
     """
     parts = []
-    if "test_sets" in facts.get("metrics", {}):
-        parts.append(_detection_table(facts["metrics"]))
+    metrics = facts.get("metrics", {})
+    if "test_sets" in metrics:
+        rows = [
+            (f"`{part['session']}`", name, *_scores(score))
+            for part in metrics["test_sets"]
+            for name, score in part["classes"].items()
+        ]
+        parts.append(
+            f"On {metrics['test_sets'][0]['frames']} frames of 1024² pixels a session that no "
+            f"weights were trained on, threshold {metrics['threshold']}, matches within "
+            f"{metrics['matching_radius_angstrom']:.2f} Å. In brackets 95 % for as many "
+            "independent sites.\n\n"
+            + table(("session", "class", "labelled", "precision", "recall", "F1"), rows)
+        )
+        if {"wse2-dayA", "wse2-dayB"} & {part["session"] for part in metrics["test_sets"]}:
+            parts.append(_PAPER_F1)
     if "metrics_real" in facts:
         rows = [(part["image"], *_scores(part)) for part in facts["metrics_real"]["images"]]
         parts.append(
@@ -52,28 +66,11 @@ def measured(facts: dict) -> str:
             + table(("image", "labelled", "precision", "recall", "F1"), rows)
         )
     # The zoo's own figures, else what `stemzoo evaluate` wrote.
-    for compared in (facts.get("metrics", {}), facts.get("evaluation", {})):
+    for compared in (metrics, facts.get("evaluation", {})):
         if "metrics" in compared:
             parts.append(_translation_table(compared))
             break
     return "## Measured\n\n" + "\n\n".join(parts) if parts else ""
-
-
-def _detection_table(metrics: dict) -> str:
-    rows = [
-        (f"`{part['session']}`", name, *_scores(score))
-        for part in metrics["test_sets"]
-        for name, score in part["classes"].items()
-    ]
-    frames = metrics["test_sets"][0]["frames"]
-    text = (
-        f"On {frames} frames of 1024² pixels a session that no weights were trained on, threshold "
-        f"{metrics['threshold']}, matches within {metrics['matching_radius_angstrom']:.2f} Å. In "
-        "brackets 95 % for as many independent sites.\n\n"
-        + table(("session", "class", "labelled", "precision", "recall", "F1"), rows)
-    )
-    days = {"wse2-dayA", "wse2-dayB"} & {part["session"] for part in metrics["test_sets"]}
-    return f"{text}\n\n{_PAPER_F1}" if days else text
 
 
 def _translation_table(metrics: dict) -> str:
@@ -84,7 +81,7 @@ def _translation_table(metrics: dict) -> str:
         "brackets 95 % of a bootstrap over images.\n\n"
         + table(("figure", "generated", "floor", "ceiling"), figure_rows(metrics["metrics"]))
     )
-    paper = _PAPER_FID.get(metrics.get("session"))
+    paper = _PAPER_FID.get(metrics.get("session", ""))
     if paper:
         text += (
             f"\n\nThe paper, with the FID of its own protocol on its own images: {paper[1]} for "

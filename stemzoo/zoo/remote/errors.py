@@ -4,6 +4,8 @@ import errno
 import json
 from pathlib import Path
 
+from stemzoo.zoo.remote.limits import RefusedAnswer
+
 DISK = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 LOG_IN = "log in with 'hf auth login' or set HF_TOKEN"
 # Answers after which the same commit may be tried again.
@@ -34,7 +36,7 @@ def explain_disk(error: OSError, folder: Path) -> OSError:
     )
 
 
-def explain(error: Exception, repo_id: str, revision: str, cache: Path) -> Exception:
+def explain(error: BaseException, repo_id: str, revision: str, cache: Path) -> BaseException:
     """Return the built-in exception for an error of the Hub's client.
 
     Parameters
@@ -54,9 +56,11 @@ def explain(error: Exception, repo_id: str, revision: str, cache: Path) -> Excep
     """
     from huggingface_hub import constants, errors
 
+    if isinstance(error, RefusedAnswer):
+        return error
     uri, endpoint = f"hf://{repo_id}", constants.ENDPOINT
     revision = revision[:12] if len(revision) == 40 else revision
-    cause = error
+    cause: BaseException = error
     if isinstance(error, errors.LocalEntryNotFoundError):
         # The client looks for a cached copy first and reports that; why it had to is the cause.
         cause = error.__cause__ or error
@@ -69,7 +73,8 @@ def explain(error: Exception, repo_id: str, revision: str, cache: Path) -> Excep
         )
     if isinstance(cause, errors.HFValidationError):
         return ValueError(f"expected hf://user/repository. Received: {uri}")
-    if isinstance(cause, errors.FileMetadataError | ValueError | KeyError | TypeError):
+    strange = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+    if isinstance(cause, (errors.FileMetadataError, *strange)):
         return ConnectionError(
             f"{uri}: expected the answer of a Hub from {endpoint}. Received: something else. Check "
             "HF_ENDPOINT, and whether the network wants a log-in page or a proxy."
@@ -90,7 +95,8 @@ def _explain_answer(error, uri: str, revision: str, endpoint: str) -> Exception:
     """Turn an answer of the Hub with a status of 4xx or 5xx into an exception."""
     from huggingface_hub import errors
 
-    status = error.response.status_code
+    answer = error.response
+    status = answer.status_code
     if isinstance(error, errors.GatedRepoError):
         return PermissionError(
             f"{uri}: expected access to a gated repository. Received: {status}. Accept its terms "
@@ -107,7 +113,7 @@ def _explain_answer(error, uri: str, revision: str, endpoint: str) -> Exception:
             f"have. See {endpoint}/{uri.removeprefix('hf://')}/commits/main."
         )
     if isinstance(error, errors.EntryNotFoundError):
-        name = str(error.response.url).rsplit("/", 1)[-1]
+        name = str(answer.url).rsplit("/", 1)[-1]
         return FileNotFoundError(
             f"{uri}@{revision}: expected a file {name}. Received: {status}, none. Ask the "
             "repository's owner; other weights are in 'stemzoo list'."
@@ -144,7 +150,7 @@ class HubFault(ConnectionError):
     """The Hub failed, and may not fail again."""
 
 
-def explain_write(error: Exception, repo_id: str, cache: Path) -> Exception:
+def explain_write(error: BaseException, repo_id: str, cache: Path) -> BaseException:
     """Return the built-in exception for an error of the Hub's client on writing.
 
     Parameters
@@ -178,7 +184,12 @@ def explain_write(error: Exception, repo_id: str, cache: Path) -> Exception:
             f"{uri}: expected to be alone in changing it. Received: {status}, somebody committed "
             f"in between. Look at {endpoint}/{repo_id}/commits/main. {AGAIN}"
         )
-    if _is_refusal(error, status):
+    # The Hub, or its client before, found something wrong with what was sent.
+    strange = (errors.HFValidationError, json.JSONDecodeError)
+    refused = isinstance(error, ValueError) and not isinstance(error, strange)
+    if status is not None:
+        refused = 400 <= status < 500 and status != 403 and status not in KNOWN
+    if refused:
         return ValueError(
             f"{uri}: expected the Hub to take the files. Received: {status or 'a refusal'}, "
             f"{says}. The manifest was not changed."
@@ -187,13 +198,3 @@ def explain_write(error: Exception, repo_id: str, cache: Path) -> Exception:
     if status in FAULTS:
         return HubFault(f"{explained} {AGAIN}")
     return ConnectionError(f"{explained} {AGAIN}") if status == 429 else explained
-
-
-def _is_refusal(error: Exception, status: int | None) -> bool:
-    """Whether the Hub, or its client before, found something wrong with what was sent."""
-    from huggingface_hub import errors
-
-    if status is not None:
-        return 400 <= status < 500 and status != 403 and status not in KNOWN
-    strange = (errors.HFValidationError, json.JSONDecodeError)
-    return isinstance(error, ValueError) and not isinstance(error, strange)

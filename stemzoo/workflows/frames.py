@@ -1,0 +1,198 @@
+"""Labelled frames as files: what `stemzoo simulate` writes and `stemzoo train` reads."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stemzoo import __version__, io
+from stemzoo.simulate.labels import LabelledImage
+from stemzoo.simulate.scenes import PERFECT
+from stemzoo.workflows.outputs import OutputPlan, plan_outputs
+
+# What stands beside a simulated frame NAME.tif: NAME and one of these.
+LABEL_ENDINGS = (".csv", "_mask.png", "_crystal.png", ".json")
+
+
+def plan_frames(name: str, seed: int, n: int, out: Path) -> list[OutputPlan]:
+    """Name the files of simulated frames: NAME_SEED_0000.tif and what stands beside it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the session, and of the scene if they show one.
+    seed, n : int
+        Seed and number of the frames.
+    out : Path
+        Folder for the frames.
+
+    Returns
+    -------
+    list of OutputPlan
+        One a frame; its source is the stem of its files.
+
+    Raises
+    ------
+    ValueError
+        As in `plan_outputs`.
+
+    Examples
+    --------
+    >>> (plan,) = plan_frames("wse2-dayA", 7, 1, Path("simulated"))
+    >>> plan.source.name, plan.files[0].name
+    ('wse2-dayA_7_0000', 'wse2-dayA_7_0000.tif')
+    """
+    stems = [f"{name}_{seed}_{index:04d}" for index in range(n)]
+    endings = (".tif", *LABEL_ENDINGS)
+    return plan_outputs([(Path(stem), [stem + end for end in endings]) for stem in stems], out)
+
+
+def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index: int) -> None:
+    """Write a simulated frame: NAME.tif, NAME.csv, NAME.json and NAME_mask.png.
+
+    NAME_crystal.png too, where the crystal does not fill the frame: 1 where it is, 2 where a second
+    grain of it is, 0 elsewhere.
+
+    Parameters
+    ----------
+    frame : LabelledImage
+        A frame.
+    out : Path
+        Existing folder.
+    name : str
+        Stem of the files.
+    seed, index : int
+        Where it comes from, for the table's header.
+    """
+    io.write_tiff(out / f"{name}.tif", frame.image, sampling=frame.sampling)
+    io.write_png(out / f"{name}_mask.png", frame.mask)
+    if frame.grains is not None:
+        io.write_png(out / f"{name}_crystal.png", frame.grains)
+    drawn = frame.conditions
+    facts = {
+        "stemzoo": __version__,
+        "material": drawn.material,
+        "session": drawn.name,
+        "seed": seed,
+        "frame": index,
+        **({} if frame.scene == PERFECT else {"scene": frame.scene.name}),
+        "sampling": frame.sampling,
+        "classes": list(frame.classes),
+    }
+    io.write_json(out / f"{name}.json", facts)
+    step = frame.sampling / 10
+    rows = [
+        [round(r, 3), round(c, 3), round(c * step, 4), round(r * step, 4), label, defect]
+        for (r, c), label, defect in zip(
+            frame.points.tolist(), frame.labels(), frame.defects, strict=True
+        )
+    ]
+    values = ", ".join(f"{k}: {i + 1}" for i, k in enumerate(frame.classes))
+    header = [
+        f"stemzoo {__version__} simulated frame: material: {drawn.material}; session: "
+        f"{drawn.name}; seed: {seed}; frame: {index}"
+        + ("" if frame.scene == PERFECT else f"; scene: {frame.scene.name}"),
+        f"pixel size: {frame.sampling * 100:.4f} pm",
+        f"mask values: {values}",
+    ]
+    columns = ("row", "column", "x_nm", "y_nm", "class", "defect")
+    io.write_csv(out / f"{name}.csv", columns, rows, header=header)
+
+
+@dataclass(frozen=True, eq=False)
+class FrameFile:
+    """A labelled frame, read from its files.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        Image.
+    sampling : float
+        Pixel size [Å/px].
+    points : ndarray of shape (K, 2)
+        Rows and columns of the defects [px].
+    labels : tuple of str
+        Class of each defect.
+    classes : tuple of str
+        All class names; the mask shows class k as k + 1.
+    material : str
+        Entry of `MATERIALS`.
+    """
+
+    image: np.ndarray
+    sampling: float
+    points: np.ndarray
+    labels: tuple[str, ...]
+    classes: tuple[str, ...]
+    material: str
+
+
+def read_frame(table: Path) -> FrameFile:
+    """Read a frame that `write_frame` wrote, or an older version without a JSON file.
+
+    Parameters
+    ----------
+    table : Path
+        NAME.csv; NAME.tif and NAME.json stand beside it.
+
+    Returns
+    -------
+    FrameFile
+
+    Raises
+    ------
+    ValueError, OSError
+        If a file is missing, or is not one of a frame.
+
+    Examples
+    --------
+    >>> read_frame(Path("simulated/wse2-dayA_0_0000.csv")).material  # doctest: +SKIP
+    'wse2'
+    """
+    header, columns = io.read_csv(table)
+    facts = table.with_suffix(".json")
+    material, classes = _facts(facts) if facts.is_file() else _facts_of_header(table, header)
+    image = io.read_image(table.with_suffix(".tif"))
+    if image.sampling is None:
+        raise ValueError(f"{image.path}: expected a pixel size in its metadata. Received: none")
+    # The columns of an empty table are text.
+    points = np.column_stack([columns["row"], columns["column"]]).astype(float)
+    labels = tuple(str(label) for label in columns["class"])
+    return FrameFile(image.data, image.sampling, points, labels, classes, material)
+
+
+def _facts(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Read material and class names from the JSON file of a frame."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        material, classes = facts["material"], facts["classes"]
+        if not all(name and isinstance(name, str) for name in (material, *classes)):
+            raise TypeError("material and classes are names")
+        if isinstance(classes, str):
+            raise TypeError("classes are a list")
+        return material, tuple(classes)
+    # RecursionError: brackets in brackets without end.
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(
+            f"{path}: expected material and classes of a frame written by 'stemzoo simulate'. "
+            f"Received: {type(error).__name__}: {' '.join(str(error).split())}. Restore the file, "
+            "or delete it if it belongs to something else: the table's header says the same."
+        ) from None
+
+
+def _facts_of_header(table: Path, header: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Read material and class names as versions before the JSON file wrote them."""
+    try:
+        material = next(
+            line.split("material: ")[1].split(";")[0] for line in header if "material: " in line
+        )
+        line = next(line for line in header if line.startswith("mask values: "))
+        pairs = [part.split(": ") for part in line.removeprefix("mask values: ").split(", ")]
+        return material, tuple(name for name, _ in pairs)
+    except (StopIteration, ValueError):
+        raise ValueError(
+            f"{table}: expected the header of a frame written by 'stemzoo simulate'. Received: "
+            f"{list(header)[:3]}"
+        ) from None
