@@ -38,6 +38,7 @@ _STRAY, _SUREST = 3.0, 30.0
 # Prior probability that a crystal of that symmetry is none of the table.
 _OTHER = {6: 0.1, 4: 0.3}
 _CONSTANTS = 2.0, 6.0  # between which the constants of other crystals are [Å]
+_ALONE = 0.2  # part of the crystal without a second layer, for that to be an island
 _SAME = 0.02  # lattice constants that differ by less are not told apart
 # Annular dark field as most use it, where the detector is not known.
 _DETECTORS = (
@@ -198,6 +199,8 @@ def identify(
             *((), 1.0, None, None, None), DarkColumns(), Arrangement(), nothing, ()
         )
     mask = crystal_mask(image, lattice)
+    arrangement = find_arrangement(whole, lattice, mask)
+    mask = _without_layer(mask, arrangement)
     sublattices = find_sublattices(image, mask.crystal, lattice) if mask.crystal.any() else None
     ring = ring_radius(lattice)
     materials = [m for m in MATERIALS.values() if m.symmetry == lattice.symmetry]
@@ -229,7 +232,7 @@ def identify(
         lattice_constant=constant,
         sublattices=sublattices,
         dark_columns=dark,
-        arrangement=find_arrangement(whole, lattice, mask),
+        arrangement=arrangement,
         mask=mask,
         deciding=_deciding(candidates, constant, detector),
     )
@@ -250,6 +253,17 @@ def _any_lattice(image: np.ndarray) -> Lattice | None:
             if "lattice found" not in str(error):
                 raise
     return max(found, key=lambda lattice: lattice.confidence, default=None)
+
+
+def _without_layer(mask: CrystalMask, arrangement: Arrangement) -> CrystalMask:
+    """Leave out an island of another layer, where there is crystal without it."""
+    if arrangement.overlap is None:
+        return mask
+    alone = mask.crystal & ~arrangement.overlap
+    if alone.sum() < _ALONE * mask.crystal.sum() or alone.sum() == mask.crystal.sum():
+        return mask
+    words = f"{(mask.crystal & ~alone).mean():.1%} of the image: another layer, or another grain"
+    return CrystalMask(mask.valid, alone, (*mask.reasons, words))
 
 
 def _odds(
