@@ -11,9 +11,11 @@ from stemzoo.analysis.crystal_mask import CrystalMask
 from stemzoo.analysis.sites import lattice_sites
 from stemzoo.simulate.materials import find_material
 
-_FIELD = 28.0  # lattice constants along each side of the part that is looked at
+_FIELD = 36.0  # lattice constants along each side of the part that is looked at
 _BORDER = 2.0  # lattice constants from an edge on, columns are judged
 _HALF = (0.3, 0.68)  # contrast of a column that lost one of two atoms
+_HIDDEN = 0.4  # lowest contrast that must stand out, for counts to mean anything
+_PIXELS = 14.0  # per lattice constant: finer ones are added up, for speed
 _STANDS_OUT = 4.0  # standard deviations of full columns
 
 
@@ -56,7 +58,11 @@ def find_dark_columns(image: np.ndarray, mask: CrystalMask, lattice: Lattice) ->
     cell = float(np.hypot(*lattice.vectors.T).min())
     edge = round(_FIELD * cell)
     top, left = (max(n - edge, 0) // 2 for n in image.shape)
-    part = np.asarray(image[top : top + edge, left : left + edge], dtype=np.float64)
+    block = max(int(cell / _PIXELS), 1)
+    rows, columns = (min(n, edge) // block for n in image.shape)
+    part = np.asarray(image[top : top + rows * block, left : left + columns * block], np.float64)
+    part = part.reshape(rows, block, columns, block).mean(axis=(1, 3))
+    lattice, cell = lattice.resampled(1.0, float(block)), cell / block
     # Of any material with two sublattices: the first kind is the brighter one.
     material = find_material("wse2")
     try:
@@ -66,13 +72,14 @@ def find_dark_columns(image: np.ndarray, mask: CrystalMask, lattice: Lattice) ->
     except ValueError:  # too few columns
         return DarkColumns()
     room = np.minimum(sites.positions, np.array(part.shape) - 1 - sites.positions).min(axis=1)
-    judged = (room > _BORDER * cell) & (mask.depth(sites.positions + (top, left)) > _BORDER * cell)
+    whole = sites.positions * block + (block - 1) / 2 + (top, left)
+    judged = (room > _BORDER * cell) & (mask.depth(whole) > _BORDER * cell * block)
     counts = []
     for kind in ("Se", "W"):
         values = contrast[judged & (sites.kinds == kind) & np.isfinite(contrast)]
-        if not values.size:
-            return DarkColumns()
-        limit = 1 - _STANDS_OUT * float(median_abs_deviation(values, scale="normal"))
         low, high = _HALF
+        limit = 1 - _STANDS_OUT * float(median_abs_deviation(values, scale="normal"))
+        if not limit > _HIDDEN:  # by noise, on this sublattice
+            return DarkColumns()
         counts.append(int(np.count_nonzero((values > low) & (values < min(high, limit)))))
     return DarkColumns(*counts)

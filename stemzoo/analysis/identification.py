@@ -38,6 +38,7 @@ _STRAY, _SUREST = 3.0, 30.0
 # Prior probability that a crystal of that symmetry is none of the table.
 _OTHER = {6: 0.1, 4: 0.3}
 _CONSTANTS = 2.0, 6.0  # between which the constants of other crystals are [Å]
+_ALONE = 0.2  # part of the crystal without a second layer, for that to be an island
 _SAME = 0.02  # lattice constants that differ by less are not told apart
 # Annular dark field as most use it, where the detector is not known.
 _DETECTORS = (
@@ -198,6 +199,8 @@ def identify(
             *((), 1.0, None, None, None), DarkColumns(), Arrangement(), nothing, ()
         )
     mask = crystal_mask(image, lattice)
+    arrangement = find_arrangement(whole, lattice, mask)
+    mask = _without_layer(mask, arrangement)
     sublattices = find_sublattices(image, mask.crystal, lattice) if mask.crystal.any() else None
     ring = ring_radius(lattice)
     materials = [m for m in MATERIALS.values() if m.symmetry == lattice.symmetry]
@@ -211,7 +214,9 @@ def identify(
     if sublattices and all(shares[:-1][sides == side].sum() >= POSSIBLE for side in (-1, 1)):
         sign = np.sign(sublattices.contrast) or 1.0
         dark = find_dark_columns(sign * whole, mask, lattice)
-        odds[:-1] *= _side_likelihood(dark) ** sides
+        surely = _weaker_log_odds(dark) / 2
+        # Neither of two equal sublattices holds more of them than the other.
+        odds[:-1] *= np.exp(np.where(sides == 0, -abs(surely), sides * surely))
         shares = odds / odds.sum()
     candidates = sorted(
         (
@@ -227,7 +232,7 @@ def identify(
         lattice_constant=constant,
         sublattices=sublattices,
         dark_columns=dark,
-        arrangement=find_arrangement(whole, lattice, mask),
+        arrangement=arrangement,
         mask=mask,
         deciding=_deciding(candidates, constant, detector),
     )
@@ -248,6 +253,17 @@ def _any_lattice(image: np.ndarray) -> Lattice | None:
             if "lattice found" not in str(error):
                 raise
     return max(found, key=lambda lattice: lattice.confidence, default=None)
+
+
+def _without_layer(mask: CrystalMask, arrangement: Arrangement) -> CrystalMask:
+    """Leave out an island of another layer, where there is crystal without it."""
+    if arrangement.overlap is None:
+        return mask
+    alone = mask.crystal & ~arrangement.overlap
+    if alone.sum() < _ALONE * mask.crystal.sum() or alone.sum() == mask.crystal.sum():
+        return mask
+    words = f"{(mask.crystal & ~alone).mean():.1%} of the image: another layer, or another grain"
+    return CrystalMask(mask.valid, alone, (*mask.reasons, words))
 
 
 def _odds(
@@ -301,10 +317,10 @@ def _weaker_chalcogen(material: Material) -> int:
     return 1 if pair < lone else -1
 
 
-def _side_likelihood(dark: DarkColumns) -> float:
-    """Odds that the chalcogen is on the weaker sublattice, by where half-empty columns are."""
+def _weaker_log_odds(dark: DarkColumns) -> float:
+    """Log odds that the chalcogen is on the weaker sublattice, by where half-empty columns are."""
     odds = ((dark.weaker + _STRAY) / (dark.stronger + _STRAY)) ** 2
-    return float(np.sqrt(np.clip(odds, 1 / _SUREST, _SUREST)))
+    return float(np.log(np.clip(odds, 1 / _SUREST, _SUREST)))
 
 
 def _deciding(

@@ -11,11 +11,11 @@ from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.reflections import away_from_reflections, ring_radius
 from stemzoo.simulate.materials import MATERIALS
 
-_CLEAR = 0.06  # from a reflection on, in reciprocal lattice vectors: there is nothing of it
-_DOUBTFUL = 0.95  # confidence in a lattice, or share of the image, below which others are sought
-_SECOND = 0.5  # least confidence in another lattice
+_CLEAR = 0.15  # from a reflection on, in reciprocal lattice vectors: there is nothing of it
+_APART = 0.1  # rotation [rad] or strain, by which another lattice differs from the first
+_SECOND = 0.6  # least confidence in another lattice
 _SHARE = 0.03  # of the image, which another grain must cover
-_OVERLAP = 0.5  # of the smaller of two: they lie over each other
+_OVERLAP = 0.5  # of the second: it lies over the first
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +28,13 @@ class Arrangement:
         All that were found, the most prominent first; others have the same symmetry.
     words : str
         "no lattice", "one crystal", "grains" (side by side) or "layers" (over each other: moiré).
+    overlap : ndarray of bool, shape (M, N), or None
+        Where both lattices are.
     """
 
     lattices: tuple[Lattice, ...] = ()
     words: str = "no lattice"
+    overlap: np.ndarray | None = None
 
     @property
     def count(self) -> int:
@@ -57,8 +60,6 @@ def find_arrangement(image: np.ndarray, lattice: Lattice, mask: CrystalMask) -> 
     """
     one = Arrangement((lattice,), "one crystal")
     measured = max(float(mask.valid.mean()), 1e-9)
-    if lattice.confidence >= _DOUBTFUL and mask.share >= _DOUBTFUL * measured:
-        return one
     shape = image.shape
     away = away_from_reflections(shape, lattice)
     spectrum = fft.rfft2((image - image.mean()).astype(np.float32))
@@ -75,9 +76,23 @@ def find_arrangement(image: np.ndarray, lattice: Lattice, mask: CrystalMask) -> 
         )
     except ValueError:
         return one
+    if _difference(lattice, other) < _APART:
+        return one  # what is left of a lattice that ends, or is distorted
     second = crystal_mask(np.ma.masked_array(rest, ~mask.valid), other)
     if second.share < _SHARE * measured:
         return one
-    common = float((second.crystal & mask.crystal).mean())
-    over = common > _OVERLAP * min(second.share, mask.share)
-    return Arrangement((lattice, other), "layers" if over else "grains")
+    common = second.crystal & mask.crystal
+    over = common.mean() > _OVERLAP * second.share
+    return Arrangement((lattice, other), "layers" if over else "grains", common)
+
+
+def _difference(lattice: Lattice, other: Lattice) -> float:
+    """How much one lattice must be turned or strained to become another of its symmetry."""
+    turn = 2 * np.pi / lattice.symmetry
+    angles = np.arange(lattice.symmetry) * turn
+    # Any spot of the innermost ring may be the first.
+    first, away = lattice.reciprocal[0], []
+    for angle in angles:
+        turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        away.append(np.linalg.norm(other.reciprocal[0] @ turned - first))
+    return float(min(away) / np.linalg.norm(first))

@@ -158,9 +158,15 @@ def _one_value(values: np.ndarray, mask: np.ndarray, cell: float) -> tuple[np.nd
             bad[box] = True
         elif fill > _SCALE_BAR_FILL and longest > 2 * cell and value in (low, high):
             words.append(f"scale bar of {longest + 1} px")
-            # Its text is no further away than it is long, and of the same value.
-            around = tuple(slice(max(s.start - longest, 0), s.stop + longest) for s in box)
-            bad[around] |= values[around] == value
+            # With its text, of the same value and no further away than half its length.
+            rows, columns = (
+                slice(max(s.start - r, 0), s.stop + r)
+                for s, r in zip(box, _reaches(part.shape), strict=True)
+            )
+            same = np.argwhere(values[rows, columns] == value) + (rows.start, columns.start)
+            top, left = np.maximum(same.min(axis=0) - 1, 0)
+            bottom, right = same.max(axis=0) + 2
+            bad[top:bottom, left:right] = True
         elif _is_large(part, cell):
             areas[_named(value)] = areas.get(_named(value), 0) + int(sizes[index])
             # With the tips of triangles, which are too thin to be flat.
@@ -169,6 +175,12 @@ def _one_value(values: np.ndarray, mask: np.ndarray, cell: float) -> tuple[np.nd
     words += [f"{size} px in areas of {name}" for name, size in areas.items()]
     # The edges of such areas are interpolated, or compressed.
     return (ndimage.binary_dilation(bad, iterations=2) if bad.any() else bad), words
+
+
+def _reaches(shape: tuple[int, ...]) -> tuple[int, int]:
+    """How far from a bar its text may be along rows and columns [px]: across it, not along."""
+    half = max(shape) // 2
+    return (half, 2) if shape[1] >= shape[0] else (2, half)
 
 
 def _is_large(part: np.ndarray, cell: float) -> bool:
