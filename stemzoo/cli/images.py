@@ -42,6 +42,12 @@ def detect(
     tta: Annotated[
         bool, typer.Option("--tta", help="Average over 8 rotations and flips (slower).")
     ] = False,
+    edges: Annotated[
+        bool, typer.Option("--edges", help='Report class "edge", too: marks where crystal ends.')
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 2 if a result is not to be trusted.")
+    ] = False,
     frame: Annotated[int | None, typer.Option(help="Frame of a stack to take, from 0.")] = None,
     sum_frames: Annotated[
         bool, typer.Option("--sum-frames", help="Sum the frames of a stack.")
@@ -61,6 +67,7 @@ def detect(
     model = load_kind(weights, "DefectFCN", "detect")
     make_folder(out)
     misfits = MisfitSummary("detection")
+    untrusted: list[str] = []
 
     def detect_one(path: Path) -> list[str]:
         found = detect_file(
@@ -70,15 +77,19 @@ def detect(
             sampling=angstrom(pixel_size),
             threshold=threshold,
             tta=tta,
+            edges=edges,
             frame=frame,
             sum_frames=sum_frames,
         )
         misfits.add(found.image, found.detections.match)
+        untrusted.extend(found.detections.doubts)
         return [json.dumps(found.report()) if as_json else _line(found)]
 
     failures = Failures()
     each(paths, detect_one, failures)
     _end(failures, misfits.warning())
+    if strict and untrusted:
+        raise typer.Exit(2)
 
 
 def _end(failures: Failures, warning: str | None) -> None:
@@ -92,10 +103,16 @@ def _line(found: "DetectedFile") -> str:
     """Say in one line what was found in an image file."""
     report = found.report()
     counts = ", ".join(f"{count} {name}" for name, count in report["counts"].items())
-    return (
-        f"{report['image']}: {counts} | pixel {report['pixel_size_pm']:.2f} pm "
-        f"({report['pixel_size_source']}) | {report['csv']}, {report['overlay']}"
+    notes = found.detections.notes
+    doubts = [f"NOT TO BE TRUSTED: {doubt}" for doubt in found.detections.doubts]
+    parts = (
+        f"{report['image']}: {counts}",
+        *doubts,
+        f"pixel {report['pixel_size_pm']:.2f} pm ({report['pixel_size_source']})",
+        *([f"left out or turned: {'; '.join(notes)}"] if notes else []),
+        f"{report['csv']}, {report['overlay']}",
     )
+    return " | ".join(parts)
 
 
 @app.command()

@@ -5,15 +5,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import stats
 
 from stemzoo.inference.advice import MisfitSummary, match_model
 from stemzoo.inference.matching import Match
 from stemzoo.inference.points import find_points
-from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal
+from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal, find_doubts
 from stemzoo.inference.stripes import find_points_in_stripes
 from stemzoo.inference.tiling import predict_tiled
 from stemzoo.io import Image
 from stemzoo.io.pixel_size import NETWORK_RANGE
+from stemzoo.metrics.estimate import Estimate
 from stemzoo.preprocessing import resample, resampled_shape
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ class Detections:
         Where the crystal is: defects are reported there only.
     notes : tuple of str
         What of the image was left out or turned, and why.
+    doubts : tuple of str
+        Why the result should not be trusted, each with the next step.
 
     Examples
     --------
@@ -81,6 +85,7 @@ class Detections:
     match: Match | None = None
     crystal: SeenCrystal | None = None
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -95,6 +100,55 @@ class Detections:
             "tta": self.tta,
             "match": self.match,
         }
+
+    @property
+    def trusted(self) -> bool:
+        """Whether nothing is known that makes the result doubtful."""
+        return not self.doubts
+
+    @property
+    def area_nm2(self) -> float:
+        """Return the area in which defects were looked for [nm²]."""
+        share = 1.0 if self.crystal is None else self.crystal.mask.share
+        return share * self.shape[0] * self.shape[1] * (self.sampling / 10) ** 2
+
+    def density(self, name: str) -> Estimate:
+        """Return how many defects of a class there are per nm² of crystal.
+
+        Parameters
+        ----------
+        name : str
+            The class.
+
+        Returns
+        -------
+        Estimate
+            With the interval that holds the true density of randomly placed defects with 95 %
+            probability. Missed defects and false ones are not corrected for.
+
+        Raises
+        ------
+        KeyError
+            If the model does not know the class.
+
+        References
+        ----------
+        F. Garwood, Biometrika 28, 437 (1936): exact interval of a Poisson mean.
+
+        Examples
+        --------
+        >>> points, scores = np.array([[3.0, 4.0], [8.0, 1.0]]), np.array([0.9, 0.6])
+        >>> found = Detections(points, ("a", "a"), scores, 1.0, "given", (100, 100))
+        >>> print(found.density("a"))  # 2 in 100 nm²
+        Estimate(value=0.02, low=0.0024, high=0.0722)
+        """
+        counts = self.counts()
+        if name not in counts:
+            raise KeyError(f"Expected one of {', '.join(counts)}. Received: {name!r}")
+        count, area = counts[name], self.area_nm2
+        low = stats.chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
+        high = stats.chi2.ppf(0.975, 2 * count + 2) / 2
+        return Estimate(*(round(float(n / area), 4) for n in (count, low, high)))
 
     @property
     def positions_nm(self) -> np.ndarray:
@@ -202,6 +256,8 @@ def detect(
         image = Image(np.asanyarray(image))
     image = image.with_sampling(sampling)
     detections = find_defects(image, model, threshold=threshold, tta=tta, edges=edges, stacklevel=4)
+    for doubt in detections.doubts:
+        warnings.warn(f"{image.path or 'image'}: not to be trusted: {doubt}", stacklevel=2)
     misfits = MisfitSummary("detection")
     misfits.add(image, detections.match)
     if (text := misfits.warning()) is not None:
@@ -267,7 +323,8 @@ def find_defects(
         tta=tta,
         match=match_model(seen.image, model, sampling=pixel_size.value, lattice=pixel_size.lattice),
         crystal=seen,
-        notes=tuple(describe(seen, model.material)),
+        notes=describe(seen),
+        doubts=find_doubts(seen, model.material),
     )
 
 

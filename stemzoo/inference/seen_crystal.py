@@ -173,27 +173,45 @@ def find_crystal(image: Image, material: str | None, *, stacklevel: int = 2) -> 
     return SeenCrystal(clean, pixel_size, mask, grains, block, inverted=contrast < _DARK)
 
 
-def describe(seen: SeenCrystal, material: str | None) -> Sequence[str]:
+def describe(seen: SeenCrystal) -> tuple[str, ...]:
     """Say what of an image is not looked at, or looked at in another way.
 
     Parameters
     ----------
     seen : SeenCrystal
         The image.
-    material : str or None
-        Material of the detector.
 
     Returns
     -------
-    sequence of str
-        One sentence a finding; none for an image that is all crystal.
+    tuple of str
+        None for an image that is all crystal.
     """
-    found = list(seen.mask.reasons)
-    if seen.inverted:
-        found.append("columns are dark (bright field, or inverted): contrast turned")
-    if not seen.has_lattice and material is not None:
-        found.append(f"no {material} lattice found: nothing tells where the crystal is")
-    return tuple(found)
+    turned = "dark columns (bright field, or inverted): contrast turned"
+    return (*seen.mask.reasons, *([turned] if seen.inverted else []))
+
+
+def find_doubts(seen: SeenCrystal, material: str | None) -> tuple[str, ...]:
+    """Say why detections in an image should not be trusted.
+
+    Parameters
+    ----------
+    seen : SeenCrystal
+        The image.
+    material : str or None
+        Material of the detector; nothing is known of the crystal without one.
+
+    Returns
+    -------
+    tuple of str
+        Each with the next step; none if nothing is known that makes them doubtful.
+    """
+    if material is None or seen.has_lattice:
+        return ()
+    return (
+        f"no {material} lattice was found, so nothing tells where the crystal is; give the right "
+        "--pixel-size (sampling=), weights of the right material ('stemzoo list'), or a better "
+        "image",
+    )
 
 
 def _constant(lattice: Lattice) -> float:

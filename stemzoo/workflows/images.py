@@ -1,7 +1,7 @@
 """Image files in, tables and overlays of detections out; and which weights fit the files."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +81,12 @@ class DetectedFile:
             "threshold": found.threshold,
             "tta": found.tta,
             **match_facts(found.match),
+            "trusted": found.trusted,
+            "doubts": list(found.doubts),
+            "notes": list(found.notes),
+            "crystal_nm2": round(found.area_nm2, 3),
             "counts": found.counts(),
+            "density_per_nm2": {name: asdict(found.density(name)) for name in found.counts()},
             "csv": str(self.table),
             "overlay": str(self.overlay),
             "detections": [dict(zip(COLUMNS, row, strict=True)) for row in found.rows()],
@@ -96,6 +101,7 @@ def detect_file(
     sampling: float | None = None,
     threshold: float = DEFAULT_THRESHOLD,
     tta: bool = False,
+    edges: bool = False,
     frame: int | None = None,
     sum_frames: bool = False,
 ) -> DetectedFile:
@@ -109,7 +115,7 @@ def detect_file(
         A trained detector.
     out : Path
         Existing folder for the results.
-    sampling, threshold, tta
+    sampling, threshold, tta, edges
         As in `stemzoo.detect`.
     frame, sum_frames
         As in `stemzoo.read_image`.
@@ -132,7 +138,7 @@ def detect_file(
     image = io.read_image(path, frame=frame, sum_frames=sum_frames).with_sampling(sampling)
     (plan,) = plan_detections([path], out)
     table, overlay = plan.files
-    found = find_defects(image, model, threshold=threshold, tta=tta)
+    found = find_defects(image, model, threshold=threshold, tta=tta, edges=edges)
     header = [
         f"stemzoo {__version__}{_MARK}{in_utf8(path.name)}",
         f"weights: {found.model}; threshold: {found.threshold}; tta: {found.tta}",
@@ -140,6 +146,8 @@ def detect_file(
         f"image: {found.shape[0]} rows, {found.shape[1]} columns; row and column count from 0 at "
         "the centre of the top-left pixel",
         f"against the frames that the weights were trained on: {describe_match(found.match)}",
+        *(f"left out or turned: {note}" for note in found.notes),
+        *(f"not to be trusted: {doubt}" for doubt in found.doubts),
     ]
     with written_whole(out) as folder:
         io.write_csv(folder / table.name, COLUMNS, found.rows(), header=header)
