@@ -45,6 +45,9 @@ def detect(
     edges: Annotated[
         bool, typer.Option("--edges", help='Report class "edge", too: marks where crystal ends.')
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on though the image shows another material.")
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit code 2 if a result is not to be trusted.")
     ] = False,
@@ -78,6 +81,7 @@ def detect(
             threshold=threshold,
             tta=tta,
             edges=edges,
+            force=force,
             frame=frame,
             sum_frames=sum_frames,
         )

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
+from stemzoo.analysis.identification import identify
 from stemzoo.inference.advice import MisfitSummary, match_model
 from stemzoo.inference.matching import Match
+from stemzoo.inference.material_check import MaterialCheck, check_material
 from stemzoo.inference.points import find_points
 from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal, find_doubts
 from stemzoo.inference.stripes import find_points_in_stripes
@@ -27,6 +29,8 @@ DEFAULT_THRESHOLD = 0.35
 EDGE_CLASS = "edge"
 # Images of more pixels, as they are or as the network sees them, are gone through in stripes.
 _LARGE = 4096**2
+# Larger ones are not asked for their material, which would take much memory.
+_LARGE_SIDE = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,6 +214,7 @@ def detect(
     threshold: float = DEFAULT_THRESHOLD,
     tta: bool = False,
     edges: bool = False,
+    force: bool = False,
 ) -> Detections:
     """Find single-atom defects in an image.
 
@@ -228,6 +233,8 @@ def detect(
         Average over the 8 rotations and flips: 8 times slower, slightly better.
     edges : bool
         Report what the network marks where the crystal ends, too, as class "edge".
+    force : bool
+        Use the model though the image shows another material.
 
     Returns
     -------
@@ -244,7 +251,7 @@ def detect(
     Raises
     ------
     ValueError
-        If the image cannot be analysed or its pixel size is unknown.
+        If the image cannot be analysed, its pixel size is unknown, or it shows another material.
 
     Examples
     --------
@@ -255,7 +262,9 @@ def detect(
     if not isinstance(image, Image):
         image = Image(np.asanyarray(image))
     image = image.with_sampling(sampling)
-    detections = find_defects(image, model, threshold=threshold, tta=tta, edges=edges, stacklevel=4)
+    detections = find_defects(
+        image, model, threshold=threshold, tta=tta, edges=edges, force=force, stacklevel=4
+    )
     for doubt in detections.doubts:
         warnings.warn(f"{image.path or 'image'}: not to be trusted: {doubt}", stacklevel=2)
     misfits = MisfitSummary("detection")
@@ -272,6 +281,7 @@ def find_defects(
     threshold: float = DEFAULT_THRESHOLD,
     tta: bool = False,
     edges: bool = False,
+    force: bool = False,
     stacklevel: int = 3,
 ) -> Detections:
     """Do as `detect`, without a warning about an image that is unlike the training frames.
@@ -280,7 +290,7 @@ def find_defects(
     ----------
     image : Image
         With its pixel size, if that is known.
-    model, threshold, tta, edges
+    model, threshold, tta, edges, force
         As in `detect`.
     stacklevel : int
         Whose line a warning about the pixel size points at; 3 is the caller of this function.
@@ -293,7 +303,7 @@ def find_defects(
     Raises
     ------
     ValueError
-        If the image cannot be analysed or its pixel size is unknown.
+        If the image cannot be analysed, its pixel size is unknown, or it shows another material.
 
     Examples
     --------
@@ -302,6 +312,7 @@ def find_defects(
     """
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold lies between 0 and 1. Received: {threshold}")
+    material = _check_material(image, model, force=force)
     seen = find_crystal(image, model.material, stacklevel=stacklevel)
     pixel_size = seen.pixel_size
     positions, indices, scores = find_classes(
@@ -323,9 +334,27 @@ def find_defects(
         tta=tta,
         match=match_model(seen.image, model, sampling=pixel_size.value, lattice=pixel_size.lattice),
         crystal=seen,
-        notes=describe(seen),
-        doubts=find_doubts(seen, model.material),
+        notes=(*describe(seen), *([material.note] if material.note else [])),
+        doubts=(
+            *find_doubts(seen, model.material),
+            *(text for text in (material.refusal, material.doubt) if text),
+        ),
     )
+
+
+def _check_material(image: Image, model: "DefectFCN", *, force: bool) -> MaterialCheck:
+    """Refuse an image of another material, unless told not to."""
+    if model.material is None or max(image.data.shape) > _LARGE_SIDE:
+        return MaterialCheck()
+    found = check_material(identify(image.data, image.sampling), model.material)
+    if found.refusal is not None and not force:
+        raise ValueError(
+            f"{image.path or 'image'}: expected {model.material}, which {model.name} is for. "
+            f"Received: {found.refusal}. Choose weights of the right material ('stemzoo list'), "
+            "give the right pixel size (--pixel-size PM, sampling=), or go on all the same "
+            "(--force, force=True)"
+        )
+    return found
 
 
 def find_classes(

@@ -102,6 +102,7 @@ def detect_file(
     threshold: float = DEFAULT_THRESHOLD,
     tta: bool = False,
     edges: bool = False,
+    force: bool = False,
     frame: int | None = None,
     sum_frames: bool = False,
 ) -> DetectedFile:
@@ -115,7 +116,7 @@ def detect_file(
         A trained detector.
     out : Path
         Existing folder for the results.
-    sampling, threshold, tta, edges
+    sampling, threshold, tta, edges, force
         As in `stemzoo.detect`.
     frame, sum_frames
         As in `stemzoo.read_image`.
@@ -138,7 +139,7 @@ def detect_file(
     image = io.read_image(path, frame=frame, sum_frames=sum_frames).with_sampling(sampling)
     (plan,) = plan_detections([path], out)
     table, overlay = plan.files
-    found = find_defects(image, model, threshold=threshold, tta=tta, edges=edges)
+    found = find_defects(image, model, threshold=threshold, tta=tta, edges=edges, force=force)
     header = [
         f"stemzoo {__version__}{_MARK}{in_utf8(path.name)}",
         f"weights: {found.model}; threshold: {found.threshold}; tta: {found.tta}",
