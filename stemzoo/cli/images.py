@@ -113,7 +113,7 @@ def _line(found: "DetectedFile") -> str:
         f"{report['image']}: {counts}",
         *doubts,
         f"pixel {report['pixel_size_pm']:.2f} pm ({report['pixel_size_source']})",
-        *([f"left out or turned: {'; '.join(notes)}"] if notes else []),
+        *([f"note: {'; '.join(notes)}"] if notes else []),
         f"{report['csv']}, {report['overlay']}",
     )
     return " | ".join(parts)

@@ -312,8 +312,8 @@ def find_defects(
     """
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold lies between 0 and 1. Received: {threshold}")
-    material = _check_material(image, model, force=force)
     seen = find_crystal(image, model.material, stacklevel=stacklevel)
+    material = _check_material(image, model, force=force)
     pixel_size = seen.pixel_size
     positions, indices, scores = find_classes(
         seen.image.data, model, pixel_size.value, threshold=threshold, tta=tta, seen=seen

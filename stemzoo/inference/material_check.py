@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 
 from stemzoo.analysis.identification import POSSIBLE, Identification
+from stemzoo.simulate.materials import find_material
 
 # Probability below which a material is refused, where the pixel size is not known: aberrations and
 # noise then change more than half of what there is to go by.
 _REFUSED_BLINDLY = 0.01
+# Probability of the material, and of those with its lattice, below which a result is doubtful.
+_SURE = 0.5
+_ALIKE = 0.02  # lattice constants that differ by less are not told apart
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,9 @@ def check_material(found: Identification, material: str) -> MaterialCheck:
     -------
     MaterialCheck
         A refusal where the material has a probability below 0.05 (0.01 where the pixel size is not
-        known); a doubt where another one is more
-        probable; a note where another one has a probability of 0.05 or more. Nothing without a
-        lattice, which is no question of the material.
+        known) and another one is known; a doubt where it and those with its lattice together have
+        less than 0.5; a note where one of another lattice has 0.05 or more. Nothing without a lattice, which
+        is no question of the material.
 
     Examples
     --------
@@ -57,11 +61,20 @@ def check_material(found: Identification, material: str) -> MaterialCheck:
     others = [c for c in found.candidates if c.material != material and c.probability >= POSSIBLE]
     named = " or ".join(f"{c.material} (probability {c.probability:.2f})" for c in others)
     decides = f"; {' and '.join(found.deciding)} would tell" if found.deciding else ""
-    if probability < (_REFUSED_BLINDLY if found.lattice_constant is None else POSSIBLE):
-        shown = named or f"none of the known materials (probability {found.other:.2f})"
-        return MaterialCheck(refusal=f"the image shows {shown}, no {material}{decides}")
-    if others and others[0].probability > probability:
+    if others and probability < (_REFUSED_BLINDLY if found.lattice_constant is None else POSSIBLE):
+        return MaterialCheck(refusal=f"the image shows {named}, no {material}{decides}")
+    like_it = sum(c.probability for c in found.candidates if _is_alike(c.material, material))
+    if like_it < _SURE:
+        rather = named or f"none of the known materials (probability {found.other:.2f})"
         return MaterialCheck(
-            doubt=f"the image rather shows {named} than {material} ({probability:.2f}){decides}"
+            doubt=f"the image rather shows {rather} than {material} ({probability:.2f}){decides}"
         )
-    return MaterialCheck(note=f"may be {named}, too{decides}" if others else None)
+    # Those with the same lattice are possible in nearly every image: `stemzoo.identify` tells.
+    different = any(not _is_alike(c.material, material) for c in others)
+    return MaterialCheck(note=f"may be {named}, too{decides}" if different else None)
+
+
+def _is_alike(one: str, other: str) -> bool:
+    """Whether only the brightness of the columns tells two materials apart."""
+    a, b = find_material(one), find_material(other)
+    return a.symmetry == b.symmetry and abs(a.lattice_constant / b.lattice_constant - 1) < _ALIKE

@@ -10,8 +10,9 @@ from stemzoo.analysis.crystal_mask import CrystalMask, crystal_mask
 from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.pixel_size import PixelSize, resolve
 from stemzoo.analysis.sublattices import find_sublattices
-from stemzoo.analysis.valid_pixels import filled, find_valid_pixels
+from stemzoo.analysis.valid_pixels import ValidPixels, filled, find_valid_pixels
 from stemzoo.io import Image, check_image
+from stemzoo.io.images import check_shape
 from stemzoo.simulate.materials import find_material
 
 # Columns that are nearer to where the crystal ends lack a neighbour [lattice constants].
@@ -151,11 +152,14 @@ def find_crystal(image: Image, material: str | None, *, stacklevel: int = 2) -> 
     >>> seen.mask.share, seen.inverted  # doctest: +SKIP
     (0.74, False)
     """
+    name = image.path or "image"
+    check_shape(image.data, name)
     small, block = _blocks(image)
-    valid = find_valid_pixels(small)
+    # A detector of no material may be for atoms without a crystal, on a ground of one value.
+    valid = _known_pixels(small) if material is None else find_valid_pixels(small)
     everything = valid.mask if block == 1 else _spread(valid.mask, block, image.data.shape)
     clean = replace(image, data=filled(image.data, everything))
-    check_image(clean.data, image.path or "image")
+    check_image(clean.data, name)
     pixel_size = resolve(clean, material, stacklevel=stacklevel + 1)
     if pixel_size.lattice is None:
         mask = CrystalMask(valid.mask, valid.mask, valid.reasons)
@@ -208,14 +212,21 @@ def find_doubts(seen: SeenCrystal, material: str | None) -> tuple[str, ...]:
     if material is None or seen.has_lattice:
         return ()
     return (
-        f"no {material} lattice was found, so nothing tells where the crystal is; give the right "
-        "--pixel-size (sampling=), weights of the right material ('stemzoo list'), or a better "
-        "image",
+        f"no {material} lattice was found at {seen.pixel_size.picometres:.2f} pm per pixel, so "
+        "nothing tells where the crystal is; give the right --pixel-size (sampling=), weights of "
+        "the right material ('stemzoo list'), or a better image",
     )
 
 
 def _constant(lattice: Lattice) -> float:
     return float(np.hypot(*lattice.vectors.T).min())
+
+
+def _known_pixels(image: np.ndarray) -> ValidPixels:
+    """Leave out nothing but NaN and masked pixels."""
+    known = np.isfinite(np.ma.getdata(image)) & ~np.ma.getmaskarray(image)
+    missing = known.size - np.count_nonzero(known)
+    return ValidPixels(known, (f"{missing} pixels without a value",) if missing else ())
 
 
 def _grains(image: np.ndarray, lattice: Lattice, material: str | None) -> tuple[CrystalMask, ...]:
@@ -254,7 +265,7 @@ def _together(grains: Sequence[CrystalMask]) -> CrystalMask:
 def _blocks(image: Image) -> tuple[np.ndarray, int]:
     """Average blocks of a large image, unless its pixels are coarse already."""
     block = -(-max(image.data.shape) // _MASK_FIELD)
-    if image.sampling is not None:
+    if image.sampling is not None and image.sampling > 0:
         block = min(block, max(int(_COARSEST / image.sampling), 1))
     if block <= 1:
         return image.data, 1

@@ -250,6 +250,37 @@ def image_list(
     return found
 
 
+def check_shape(data: np.ndarray, name: str | Path) -> None:
+    """Check that an image has a shape that can be analysed.
+
+    Parameters
+    ----------
+    data : ndarray
+        The image.
+    name : str or Path
+        Its name, for the message.
+
+    Raises
+    ------
+    ValueError
+        If it is not 2-D, or smaller than 64 pixels on a side.
+
+    Examples
+    --------
+    >>> check_shape(np.eye(64), "identity")
+    """
+    shape = np.shape(data)
+    if len(shape) != 2:
+        raise ValueError(
+            f"{name}: expected a 2-D image. Received: shape {shape}. Choose one frame."
+        )
+    if min(shape) < MIN_SIDE:
+        raise ValueError(
+            f"{name}: expected at least {MIN_SIDE} px on each side. Received: "
+            f"{shape[0]} x {shape[1]} px. Use a larger image."
+        )
+
+
 def check_image(data: np.ndarray, name: str | Path) -> None:
     """Check that an image can be analysed.
 
@@ -269,16 +300,8 @@ def check_image(data: np.ndarray, name: str | Path) -> None:
     --------
     >>> check_image(np.eye(64), "identity")
     """
+    check_shape(data, name)
     data = np.asarray(data)
-    if data.ndim != 2:
-        raise ValueError(
-            f"{name}: expected a 2-D image. Received: shape {data.shape}. Choose one frame."
-        )
-    if min(data.shape) < MIN_SIDE:
-        raise ValueError(
-            f"{name}: expected at least {MIN_SIDE} px on each side. Received: "
-            f"{data.shape[0]} x {data.shape[1]} px. Use a larger image."
-        )
     bad = data.size - np.count_nonzero(np.isfinite(data))
     if bad:
         raise ValueError(

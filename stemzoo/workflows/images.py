@@ -147,7 +147,7 @@ def detect_file(
         f"image: {found.shape[0]} rows, {found.shape[1]} columns; row and column count from 0 at "
         "the centre of the top-left pixel",
         f"against the frames that the weights were trained on: {describe_match(found.match)}",
-        *(f"left out or turned: {note}" for note in found.notes),
+        *(f"note: {note}" for note in found.notes),
         *(f"not to be trusted: {doubt}" for doubt in found.doubts),
     ]
     with written_whole(out) as folder:

@@ -19,7 +19,7 @@ class Spots:
     stride: int = 8
     context: int = 3
 
-    def prepare(self, image):
+    def prepare(self, image, *, measured=None):
         return rescale(normal_scores(image) if self.ranked else image)
 
     def predict_on_batch(self, batch):
