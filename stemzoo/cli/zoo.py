@@ -183,6 +183,16 @@ def doctor():
         raise typer.Exit(1)
 
 
+def _ask(plan: str) -> bool:
+    """Show what is about to go up, and ask; whoever is not at a terminal has to say so before."""
+    if not sys.stdin.isatty():
+        raise ValueError(
+            "expected --yes, or a terminal to ask on. Received: neither. See --dry-run."
+        )
+    typer.echo(plan.replace("would ", "will "))
+    return typer.confirm("Publish these files?")
+
+
 @app.command()
 def publish(
     folder: Annotated[
@@ -202,6 +212,10 @@ def publish(
     new_revision: Annotated[
         bool, typer.Option("--new-revision", help="Replace other weights of that name.")
     ] = False,
+    with_samples: Annotated[
+        bool, typer.Option("--with-samples", help="Also pictures that may show measured images.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before files go up.")] = False,
     manifest: Annotated[
         Path | None, typer.Option(help="Manifest to write; that of the package if not given.")
     ] = None,
@@ -225,6 +239,8 @@ def publish(
         create_pr=create_pr,
         dry_run=dry_run,
         new_revision=new_revision,
+        with_samples=with_samples,
+        confirm=None if yes else _ask,
         manifest=manifest,
         licence=licence,
         session=session,
