@@ -111,12 +111,14 @@ def save(
     """Write a model folder anew: weights, golden output and provenance of this installation."""
     start_keras()
     from stemzoo.zoo import hub
+    from stemzoo.zoo.model_folder import holds_model
     from stemzoo.zoo.whole_folder import is_vacant
 
-    if not is_vacant(folder):
-        raise ValueError(f"expected an empty or new folder. Received: {folder}")
     model = hub.load(source)
-    hub.save(model, folder, half=half, conditions=model.conditions)
+    if is_vacant(folder):
+        hub.save(model, folder, half=half, conditions=model.conditions)
+    elif not holds_model(folder, model, half=half):
+        raise ValueError(f"expected an empty or new folder. Received: {folder}")
     typer.echo(f"model folder {folder}: try 'stemzoo verify {folder}'")
 
 

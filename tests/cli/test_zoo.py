@@ -317,6 +317,19 @@ def test_save_writes_a_folder_that_passes_and_names_its_parent(package, run, tmp
     assert provenance["parent"]["name"] == NAME
 
 
+def test_save_may_be_repeated_but_takes_the_place_of_nothing_else(package, run, tmp_path):
+    folder = tmp_path / "copy"
+    for half in ((), ("--half",)):
+        for _ in range(2):
+            done = run("save", NAME, folder, *half)
+            assert done.code == 0, done.err
+        shutil.rmtree(folder)
+    run("save", NAME, folder)
+    assert "expected an empty or new folder" in one_line(run("save", NAME, folder, "--half"))
+    (folder / "golden.npz").unlink()
+    assert "expected an empty or new folder" in one_line(run("save", NAME, folder))
+
+
 def test_save_keeps_what_a_folder_holds(package, run, tmp_path):
     folder = tmp_path / "full"
     folder.mkdir()
