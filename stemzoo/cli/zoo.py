@@ -117,12 +117,14 @@ def save(
     """Write a model folder anew: weights, golden output and provenance of this installation."""
     start_keras()
     from stemzoo.zoo import hub
+    from stemzoo.zoo.model_folder import holds_model
     from stemzoo.zoo.whole_folder import is_vacant
 
-    if not is_vacant(folder):
-        raise ValueError(f"expected an empty or new folder. Received: {folder}")
     model = hub.load(source)
-    hub.save(model, folder, half=half, conditions=model.conditions)
+    if is_vacant(folder):
+        hub.save(model, folder, half=half, conditions=model.conditions)
+    elif not holds_model(folder, model, half=half):
+        raise ValueError(f"expected an empty or new folder. Received: {folder}")
     say(f"model folder {folder}: try 'stemzoo verify {folder}'")
 
 
@@ -181,6 +183,16 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
+def _ask(plan: str) -> bool:
+    """Show what is about to go up, and ask; whoever is not at a terminal has to say so before."""
+    if not sys.stdin.isatty():
+        raise ValueError(
+            "expected --yes, or a terminal to ask on. Received: neither. See --dry-run."
+        )
+    typer.echo(plan.replace("would ", "will "))
+    return typer.confirm("Publish these files?")
+
+
 @app.command()
 def publish(
     folder: Annotated[
@@ -200,6 +212,10 @@ def publish(
     new_revision: Annotated[
         bool, typer.Option("--new-revision", help="Replace other weights of that name.")
     ] = False,
+    with_samples: Annotated[
+        bool, typer.Option("--with-samples", help="Also pictures that may show measured images.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before files go up.")] = False,
     manifest: Annotated[
         Path | None, typer.Option(help="Manifest to write; that of the package if not given.")
     ] = None,
@@ -223,6 +239,8 @@ def publish(
         create_pr=create_pr,
         dry_run=dry_run,
         new_revision=new_revision,
+        with_samples=with_samples,
+        confirm=None if yes else _ask,
         manifest=manifest,
         licence=licence,
         session=session,

@@ -47,8 +47,8 @@ def check_material(found: Identification, material: str) -> MaterialCheck:
     MaterialCheck
         A refusal where the material has a probability below 0.05 (0.01 where the pixel size is not
         known) and another one is known; a doubt where it and those with its lattice together have
-        less than 0.5; a note where one of another lattice has 0.05 or more. Nothing without a lattice, which
-        is no question of the material.
+        less than 0.5; a note where one of another lattice has 0.05 or more. Nothing without a
+        lattice, which is no question of the material.
 
     Examples
     --------

@@ -102,13 +102,15 @@ def checked_folder(source: str | Path) -> Path:
     return found.folder.resolve()
 
 
-def published_files(folder: Path) -> dict[str, Path]:
+def published_files(folder: Path, *, samples: bool = False) -> dict[str, Path]:
     """Find the files of a model folder that are for others.
 
     Parameters
     ----------
     folder : Path
         Model folder.
+    samples : bool
+        Also pictures that may show measured images.
 
     Returns
     -------
@@ -124,11 +126,18 @@ def published_files(folder: Path) -> dict[str, Path]:
         and PLAIN_NAME.fullmatch(path.name)
         and (path.name in known or path.suffix in SUFFIXES)
     }
-    return {**files, **find_pictures(folder)}
+    return {**files, **find_pictures(folder, samples=samples)}
 
 
 def make_draft(
-    folder: Path, name: str, repo: str, manifest: Path, facts: dict, card: Path
+    folder: Path,
+    name: str,
+    repo: str,
+    manifest: Path,
+    facts: dict,
+    card: Path,
+    *,
+    with_samples: bool = False,
 ) -> Draft:
     """Write the model card and gather what the manifest is to hold.
 
@@ -144,6 +153,9 @@ def make_draft(
         Fields of `WeightsEntry`, stronger than those of folder and manifest.
     card : Path
         Where to write the card: not into the folder, which may have one.
+    with_samples : bool
+        Whether pictures that may show measured images are for others. Those of the package's own
+        weights are, and those that the manifest names.
 
     Returns
     -------
@@ -159,10 +171,13 @@ def make_draft(
     new = {"name": name, "repo_id": repo, "revision": None, **_facts(folder, old, facts)}
     # Twice, for the order of the keys and for what is stronger.
     record = {**new, **(old or {"bundled": False}), **new}
-    text = model_card(checked_entry(record), folder)
+    bundled = old is not None and checked_entry(old).bundled
+    shown = set(find_pictures(folder)) - set(find_pictures(folder, samples=False))
+    samples = with_samples or bundled or bool(shown & set((old or {}).get("files", {})))
+    text = model_card(checked_entry(record), folder, samples=samples)
     write_text(card, text)
-    files = {**published_files(folder), CARD: card}
-    if old is not None and checked_entry(old).bundled:
+    files = {**published_files(folder, samples=samples), CARD: card}
+    if old is not None and bundled:
         record["files"] = old["files"]
     else:
         record["files"] = describe_files(files)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from stemzoo.io import atomic_path, write_text
+from stemzoo.io import write_text
 from stemzoo.zoo.cards.card import model_card
 from stemzoo.zoo.facts import read_facts
 from stemzoo.zoo.file_names import (
@@ -24,6 +24,7 @@ from stemzoo.zoo.manifest import difference
 from stemzoo.zoo.registry import find_weights
 from stemzoo.zoo.remote.download import cached_snapshot
 from stemzoo.zoo.sources import find_source
+from stemzoo.zoo.whole_folder import whole_folder
 
 
 def describe_weights(source: str | Path) -> dict:
@@ -132,12 +133,10 @@ def copy_weights(source: str, to: str | Path | None = None) -> Path:
                 f"{paths[file]}: expected a new folder, or an earlier copy of {source}. Received: "
                 "another file, which is kept. Choose another folder, or move this one."
             )
-    folder.mkdir(parents=True, exist_ok=True)
-    for file, path in paths.items():
-        if file in there:
-            continue
-        with atomic_path(path) as temporary:
-            shutil.copyfile(found.folder / file.name, temporary)
-    if found.entry is not None and found.origin == "bundled":
-        write_text(folder / CARD, model_card(found.entry, found.folder))
+    with whole_folder(folder) as aside:
+        for file in found.files:
+            if file not in there:
+                shutil.copyfile(found.folder / file.name, aside / file.name)
+        if found.entry is not None and found.origin == "bundled":
+            write_text(aside / CARD, model_card(found.entry, found.folder))
     return folder

@@ -13,7 +13,7 @@ import numpy as np
 from stemzoo.io import atomic_path, write_json
 from stemzoo.io.json_files import parse_json, read_small
 from stemzoo.zoo.facts import FIELDS
-from stemzoo.zoo.file_names import CONFIG, FOLDER_FORMAT, WEIGHTS
+from stemzoo.zoo.file_names import COMPLETE, CONFIG, FOLDER_FORMAT, WEIGHTS
 from stemzoo.zoo.hdf5 import layer_names, read_shapes, write_half
 
 if TYPE_CHECKING:
@@ -179,6 +179,37 @@ def read_model(folder: Path, names: Collection[str], changes: dict | None = None
         except (ValueError, OSError, KeyError) as error:
             raise _refused_weights(folder / name, kind, error) from error
     return model
+
+
+def holds_model(folder: Path, model: "ZooModel", *, half: bool = False) -> bool:
+    """Whether a folder is what `save` would write of a model: as after a save that was repeated.
+
+    Parameters
+    ----------
+    folder : Path
+        Any folder.
+    model : DefectFCN or CycleGANSTEM
+        A model of the zoo.
+    half : bool
+        Whether its weights are to be stored in half precision.
+
+    Returns
+    -------
+    bool
+    """
+    names = {*COMPLETE, *weight_files(model)}
+    if not folder.is_dir() or not all((folder / name).is_file() for name in names):
+        return False
+    try:
+        found = read_model(folder, names)
+    except (ValueError, OSError):
+        return False
+    pairs = zip(model.weight_networks().values(), found.weight_networks().values(), strict=True)
+    return found.get_config() == model.get_config() and all(
+        np.array_equal(mine.astype("float16") if half else mine, its)
+        for one, other in pairs
+        for mine, its in zip(one.get_weights(), other.get_weights(), strict=True)
+    )
 
 
 def _refused_config(folder: Path, reason: object) -> ValueError:

@@ -29,8 +29,8 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
 
     Raises
     ------
-    NotADirectoryError
-        If there is a file of that name.
+    OSError
+        If there is a file of that name, no right to write, or no room; the message names it.
 
     Examples
     --------
@@ -39,25 +39,30 @@ def whole_folder(folder: str | Path) -> Iterator[Path]:
     """
     # Where a link leads, as the link is to stay.
     target = Path(os.path.realpath(folder))
-    if target.exists() and not target.is_dir():
-        raise NotADirectoryError(
-            f"{folder}: expected a folder to write. Received: a file. Take another name."
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    sweep(target.parent)
-    sweep(target)
-    is_new = not target.exists()
-    aside = temporary_path(target.parent if is_new else target)
-    aside.mkdir()
+    aside = None
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sweep(target.parent)
+        sweep(target)
+        is_new = not target.exists()
+        aside = temporary_path(target.parent if is_new else target)
+        aside.mkdir()
         yield aside
         if is_new and not target.exists():
             os.rename(aside, target)
             return
         for path in sorted(aside.iterdir()):
             os.replace(path, target / path.name)
+    except OSError as error:
+        if error.strerror is None:
+            raise
+        raise type(error)(
+            f"{folder}: expected a folder that can be written. Received: {error.strerror}. Take "
+            "another one, or make room."
+        ) from error
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def is_vacant(folder: Path) -> bool:

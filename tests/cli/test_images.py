@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -201,12 +202,9 @@ def test_unknown_weights_offer_the_nearest(run, tiff):
 
 
 def test_damaged_weights_are_one_line(run, tiff, tiny_folder, tmp_path):
-    folder = tmp_path / "model"
-    folder.mkdir()
-    config = json.loads((tiny_folder / "config.json").read_text(encoding="utf-8"))
+    folder = shutil.copytree(tiny_folder, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     config["config"]["depth"] = 3
-    for file in tiny_folder.iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     done = run("detect", tiff, "--weights", folder)
     assert done.code == 2

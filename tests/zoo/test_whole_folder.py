@@ -1,5 +1,6 @@
 """A folder is there whole, or as it was."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -35,10 +36,10 @@ def test_an_existing_folder_keeps_its_other_files(tmp_path):
     assert contents(tmp_path) == {"config.json": "new", "log.csv": "log"}
 
 
-def write_and_fail(folder):
+def write_and_fail(folder, error):
     with whole_folder(folder) as aside:
         (aside / "config.json").write_text("half")
-        raise ValueError("no room")
+        raise error
 
 
 def test_nothing_is_left_of_what_fails(tmp_path):
@@ -46,7 +47,7 @@ def test_nothing_is_left_of_what_fails(tmp_path):
     (tmp_path / "old" / "config.json").write_text("old")
     for name in ("old", "new"):
         with pytest.raises(ValueError, match="no room"):
-            write_and_fail(tmp_path / name)
+            write_and_fail(tmp_path / name, ValueError("no room"))
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
     assert contents(tmp_path / "old") == {"config.json": "old"}
 
@@ -62,12 +63,20 @@ def test_a_link_to_a_folder_stays_one(tmp_path):
 
 def test_a_file_is_no_place_for_a_folder(tmp_path):
     (tmp_path / "file").write_text("mine")
-    with (
-        pytest.raises(NotADirectoryError, match="expected a folder"),
-        whole_folder(tmp_path / "file"),
-    ):
-        pass
+    for name in ("file", "file/below"):
+        words = (
+            f"{name}: expected a folder that can be written. Received: .*(Not a dir|File exists)"
+        )
+        with pytest.raises(OSError, match=words), whole_folder(tmp_path / name):
+            pass
     assert contents(tmp_path) == {"file": "mine"}
+
+
+def test_a_full_disk_is_named(tmp_path):
+    error = OSError(errno.ENOSPC, "No space left on device", "/somewhere/else")
+    with pytest.raises(OSError, match="out: expected .* Received: No space left"):
+        write_and_fail(tmp_path / "out", error)
+    assert list(tmp_path.iterdir()) == []
 
 
 KILLED = """

@@ -49,13 +49,15 @@ def write_cards(folder: Path) -> list[Path]:
     return written
 
 
-def find_pictures(folder: Path) -> dict[str, Path]:
+def find_pictures(folder: Path, *, samples: bool = True) -> dict[str, Path]:
     """Find plots and the last sample of a training.
 
     Parameters
     ----------
     folder : Path
         Model folder.
+    samples : bool
+        Also what may show measured images: all but the plots of the losses.
 
     Returns
     -------
@@ -63,12 +65,16 @@ def find_pictures(folder: Path) -> dict[str, Path]:
         Files by the name that they bear in a repository.
     """
     paths = [path for path in sorted(folder.glob("*.png")) if PLAIN_NAME.fullmatch(path.name)]
+    if not samples:
+        return {path.name: path for path in paths if path.name.endswith("training_log.png")}
     pictures = {path.name: path for path in paths}
-    samples = sorted(folder.glob("samples/epoch_*.png"))
-    return {**pictures, "training_samples.png": samples[-1]} if samples else pictures
+    epochs = sorted(folder.glob("samples/epoch_*.png"))
+    return {**pictures, "training_samples.png": epochs[-1]} if epochs else pictures
 
 
-def model_card(entry: WeightsEntry, folder: Path, *, pictures_at: str | None = None) -> str:
+def model_card(
+    entry: WeightsEntry, folder: Path, *, pictures_at: str | None = None, samples: bool = True
+) -> str:
     """Write the card of a set of weights.
 
     Parameters
@@ -80,6 +86,8 @@ def model_card(entry: WeightsEntry, folder: Path, *, pictures_at: str | None = N
     pictures_at : str, optional
         Path from the card to that folder; where not given, the pictures lie beside the card, under
         the names of `find_pictures`.
+    samples : bool
+        As for `find_pictures`.
 
     Returns
     -------
@@ -99,7 +107,7 @@ def model_card(entry: WeightsEntry, folder: Path, *, pictures_at: str | None = N
         raise FileNotFoundError(f"{folder}: expected a model folder. Received: no {CONFIG}")
     pictures = [
         name if pictures_at is None else f"{pictures_at}/{path.relative_to(folder).as_posix()}"
-        for name, path in find_pictures(folder).items()
+        for name, path in find_pictures(folder, samples=samples).items()
     ]
     try:
         sections = _body(entry, facts, pictures)

@@ -104,24 +104,20 @@ class AnswerLimits:
         commit = response.headers.get("X-Repo-Commit")
         if self.commit and commit not in (None, self.commit):
             raise self.refusal(f"commit {self.commit}", f"{commit[:80]!r}")
-        if self.digests and response.request.method == "HEAD" and response.status_code < 400:
-            self._check_name(response)
+        # The client writes a file of the name that is in these headers, whatever it is.
+        is_about_file = response.request.method == "HEAD" and response.status_code < 400
+        for header in ("X-Linked-Etag", "ETag") if self.digests and is_about_file else ():
+            name = response.headers.get(header, "").removeprefix("W/").strip('"')
+            if not name or name in self.digests:
+                continue
+            if header == "X-Linked-Etag" or not response.has_redirect_location:
+                raise self.refusal(f"hash {' or '.join(self.digests)}", f"{name[:80]!r}")
+            # Of the page that leads on; the client takes it if there is nothing better.
+            del response.headers[header]
         # Large files by another protocol would come past these limits.
         for header in ("X-Xet-Hash", "X-Xet-Refresh-Route"):
             response.headers.pop(header, None)
         response.iter_raw = self._counted(response)
-
-    def _check_name(self, response: Any) -> None:
-        """Check what the Hub's client takes for a file's name, whatever it is."""
-        for header in ("X-Linked-Etag", "ETag"):
-            name = response.headers.get(header, "").removeprefix("W/").strip('"')
-            if not name or name in self.digests:
-                continue
-            if response.has_redirect_location and header == "ETag":
-                # Of the page that leads on; the client takes it if there is nothing better.
-                del response.headers[header]
-                continue
-            raise self.refusal(f"hash {' or '.join(self.digests)}", f"{name[:80]!r}")
 
     def _counted(self, response: Any) -> Any:
         """Return the method that yields the body's chunks, until they are too many."""

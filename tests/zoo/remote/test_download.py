@@ -165,6 +165,18 @@ def test_a_commit_of_the_manifest_is_checked_by_the_manifest(commit):
     assert find_source("fcn-remote", revision=commit).entry is not None
 
 
+@pytest.mark.parametrize("revision", ["../../x", "/etc/passwd", "a/../../b", "", "-x", "a b"])
+def test_a_revision_is_no_path(hub_server, package, revision):
+    write_manifest(package)
+    hub_server.put("bob/own", FILES)
+    if revision:
+        words = ("expected a branch, a tag or a commit", repr(revision))
+        refused("hf://bob/own", ValueError, *words, revision=revision)
+    else:
+        assert find_source("hf://bob/own", revision=revision).origin == "hub"
+    assert not any(path.name == "refs" for path in hub_cache().rglob("x"))
+
+
 # Who may read it.
 
 
