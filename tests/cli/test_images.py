@@ -203,7 +203,7 @@ def test_unknown_weights_offer_the_nearest(run, tiff):
 
 def test_damaged_weights_are_one_line(run, tiff, tiny_folder, tmp_path):
     folder = shutil.copytree(tiny_folder, tmp_path / "model")
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = json.loads((tiny_folder / "config.json").read_text(encoding="utf-8"))
     config["config"]["depth"] = 3
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     done = run("detect", tiff, "--weights", folder)
