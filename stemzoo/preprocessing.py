@@ -243,6 +243,32 @@ def resampled_shape(shape: tuple[int, int], sampling: float, target: float) -> t
     return rows, columns
 
 
+def resampling_memory(shape: tuple[int, int], sampling: float, target: float) -> int:
+    """Return what `resample` takes in memory at most, its result included.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of the image (M, N).
+    sampling, target : float
+        Pixel size before and after [Å/px].
+
+    Returns
+    -------
+    int
+        Peak [bytes], without the image that is given.
+
+    Examples
+    --------
+    >>> resampling_memory((100, 50), 0.1, 0.2)
+    155112
+    """
+    rows, columns = resampled_shape(shape, sampling, target)
+    # As float32, and smoothed; SciPy widens it by 12 px and takes splines of float64.
+    wide = (shape[0] + 24) * (shape[1] + 24)
+    return 4 * rows * columns + 8 * shape[0] * shape[1] + 12 * wide
+
+
 def _is_same(shape: Sequence[int], factor: float) -> bool:
     return abs(factor - 1) * max(shape) < 0.1
 

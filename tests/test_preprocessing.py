@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from stemzoo.preprocessing import (
     normal_scores,
     random_patch,
     resample,
+    resampling_memory,
     rescale,
     rescale_group,
     saturate,
@@ -162,3 +165,19 @@ def test_a_patch_as_large_as_the_image_is_the_image():
 def test_patches_larger_than_the_image_are_refused():
     with pytest.raises(ValueError, match=r"Patches of 41 px .* Received: an image of 60 x 40 px"):
         random_patch((np.zeros((60, 40)),), 41, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(("sampling", "target"), [(0.2, 0.2), (0.2, 0.41), (0.6, 0.2), (0.2, 0.19)])
+def test_resampling_takes_the_memory_that_is_announced(sampling, target):
+    image = np.random.default_rng(0).random((600, 700), np.float32)
+    # NumPy and SciPy announce their arrays to tracemalloc.
+    tracemalloc.start()
+    try:
+        resample(image, sampling, target)
+        taken = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    announced = resampling_memory(image.shape, sampling, target)
+    assert taken < announced + 100_000
+    # Nothing is done where the pixel size is the same.
+    assert sampling == target or taken > 0.5 * announced

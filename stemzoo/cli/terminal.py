@@ -113,7 +113,9 @@ def explain(error: BaseException | str, item: object = None) -> str:
     place = f"{item}: " if item is not None else ""
     if isinstance(error, OSError) and error.errno is not None and error.strerror:
         received, step = _SYSTEM.get(error.errno, (error.strerror, "Try again"))
-        path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+        # Of a copy, the second is the one that is written.
+        name = error.filename2 or error.filename
+        path = os.fsdecode(name) if isinstance(name, str | bytes) else ""
         where = f"{path}: " if path and item is None else place
         elsewhere = f" ({path})" if path and item is not None and path != str(item) else ""
         return f"{where}{received}{elsewhere}. {step}."

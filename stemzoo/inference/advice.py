@@ -1,5 +1,6 @@
 """What to do with images that are not like those that weights were trained on."""
 
+import glob
 import logging
 import os
 import shlex
@@ -280,4 +281,5 @@ def _glob_pattern(paths: Sequence[Path]) -> str:
         return shlex.quote(str(paths[0]))
     if len({(path.parent, path.suffix) for path in paths}) != 1:
         return "'GLOB'"
-    return shlex.quote(f"{os.path.commonprefix([str(path) for path in paths])}*{paths[0].suffix}")
+    start = glob.escape(os.path.commonprefix([str(path) for path in paths]))
+    return shlex.quote(f"{start}*{paths[0].suffix}")

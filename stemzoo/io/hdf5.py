@@ -74,21 +74,14 @@ def walk(
         if isinstance(item, h5py.Group):
             yield from walk(item, f"{path}/", seen, lenient=lenient)
         elif isinstance(item, h5py.Dataset):
-            _refuse_foreign(item, path)
+            properties = item.id.get_create_plist()
+            if properties.get_external_count():
+                raise ValueError(f"{path}, whose numbers are in another file")
+            if properties.get_layout() == h5py.h5d.VIRTUAL:
+                raise ValueError(f"{path}, which is packed or put together of others")
             yield path, item
         elif not lenient:
             raise ValueError(f"{path}, which is no array")
-
-
-def _refuse_foreign(array: Any, path: str) -> None:
-    """Refuse an array whose numbers lie in another file."""
-    import h5py
-
-    properties = array.id.get_create_plist()
-    if properties.get_external_count():
-        raise ValueError(f"{path}, whose numbers are in another file")
-    if properties.get_layout() == h5py.h5d.VIRTUAL:
-        raise ValueError(f"{path}, which is packed or put together of others")
 
 
 def read_part(array: Any, where: tuple[int | slice, ...]) -> np.ndarray:
@@ -112,11 +105,17 @@ def read_part(array: Any, where: tuple[int | slice, ...]) -> np.ndarray:
     ValueError
         If a piece holds more than the shape says, or the array has no numbers; the text goes on
         from "Received: ".
+    ModuleNotFoundError
+        If the pieces are packed in a way that needs hdf5plugin.
     """
+    import h5py
+
     if array.id.get_storage_size() == 0:
         raise ValueError(f"a shape of {array.shape} without numbers")
     properties = array.id.get_create_plist()
     filters = [properties.get_filter(k)[0] for k in range(properties.get_nfilters())]
+    if not all(map(h5py.h5z.filter_avail, filters)):
+        raise ModuleNotFoundError("No module named 'hdf5plugin'", name="hdf5plugin")
     if _DEFLATE in filters:
         whole = [slice(k, k + 1) if isinstance(k, int) else k for k in where]
         spans = [part.indices(n) for part, n in zip(whole, array.shape, strict=True)]
@@ -138,5 +137,11 @@ def _check_piece(array: Any, corner: tuple[int, ...]) -> None:
     if stored.byte_offset is None or stored.size * _ZLIB_EXPANSION <= max(declared, _HARMLESS):
         return
     skipped, packed = array.id.read_direct_chunk(corner)
-    if not skipped and len(zlib.decompressobj().decompress(packed, declared + 1)) > declared:
+    if skipped:
+        return
+    try:
+        unpacked = zlib.decompressobj().decompress(packed, declared + 1)
+    except zlib.error:
+        raise ValueError("numbers that cannot be unpacked") from None
+    if len(unpacked) > declared:
         raise ValueError(f"more numbers than the shape {array.shape} has room for")

@@ -1,9 +1,10 @@
 """Images in HDF5 files: .emd of Velox and of the Berkeley kind, and HyperSpy's .hspy."""
 
+import importlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from stemzoo.io.hdf5 import read_part, walk
 from stemzoo.io.pixel_size import to_angstrom
 from stemzoo.io.stacks import Stack, are_spatial
 
+_AGAIN = "Copy or export it once more"
 # Velox pads the metadata of a frame to 60 kB.
 _MOST_METADATA = 2**24
 # Unpacked pieces that HDF5 keeps for the next frame [bytes].
@@ -29,43 +31,53 @@ def open_hdf5(path: Path) -> Iterator[list[Stack]]:
         start = stream.read(8)
     if not h5py.is_hdf5(path):
         raise Refusal("an HDF5 file", f"a file that begins with {start!r}", _AGAIN)
+    # Where it is installed, it brings more compressions.
+    with suppress(ImportError):
+        importlib.import_module("hdf5plugin")
     try:
         with h5py.File(path, "r", rdcc_nbytes=_CACHE) as file:
             yield _stacks(file, path.suffix.lower())
     # h5py says in the words of its C library what is wrong.
     except (OSError, RuntimeError, KeyError, UnicodeError) as error:
-        if "filter" in str(error) or "plugin" in str(error):
-            raise Refusal(
-                "an HDF5 file of a known compression",
-                "one that needs hdf5plugin, which is not installed",
-                "Run: pip install hdf5plugin (or save the image as TIFF)",
-            ) from None
         raise Refusal("a complete HDF5 file", "a damaged one", _AGAIN) from error
-
-
-_AGAIN = "Copy or export it once more"
 
 
 def _stacks(file: Any, suffix: str) -> list[Stack]:
     try:
         arrays = dict(walk(file, lenient=True))
+    # A name that is not UTF-8.
+    except UnicodeError:
+        raise
     except ValueError as error:
         step = "Export the image as TIFF"
         raise Refusal("an HDF5 file that holds its images itself", str(error), step) from None
     if suffix == ".hspy":
-        found, stacks = _hyperspy(arrays)
+        found, stacks = hyperspy_images(arrays)
     elif any(name.startswith("Data/Image/") for name in arrays):
-        found, stacks = _velox(arrays)
+        found, stacks = velox_images(arrays)
     else:
-        found, stacks = _berkeley(arrays)
+        found, stacks = berkeley_images(arrays)
     if not stacks:
         received = "only spectra or diffraction data" if found else "none in any known place"
         raise Refusal("an image", received, "Export the image as TIFF")
     return stacks
 
 
-def _hyperspy(arrays: Mapping[str, Any]) -> tuple[int, list[Stack]]:
-    """Find the images of HyperSpy: how many signals there are, and those that are images."""
+def hyperspy_images(arrays: Mapping[str, Any]) -> tuple[int, list[Stack]]:
+    """Find the images in a file of HyperSpy.
+
+    Parameters
+    ----------
+    arrays : mapping of str to h5py.Dataset
+        All arrays of the file by path.
+
+    Returns
+    -------
+    signals : int
+        Number of signals of any kind.
+    stacks : list of Stack
+        Those that are images.
+    """
     signals = {
         name: array
         for name, array in arrays.items()
@@ -85,8 +97,21 @@ def _hyperspy(arrays: Mapping[str, Any]) -> tuple[int, list[Stack]]:
     return len(signals), [stack for stack in stacks if stack.dtype.kind in "buif"]
 
 
-def _berkeley(arrays: Mapping[str, Any]) -> tuple[int, list[Stack]]:
-    """Find the images of the Berkeley format: each in a group with a vector for each axis."""
+def berkeley_images(arrays: Mapping[str, Any]) -> tuple[int, list[Stack]]:
+    """Find the images in a Berkeley file: each in a group with a vector for each axis.
+
+    Parameters
+    ----------
+    arrays : mapping of str to h5py.Dataset
+        All arrays of the file by path.
+
+    Returns
+    -------
+    signals : int
+        Number of signals of any kind.
+    stacks : list of Stack
+        Those that are images.
+    """
     signals = {
         name: array
         for name, array in arrays.items()
@@ -114,8 +139,23 @@ def _berkeley(arrays: Mapping[str, Any]) -> tuple[int, list[Stack]]:
     return len(signals), stacks
 
 
-def _velox(arrays: Mapping[str, Any]) -> tuple[int, list[Stack]]:
-    """Find the images of Velox: rows, columns, frames, with JSON beside them."""
+def velox_images(arrays: Mapping[str, Any]) -> tuple[int, list[Stack]]:
+    """Find the images in a file of Velox: rows, columns, frames, with JSON beside them.
+
+    Images of a detector go before maps of elements, which are computed from spectra.
+
+    Parameters
+    ----------
+    arrays : mapping of str to h5py.Dataset
+        All arrays of the file by path.
+
+    Returns
+    -------
+    signals : int
+        Number of signals of any kind.
+    stacks : list of Stack
+        Those that are images.
+    """
     found = []
     for name, array in arrays.items():
         parts = name.split("/")
@@ -128,7 +168,6 @@ def _velox(arrays: Mapping[str, Any]) -> tuple[int, list[Stack]]:
             stack = _stack(array, (0, 1), steps, units, title, "EMD")
             if are_spatial(*units[:2]) and array.dtype.kind in "buif":
                 found.append(("DetectorIndex" in result, stack))
-    # Images of a detector go before maps of elements, which are computed from spectra.
     recorded = [stack for measured, stack in found if measured]
     return len(found), recorded or [stack for _, stack in found]
 
@@ -173,18 +212,8 @@ def _stack(
     # A piece is unpacked whole; HDF5 keeps some for the next frame.
     piece = math.prod(array.chunks or (0,)) * array.dtype.itemsize
     overhead = 2 * piece + (min(_CACHE, array.nbytes) if piece else 0)
-    return Stack(
-        shape,
-        array.dtype,
-        read,
-        math.prod(counts),
-        overhead,
-        title,
-        x,
-        y,
-        source,
-        {"title": title},
-    )
+    count, metadata = math.prod(counts), {"title": title}
+    return Stack(shape, array.dtype, read, count, overhead, title, x, y, source, metadata)
 
 
 def _step(axis: Any) -> float | None:

@@ -180,8 +180,13 @@ def _find_reader(path: Path) -> Reader:
         raise ValueError(
             f"{path}: expected an image file. Received: {kind}. Copy or export it once more."
         )
-    # A file that may not be read raises PermissionError here, outside the decoders.
-    path.open("rb").close()
+    try:
+        path.open("rb").close()
+    except PermissionError:
+        raise PermissionError(
+            f"{path}: expected a file that may be read. Received: no permission. Change its "
+            "permissions, or copy it."
+        ) from None
     return READERS[path.suffix.lower()]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from stemzoo.io.dm_tags import check_dm
 from stemzoo.io.grey import Refusal
 from stemzoo.io.pixel_size import to_angstrom
 from stemzoo.io.stacks import Stack, are_spatial
@@ -38,20 +39,19 @@ def open_microscope_file(path: Path) -> Iterator[list[Stack]]:
     # RosettaSciIO sets its log level when it is imported.
     logging.getLogger("rsciio").setLevel(logging.CRITICAL + 1)
     if suffix == ".mrc":
-        _check_mrc(path)
+        check_mrc(path)
+    if suffix in (".dm3", ".dm4"):
+        check_dm(path)
     found = reader.file_reader(str(path), lazy=True)
-    signals = [signal for signal in found if _is_image(signal)]
+    signals = []
+    for signal in found:
+        axes = signal["axes"][-2:]
+        spatial = are_spatial(*(axis["units"] for axis in axes)) if len(axes) == 2 else False
+        if spatial and axes[0]["navigate"] == axes[1]["navigate"]:
+            signals.append(signal)
     if not signals:
         raise Refusal("an image", "only spectra or diffraction data", "Export the image as TIFF")
     yield [_stack(signal, suffix) for signal in signals]
-
-
-def _is_image(signal: dict[str, Any]) -> bool:
-    if signal["data"].ndim < 2:
-        return False
-    first, second = signal["axes"][-2:]
-    same = first["navigate"] == second["navigate"]
-    return same and are_spatial(first["units"], second["units"])
 
 
 def _stack(signal: dict[str, Any], suffix: str) -> Stack:
@@ -74,8 +74,19 @@ def _stack(signal: dict[str, Any], suffix: str) -> Stack:
     )
 
 
-def _check_mrc(path: Path) -> None:
-    """Refuse an MRC file that is shorter than its header says."""
+def check_mrc(path: Path) -> None:
+    """Refuse an MRC file that is shorter than its header says.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    Refusal
+        If pixels are missing.
+    """
     for order in "<>":
         with path.open("rb") as stream:
             header = np.fromfile(stream, f"{order}i4", 24)

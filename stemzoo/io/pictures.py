@@ -14,6 +14,7 @@ from stemzoo.io.stacks import Stack
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8\xff"
+_AGAIN = "Copy or export it once more"
 
 # Channels that a PNG of each colour type is decoded to; a palette becomes RGB, perhaps with alpha.
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
@@ -32,15 +33,30 @@ def open_png(path: Path) -> Iterator[list[Stack]]:
     shape = (rows, columns) if channels == 1 else (rows, columns, channels)
 
     def read(k: int) -> np.ndarray:
-        return png_decode(_essential_png(path.read_bytes()))
+        return png_decode(essential_png(path.read_bytes()))
 
     dtype = np.dtype(np.uint16 if bits > 8 else np.uint8)
     # The file, and its copy without what is not needed.
     yield [Stack(shape, dtype, read, overhead=2 * path.stat().st_size)]
 
 
-def _essential_png(payload: bytes) -> bytes:
-    """Return a PNG file without the chunks that only make libpng print warnings."""
+def essential_png(payload: bytes) -> bytes:
+    """Return a PNG file without the chunks that only make libpng print warnings.
+
+    Parameters
+    ----------
+    payload : bytes
+        The file.
+
+    Returns
+    -------
+    bytes
+
+    Raises
+    ------
+    Refusal
+        If a chunk is damaged.
+    """
     kept, position = [_PNG_START], len(_PNG_START)
     while kept[-1][4:8] != b"IEND":
         end = position + 12 + int.from_bytes(payload[position : position + 4], "big")
@@ -49,7 +65,7 @@ def _essential_png(payload: bytes) -> bytes:
             raise Refusal(
                 "a complete PNG",
                 f"a file that is damaged at byte {position}",
-                "Copy or export it once more",
+                _AGAIN,
             )
         if chunk[4:8] in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
             kept.append(chunk)
@@ -64,7 +80,7 @@ def open_jpeg(path: Path) -> Iterator[list[Stack]]:
 
     with path.open("rb") as stream:
         check_signature(stream.read(8), _JPEG_START, "JPEG")
-        rows, columns, channels, progressive = _jpeg_header(stream)
+        rows, columns, channels, progressive = jpeg_header(stream)
 
     def read(k: int) -> np.ndarray:
         payload = path.read_bytes()
@@ -72,10 +88,11 @@ def open_jpeg(path: Path) -> Iterator[list[Stack]]:
         # a scan is the end of the image. libjpeg fills what is missing with grey, without a word.
         end = payload.rfind(b"\xff\xd9")
         if end < payload.rfind(b"\xff\xda"):
-            raise _incomplete_jpeg("a file without its end")
+            raise Refusal("a complete JPEG", "a file without its end", _AGAIN)
         pixels = jpeg_decode(payload)
-        if (pixels[-1, -1] == 128).all() and _reads_beyond(payload, end, pixels):
-            raise _incomplete_jpeg(f"data for fewer than its {rows} x {columns} px")
+        if (pixels[-1, -1] == 128).all() and reads_beyond(payload, end, pixels):
+            received = f"data for fewer than its {rows} x {columns} px"
+            raise Refusal("a complete JPEG", received, _AGAIN)
         return pixels
 
     shape = (rows, columns) if channels == 1 else (rows, columns, channels)
@@ -86,12 +103,21 @@ def open_jpeg(path: Path) -> Iterator[list[Stack]]:
     yield [Stack(shape, np.dtype(np.uint8), read, overhead=overhead)]
 
 
-def _incomplete_jpeg(received: str) -> Refusal:
-    return Refusal("a complete JPEG", received, "Copy or export it once more")
+def jpeg_header(stream: BinaryIO) -> tuple[int, int, int, bool]:
+    """Read what a JPEG file declares.
 
+    Parameters
+    ----------
+    stream : binary file
+        The file.
 
-def _jpeg_header(stream: BinaryIO) -> tuple[int, int, int, bool]:
-    """Return rows, columns, channels and whether the file is progressive."""
+    Returns
+    -------
+    rows, columns, channels : int
+        Shape of the picture.
+    progressive : bool
+        Whether it is stored in several scans.
+    """
     stream.seek(2)
     while True:
         marker, length = struct.unpack(">HH", stream.read(4))
@@ -102,8 +128,22 @@ def _jpeg_header(stream: BinaryIO) -> tuple[int, int, int, bool]:
         stream.seek(length - 2, 1)
 
 
-def _reads_beyond(payload: bytes, end: int, pixels: np.ndarray) -> bool:
-    """Whether a JPEG decoder still wants data where they end: more of them change the picture."""
+def reads_beyond(payload: bytes, end: int, pixels: np.ndarray) -> bool:
+    """Whether a JPEG decoder still wants data where they end: more of them change the picture.
+
+    Parameters
+    ----------
+    payload : bytes
+        The file.
+    end : int
+        Where its data end.
+    pixels : ndarray
+        What it is decoded to.
+
+    Returns
+    -------
+    bool
+    """
     from imagecodecs import jpeg_decode
 
     scan = payload[payload.rfind(b"\xff\xda") : end]

@@ -37,12 +37,9 @@ def open_tiff(path: Path) -> Iterator[list[Stack]]:
 
 def _stack(series: Any, path: Path, tags: dict[int, Any], metadata: dict[str, str]) -> Stack:
     """Return the frames of a series; each is decoded when it is read."""
-    import tifffile
-
-    key = series.keyframe
-    count = math.prod(
-        n for n, axis in zip(series.shape, series.axes, strict=True) if axis not in "YXS"
-    )
+    key, size = series.keyframe, path.stat().st_size
+    counted = [n for n, axis in zip(series.shape, series.axes, strict=True) if axis not in "YXS"]
+    count = math.prod(counted)
     in_pages = count == len(series.pages)
     if not in_pages and series.dataoffset is None:
         raise Refusal(
@@ -50,53 +47,87 @@ def _stack(series: Any, path: Path, tags: dict[int, Any], metadata: dict[str, st
         )
     # ImageJ keeps a stack of more than 4 GB in one page.
     dtype = key.dtype if in_pages else key.dtype.newbyteorder(key.parent.byteorder)
+    frame = math.prod(key.shape) * dtype.itemsize
+    if not in_pages and series.dataoffset + count * frame > size:
+        raise _incomplete(f"{count} frames that do not lie in the file")
 
     def read(k: int) -> np.ndarray:
-        if in_pages:
-            return _rising(_decoded(series.pages[k], path), key)
-        where = series.dataoffset + k * math.prod(key.shape) * dtype.itemsize
-        return _rising(np.memmap(path, dtype, "r", where, key.shape), key)
+        if not in_pages:
+            where = series.dataoffset + k * frame
+            return rising_levels(np.memmap(path, dtype, "r", where, key.shape), key)
+        page = series.pages[k]
+        missing = len(page.dataoffsets) < math.prod(key.chunked) or 0 in page.databytecounts
+        if missing or np.add(page.dataoffsets, page.databytecounts).max() > size:
+            raise _incomplete("a file without some of its strips or tiles")
+        return rising_levels(page.asarray(), key)
 
-    if not in_pages and series.dataoffset + math.prod((count, *key.shape)) * dtype.itemsize > (
-        path.stat().st_size
-    ):
-        raise _incomplete(f"{count} frames that do not lie in the file")
     shape = [n for n, axis in zip(key.shape, key.axes, strict=True) if axis != "S"]
     shape += [n for n, axis in zip(key.shape, key.axes, strict=True) if axis == "S"]
-    size = math.prod(shape) * dtype.itemsize
-    # Inverted levels are a copy; some strips or tiles are unpacked at a time.
-    overhead = size if key.photometric == 0 else 0
-    if in_pages and not (key.is_contiguous and key.compression == 1):
-        tiles = min(len(key.databytecounts), tifffile.TIFF.MAXWORKERS + 1)
-        packed = 2 * min(sum(key.databytecounts), tifffile.TIFF.BUFFERSIZE)
-        overhead += tiles * math.prod(key.chunks) * dtype.itemsize + packed
-    return Stack(
-        tuple(shape),
-        dtype,
-        read,
-        count,
-        overhead,
-        "x".join(map(str, key.shape)),
-        *tiff_pixel_size(tags),
-        metadata,
-    )
+    # Inverted levels are a copy.
+    overhead = (frame if key.photometric == 0 else 0) + (unpacking_memory(key) if in_pages else 0)
+    title = "x".join(map(str, key.shape))
+    place = tiff_pixel_size(tags)
+    return Stack(tuple(shape), dtype, read, count, overhead, title, *place, metadata)
 
 
-def _decoded(page: Any, path: Path) -> np.ndarray:
-    """Decode a page that is complete."""
-    ends = np.add(page.dataoffsets, page.databytecounts)
-    missing = len(ends) < math.prod(page.keyframe.chunked) or 0 in page.databytecounts
-    if missing or ends.max() > path.stat().st_size:
-        raise _incomplete("a file without some of its strips or tiles")
-    return page.asarray()
+def unpacking_memory(key: Any) -> int:
+    """Return what decoding a page takes in memory beside its pixels [bytes].
+
+    Parameters
+    ----------
+    key : tifffile.TiffPage
+        A page.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    Refusal
+        If its compression is not known.
+    """
+    import tifffile
+
+    if key.compression == 1 and key.is_contiguous:
+        return 0
+    try:
+        tifffile.TIFF.DECOMPRESSORS[key.compression]
+    except (KeyError, ValueError):
+        raise Refusal(
+            "a TIFF of a known compression",
+            f"compression {int(key.compression)}",
+            "Save it with LZW or Deflate, or without compression",
+        ) from None
+    # Some strips or tiles are unpacked at a time; of the packed ones, many are held.
+    tiles = min(len(key.databytecounts), tifffile.TIFF.MAXWORKERS + 1)
+    packed = 2 * min(sum(key.databytecounts), tifffile.TIFF.BUFFERSIZE)
+    return tiles * math.prod(key.chunks) * key.dtype.itemsize + packed
 
 
 def _incomplete(received: str) -> Refusal:
     return Refusal("a complete TIFF", received, "Copy or export it once more")
 
 
-def _rising(pixels: np.ndarray, key: Any) -> np.ndarray:
-    """Return a decoded page with levels that rise with brightness and its channels last."""
+def rising_levels(pixels: np.ndarray, key: Any) -> np.ndarray:
+    """Return a decoded page with levels that rise with brightness and its channels last.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        What was decoded.
+    key : tifffile.TiffPage
+        The page, which says what the levels mean.
+
+    Returns
+    -------
+    ndarray of shape (M, N) or (M, N, channels)
+
+    Raises
+    ------
+    Refusal
+        If the levels mean colours.
+    """
     # Without the tag, tifffile reports 0, which would mean inverted levels.
     photometric = key.photometric.name if _PHOTOMETRIC in key.tags else "MINISBLACK"
     if photometric not in ("MINISBLACK", "MINISWHITE", "RGB", "YCBCR", "PALETTE"):

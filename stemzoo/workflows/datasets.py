@@ -10,7 +10,8 @@ import numpy as np
 from stemzoo import __version__, io
 from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.translation import translate
-from stemzoo.preprocessing import ZOO_SAMPLING, resample
+from stemzoo.io.memory import check_memory
+from stemzoo.preprocessing import ZOO_SAMPLING, resample, resampled_shape, resampling_memory
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.labels import LABEL_RADIUS, class_mask, to_sampling
@@ -177,11 +178,11 @@ def experimental_set(
 
     read_files = read_each(paths, read, failed)
     if not read_files:
-        raise ValueError(f"None of {len(paths)} images can be used.")
+        raise ValueError(f"Expected images that can be used. Received: none of {len(paths)}.")
     first = read_files[0][1][1]
     images = tuple(
-        resample(image, step, first) if abs(step / first - 1) > 0.01 else image
-        for _, (image, step) in read_files
+        _resampled(image, step, first, path) if abs(step / first - 1) > 0.01 else image
+        for path, (image, step) in read_files
     )
     return ExperimentalSet(images, first, name, {path.name: sha256(path) for path, _ in read_files})
 
@@ -254,7 +255,7 @@ def _read_folder(folder: Path) -> TrainingSet:
     for table in tables:
         frame = read_frame(table)
         facts.add((frame.classes, frame.material))
-        images.append(resample(frame.image, frame.sampling, ZOO_SAMPLING))
+        images.append(_resampled(frame.image, frame.sampling, ZOO_SAMPLING, table))
         points = frame.points * (frame.sampling / ZOO_SAMPLING)
         values = [frame.classes.index(label) + 1 for label in frame.labels]
         masks.append(class_mask(points, values, images[-1].shape, LABEL_RADIUS / ZOO_SAMPLING))
@@ -264,3 +265,12 @@ def _read_folder(folder: Path) -> TrainingSet:
         )
     classes, material = facts.pop()
     return TrainingSet(tuple(images), tuple(masks), classes, ZOO_SAMPLING, material)
+
+
+def _resampled(image: np.ndarray, sampling: float, target: float, path: Path) -> np.ndarray:
+    """Change the pixel size of an image [Å/px], if there is memory for that."""
+    rows, columns = resampled_shape(image.shape, sampling, target)
+    what = f"{rows} x {columns} px, once its pixels of {sampling:.4g} Å are of {target:.4g} Å"
+    step = "Check the pixel size, or crop the image"
+    check_memory(path, resampling_memory(image.shape, sampling, target), what, step)
+    return resample(image, sampling, target)

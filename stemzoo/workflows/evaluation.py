@@ -84,10 +84,10 @@ def evaluate_files(
     inputs = [path for paths in files.values() for path in paths]
     results = [(Path("evaluation"), (EVALUATION, "evaluation.html"))]
     plan_outputs(results, out, inputs=inputs)
-    make_folder(out)
     found = {
         name: experimental_set(paths, material, sampling, failed) for name, paths in files.items()
     }
+    make_folder(out)
     sampling = found["measured"].sampling
     sets = {
         name: [resample(image, part.sampling, sampling) for image in part.images]

@@ -1,7 +1,9 @@
 """Files to write: known, unique and nobody else's before any work begins, then written whole."""
 
+import errno
 import os
 import platform
+import re
 import shutil
 import tempfile
 import unicodedata
@@ -194,12 +196,26 @@ def written_whole(out: Path) -> Iterator[Path]:
     Path
         An empty folder in `out`.
 
+    Raises
+    ------
+    OSError
+        If the files cannot be written, with the name of `out`.
+
     Examples
     --------
     >>> with written_whole(Path("out")) as folder:  # doctest: +SKIP
     ...     (folder / "scan.csv").write_text("row,column")
     """
-    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=out) as name:
-        yield Path(name)
-        for path in sorted(Path(name).iterdir()):
-            os.replace(path, out / path.name)
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=out) as name:
+            yield Path(name)
+            for path in sorted(Path(name).iterdir()):
+                os.replace(path, out / path.name)
+    except OSError as error:
+        number = error.errno
+        # NumPy tells of a full disk in words only.
+        if number is None and re.search(r"\d requested and \d+ written", str(error)):
+            number = errno.ENOSPC
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(out)) from error

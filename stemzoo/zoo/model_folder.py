@@ -182,7 +182,7 @@ def read_model(folder: Path, names: Collection[str], changes: dict | None = None
 
 
 def _refused_config(folder: Path, reason: object) -> ValueError:
-    text = f"no {reason}" if isinstance(reason, KeyError) else " ".join(str(reason).split())
+    text = " ".join(str(reason).split()).rpartition("Received: ")[2]
     return ValueError(
         f"{folder / CONFIG}: expected a model of format {FOLDER_FORMAT} and a class among "
         f"{', '.join(MODEL_CLASSES)}. Received: {text[:400]}"

@@ -174,6 +174,7 @@ def test_advice_follows_from_the_ranking(ranked, words):
     [
         (["a b.tif"], "'a b.tif'"),
         (["day/a1.tif", "day/a2.tif"], "'day/a*.tif'"),
+        (["day [1]/a1.tif", "day [1]/a2.tif"], "'day [[]1]/a*.tif'"),
         (["day/a1.tif", "other/a2.tif"], "'GLOB'"),
         ([], "'GLOB'"),
     ],

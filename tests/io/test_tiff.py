@@ -240,3 +240,10 @@ def test_tiff_with_an_absurd_size_is_refused_before_memory_is_taken(tmp_path):
         for name in ("ImageWidth", "ImageLength", "RowsPerStrip"):
             file.pages[0].tags[name].overwrite(60_000)
     assert "declares 3600000000 pixels" in refusal(path)
+
+
+def test_an_unknown_compression_is_no_damage(tmp_path):
+    path = write(tmp_path / "a.tif", levels(), compression="zlib")
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[0].tags["Compression"].overwrite(65535)
+    assert "a TIFF of a known compression. Received: compression 65535." in refusal(path)

@@ -2,7 +2,11 @@
 
 import functools
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -198,3 +202,77 @@ def test_discriminators_are_checked_as_well(tmp_path):
     refused(tmp_path, "training.weights.h5", "discriminator_exp/extra")
     (tmp_path / "training.weights.h5").write_bytes(b"")
     refused(tmp_path, "training.weights.h5", "no whole HDF5 file")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(make_model, tmp_path, value):
+    model = make_model()
+    stemzoo.save(model, tmp_path / "good")
+    variable = model.weights[3]
+    values = variable.numpy()
+    values.flat[0] = value
+    variable.assign(values)
+    with pytest.raises(ValueError, match=f"expected finite weights.*{variable.path}"):
+        stemzoo.save(model, tmp_path / "bad")
+    with pytest.raises(ValueError, match="expected finite weights"):
+        stemzoo.save(model, tmp_path / "good")
+    assert [path.name for path in tmp_path.iterdir()] == ["good"]
+    assert stemzoo.verify(tmp_path / "good").passed
+    model.save_weights(tmp_path / "good" / "model.weights.h5")
+    refused(tmp_path / "good", "model.weights.h5", variable.path)
+
+
+def test_weights_too_large_for_half_precision_are_not_halved(make_model, tmp_path):
+    model = make_model()
+    model.weights[3].assign(model.weights[3] + 1e5)
+    stemzoo.save(model, tmp_path / "whole")
+    with pytest.raises(ValueError, match="expected finite weights, up to 65504"):
+        stemzoo.save(model, tmp_path / "half", half=True)
+    assert not (tmp_path / "half").exists()
+
+
+NAMES = ("config.json", "model.weights.h5", "golden.npz", "provenance.json", "README.md")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("what", ["loop", "nowhere", "folder", "pipe"])
+def test_a_file_that_cannot_be_read_is_named(folder, name, what):
+    path = folder / name
+    path.unlink(missing_ok=True)
+    if what == "folder":
+        path.mkdir()
+    elif what == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(name if what == "loop" else "nowhere")
+    refused(folder, f"{name}: expected a file")
+    assert name in stemzoo.verify(folder).differences[0]
+
+
+def test_a_number_of_four_hundred_digits_is_no_argument(folder):
+    path = folder / "config.json"
+    text = path.read_text(encoding="utf-8")
+    assert '"filters": 4' in text
+    path.write_text(text.replace('"filters": 4', '"filters": 1' + 400 * "0"), encoding="utf-8")
+    refused(folder, "config.json", "where finite numbers up to")
+
+
+CHECK = """
+import json, sys, stemzoo
+reports = [str(stemzoo.verify(name)) for name in sys.argv[1:]]
+import keras
+print(json.dumps([keras.config.image_data_format(), *reports]))
+"""
+
+
+def test_keras_json_does_not_change_what_weights_do(tmp_path):
+    (tmp_path / "keras.json").write_text('{"image_data_format": "channels_first"}')
+    names = ["fcn-wse2", "cyclegan-wse2-dayA"]
+    package = str(Path(stemzoo.__file__).parents[1])
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path), "PYTHONPATH": package}
+    command = [sys.executable, "-c", CHECK, *names]
+    done = subprocess.run(command, env=environment, capture_output=True, check=True)
+    found = json.loads(done.stdout)
+    # The same difference from the stored output, to the digit, as here.
+    assert found == ["channels_first", *(str(stemzoo.verify(name)) for name in names)]
+    assert all("PASS" in report for report in found[1:])
