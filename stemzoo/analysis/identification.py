@@ -186,7 +186,7 @@ def identify(
     --------
     >>> found = identify(image, sampling=0.0953)  # doctest: +SKIP
     >>> found.candidates[0].material, found.deciding  # doctest: +SKIP
-    ('wse2', ('detector angles',))
+    ('wse2', ('elemental analysis',))
     """
     if isinstance(image, Image):
         sampling = image.sampling if sampling is None else sampling
@@ -199,6 +199,17 @@ def identify(
     if lattice is None:
         nothing = CrystalMask(pixels.mask, np.zeros_like(pixels.mask), pixels.reasons)
         return Identification((), 1.0, mask=nothing)
+    return _identified(image, whole, lattice, sampling, detector)
+
+
+def _identified(
+    image: np.ndarray,
+    whole: np.ndarray,
+    lattice: Lattice,
+    sampling: float | None,
+    detector: AnnularDetector | None,
+) -> Identification:
+    """Weigh the materials of a lattice; `whole` is the image without gaps."""
     mask = crystal_mask(image, lattice)
     arrangement = find_arrangement(whole, lattice, mask)
     mask = _without_layer(mask, arrangement)
