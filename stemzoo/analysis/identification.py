@@ -4,49 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.crystal_mask import CrystalMask, crystal_mask
 from stemzoo.analysis.dark_columns import DarkColumns, find_dark_columns
 from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.lattice_count import Arrangement, find_arrangement
+from stemzoo.analysis.material_odds import are_alike, chalcogen_side, odds_of, side_odds
 from stemzoo.analysis.reflections import ring_radius
-from stemzoo.analysis.sublattices import (
-    Sublattices,
-    expected_ratio,
-    find_sublattices,
-    projected_columns,
-)
+from stemzoo.analysis.sublattices import Sublattices, find_sublattices
 from stemzoo.analysis.valid_pixels import filled, find_valid_pixels
-from stemzoo.simulate.materials import MATERIALS, Material, atomic_number, find_material
-from stemzoo.simulate.optics import Microscope
-from stemzoo.simulate.scattering import AnnularDetector, adf_cross_section
+from stemzoo.io import Image
+from stemzoo.simulate.materials import MATERIALS, find_material
+from stemzoo.simulate.scattering import AnnularDetector
 
 ACCEPTED = 0.9  # probability from which on a material is taken for granted
 POSSIBLE = 0.05  # probability below which it is not worth a word
 
-# Standard deviations, all with the tails of Student's t: of pixel sizes in files; of the measured
-# ratio of sublattices, by aberrations (simulated sessions), more where the sublattices are equal;
-# of the ratio that cross sections predict for two elements, relative (what simulation allows for).
-_CALIBRATION = 0.015
-_ABERRATIONS, _EQUAL_ABERRATIONS = 0.03, 0.08
-_SCATTERING = 0.12
-_FREEDOM = 4
-# Half-empty columns are the chalcogen's, but for these few, and no more surely than by this factor.
-_STRAY, _SUREST = 3.0, 30.0
-# Prior probability that a crystal of that symmetry is none of the table.
-_OTHER = {6: 0.1, 4: 0.3}
-_CONSTANTS = 2.0, 6.0  # between which the constants of other crystals are [Å]
 _ALONE = 0.2  # part of the crystal without a second layer, for that to be an island
 _SAME = 0.02  # lattice constants that differ by less are not told apart
-# Annular dark field as most use it, where the detector is not known.
-_DETECTORS = (
-    Microscope(energy=80e3, inner=63, outer=200),
-    Microscope(energy=80e3, inner=40, outer=200),
-    Microscope(energy=60e3, inner=80, outer=200),
-    Microscope(energy=200e3, inner=80, outer=250),
-)
 _LATTICE_FIELD = 2048  # [px]: a lattice is looked for in this much of the middle of an image
 
 
@@ -79,6 +55,8 @@ class Identification:
         The materials of the table, most probable first; none without a lattice.
     other : float
         Probability that it is none of these.
+    mask : CrystalMask
+        Where the image shows that lattice.
     lattice : Lattice or None
         Lattice of the image, with the pixel size of the first candidate.
     lattice_constant : float or None
@@ -89,21 +67,19 @@ class Identification:
         Half-empty columns of each; zeros where they were not needed.
     arrangement : Arrangement
         Number of lattices, and how they lie: one crystal, grains, or layers (moiré).
-    mask : CrystalMask
-        Where the image shows that lattice.
     deciding : tuple of str
         What would tell between the candidates that are left, for instance ``"pixel size"``.
     """
 
     candidates: tuple[Candidate, ...]
     other: float
-    lattice: Lattice | None
-    lattice_constant: float | None
-    sublattices: Sublattices | None
-    dark_columns: DarkColumns
-    arrangement: Arrangement
     mask: CrystalMask
-    deciding: tuple[str, ...]
+    lattice: Lattice | None = None
+    lattice_constant: float | None = None
+    sublattices: Sublattices | None = None
+    dark_columns: DarkColumns = DarkColumns()
+    arrangement: Arrangement = Arrangement()
+    deciding: tuple[str, ...] = ()
 
     @property
     def material(self) -> str | None:
@@ -144,9 +120,33 @@ class Identification:
             return None
         return replace(self.lattice, sampling=crystal.spacing * ring_radius(self.lattice))
 
+    def report(self) -> dict[str, object]:
+        """Return what was found, as JSON can hold it; lengths in pm."""
+        ratio = self.sublattices.ratio if self.sublattices else np.nan
+        return {
+            "material": self.material,
+            "candidates": [
+                {
+                    "material": c.material,
+                    "probability": round(c.probability, 3),
+                    "pixel_size_pm": round(c.sampling * 100, 3),
+                }
+                for c in self.candidates
+            ],
+            "other": round(self.other, 3),
+            "lattice_constant_pm": self.lattice_constant and round(self.lattice_constant * 100, 1),
+            "sublattice_ratio": round(ratio, 3) if np.isfinite(ratio) else None,
+            "inverted": self.is_inverted,
+            "lattices": self.arrangement.count,
+            "arrangement": self.arrangement.words,
+            "crystal_share": round(self.mask.share, 4),
+            "left_out": list(self.mask.reasons),
+            "would_decide": list(self.deciding),
+        }
+
 
 def identify(
-    image: np.ndarray,
+    image: np.ndarray | Image,
     sampling: float | None = None,
     *,
     detector: AnnularDetector | None = None,
@@ -155,10 +155,10 @@ def identify(
 
     Parameters
     ----------
-    image : ndarray or masked array of shape (M, N)
+    image : Image, or ndarray or masked array of shape (M, N)
         An image; masked pixels and NaN are left out.
     sampling : float, optional
-        Pixel size [Å/px]; it may be off by some per cent.
+        Pixel size [Å/px], instead of that of the `Image`; it may be off by some per cent.
     detector : AnnularDetector, optional
         Energy [eV] and angles [mrad] that the image was recorded with, for instance
         ``Microscope(energy=80e3, inner=63, outer=200)``.
@@ -186,8 +186,11 @@ def identify(
     --------
     >>> found = identify(image, sampling=0.0953)  # doctest: +SKIP
     >>> found.candidates[0].material, found.deciding  # doctest: +SKIP
-    ('wse2', ('detector angles',))
+    ('wse2', ('elemental analysis',))
     """
+    if isinstance(image, Image):
+        sampling = image.sampling if sampling is None else sampling
+        image = image.data
     if sampling is not None and not (np.isfinite(sampling) and sampling > 0):
         raise ValueError(f"Expected a sampling above 0 Å/px. Received: sampling={sampling}")
     pixels = find_valid_pixels(image)
@@ -195,45 +198,49 @@ def identify(
     lattice = _any_lattice(whole)
     if lattice is None:
         nothing = CrystalMask(pixels.mask, np.zeros_like(pixels.mask), pixels.reasons)
-        return Identification(
-            *((), 1.0, None, None, None), DarkColumns(), Arrangement(), nothing, ()
-        )
+        return Identification((), 1.0, mask=nothing)
+    return _identified(image, whole, lattice, sampling, detector)
+
+
+def _identified(
+    image: np.ndarray,
+    whole: np.ndarray,
+    lattice: Lattice,
+    sampling: float | None,
+    detector: AnnularDetector | None,
+) -> Identification:
+    """Weigh the materials of a lattice; `whole` is the image without gaps."""
     mask = crystal_mask(image, lattice)
     arrangement = find_arrangement(whole, lattice, mask)
     mask = _without_layer(mask, arrangement)
-    sublattices = find_sublattices(image, mask.crystal, lattice) if mask.crystal.any() else None
-    ring = ring_radius(lattice)
+    sublattices = find_sublattices(whole, mask.crystal, lattice) if mask.crystal.any() else None
     materials = [m for m in MATERIALS.values() if m.symmetry == lattice.symmetry]
+    ring = ring_radius(lattice)
     constant = None
     if sampling is not None:
         constant = sampling / ring * materials[0].lattice_constant / materials[0].spacing
-    odds = _odds(materials, constant, sublattices, detector)
-    dark = DarkColumns()
-    sides = np.array([_weaker_chalcogen(m) for m in materials])
+    odds, dark = odds_of(materials, constant, sublattices, detector), DarkColumns()
+    sides = np.array([chalcogen_side(m) for m in materials])
     shares = odds / odds.sum()
     if sublattices and all(shares[:-1][sides == side].sum() >= POSSIBLE for side in (-1, 1)):
         sign = np.sign(sublattices.contrast) or 1.0
         dark = find_dark_columns(sign * whole, mask, lattice)
-        surely = _weaker_log_odds(dark) / 2
-        # Neither of two equal sublattices holds more of them than the other.
-        odds[:-1] *= np.exp(np.where(sides == 0, -abs(surely), sides * surely))
+        odds[:-1] *= side_odds(sides, dark)
         shares = odds / odds.sum()
-    candidates = sorted(
-        (
-            Candidate(material.name, float(share), float(material.spacing * ring))
-            for material, share in zip(materials, shares, strict=False)
-        ),
-        key=lambda candidate: -candidate.probability,
-    )
+    candidates = [
+        Candidate(material.name, float(share), float(material.spacing * ring))
+        for material, share in zip(materials, shares, strict=False)
+    ]
+    candidates.sort(key=lambda candidate: -candidate.probability)
     return Identification(
-        candidates=tuple(candidates),
-        other=float(shares[-1]),
+        tuple(candidates),
+        float(shares[-1]),
+        mask=mask,
         lattice=replace(lattice, sampling=candidates[0].sampling),
         lattice_constant=constant,
         sublattices=sublattices,
         dark_columns=dark,
         arrangement=arrangement,
-        mask=mask,
         deciding=_deciding(candidates, constant, detector),
     )
 
@@ -266,63 +273,6 @@ def _without_layer(mask: CrystalMask, arrangement: Arrangement) -> CrystalMask:
     return CrystalMask(mask.valid, alone, (*mask.reasons, words))
 
 
-def _odds(
-    materials: Sequence[Material],
-    constant: float | None,
-    sublattices: Sublattices | None,
-    detector: AnnularDetector | None,
-) -> np.ndarray:
-    """Odds of materials of one symmetry, and at the end of all others."""
-    other = _OTHER[materials[0].symmetry]
-    odds = np.full(len(materials) + 1, (1 - other) / len(materials))
-    odds[-1] = other
-    if constant is not None:
-        away = [np.log(constant / m.lattice_constant) / _CALIBRATION for m in materials]
-        odds[:-1] *= stats.t.pdf(away, _FREEDOM) / _CALIBRATION
-        odds[-1] /= np.log(_CONSTANTS[1] / _CONSTANTS[0])
-    if sublattices is not None and np.isfinite(sublattices.ratio):
-        odds[:-1] *= [_ratio_likelihood(m, sublattices, detector) for m in materials]
-    return odds
-
-
-def _ratio_width(expected: np.ndarray) -> np.ndarray:
-    """Return how well the ratio of sublattices is predicted and measured, but for noise."""
-    different = np.hypot(_ABERRATIONS, _SCATTERING * expected)
-    return np.where(expected < 1, different, _EQUAL_ABERRATIONS)
-
-
-def _ratio_likelihood(
-    material: Material, sublattices: Sublattices, detector: AnnularDetector | None
-) -> float:
-    """Density of a measured ratio of the brightness of sublattices."""
-    detectors = _DETECTORS if detector is None else (detector,)
-    expected = np.array([expected_ratio(material, d) for d in detectors])
-    width = np.hypot(_ratio_width(expected), sublattices.error)
-    density = stats.t.pdf((sublattices.ratio - expected) / width, _FREEDOM) / width
-    # Of two equal sublattices, either may seem the stronger one: all is below 1.
-    return float(np.mean(np.where(expected < 1, density, 2 * density)))
-
-
-def _weaker_chalcogen(material: Material) -> int:
-    """1 if the columns of two atoms are the weaker ones, -1 if the stronger ones, 0 if neither."""
-    columns = projected_columns(material)
-    pairs = [c for c in columns if len(c) == 2]
-    single = [c for c in columns if len(c) == 1]
-    if material.symmetry != 6 or not pairs:
-        return 0
-    pair, lone = (
-        sum(adf_cross_section(atomic_number(symbol), _DETECTORS[0]) for symbol in kinds[0])
-        for kinds in (pairs, single)
-    )
-    return 1 if pair < lone else -1
-
-
-def _weaker_log_odds(dark: DarkColumns) -> float:
-    """Log odds that the chalcogen is on the weaker sublattice, by where half-empty columns are."""
-    odds = ((dark.weaker + _STRAY) / (dark.stronger + _STRAY)) ** 2
-    return float(np.log(np.clip(odds, 1 / _SUREST, _SUREST)))
-
-
 def _deciding(
     candidates: Sequence[Candidate], constant: float | None, detector: AnnularDetector | None
 ) -> tuple[str, ...]:
@@ -338,7 +288,6 @@ def _deciding(
         for rival in left[:index]:
             if abs(material.lattice_constant / rival.lattice_constant - 1) > _SAME:
                 continue
-            a, b = (expected_ratio(m, _DETECTORS[0]) for m in (material, rival))
-            apart = abs(a - b) > 3 * float(_ratio_width(np.array(max(a, b))))
-            needed.append("detector angles" if apart and detector is None else "elemental analysis")
+            by_angles = detector is None and not are_alike(material, rival)
+            needed.append("detector angles" if by_angles else "elemental analysis")
     return tuple(dict.fromkeys(needed))

@@ -11,9 +11,9 @@ from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.reflections import away_from_reflections, ring_radius
 from stemzoo.simulate.materials import MATERIALS
 
-_CLEAR = 0.15  # from a reflection on, in reciprocal lattice vectors: there is nothing of it
+_CLEAR = 0.12  # from a reflection on, in reciprocal lattice vectors: there is nothing of it
 _APART = 0.1  # rotation [rad] or strain, by which another lattice differs from the first
-_SECOND = 0.6  # least confidence in another lattice
+_SECOND = 0.5  # least confidence in another lattice
 _SHARE = 0.03  # of the image, which another grain must cover
 _OVERLAP = 0.5  # of the second: it lies over the first
 

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -133,3 +134,30 @@ def test_the_lattice_of_a_material_has_its_pixel_size():
 def test_an_impossible_pixel_size_is_refused(sampling):
     with pytest.raises(ValueError, match="above 0"):
         identify(np.eye(64), sampling)
+
+
+def test_an_image_brings_its_own_pixel_size():
+    shown = frame("graphene")
+    found = identify(stemzoo.Image(shown.image, shown.sampling))
+    assert found.material == "graphene"
+    # One that is given counts for more.
+    assert identify(stemzoo.Image(shown.image, 1.0), shown.sampling).material == "graphene"
+
+
+def test_the_report_is_json():
+    shown = frame("mos2")
+    report = json.loads(json.dumps(identify(shown.image, shown.sampling).report()))
+    assert report["material"] == "mos2"
+    assert report["candidates"][0]["material"] == "mos2"
+    assert report["lattice_constant_pm"] == pytest.approx(316.1, rel=0.01)
+    assert (report["lattices"], report["arrangement"]) == (1, "one crystal")
+
+
+def test_an_island_of_a_twisted_layer_is_left_out():
+    one = frame("wse2", rotation=0.0).image.astype(float)
+    other = frame("wse2", seed=6, rotation=17.0).image.astype(float)
+    island = np.arange(512)[:, None] < 200
+    found = identify(np.where(island, one + other, one))
+    assert found.arrangement.words == "layers"
+    assert not found.mask.crystal[:180].any()
+    assert found.mask.crystal[220:].mean() > 0.99
