@@ -18,6 +18,7 @@ _NAMES = {
     "evaluate": "stemzoo.metrics.evaluation",
     "find_weights": "stemzoo.zoo.registry",
     "fit_adapt": "stemzoo.adaptation",
+    "identify": "stemzoo.analysis.identification",
     "list_weights": "stemzoo.zoo.registry",
     "load": "stemzoo.zoo.hub",
     "match": "stemzoo.inference.matching",

@@ -101,9 +101,10 @@ def plot_detections(image: np.ndarray, detections: Any, path: str | Path) -> Non
     # gigabytes for 4096² pixels.
     picture = np.full((*layer.shape[:2], 3), 255, np.uint8)
     # From the 0.5 % to the 99.5 % quantile, so that a hot pixel does not darken the rest.
-    low, high = np.percentile(image, [0.5, 99.5])
+    known = np.ma.masked_invalid(image, copy=False)
+    low, high = np.percentile(known.compressed(), [0.5, 99.5])
     span = float(high) - float(low)
-    scaled = (np.asarray(image, np.float32) - low) / (span if span > 0 else 1.0)
+    scaled = (np.asarray(known.filled(low), np.float32) - low) / (span if span > 0 else 1.0)
     grey = (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
     picture[: rows * zoom, : columns * zoom] = grey.repeat(zoom, 0).repeat(zoom, 1)[..., None]
     for first in range(0, len(picture), 256):
@@ -142,6 +143,8 @@ def _annotations(shape: tuple[int, int], detections: Any, zoom: int) -> np.ndarr
             label=f"{name} ({len(chosen)})",
         )
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
+    if detections.crystal is not None and not detections.crystal.mask.is_whole:
+        _draw_outline(axes, detections.crystal)
     axes.axis("off")
     _draw_scale_bar(axes, shape, detections.sampling)
     handles, texts = axes.get_legend_handles_labels()
@@ -154,6 +157,18 @@ def _annotations(shape: tuple[int, int], detections: Any, zoom: int) -> np.ndarr
         handle.set_sizes([40])
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())
+
+
+def _draw_outline(axes: Any, crystal: Any) -> None:
+    """Draw a thin line around the crystal, on which nothing but that was looked at."""
+    mask, block = crystal.mask.crystal, crystal.block
+    step = max(1, max(mask.shape) // 1024)
+    # With a frame, so that the line closes where the crystal reaches the edge of the image.
+    padded = np.pad(mask[::step, ::step], 1).astype(np.float32)
+    rows, columns = (
+        (np.arange(n) - 1) * step * block + (step * block - 1) / 2 for n in padded.shape
+    )
+    axes.contour(columns, rows, padded, levels=[0.5], colors="yellow", linewidths=0.8)
 
 
 def plot_pictures(pictures: Mapping[str, np.ndarray], path: str | Path) -> None:

@@ -72,7 +72,7 @@ def _check_config(model):
     assert json.loads(json.dumps(config)) == config
     parameters = inspect.signature(cls).parameters.values()
     assert set(config) == {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}
-    assert set(model.largest_arguments) <= set(config)
+    assert set(model.bounds) == set(config)
     for twin in (
         cls(**config),
         cls.from_config(config),

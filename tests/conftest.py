@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +118,20 @@ def hub_server(tmp_path, monkeypatch):
     with HubServer() as server:
         point_client_at(server, tmp_path / "home", monkeypatch)
         yield server
+
+
+@pytest.fixture
+def small_files():
+    """Let this process write no file beyond a number of bytes, as on a disk that is nearly full."""
+    resource = pytest.importorskip("resource")
+
+    @contextmanager
+    def limit(size):
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return limit

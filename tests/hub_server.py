@@ -105,7 +105,7 @@ def point_client_at(server: HubServer, home, monkeypatch) -> None:
     """
     from huggingface_hub import constants, file_download, utils
 
-    from stemzoo.zoo.remote import download
+    from stemzoo.zoo.remote import listing
 
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "STEMZOO_OFFLINE", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
@@ -124,7 +124,7 @@ def point_client_at(server: HubServer, home, monkeypatch) -> None:
     for name, value in changes.items():
         monkeypatch.setattr(constants, name, value)
     pauses = server.pauses
-    for module in (file_download, utils._http, download):
+    for module in (file_download, utils._http, listing):
         clock = SimpleNamespace(time=time.time, monotonic=time.monotonic, sleep=pauses.append)
         monkeypatch.setattr(module, "time", clock)
     utils.disable_progress_bars()

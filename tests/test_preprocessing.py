@@ -1,11 +1,15 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from stemzoo.preprocessing import (
     dihedral,
     dihedral_inverse,
+    normal_scores,
     random_patch,
     resample,
+    resampling_memory,
     rescale,
     rescale_group,
     saturate,
@@ -48,6 +52,24 @@ def test_scaling_leaves_its_input_alone_and_keeps_a_constant_image_at_zero():
     saturate(image, 0.1)
     assert (image == copy).all()
     assert (rescale(np.full((8, 8), 7)) == 0).all()
+
+
+@pytest.mark.parametrize("scale", [rescale, saturate, normal_scores])
+def test_pixels_that_were_not_measured_do_not_count_in_the_statistics(scale):
+    image = np.random.default_rng(4).normal(50, 5, (40, 40)).astype(np.float32)
+    measured = np.ones(image.shape, bool)
+    measured[:10] = False
+    alone = scale(image[10:])
+    image[:10] = np.linspace(-1e7, 1e7, 40)
+    np.testing.assert_array_equal(scale(image, measured=measured)[10:], alone)
+    # Where all are, nothing changes to the bit.
+    everything = np.ones(image.shape, bool)
+    np.testing.assert_array_equal(scale(image, measured=everything), scale(image))
+
+
+def test_an_image_without_a_measured_pixel_is_refused():
+    with pytest.raises(ValueError, match="at least one measured pixel"):
+        rescale(np.ones((8, 8)), measured=np.zeros((8, 8), bool))
 
 
 def test_a_group_is_scaled_as_one_image():
@@ -143,3 +165,19 @@ def test_a_patch_as_large_as_the_image_is_the_image():
 def test_patches_larger_than_the_image_are_refused():
     with pytest.raises(ValueError, match=r"Patches of 41 px .* Received: an image of 60 x 40 px"):
         random_patch((np.zeros((60, 40)),), 41, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(("sampling", "target"), [(0.2, 0.2), (0.2, 0.41), (0.6, 0.2), (0.2, 0.19)])
+def test_resampling_takes_the_memory_that_is_announced(sampling, target):
+    image = np.random.default_rng(0).random((600, 700), np.float32)
+    # NumPy and SciPy announce their arrays to tracemalloc.
+    tracemalloc.start()
+    try:
+        resample(image, sampling, target)
+        taken = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    announced = resampling_memory(image.shape, sampling, target)
+    assert taken < announced + 100_000
+    # Nothing is done where the pixel size is the same.
+    assert sampling == target or taken > 0.5 * announced

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
+from stemzoo.analysis.spectrum import hann_window, tile_starts
 from stemzoo.metrics.distribution import counts_kl_divergence, kid
 from stemzoo.preprocessing import rescale_group
 from stemzoo.training.recipes import LIMITS, JudgementLimits
@@ -131,7 +132,7 @@ class HoldOut:
                 training.append(image)
                 continue
             training.append(image[:-height])
-            patches.append(cut_patches(image[-height:], patch))
+            patches.append(overlapping_patches(image[-height:], patch))
         if sum(map(len, patches)) < 2:  # a distance needs a spread
             rows, columns = max(np.shape(image) for image in images)
             raise ValueError(
@@ -173,7 +174,7 @@ def _ratio(figure: float, other: float, chance: float) -> float:
     return max(figure, chance) / max(other, chance)
 
 
-def cut_patches(image: np.ndarray, patch: int) -> np.ndarray:
+def overlapping_patches(image: np.ndarray, patch: int) -> np.ndarray:
     """Cut patches that overlap by up to a half.
 
     Parameters
@@ -197,16 +198,14 @@ def cut_patches(image: np.ndarray, patch: int) -> np.ndarray:
             f"Expected images of at least {patch} px a side, the size of a patch. Received: "
             f"{image.shape[0]} x {image.shape[1]} px"
         )
-    rows, columns = (
-        np.rint(np.linspace(0, n - patch, 2 * (n // patch) - 1)).astype(int) for n in image.shape
-    )
+    rows, columns = (tile_starts(n, patch, 2 * (n // patch) - 1) for n in image.shape)
     return np.stack([image[r : r + patch, c : c + patch] for r in rows for c in columns])
 
 
 def random_patches(
     images: Sequence[np.ndarray], patch: int, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Choose at random among the patches of `cut_patches` of several images.
+    """Choose at random among the patches of `overlapping_patches` of several images.
 
     Parameters
     ----------
@@ -223,7 +222,7 @@ def random_patches(
     -------
     ndarray of shape (P, patch, patch)
     """
-    patches = np.concatenate([cut_patches(image, patch) for image in images])
+    patches = np.concatenate([overlapping_patches(image, patch) for image in images])
     return patches[rng.permutation(len(patches))[:count]]
 
 
@@ -242,7 +241,7 @@ def patch_features(patches: np.ndarray) -> np.ndarray:
         the columns', and 9 quantiles of the intensities.
     """
     edge = patches.shape[-1]
-    window = np.outer(*2 * [np.hanning(edge + 2)[1:-1]])
+    window = np.outer(*2 * [hann_window(edge)])
     flat = patches - patches.mean(axis=(1, 2), keepdims=True)
     power = abs(fft.rfft2(flat * window)) ** 2 / (window**2).sum()
     y, x = fft.fftfreq(edge)[:, None], fft.rfftfreq(edge)[None]

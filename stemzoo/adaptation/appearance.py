@@ -263,7 +263,7 @@ def _appearance(
         )
     radii = np.hypot(*spots[seen].T)
     innermost, limit = float(radii.min()), float(radii.max())
-    terms = _terms(*spots[seen].T, limit)
+    terms = _terms(spots[seen, 0], spots[seen, 1], limit)
     target = 0.5 * np.log(strength[seen] / expected[seen])
     # A little ridge: two shells of reflections leave the fourth power open.
     normal = terms.T @ terms + np.diag([0, *[1e-2] * (terms.shape[1] - 1)])

@@ -1,6 +1,7 @@
 """Keep the best weights of a CycleGAN while it is fine-tuned."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,12 +12,24 @@ import numpy as np
 
 from stemzoo import io
 from stemzoo.adaptation.agreement import Agreement
-from stemzoo.adaptation.judgement import Adaptation, Judgement, Stopped, best_of
+from stemzoo.adaptation.judgement import Adaptation, Judge, Judgement, Stopped, best_of
 from stemzoo.adaptation.labels import LabelCheck
+from stemzoo.io.json_files import Field, parse_json
+from stemzoo.io.npz_files import npz_shapes
 from stemzoo.training.budget import TimeBudget
 from stemzoo.training.recipes import AdaptRecipe
 
 BEST_FILE = "adaptation_best.npz"
+_NEXT_STEP = "Choose another folder to adapt anew."
+_FIELDS = {"judgements": Field(list, low=1, required=True, items=Field(dict))}
+_ENTRY = {
+    "seconds": Field(float, low=0, required=True),
+    "steps": Field(int, low=0, required=True),
+    "misfit": Field(float, low=0, required=True),
+    "safe": Field(bool, required=True),
+    "agreement": Field(dict, required=True, items=Field(float)),
+    "labels": Field(dict, type(None), required=True),
+}
 
 
 class RestoreBestWeights(keras.callbacks.Callback):
@@ -24,9 +37,8 @@ class RestoreBestWeights(keras.callbacks.Callback):
 
     Parameters
     ----------
-    judge : callable
-        `TranslationJudge`, or what takes a model, seconds and steps and returns a `Judgement`, and
-        keeps the first as `start`.
+    judge : Judge
+        For instance a `TranslationJudge`.
     budget : TimeBudget
         Time of the run.
     recipe : AdaptRecipe
@@ -48,7 +60,7 @@ class RestoreBestWeights(keras.callbacks.Callback):
 
     def __init__(
         self,
-        judge: Callable[[Any, float, int], Judgement],
+        judge: Judge,
         budget: TimeBudget,
         recipe: AdaptRecipe,
         report: Callable[[str], None],
@@ -75,10 +87,7 @@ class RestoreBestWeights(keras.callbacks.Callback):
         """
         self.steps = steps
         if self.folder is not None and (self.folder / BEST_FILE).is_file():
-            with np.load(self.folder / BEST_FILE, allow_pickle=False) as file:
-                self.best = [file[f"w{i}"] for i in range(len(file.files) - 1)]
-                entries = json.loads(str(file["judgements"]))
-            self.judgements = [_judgement(entry) for entry in entries]
+            self.best, self.judgements = read_best(self.folder / BEST_FILE, parent)
             self.judge.start = self.judgements[0]
         else:
             self.best = parent.get_weights()
@@ -118,13 +127,13 @@ class RestoreBestWeights(keras.callbacks.Callback):
     def _reason_to_stop(self) -> Stopped:
         if not any(judgement.safe for judgement in self.judgements[-2:]):
             return Stopped.LABELS
-        if self.rival is not None and self._is_late():
+        if self.rival is not None and self._is_late(self.rival):
             best = best_of(self.judgements).agreement
             if not best.clearly_better_than(self.rival, self.recipe.limits):
                 return Stopped.RIVAL
         return Stopped.NOT_STOPPED
 
-    def _is_late(self) -> bool:
+    def _is_late(self, rival: Agreement) -> bool:
         """Whether translations that are not clearly nearer than the rival are waited for no more.
 
         A run without hope, whose rival nothing tells from the images, is left earlier; one that has
@@ -133,8 +142,7 @@ class RestoreBestWeights(keras.callbacks.Callback):
         limits = self.recipe.limits
         if not self.steps and self.budget.left < limits.least_seconds:
             return True
-        at_chance = self.rival.is_chance(limits)
-        patience = limits.patience_at_chance if at_chance else limits.patience
+        patience = limits.patience_at_chance if rival.is_chance(limits) else limits.patience
         return self.budget.used >= patience * self.budget.seconds
 
     def _judge(self, model) -> None:
@@ -143,21 +151,67 @@ class RestoreBestWeights(keras.callbacks.Callback):
         if best_of(self.judgements) is self.judgements[-1]:
             self.best = model.get_weights()
         if self.folder is not None:
-            self._save()
+            text = json.dumps([asdict(judgement) for judgement in self.judgements])
+            arrays: dict[str, Any] = {f"w{i}": weights for i, weights in enumerate(self.best)}
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with io.atomic_path(self.folder / BEST_FILE) as part, open(part, "wb") as file:
+                np.savez(file, judgements=text, **arrays)
         self.report(str(self.judgements[-1]))
         # The last judgement comes after the training.
         self.budget.reserved = self.budget.used - begun
 
-    def _save(self) -> None:
-        text = json.dumps([asdict(judgement) for judgement in self.judgements])
-        arrays = {f"w{i}": weights for i, weights in enumerate(self.best)}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with io.atomic_path(self.folder / BEST_FILE) as temporary, open(temporary, "wb") as file:
-            np.savez(file, judgements=text, **arrays)
+
+def read_best(path: Path, parent: Any) -> tuple[list[np.ndarray], list[Judgement]]:
+    """Read the best weights of a run that goes on, and what was judged before.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    parent : CycleGANSTEM
+        A model with weights of the same shapes.
+
+    Returns
+    -------
+    weights : list of ndarray
+    judgements : list of Judgement
+        At least one.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or of another network.
+    """
+    expected = [np.shape(weights) for weights in parent.get_weights()]
+    shapes = npz_shapes(path, "the best weights of an adaptation", _NEXT_STEP)
+    try:
+        names = [f"w{i}" for i in range(len(expected))]
+        if [shapes.get(name) for name in names] != expected or len(shapes) != len(names) + 1:
+            raise ValueError("weights of another network")
+        with np.load(path, allow_pickle=False) as file:
+            best = [file[name] for name in names]
+            text = str(file["judgements"]) if "judgements" in shapes else ""
+        if not all(w.dtype.kind == "f" and np.isfinite(w).all() for w in best):
+            raise ValueError("weights that are not finite")
+        # What became of labels is no number where noise hides the vacancies.
+        text = text.replace("NaN", "null")
+        entries = parse_json(f'{{"judgements": {text}}}', _FIELDS)["judgements"]
+        judgements = [_judgement(entry) for entry in entries]
+        best_of(judgements)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: expected the best weights of an adaptation. Received: a damaged file, or one "
+            f"of another run ({error}). {_NEXT_STEP}"
+        ) from error
+    return best, judgements
 
 
 def _judgement(entry: dict[str, Any]) -> Judgement:
     """Read a judgement as `dataclasses.asdict` wrote it."""
+    entry = parse_json(json.dumps(entry), _ENTRY)
     agreement, labels = Agreement(**entry["agreement"]), entry["labels"]
-    labels = None if labels is None else LabelCheck(**labels)
+    if labels is not None:
+        figures = [*labels["removed"], *labels["invented"], labels["moved"]]
+        a, b, c, d, moved = (math.nan if figure is None else float(figure) for figure in figures)
+        labels = LabelCheck((a, b), (c, d), moved)
     return Judgement(**{**entry, "agreement": agreement, "labels": labels})

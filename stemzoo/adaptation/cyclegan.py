@@ -15,6 +15,7 @@ from stemzoo.adaptation.fine_tuning import AdaptationResult, AdaptationRun, succ
 from stemzoo.adaptation.judgement import Adaptation, Stopped
 from stemzoo.adaptation.run import run_seed
 from stemzoo.training.budget import TimeBudget
+from stemzoo.training.folder_lock import folder_lock
 from stemzoo.training.recipes import AdaptRecipe
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,8 @@ def fit_adapt(
     ------
     ValueError
         If the images cannot be used (none, blank, too small, of another material), the model has no
-        material, `minutes` is not positive, or `out` holds a run on other images.
+        material, `minutes` is not positive, or `out` holds a run on other images, damaged
+        files or an adaptation that is going on.
     FloatingPointError
         If a loss is not finite; the last saved state stays.
 
@@ -97,27 +99,28 @@ def fit_adapt(
     check_parent(model, minutes)
     budget, recipe = TimeBudget(60 * minutes), recipe or AdaptRecipe()
     measured = ExperimentalSession.of(experimental_images, model, own=sampling)
-    seed = run_seed(out, rng, measured.images, model.name)
-    rival = measured.filtered_simulator(seed) if for_detector else None
-    begun = out is not None and (Path(out) / BEST_FILE).is_file()
-    short = budget.seconds < recipe.limits.least_seconds and not begun
-    if short and rival is not None and rival.appearances:
-        result = unchanged(model, session, rival.rotation(), budget)
-    else:
-        run = AdaptationRun(
-            model,
-            measured,
-            recipe,
-            budget,
-            out,
-            seed=seed,
-            name=session,
-            simulated=simulated,
-            rival=None if rival is None else rival.agreement,
-            report=report,
-        )
-        run.resume()
-        result = run.run()
+    with folder_lock(out):
+        seed = run_seed(out, rng, measured.images, model.name)
+        rival = measured.filtered_simulator(seed) if for_detector else None
+        begun = out is not None and (Path(out) / BEST_FILE).is_file()
+        short = budget.seconds < recipe.limits.least_seconds and not begun
+        if short and rival is not None and rival.appearances:
+            result = unchanged(model, session, rival.rotation(), budget)
+        else:
+            run = AdaptationRun(
+                model,
+                measured,
+                recipe,
+                budget,
+                out,
+                seed=seed,
+                name=session,
+                simulated=simulated,
+                rival=None if rival is None else rival.agreement,
+                report=report,
+            )
+            run.resume()
+            result = run.run()
     result.model.adaptation = result.report
     if not result.report.helped:
         warnings.warn(str(result.report), stacklevel=2)

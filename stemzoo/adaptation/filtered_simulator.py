@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
@@ -89,7 +90,8 @@ class FilteredSimulator:
             As `find_rotation`.
         """
         straight = [look.errors.undo(rescale(look.image)) for look in self.appearances]
-        return find_rotation(straight, self.session.material, self.session.sampling)
+        sampling = cast(float, self.session.sampling)  # one number in a clean session
+        return find_rotation(straight, self.session.material, sampling)
 
 
 def compared_patches(frames: Sequence[LabelledImage], patch: int, seed: int) -> np.ndarray:
@@ -160,7 +162,7 @@ def like_measured(
         clean = simulate_frame(turned, shape, rng=rng)
         hum = chosen.errors.hum
         if hum and not same_hum:
-            hum = [wave.redrawn(rng, shape[1], chosen.limit) for wave in hum]
+            hum = tuple(wave.redrawn(rng, shape[1], chosen.limit) for wave in hum)
         return replace(clean, image=chosen.apply(clean.image, rng, hum))
 
     # Sorting and Fourier transforms leave the interpreter free for a second frame.

@@ -11,7 +11,7 @@ import numpy as np
 from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.best_weights import RestoreBestWeights
 from stemzoo.adaptation.experimental import ExperimentalSession
-from stemzoo.adaptation.judgement import Adaptation, Judgement, Stopped, TranslationJudge
+from stemzoo.adaptation.judgement import Adaptation, Judge, Stopped, TranslationJudge
 from stemzoo.adaptation.labels import label_probes
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate.dataset import simulate_session
@@ -65,8 +65,8 @@ class AdaptationRun:
         Of filtered simulations, which would be used instead of translations.
     report : callable
         Takes a line of text at each judgement.
-    judge : callable, optional
-        As in `RestoreBestWeights`; a `TranslationJudge` where not given.
+    judge : Judge, optional
+        A `TranslationJudge` where not given.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class AdaptationRun:
         simulated: Sequence[np.ndarray] | None = None,
         rival: Agreement | None = None,
         report: Callable[[str], None] = log.info,
-        judge: Callable[[Any, float, int], Judgement] | None = None,
+        judge: Judge | None = None,
     ):
         clean = session.clean_session()
         if simulated is None:
@@ -129,7 +129,14 @@ class AdaptationRun:
             If a loss is not finite; the last saved state stays.
         """
         if self.budget.left > 0 and self.keeper.stopped == Stopped.NOT_STOPPED:
-            patches = self._patch_recipe()
+            patches = CycleGANRecipe(
+                epochs=10_000,  # more than any budget has time for
+                steps_per_epoch=self.recipe.block,
+                batch_size=self.recipe.batch_size,
+                patch=self.session.patch,
+                noise=self.recipe.noise,
+                seed=self.seed,
+            )
             saver = [] if self.state is None else [self.state]
             self.model.fit(
                 patch_dataset(
@@ -159,16 +166,6 @@ class AdaptationRun:
                     network.get_layer(name).trainable = False
         rates = [self.budget.schedule(TimedRate(self.recipe.learning_rate)) for _ in range(2)]
         self.model.compile(*(keras.optimizers.Adam(rate, beta_1=0.5) for rate in rates))
-
-    def _patch_recipe(self) -> CycleGANRecipe:
-        return CycleGANRecipe(
-            epochs=10_000,  # more than any budget has time for
-            steps_per_epoch=self.recipe.block,
-            batch_size=self.recipe.batch_size,
-            patch=self.session.patch,
-            noise=self.recipe.noise,
-            seed=self.seed,
-        )
 
 
 def successor(model: Any, name: str | None, rotation: Sequence[float] | None) -> Any:

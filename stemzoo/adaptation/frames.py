@@ -70,7 +70,7 @@ def training_frames(
         frames = _translated(islice(clean, COMPARED), translator, rng)
         patches = compared_patches(frames, session.patch, seed)
         agreements["translated"] = session.held_out.agreement(patches)
-    if simulator.appearances:
+    if simulator.agreement is not None:
         agreements["simulated"] = simulator.agreement
     ways = ways_to_use(agreements, recipe.limits)
     # The rest is simulated and translated only if it is to be used.

@@ -9,6 +9,7 @@ import numpy as np
 from stemzoo.analysis.lattice import MIN_CONFIDENCE, find_lattice
 from stemzoo.analysis.scan_errors import ScanErrors, all_scan_errors
 from stemzoo.io import Image, check_image
+from stemzoo.io.images import image_list
 from stemzoo.preprocessing import resample
 from stemzoo.simulate.materials import MATERIALS, Material, find_material
 
@@ -76,12 +77,9 @@ def prepare_images(
     UserWarning
         For saturated images, and those without a lattice.
     """
-    if isinstance(images, Image) or (isinstance(images, np.ndarray) and images.ndim == 2):
-        images = [images]
-    images = list(images)
-    if not images:
-        raise ValueError("Expected one measured image or more. Received: none")
-    names = [_name(image, i) for i, image in enumerate(images)]
+    images = image_list(images)
+    paths = [getattr(image, "path", None) for image in images]
+    names = [f"image {i}" if path is None else str(path) for i, path in enumerate(paths)]
     stated = [(own, getattr(image, "sampling", None), sampling) for image in images]
     steps = [next(step for step in known if step is not None) for known in stated]
     if not (min(steps) > 0 and np.isfinite(steps).all()):
@@ -103,11 +101,6 @@ def prepare_images(
                 f"a patch. Received: {' x '.join(map(str, prepared[-1].shape))} px"
             )
     return _with_lattice(prepared, names, find_material(material), sampling)
-
-
-def _name(image, index: int) -> str:
-    path = getattr(image, "path", None)
-    return str(path) if path is not None else f"image {index}"
 
 
 def _warn_of_saturation(image: np.ndarray, name: str) -> None:

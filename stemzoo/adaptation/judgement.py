@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -97,24 +97,25 @@ class Adaptation:
         return self.best is not None and self.best.steps > 0
 
     def __str__(self) -> str:
-        if not self.judgements:
+        best = self.best
+        if best is None:
             return (
                 "adapting was not tried (little time; give more minutes): the weights are those of "
                 "the start"
             )
-        first, best = self.judgements[0].agreement, self.best.agreement
-        if not self.helped:
+        if not best.steps:
             reasons = {
                 Stopped.LABELS: "labels no longer held",
                 Stopped.RIVAL: "filtered simulations do about as well",
             }
             reason = reasons.get(self.stopped, "none agreed better")
             return f"adapting did not help ({reason}): the weights are those of the start"
+        first, last = self.judgements[0].agreement, best.agreement
         return (
-            f"after {self.best.steps} steps: power spectrum {first.spectrum_rms:.3f} -> "
-            f"{best.spectrum_rms:.3f} (rms of log10), kernel distance {first.kernel_distance:.3g} "
-            f"-> {best.kernel_distance:.3g}, intensities {first.intensity_kl:.3g} -> "
-            f"{best.intensity_kl:.3g} nats"
+            f"after {best.steps} steps: power spectrum {first.spectrum_rms:.3f} -> "
+            f"{last.spectrum_rms:.3f} (rms of log10), kernel distance {first.kernel_distance:.3g} "
+            f"-> {last.kernel_distance:.3g}, intensities {first.intensity_kl:.3g} -> "
+            f"{last.intensity_kl:.3g} nats"
         )
 
 
@@ -133,6 +134,15 @@ def best_of(judgements: Sequence[Judgement]) -> Judgement:
     """
     safe = (judgement for judgement in judgements if judgement.safe)
     return min(safe, key=lambda judgement: judgement.misfit)
+
+
+class Judge(Protocol):
+    """What judges a CycleGAN, always in the same way; `start` is its first judgement."""
+
+    start: Judgement | None
+
+    def __call__(self, model: Any, seconds: float, steps: int) -> Judgement:
+        """Judge a model as it is now."""
 
 
 class TranslationJudge:
@@ -200,5 +210,6 @@ class TranslationJudge:
             self.start = Judgement(seconds, steps, agreement, labels, misfit=1.0, safe=True)
             return self.start
         misfit = agreement.relative_error(self.start.agreement, self.limits)
-        safe = labels is None or labels.is_safe(self.start.labels, self.limits)
+        begun = self.start.labels
+        safe = labels is None or begun is None or labels.is_safe(begun, self.limits)
         return Judgement(seconds, steps, agreement, labels, misfit, safe)

@@ -80,7 +80,7 @@ def label_probes(
     rates = {name: rate for name, rate in session.defects.items() if name.endswith("_vacancy")}
     if not rates:
         return []
-    crowded = replace(session, defects={max(rates, key=rates.get): _VACANCIES})
+    crowded = replace(session, defects={max(rates, key=lambda name: rates[name]): _VACANCIES})
     return list(simulate_session(crowded, count, (edge, edge), seed=seed))
 
 

@@ -1,6 +1,5 @@
 """How a folder tells whose run it holds: a seed, and the images and weights that it is about."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from stemzoo import io
+from stemzoo.io.json_files import Field, read_json
+from stemzoo.training.fingerprint import digest
 
 RUN = "adaptation.json"
+_FIELDS = {"seed": Field(int, low=0, high=2**31, required=True)}
 
 
 def run_seed(
@@ -36,40 +38,20 @@ def run_seed(
     Raises
     ------
     ValueError
-        If the folder holds a run on other images or from other weights.
+        If the folder holds a run on other images or from other weights, or a damaged record of it.
     """
     identity = {"images": digest(images), "parent": parent}
     path = None if out is None else Path(out) / RUN
     if path is not None and path.is_file():
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = read_json(path, _FIELDS)
         if {key: known.get(key) for key in identity} != identity:
             raise ValueError(
                 f"{path.parent}: expected a new folder, or one of the same images and weights, to "
                 f"go on in. Received: a run of {known.get('parent')} on other images or weights"
             )
-        return int(known["seed"])
+        return known["seed"]
     seed = int((rng or np.random.default_rng()).integers(2**31))
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         io.write_text(path, json.dumps({"seed": seed, **identity}) + "\n")
     return seed
-
-
-def digest(images: Sequence[np.ndarray]) -> str:
-    """Hash images.
-
-    Parameters
-    ----------
-    images : sequence of ndarray
-        Of any shape.
-
-    Returns
-    -------
-    str
-        SHA-256 of shapes and pixels, in hexadecimal digits.
-    """
-    sha = hashlib.sha256()
-    for image in images:
-        sha.update(str(image.shape).encode())
-        sha.update(np.ascontiguousarray(image))
-    return sha.hexdigest()

@@ -17,13 +17,13 @@ from stemzoo.analysis.condition_features import (
 )
 from stemzoo.analysis.covariance import mahalanobis_distance, shrunk_covariance
 from stemzoo.io import Image
+from stemzoo.io.json_files import parse_json, read_small
 from stemzoo.io.pixel_size import NETWORK_RANGE
 from stemzoo.simulate.materials import find_material
 
 MIN_FRAMES = 12
 _DESCRIBED = 60
 _FORMAT = 1
-_LARGEST = 1 << 20  # [bytes]
 _NAMES = tuple(feature.name for feature in FEATURES)
 _TOLERANCE = np.array([feature.tolerance for feature in FEATURES])
 
@@ -234,7 +234,7 @@ class TrainingConditions:
             If it is none, or one with other features.
         """
         try:
-            content = json.loads(text)
+            content = parse_json(text)
             if (content.pop("format"), tuple(content["mean"])) != (_FORMAT, _NAMES):
                 raise ValueError("another format, or other features")
             content["mean"] = list(content["mean"].values())
@@ -250,10 +250,7 @@ class TrainingConditions:
     def read(cls, path: Path) -> "TrainingConditions":
         """Read a `conditions.json`, which may come from anywhere; ValueError as `from_json`."""
         try:
-            size = path.stat().st_size
-            if size > _LARGEST:
-                raise ValueError(f"Expected at most {_LARGEST} bytes. Received: {size}")
-            return cls.from_json(path.read_text(encoding="utf-8"))
+            return cls.from_json(read_small(path).decode())
         except ValueError as error:
             raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
 

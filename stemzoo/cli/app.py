@@ -4,12 +4,17 @@ import logging
 import os
 import sys
 import warnings
-from typing import Annotated, TextIO
+from io import TextIOWrapper
+from typing import Annotated, Any, TextIO
 
 import typer
+from typer.rich_utils import rich_format_error
 
-from stemzoo.cli import images, train, zoo
-from stemzoo.cli.terminal import complain
+from stemzoo.cli import identify, images, train, zoo
+from stemzoo.cli.terminal import complain, is_expected, say
+
+# A wrong option or argument, which Typer explains well; the class has moved between its versions.
+_WRONG_USE: Any = typer.BadParameter.__base__
 
 app = typer.Typer(
     help="Keras models and pretrained weights for atomic-resolution STEM images.",
@@ -17,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(images.app)
+app.add_typer(identify.app)
 app.add_typer(train.app)
 app.add_typer(zoo.app)
 
@@ -37,7 +43,7 @@ def _version(value: bool) -> None:
     if value:
         from stemzoo import __version__
 
-        typer.echo(f"stemzoo {__version__}")
+        say(f"stemzoo {__version__}")
         raise typer.Exit()
 
 
@@ -55,19 +61,22 @@ def main() -> None:
     warnings.showwarning = _show_warning
     # Of each new image size TensorFlow says that it compiles once more.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A name that the console cannot show must not end the call.
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app()
-    except KeyboardInterrupt:
-        complain("stopped")
-        sys.exit(130)
-    except (ValueError, KeyError, OSError, ModuleNotFoundError) as error:
-        complain(error)
-        sys.exit(2)
+        sys.exit(app(standalone_mode=False))
+    except BrokenPipeError:
+        # Who reads the output wants no more of it, as `head` does.
+        sys.exit(1)
     except Exception as error:
-        if os.environ.get("STEMZOO_DEBUG"):
+        if isinstance(error, _WRONG_USE):
+            rich_format_error(error)
+            sys.exit(error.exit_code)
+        # Typer turns the unexpected end of a file into an Abort.
+        cause = error.__cause__ if isinstance(error, typer.Abort) and error.__cause__ else error
+        if not is_expected(cause) and os.environ.get("STEMZOO_DEBUG"):
             raise
-        complain(
-            f"unexpected {type(error).__name__}: {error}. Set STEMZOO_DEBUG=1 to see where, and "
-            "please report it."
-        )
+        complain(cause)
         sys.exit(2)

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stemzoo.cli.terminal import angstrom, each, load_kind, make_folder, print_table, start_keras
+from stemzoo.cli.terminal import (
+    Failures,
+    angstrom,
+    complain,
+    each,
+    load_kind,
+    print_table,
+    say,
+    start_keras,
+)
 
 if TYPE_CHECKING:
     from stemzoo.workflows.images import DetectedFile
@@ -17,7 +26,9 @@ app = typer.Typer()
 
 @app.command()
 def detect(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or quoted patterns.")
+    ],
     weights: Annotated[str, typer.Option(help="Name of the zoo, or a model folder.")] = "fcn-wse2",
     pixel_size: Annotated[
         float | None,
@@ -31,6 +42,15 @@ def detect(
     tta: Annotated[
         bool, typer.Option("--tta", help="Average over 8 rotations and flips (slower).")
     ] = False,
+    edges: Annotated[
+        bool, typer.Option("--edges", help='Report class "edge", too: marks where crystal ends.')
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on though the image shows another material.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 2 if a result is not to be trusted.")
+    ] = False,
     frame: Annotated[int | None, typer.Option(help="Frame of a stack to take, from 0.")] = None,
     sum_frames: Annotated[
         bool, typer.Option("--sum-frames", help="Sum the frames of a stack.")
@@ -41,43 +61,69 @@ def detect(
 ) -> None:
     """Find single-atom defects in images: a table and an overlay for each."""
     from stemzoo.inference.advice import MisfitSummary
-    from stemzoo.workflows.images import OutputPlan, detect_file, plan_outputs
+    from stemzoo.workflows.images import detect_file, plan_detections
+    from stemzoo.workflows.outputs import make_folder
+    from stemzoo.workflows.paths import expand
 
+    paths = expand(images)
+    plan_detections(paths, out)
     model = load_kind(weights, "DefectFCN", "detect")
     make_folder(out)
     misfits = MisfitSummary("detection")
+    untrusted: list[str] = []
 
-    def detect_one(plan: OutputPlan) -> str:
-        plan.check()
+    def detect_one(path: Path) -> list[str]:
         found = detect_file(
-            plan.image,
+            path,
             model,
             out,
             sampling=angstrom(pixel_size),
             threshold=threshold,
             tta=tta,
+            edges=edges,
+            force=force,
             frame=frame,
             sum_frames=sum_frames,
         )
         misfits.add(found.image, found.detections.match)
-        return json.dumps(found.report()) if as_json else _line(found)
+        untrusted.extend(found.detections.doubts)
+        return [json.dumps(found.report()) if as_json else _line(found)]
 
-    each(plan_outputs(images, out), detect_one, misfits)
+    failures = Failures()
+    each(paths, detect_one, failures)
+    _end(failures, misfits.warning())
+    if strict and untrusted:
+        raise typer.Exit(2)
+
+
+def _end(failures: Failures, warning: str | None) -> None:
+    """Say in one line which images are unlike others, and end with code 2 if one failed."""
+    if warning is not None:
+        complain(f"warning: {warning}")
+    failures.end()
 
 
 def _line(found: "DetectedFile") -> str:
     """Say in one line what was found in an image file."""
     report = found.report()
     counts = ", ".join(f"{count} {name}" for name, count in report["counts"].items())
-    return (
-        f"{report['image']}: {counts} | pixel {report['pixel_size_pm']:.2f} pm "
-        f"({report['pixel_size_source']}) | {report['csv']}, {report['overlay']}"
+    notes = found.detections.notes
+    doubts = [f"NOT TO BE TRUSTED: {doubt}" for doubt in found.detections.doubts]
+    parts = (
+        f"{report['image']}: {counts}",
+        *doubts,
+        f"pixel {report['pixel_size_pm']:.2f} pm ({report['pixel_size_source']})",
+        *([f"note: {'; '.join(notes)}"] if notes else []),
+        f"{report['csv']}, {report['overlay']}",
     )
+    return " | ".join(parts)
 
 
 @app.command()
 def translate(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or quoted patterns.")
+    ],
     weights: Annotated[str, typer.Option(help="Name of the zoo, or a model folder.")],
     direction: Annotated[
         str, typer.Option(help="sim-to-exp, or exp-to-sim (denoises).")
@@ -96,14 +142,18 @@ def translate(
 ) -> None:
     """Make simulations look like a session's images, or the reverse."""
     from stemzoo.inference.advice import MisfitSummary
-    from stemzoo.workflows.translation import MeasuredImages, translate_file
+    from stemzoo.workflows.outputs import make_folder
+    from stemzoo.workflows.paths import expand
+    from stemzoo.workflows.translation import MeasuredImages, plan_translations, translate_file
 
+    paths = expand(images)
+    plan_translations(paths, out, direction)
     model = load_kind(weights, "CycleGANSTEM", "translate")
     make_folder(out)
     denoise = direction == "exp-to-sim"
     summary = MisfitSummary("translation") if denoise else MeasuredImages()
 
-    def translate_one(path: Path) -> str:
+    def translate_one(path: Path) -> list[str]:
         translated = translate_file(
             path,
             model,
@@ -115,15 +165,18 @@ def translate(
             seed=seed,
         )
         summary.add(translated.image, translated.match)
-        return f"{path}: {translated.target}"
+        return [f"{path}: {translated.target}"]
 
-    each(images, translate_one, summary)
+    failures = Failures()
+    each(paths, translate_one, failures)
+    _end(failures, summary.warning())
 
 
 @app.command()
 def match(
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="Image files of one session.")
+        list[Path],
+        typer.Argument(metavar="IMAGE...", help="Image files of one session, or a quoted pattern."),
     ],
     material: Annotated[str | None, typer.Option(help="Only weights for this material.")] = None,
     pixel_size: Annotated[
@@ -142,15 +195,22 @@ def match(
     """Rank the weights of the zoo by how well they fit images, and say what to do next."""
     from stemzoo.inference.advice import advise
     from stemzoo.workflows.images import match_files
+    from stemzoo.workflows.paths import expand
 
+    failures = Failures()
+    paths = expand(images)
     ranked = match_files(
-        images,
+        paths,
         material=material,
         sampling=angstrom(pixel_size),
         frame=frame,
         sum_frames=sum_frames,
+        failed=failures.add,
     )
-    advice = advise(ranked, images)
+    compared = [path for path in paths if path not in failures.items]
+    if not compared:
+        failures.end()
+    advice = advise(ranked, compared)
     if as_json:
         from stemzoo.inference.advice import match_facts
 
@@ -159,8 +219,9 @@ def match(
             | match_facts(m)
             for m in ranked
         ]
-        content = {"images": [str(path) for path in images], "matches": rows, "advice": advice}
-        typer.echo(json.dumps(content, indent=1))
+        content = {"images": [str(path) for path in compared], "matches": rows, "advice": advice}
+        say(*json.dumps(content, indent=1).split("\n"))
+        failures.end()
         return
     print_table(
         ("WEIGHTS", "SESSION", "DISTANCE", "P", "FITS", "DIFFERS"),
@@ -176,7 +237,8 @@ def match(
             for m in ranked
         ],
     )
-    typer.echo(advice)
+    say(advice)
+    failures.end()
 
 
 @app.command()
@@ -208,7 +270,7 @@ def evaluate(
     from stemzoo.workflows.evaluation import evaluate_files
 
     start_keras()
-    make_folder(out)
+    failures = Failures()
     found = evaluate_files(
         real,
         fake,
@@ -221,12 +283,15 @@ def evaluate(
         patch=patch,
         classifier=classifier,
         seed=seed,
+        failed=failures.add,
     )
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=1))
+        say(*json.dumps(found.to_dict(), indent=1).split("\n"))
+        failures.end()
         return
     print_table(("FIGURE", "GENERATED", "FLOOR", "CEILING"), found.rows())
-    typer.echo(f"{out / 'evaluation.html'}, {out / 'evaluation.json'}")
+    say(f"{out / 'evaluation.html'}, {out / 'evaluation.json'}")
+    failures.end()
 
 
 @app.command()
@@ -239,20 +304,37 @@ def simulate(
     out: Annotated[Path, typer.Option(help="Folder for the frames.")] = Path("simulated"),
     size: Annotated[int, typer.Option(min=64, help="Edge of a frame (px).")] = 1024,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same frames.")] = 0,
+    scene: Annotated[
+        str | None,
+        typer.Option(
+            help="What frames show beside a perfect crystal: edge, hole, margin (of vacuum), "
+            "amorphous, bilayer, grains, adsorbates; or what a file holds: zeros, nan, rotated, "
+            "databar, scalebar, inverted, spark."
+        ),
+    ] = None,
 ) -> None:
     """Simulate labelled frames: TIFF, table of defects and class mask for each."""
     from rich.console import Console
     from rich.progress import Progress
 
     from stemzoo.simulate.dataset import simulate_session
+    from stemzoo.simulate.named_scenes import find_scene
     from stemzoo.simulate.named_sessions import choose_session
-    from stemzoo.workflows.frames import write_frame
+    from stemzoo.workflows.frames import plan_frames, write_frame
+    from stemzoo.workflows.outputs import make_folder, written_whole
 
     chosen = choose_session(session, material)
+    name = chosen.name
+    if scene is not None:
+        find_scene(scene)  # refused before a folder is made
+        name = f"{chosen.name}_{scene}"
+    plans = plan_frames(name, seed, n, out)
     make_folder(out)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(f"simulating {chosen.name}", total=n)
-        for i, frame in enumerate(simulate_session(chosen, n, (size, size), seed=seed)):
-            write_frame(frame, out, f"{chosen.name}_{seed}_{i:04d}", seed=seed, index=i)
+        frames = simulate_session(chosen, n, (size, size), seed=seed, scene=scene)
+        for i, frame in enumerate(frames):
+            with written_whole(out) as folder:
+                write_frame(frame, folder, plans[i].source.name, seed=seed, index=i)
             progress.advance(task)
-    typer.echo(f"{n} frames of {chosen.name} in {out}")
+    say(f"{n} frames of {chosen.name} in {out}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stemzoo.cli.terminal import angstrom, load_kind, start_keras
+from stemzoo.cli.terminal import angstrom, load_kind, say, start_keras
 
 app = typer.Typer()
 train = typer.Typer(help="Train a model.", no_args_is_help=True)
@@ -73,7 +73,7 @@ def train_fcn(
         frames=frames,
         size=size,
     )
-    train_fcn_files(options, report=typer.echo)
+    train_fcn_files(options, report=say)
 
 
 @train.command("cyclegan")
@@ -144,7 +144,7 @@ def train_cyclegan(
         tensorboard=tensorboard,
         seed=seed,
     )
-    train_cyclegan_files(options, report=typer.echo)
+    train_cyclegan_files(options, report=say)
 
 
 @app.command()
@@ -177,6 +177,10 @@ def adapt(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Renew weights for a microscope that has changed, from a few images without labels."""
+    from stemzoo.workflows.weights import check_folder
+
+    check_folder(out, [start])
+    check_folder(out / "detector", [detector_from])
     verb = "adapt --from"
     parent = load_kind(start, "CycleGANSTEM", verb, training=True)
     start_keras()
@@ -203,10 +207,8 @@ def adapt(
         detector=detectors[0] if detectors else None,
         rivals=detectors[1:],
         seed=seed,
-        report=typer.echo,
+        report=say,
     )
     if detectors:
-        typer.echo(
-            f"detector {out / DETECTOR}: try 'stemzoo detect IMAGE --weights {out / DETECTOR}'"
-        )
-    typer.echo(f"CycleGAN {out}: try 'stemzoo translate IMAGE --weights {out}'")
+        say(f"detector {out / DETECTOR}: try 'stemzoo detect IMAGE --weights {out / DETECTOR}'")
+    say(f"CycleGAN {out}: try 'stemzoo translate IMAGE --weights {out}'")

@@ -3,13 +3,13 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stemzoo.cli.terminal import complain, print_table, start_keras
+from stemzoo.cli.terminal import Failures, each, print_table, say, start_keras
 
 app = typer.Typer()
 
@@ -29,12 +29,13 @@ def list_(
     entries = list_weights(material=material, task=task)
     if as_json:
         keys = ("name", "task", "material", "session", "licence", "repo_id", "revision", "summary")
-        typer.echo(json.dumps([{k: getattr(e, k) for k in keys} for e in entries], indent=1))
+        rows = [{k: getattr(e, k) for k in keys} for e in entries]
+        say(*json.dumps(rows, indent=1).split("\n"))
         return
     if not entries:
         known = list_weights()
         tasks, materials = ({getattr(e, key) for e in known} for key in ("task", "material"))
-        typer.echo(
+        say(
             f"no weights of task {task or 'any'} and material {material or 'any'}; there are tasks "
             f"{', '.join(sorted(tasks))} and materials {', '.join(sorted(materials))}. Train your "
             "own: 'stemzoo train --help'"
@@ -58,7 +59,7 @@ def info(
 
     found = describe_weights(source)
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        say(*json.dumps(found, indent=1).split("\n"))
         return
     for key, value in found.items():
         if key == "files":
@@ -68,7 +69,7 @@ def info(
             )
         elif value not in (None, "", (), {}):
             text = value if isinstance(value, str) else json.dumps(value)
-            typer.echo(f"{key}: {text}")
+            say(f"{key}: {text}")
 
 
 @app.command()
@@ -77,7 +78,7 @@ def cite(name: _Name) -> None:
     from stemzoo.zoo.cards.citations import bibtex_of
     from stemzoo.zoo.registry import find_weights
 
-    typer.echo(bibtex_of(find_weights(name)))
+    say(*bibtex_of(find_weights(name)).split("\n"))
 
 
 @app.command()
@@ -92,13 +93,17 @@ def download(
     ] = None,
 ) -> None:
     """Bring weights to this machine and check them: for work without a network, or a mirror."""
+    from stemzoo.workflows.weights import check_copies
     from stemzoo.zoo.inventory import copy_weights
     from stemzoo.zoo.registry import list_weights
 
     if bool(names) == everything:
         raise ValueError("expected NAME or --all. Received: " + ("both" if names else "neither"))
-    wanted = names or [entry.name for entry in list_weights()]
-    _each(wanted, lambda name: typer.echo(f"{name}: {copy_weights(name, to)}"))
+    wanted = list(dict.fromkeys(names or [])) or [entry.name for entry in list_weights()]
+    check_copies(wanted, to)
+    failures = Failures()
+    each(wanted, lambda name: [f"{name}: {copy_weights(name, to)}"], failures)
+    failures.end()
 
 
 @app.command()
@@ -112,25 +117,15 @@ def save(
     """Write a model folder anew: weights, golden output and provenance of this installation."""
     start_keras()
     from stemzoo.zoo import hub
+    from stemzoo.zoo.model_folder import holds_model
+    from stemzoo.zoo.whole_folder import is_vacant
 
     model = hub.load(source)
-    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+    if is_vacant(folder):
+        hub.save(model, folder, half=half, conditions=model.conditions)
+    elif not holds_model(folder, model, half=half):
         raise ValueError(f"expected an empty or new folder. Received: {folder}")
-    hub.save(model, folder, half=half, conditions=model.conditions)
-    typer.echo(f"model folder {folder}: try 'stemzoo verify {folder}'")
-
-
-def _each(names: Iterable[str], act: Callable[[str], None]) -> None:
-    """Go on with the other names after one that fails, which is one line; end with code 2 then."""
-    failed = False
-    for name in names:
-        try:
-            act(name)
-        except (ValueError, KeyError, OSError) as error:
-            complain(error)
-            failed = True
-    if failed:
-        raise typer.Exit(2)
+    say(f"model folder {folder}: try 'stemzoo verify {folder}'")
 
 
 @app.command()
@@ -155,18 +150,20 @@ def verify(
     elif not names:
         revisions = {entry.name: None for entry in entries if entry.bundled}
     if not revisions:
-        typer.echo("nothing is published yet")
+        say("nothing is published yet")
         return
     start_keras()
     from stemzoo.zoo import hub
 
     results = []
 
-    def verify_one(name: str) -> None:
+    def verify_one(name: str) -> list[str]:
         results.append(hub.verify(name, revision=revisions[name]))
-        typer.echo(str(results[-1]))
+        return str(results[-1]).split("\n")
 
-    _each(revisions, verify_one)
+    failures = Failures()
+    each(revisions, verify_one, failures)
+    failures.end()
     if not all(result.passed for result in results):
         raise typer.Exit(1)
 
@@ -174,14 +171,26 @@ def verify(
 @app.command()
 def doctor() -> None:
     """Look at this installation: versions, device, manifest, cache, Hub."""
-    start_keras()
     from stemzoo.zoo.doctor import examine
+
+    with suppress(ModuleNotFoundError):  # which is one of the things that are looked at
+        start_keras()
 
     checks = examine()
     for check in checks:
-        typer.echo(str(check))
+        say(str(check))
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
+
+
+def _ask(plan: str) -> bool:
+    """Show what is about to go up, and ask; whoever is not at a terminal has to say so before."""
+    if not sys.stdin.isatty():
+        raise ValueError(
+            "expected --yes, or a terminal to ask on. Received: neither. See --dry-run."
+        )
+    typer.echo(plan.replace("would ", "will "))
+    return typer.confirm("Publish these files?")
 
 
 @app.command()
@@ -203,6 +212,10 @@ def publish(
     new_revision: Annotated[
         bool, typer.Option("--new-revision", help="Replace other weights of that name.")
     ] = False,
+    with_samples: Annotated[
+        bool, typer.Option("--with-samples", help="Also pictures that may show measured images.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before files go up.")] = False,
     manifest: Annotated[
         Path | None, typer.Option(help="Manifest to write; that of the package if not given.")
     ] = None,
@@ -226,12 +239,14 @@ def publish(
         create_pr=create_pr,
         dry_run=dry_run,
         new_revision=new_revision,
+        with_samples=with_samples,
+        confirm=None if yes else _ask,
         manifest=manifest,
         licence=licence,
         session=session,
         material=material,
         summary=summary,
     )
-    typer.echo(str(done))
+    say(*str(done).split("\n"))
     if dry_run:
-        typer.echo(f"\n{done.card}")
+        say("", *done.card.split("\n"))

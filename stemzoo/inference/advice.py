@@ -1,5 +1,6 @@
 """What to do with images that are not like those that weights were trained on."""
 
+import glob
 import logging
 import os
 import shlex
@@ -19,7 +20,7 @@ from stemzoo.inference.matching import (
     read_conditions,
 )
 from stemzoo.io import Image
-from stemzoo.zoo.registry import list_weights
+from stemzoo.zoo.registry import find_weights, list_weights
 
 if TYPE_CHECKING:
     from stemzoo.models.cyclegan import CycleGANSTEM
@@ -153,7 +154,7 @@ def match_model(
     image : Image
         An image.
     model : DefectFCN or CycleGANSTEM
-        Has `name`, and perhaps `conditions`, as models of `stemzoo.load` do.
+        Has `name` and `conditions`, as models of `stemzoo.load` do.
     sampling, lattice
         As in `check_conditions`.
 
@@ -167,12 +168,11 @@ def match_model(
     >>> match_model(image, stemzoo.load("fcn-wse2")).fits  # doctest: +SKIP
     True
     """
-    conditions = getattr(model, "conditions", None)
-    if conditions is None:
+    if model.conditions is None:
         return None
     try:
         return check_conditions(
-            image, conditions, weights=model.name, sampling=sampling, lattice=lattice
+            image, model.conditions, weights=model.name, sampling=sampling, lattice=lattice
         )
     except ValueError as error:
         log.info("%s: not compared with %s: %s", image.path or "image", model.name, error)
@@ -240,7 +240,7 @@ def advise(ranked: Sequence[Match], paths: Sequence[Path] = ()) -> str:
     name = detector.weights
     image = shlex.quote(str(paths[0])) if len(paths) == 1 else "IMAGE..."
     step = f"stemzoo detect {image} --weights {name}"
-    if not _is_wide(detector):
+    if not find_weights(name).wide:
         return f"{name} fits. Next: {step}"
     wide = f"{name} was trained on widely randomised conditions, which include these"
     if not detector.reason:
@@ -269,14 +269,10 @@ def _next_training(ranked: Sequence[Match], paths: Sequence[Path]) -> str:
 
 
 def _best_fitting(task: str, ranked: Sequence[Match]) -> Match | None:
-    """Return the weights that fit: those of randomised conditions, else the most specific."""
-    names = {entry.name for entry in list_weights(task=task)}
-    fitting = [one for one in ranked if one.fits and one.weights in names]
-    return min(fitting, key=lambda one: not _is_wide(one), default=None)
-
-
-def _is_wide(found: Match) -> bool:
-    return "randomised" in found.session
+    """Return the weights that fit: those of wide conditions, else the most specific."""
+    wide = {entry.name: entry.wide for entry in list_weights(task=task)}
+    fitting = [one for one in ranked if one.fits and one.weights in wide]
+    return min(fitting, key=lambda one: not wide[one.weights], default=None)
 
 
 def _glob_pattern(paths: Sequence[Path]) -> str:
@@ -285,4 +281,5 @@ def _glob_pattern(paths: Sequence[Path]) -> str:
         return shlex.quote(str(paths[0]))
     if len({(path.parent, path.suffix) for path in paths}) != 1:
         return "'GLOB'"
-    return shlex.quote(f"{os.path.commonprefix([str(path) for path in paths])}*{paths[0].suffix}")
+    start = glob.escape(os.path.commonprefix([str(path) for path in paths]))
+    return shlex.quote(f"{start}*{paths[0].suffix}")

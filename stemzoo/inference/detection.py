@@ -5,20 +5,32 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import stats
 
-from stemzoo.analysis.pixel_size import resolve
+from stemzoo.analysis.identification import identify
 from stemzoo.inference.advice import MisfitSummary, match_model
 from stemzoo.inference.matching import Match
+from stemzoo.inference.material_check import MaterialCheck, check_material
 from stemzoo.inference.points import find_points
+from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal, find_doubts
+from stemzoo.inference.stripes import find_points_in_stripes
 from stemzoo.inference.tiling import predict_tiled
-from stemzoo.io import Image, check_image
-from stemzoo.preprocessing import resample
+from stemzoo.io import Image
+from stemzoo.io.pixel_size import NETWORK_RANGE
+from stemzoo.metrics.estimate import Estimate
+from stemzoo.preprocessing import resample, resampled_shape
 
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
 
 # Chosen on simulated frames of both WSe2 days, where F1 changes by less than 0.01 from 0.3 to 0.5.
 DEFAULT_THRESHOLD = 0.35
+# Class of what the network marks where the crystal ends: columns there lack neighbours.
+EDGE_CLASS = "edge"
+# Images of more pixels, as they are or as the network sees them, are gone through in stripes.
+_LARGE = 4096**2
+# Larger ones are not asked for their material, which would take much memory.
+_LARGE_SIDE = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +61,12 @@ class Detections:
         Whether the probabilities are means over the 8 rotations and flips.
     match : Match or None
         How the image fits the frames that the model was trained on; None where that is not known.
+    crystal : SeenCrystal or None
+        Where the crystal is: defects are reported there only.
+    notes : tuple of str
+        What of the image was left out or turned, and why.
+    doubts : tuple of str
+        Why the result should not be trusted, each with the next step.
 
     Examples
     --------
@@ -69,6 +87,9 @@ class Detections:
     threshold: float = 0.0
     tta: bool = False
     match: Match | None = None
+    crystal: SeenCrystal | None = None
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -83,6 +104,55 @@ class Detections:
             "tta": self.tta,
             "match": self.match,
         }
+
+    @property
+    def trusted(self) -> bool:
+        """Whether nothing is known that makes the result doubtful."""
+        return not self.doubts
+
+    @property
+    def area_nm2(self) -> float:
+        """Return the area in which defects were looked for [nm²]."""
+        share = 1.0 if self.crystal is None else self.crystal.mask.share
+        return share * self.shape[0] * self.shape[1] * (self.sampling / 10) ** 2
+
+    def density(self, name: str) -> Estimate:
+        """Return how many defects of a class there are per nm² of crystal.
+
+        Parameters
+        ----------
+        name : str
+            The class.
+
+        Returns
+        -------
+        Estimate
+            With the interval that holds the true density of randomly placed defects with 95 %
+            probability. Missed defects and false ones are not corrected for.
+
+        Raises
+        ------
+        KeyError
+            If the model does not know the class.
+
+        References
+        ----------
+        F. Garwood, Biometrika 28, 437 (1936): exact interval of a Poisson mean.
+
+        Examples
+        --------
+        >>> points, scores = np.array([[3.0, 4.0], [8.0, 1.0]]), np.array([0.9, 0.6])
+        >>> found = Detections(points, ("a", "a"), scores, 1.0, "given", (100, 100))
+        >>> print(found.density("a"))  # 2 in 100 nm²
+        Estimate(value=0.02, low=0.0024, high=0.0722)
+        """
+        counts = self.counts()
+        if name not in counts:
+            raise KeyError(f"Expected one of {', '.join(counts)}. Received: {name!r}")
+        count, area = counts[name], self.area_nm2
+        low = stats.chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
+        high = stats.chi2.ppf(0.975, 2 * count + 2) / 2
+        return Estimate(*(round(float(n / area), 4) for n in (count, low, high)))
 
     @property
     def positions_nm(self) -> np.ndarray:
@@ -143,13 +213,15 @@ def detect(
     sampling: float | None = None,
     threshold: float = DEFAULT_THRESHOLD,
     tta: bool = False,
+    edges: bool = False,
+    force: bool = False,
 ) -> Detections:
     """Find single-atom defects in an image.
 
     Parameters
     ----------
-    image : ndarray of shape (M, N) or Image
-        At least 64 pixels on a side, any data type.
+    image : ndarray or masked array of shape (M, N), or Image
+        At least 64 pixels on a side, any data type. Masked pixels and NaN are left out.
     model : DefectFCN
         A trained detector, from `stemzoo.load`.
     sampling : float, optional
@@ -159,12 +231,16 @@ def detect(
         Lowest score to report, 0 to 1.
     tta : bool
         Average over the 8 rotations and flips: 8 times slower, slightly better.
+    edges : bool
+        Report what the network marks where the crystal ends, too, as class "edge".
+    force : bool
+        Use the model though the image shows another material.
 
     Returns
     -------
     Detections
-        Positions in pixels of the input, and how the image fits the frames that the model was
-        trained on.
+        Positions in pixels of the input, only where the image shows the crystal, and how the image
+        fits the frames that the model was trained on.
 
     Warns
     -----
@@ -175,7 +251,7 @@ def detect(
     Raises
     ------
     ValueError
-        If the image cannot be analysed or its pixel size is unknown.
+        If the image cannot be analysed, its pixel size is unknown, or it shows another material.
 
     Examples
     --------
@@ -184,9 +260,13 @@ def detect(
     >>> detections = stemzoo.detect(image, model, sampling=0.2)  # doctest: +SKIP
     """
     if not isinstance(image, Image):
-        image = Image(np.asarray(image))
+        image = Image(np.asanyarray(image))
     image = image.with_sampling(sampling)
-    detections = find_defects(image, model, threshold=threshold, tta=tta, stacklevel=4)
+    detections = find_defects(
+        image, model, threshold=threshold, tta=tta, edges=edges, force=force, stacklevel=4
+    )
+    for doubt in detections.doubts:
+        warnings.warn(f"{image.path or 'image'}: not to be trusted: {doubt}", stacklevel=2)
     misfits = MisfitSummary("detection")
     misfits.add(image, detections.match)
     if (text := misfits.warning()) is not None:
@@ -200,6 +280,8 @@ def find_defects(
     *,
     threshold: float = DEFAULT_THRESHOLD,
     tta: bool = False,
+    edges: bool = False,
+    force: bool = False,
     stacklevel: int = 3,
 ) -> Detections:
     """Do as `detect`, without a warning about an image that is unlike the training frames.
@@ -208,7 +290,7 @@ def find_defects(
     ----------
     image : Image
         With its pixel size, if that is known.
-    model, threshold, tta
+    model, threshold, tta, edges, force
         As in `detect`.
     stacklevel : int
         Whose line a warning about the pixel size points at; 3 is the caller of this function.
@@ -221,33 +303,58 @@ def find_defects(
     Raises
     ------
     ValueError
-        If the image cannot be analysed or its pixel size is unknown.
+        If the image cannot be analysed, its pixel size is unknown, or it shows another material.
 
     Examples
     --------
     >>> find_defects(Image(pixels, 0.2), model).counts()  # doctest: +SKIP
     {'se_vacancy': 12}
     """
-    check_image(image.data, image.path or "image")
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold lies between 0 and 1. Received: {threshold}")
-    pixel_size = resolve(image, model.material, stacklevel=stacklevel)
-    positions, classes, scores = find_classes(
-        image.data, model, pixel_size.value, threshold=threshold, tta=tta
+    seen = find_crystal(image, model.material, stacklevel=stacklevel)
+    material = _check_material(image, model, force=force)
+    pixel_size = seen.pixel_size
+    positions, indices, scores = find_classes(
+        seen.image.data, model, pixel_size.value, threshold=threshold, tta=tta, seen=seen
     )
+    at_edge = seen.is_at_edge(positions)
+    kept = np.flatnonzero(seen.contains(positions) & (edges | ~at_edge))
+    classes = [EDGE_CLASS if at_edge[i] else model.classes[indices[i]] for i in kept]
     return Detections(
-        positions,
-        tuple(model.classes[k] for k in classes),
-        scores,
+        positions[kept],
+        tuple(classes),
+        scores[kept],
         sampling=pixel_size.value,
         sampling_source=pixel_size.source,
         shape=image.data.shape,
-        model_classes=tuple(model.classes),
+        model_classes=(*model.classes, EDGE_CLASS) if edges else tuple(model.classes),
         model=model.name,
         threshold=threshold,
         tta=tta,
-        match=match_model(image, model, sampling=pixel_size.value, lattice=pixel_size.lattice),
+        match=match_model(seen.image, model, sampling=pixel_size.value, lattice=pixel_size.lattice),
+        crystal=seen,
+        notes=(*describe(seen), *([material.note] if material.note else [])),
+        doubts=(
+            *find_doubts(seen, model.material),
+            *(text for text in (material.refusal, material.doubt) if text),
+        ),
     )
+
+
+def _check_material(image: Image, model: "DefectFCN", *, force: bool) -> MaterialCheck:
+    """Refuse an image of another material, unless told not to."""
+    if model.material is None or max(image.data.shape) > _LARGE_SIDE:
+        return MaterialCheck()
+    found = check_material(identify(image.data, image.sampling), model.material)
+    if found.refusal is not None and not force:
+        raise ValueError(
+            f"{image.path or 'image'}: expected {model.material}, which {model.name} is for. "
+            f"Received: {found.refusal}. Choose weights of the right material ('stemzoo list'), "
+            "give the right pixel size (--pixel-size PM, sampling=), or go on all the same "
+            "(--force, force=True)"
+        )
+    return found
 
 
 def find_classes(
@@ -257,6 +364,7 @@ def find_classes(
     *,
     threshold: float = DEFAULT_THRESHOLD,
     tta: bool = False,
+    seen: SeenCrystal | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find defects in an image whose pixel size is known.
 
@@ -270,6 +378,8 @@ def find_classes(
         Pixel size of the image [Å/px].
     threshold, tta
         As in `detect`.
+    seen : SeenCrystal, optional
+        Where the crystal is, of which the scale of the intensities is taken.
 
     Returns
     -------
@@ -280,11 +390,29 @@ def find_classes(
     scores : ndarray of shape (K,)
         See `find_points`.
 
+    Raises
+    ------
+    ValueError
+        If the pixel size of the model is none of atomic resolution.
+
     Examples
     --------
     >>> positions, classes, scores = find_classes(pixels, model, 0.2)  # doctest: +SKIP
     """
-    scaled = model.prepare(resample(pixels, sampling, model.sampling))
-    probabilities = predict_tiled(model, scaled, tta=tta)
-    positions, classes, scores = find_points(probabilities, model.sampling, threshold)
+    low, high = NETWORK_RANGE
+    if not low <= model.sampling <= high:
+        raise ValueError(
+            f"{model.name}: expected weights for a pixel size between {low} and {high} Å (1 to 100 "
+            f"pm); use other weights. Received: weights for {model.sampling:.4g} Å"
+        )
+    shape = resampled_shape(pixels.shape, sampling, model.sampling)
+    measured = None if seen is None else seen.measured(shape, model.sampling)
+    if max(pixels.size, shape[0] * shape[1]) > _LARGE:
+        found = find_points_in_stripes(
+            pixels, model, sampling, threshold=threshold, tta=tta, measured=measured
+        )
+    else:
+        scaled = model.prepare(resample(pixels, sampling, model.sampling), measured=measured)
+        found = find_points(predict_tiled(model, scaled, tta=tta), model.sampling, threshold)
+    positions, classes, scores = found
     return positions * (model.sampling / sampling), classes, scores

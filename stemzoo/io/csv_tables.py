@@ -85,6 +85,10 @@ def read_csv(path: str | Path) -> tuple[list[str], dict[str, np.ndarray]]:
                 header.append(line[1:].removeprefix(" ").rstrip("\r\n"))
                 line = file.readline()
             table = [row for row in csv.reader(chain([line], file), strict=True) if row]
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{path}: expected a table. Received: no such file. Check the path."
+        ) from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(
             f"{path}: expected a UTF-8 table of comma-separated values. Received: {error}. "

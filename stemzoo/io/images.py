@@ -4,32 +4,38 @@ import logging
 import operator
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from stemzoo.io import readers
-from stemzoo.io.grey import Refusal
+from stemzoo.io.arrays import open_npy, open_npz
+from stemzoo.io.grey import Refusal, add_frames
+from stemzoo.io.hdf5_images import open_hdf5
+from stemzoo.io.memory import check_stack
+from stemzoo.io.microscope import open_microscope_file
+from stemzoo.io.pictures import open_jpeg, open_png
 from stemzoo.io.pixel_size import square_sampling
+from stemzoo.io.stacks import Stack, choose_frames
+from stemzoo.io.tiff import open_tiff
 
 # Smallest edge of an image [px]: fewer hold too few unit cells to tell their spots from haze.
 MIN_SIDE = 64
 
 _LOG = logging.getLogger(__name__)
 
-# What each suffix is read with.
-READERS: Mapping[str, Callable[..., readers.Contents]] = {
-    **dict.fromkeys((".tif", ".tiff"), readers.read_tiff),
-    ".png": readers.read_png,
-    **dict.fromkeys((".jpg", ".jpeg"), readers.read_jpeg),
-    ".npy": readers.read_npy,
-    ".npz": readers.read_npz,
-    **dict.fromkeys(
-        (".dm3", ".dm4", ".emd", ".ser", ".mrc", ".hspy"), readers.read_microscope_file
-    ),
+# What a file of each suffix is opened with. What a reader refuses on purpose it raises as a
+# Refusal; whatever else it lets through means a damaged file.
+Reader = Callable[[Path], AbstractContextManager[list[Stack]]]
+READERS: Mapping[str, Reader] = {
+    **dict.fromkeys((".tif", ".tiff"), open_tiff),
+    ".png": open_png,
+    **dict.fromkeys((".jpg", ".jpeg"), open_jpeg),
+    ".npy": open_npy,
+    ".npz": open_npz,
+    **dict.fromkeys((".emd", ".hspy"), open_hdf5),
+    **dict.fromkeys((".dm3", ".dm4", ".ser", ".mrc"), open_microscope_file),
 }
 
 
@@ -92,8 +98,8 @@ def read_image(path: str | Path, *, frame: int | None = None, sum_frames: bool =
     Parameters
     ----------
     path : str or Path
-        .tif, .tiff, .png, .jpg, .jpeg, .npy or .npz; with RosettaSciIO installed
-        (`pip install 'stemzoo[formats]'`) also .dm3, .dm4, .emd, .ser, .mrc and .hspy.
+        .tif, .tiff, .png, .jpg, .jpeg, .npy, .npz, .emd or .hspy; with RosettaSciIO installed
+        (`pip install 'stemzoo[formats]'`) also .dm3, .dm4, .ser and .mrc.
     frame : int, optional
         Which frame of a stack to read, from 0.
     sum_frames : bool, optional
@@ -128,26 +134,34 @@ def read_image(path: str | Path, *, frame: int | None = None, sum_frames: bool =
         )
     frame = None if frame is None else operator.index(frame)
     reader = _find_reader(path)
-    choose = partial(_choose_frames, frame=frame, sum_frames=sum_frames)
     # The error of the decoder is not chained: its traceback would keep the file open.
     failure = None
     with _silence():
         try:
-            contents = reader(path, choose)
+            with reader(path) as stacks:
+                stack, numbers = choose_frames(stacks, frame, sum_frames)
+                check_stack(stack, len(numbers), path.stat().st_size)
+                data = add_frames(stack.read(number) for number in numbers)
+                count = sum(one.count for one in stacks)
         except Refusal as refusal:
             failure = f"{path}: {refusal}."
+        except ImportError as error:
+            failure = (
+                f"{path}: expected the package {error.name}, which reads it. Received: it is not "
+                f"installed. Run: pip install {error.name} (or save the image as TIFF)."
+            )
         # Decoders raise errors of every kind on damaged bytes.
         except Exception as error:
             failure = _describe_damage(path, error)
             _LOG.debug("decoder failed", exc_info=error)
     if failure:
         raise ValueError(failure)
-    sampling = square_sampling(contents.x, contents.y, path)
-    source = contents.source if sampling is not None else None
-    return Image(contents.data, sampling, source, path, contents.metadata)
+    sampling = square_sampling(stack.x, stack.y, path)
+    source = stack.source if sampling is not None else None
+    return Image(data, sampling, source, path, {**stack.metadata, "frames": count})
 
 
-def _find_reader(path: Path) -> Callable[..., readers.Contents]:
+def _find_reader(path: Path) -> Reader:
     """Return the reader of a file, if there is a file that can be opened."""
     if path.is_dir():
         raise ValueError(f"{path}: expected an image file. Received: a folder. Name a file in it.")
@@ -166,32 +180,14 @@ def _find_reader(path: Path) -> Callable[..., readers.Contents]:
         raise ValueError(
             f"{path}: expected an image file. Received: {kind}. Copy or export it once more."
         )
-    # A file that may not be read raises PermissionError here, outside the decoders.
-    path.open("rb").close()
+    try:
+        path.open("rb").close()
+    except PermissionError:
+        raise PermissionError(
+            f"{path}: expected a file that may be read. Received: no permission. Change its "
+            "permissions, or copy it."
+        ) from None
     return READERS[path.suffix.lower()]
-
-
-def _choose_frames(
-    count: int, labels: Sequence[str] = (), *, frame: int | None, sum_frames: bool
-) -> list[int]:
-    """Return the indices of the wanted frames; `labels` name frames that cannot be added."""
-    listed = ", ".join(f"{k}: {label}" for k, label in enumerate(labels[:10]))
-    named = f" ({listed}{', ...' if len(labels) > 10 else ''})" if labels else ""
-    if sum_frames and labels:
-        raise Refusal(
-            "frames of one kind to sum", f"{count} different images{named}", "Choose one by frame"
-        )
-    if sum_frames:
-        return list(range(count))
-    if frame is None and count != 1:
-        raise Refusal(
-            "one image",
-            f"{count} frames{named}",
-            f"Choose frame=0 to {count - 1}" + ("" if labels else ", or sum_frames=True"),
-        )
-    if frame is not None and not 0 <= frame < count:
-        raise Refusal(f"a frame from 0 to {count - 1}", f"frame={frame}", "Choose one of these")
-    return [frame or 0]
 
 
 @contextmanager
@@ -254,6 +250,37 @@ def image_list(
     return found
 
 
+def check_shape(data: np.ndarray, name: str | Path) -> None:
+    """Check that an image has a shape that can be analysed.
+
+    Parameters
+    ----------
+    data : ndarray
+        The image.
+    name : str or Path
+        Its name, for the message.
+
+    Raises
+    ------
+    ValueError
+        If it is not 2-D, or smaller than 64 pixels on a side.
+
+    Examples
+    --------
+    >>> check_shape(np.eye(64), "identity")
+    """
+    shape = np.shape(data)
+    if len(shape) != 2:
+        raise ValueError(
+            f"{name}: expected a 2-D image. Received: shape {shape}. Choose one frame."
+        )
+    if min(shape) < MIN_SIDE:
+        raise ValueError(
+            f"{name}: expected at least {MIN_SIDE} px on each side. Received: "
+            f"{shape[0]} x {shape[1]} px. Use a larger image."
+        )
+
+
 def check_image(data: np.ndarray, name: str | Path) -> None:
     """Check that an image can be analysed.
 
@@ -273,16 +300,8 @@ def check_image(data: np.ndarray, name: str | Path) -> None:
     --------
     >>> check_image(np.eye(64), "identity")
     """
+    check_shape(data, name)
     data = np.asarray(data)
-    if data.ndim != 2:
-        raise ValueError(
-            f"{name}: expected a 2-D image. Received: shape {data.shape}. Choose one frame."
-        )
-    if min(data.shape) < MIN_SIDE:
-        raise ValueError(
-            f"{name}: expected at least {MIN_SIDE} px on each side. Received: "
-            f"{data.shape[0]} x {data.shape[1]} px. Use a larger image."
-        )
     bad = data.size - np.count_nonzero(np.isfinite(data))
     if bad:
         raise ValueError(

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from stemzoo.io.pixel_size import imagej_fields
+from stemzoo.io.temporaries import sweep_once, temporary_path
 
 # Written or interpreted by ImageJ and read_image themselves.
 _RESERVED = {"ImageJ", "images", "channels", "slices", "frames", "unit", "yunit", "software"}
@@ -59,10 +59,16 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise PermissionError(
             f"{path}: expected a folder to write to. Received: a read-only one. Choose another."
         )
-    temporary = path.with_name(f".{uuid.uuid4().hex}{path.suffix}")
+    sweep_once(path.parent)
+    temporary = temporary_path(path.parent, path.suffix)
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        # A full disk does not say which file it was for, or names the temporary one.
+        if error.errno is not None and error.filename in (None, str(temporary)):
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -22,6 +22,12 @@ class Estimate:
     low: float | None = None
     high: float | None = None
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Both ends of the interval; NaN where there is none."""
+        low, high = (float("nan") if end is None else end for end in (self.low, self.high))
+        return low, high
+
     @classmethod
     def from_bootstrap(cls, value: float, resampled: Sequence[float] | np.ndarray) -> "Estimate":
         """Return a figure with the interval that holds 95 % of the values of a bootstrap.

@@ -50,14 +50,14 @@ class NoiseCorrected:
         return self.invented.value
 
     @property
-    def removed_interval(self) -> tuple[float | None, float | None]:
+    def removed_interval(self) -> tuple[float, float]:
         """95 % interval of `removed_per_1000`."""
-        return self.removed.low, self.removed.high
+        return self.removed.interval
 
     @property
-    def invented_interval(self) -> tuple[float | None, float | None]:
+    def invented_interval(self) -> tuple[float, float]:
         """95 % interval of `invented_per_1000`."""
-        return self.invented.low, self.invented.high
+        return self.invented.interval
 
 
 def correct_for_noise(

@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 import keras
 import tensorflow as tf
 
+from stemzoo.io.json_files import Field
 from stemzoo.models.cyclegan_losses import ROLES, cyclegan_losses
 from stemzoo.models.layers import LogPowerSpectrum, NetworkGroup
 from stemzoo.models.unet import patch_discriminator, unet_generator
+from stemzoo.models.zoo_model import COMMON_BOUNDS, check_arguments
 from stemzoo.preprocessing import ZOO_SAMPLING
 
 
@@ -74,9 +76,22 @@ class CycleGANSTEM(keras.Model):
     task: ClassVar[str] = "translation"
     summary: ClassVar[str] = "makes simulations of {material} look like images of {session}"
     weight_groups: ClassVar[tuple[str, ...]] = ("model", "training")
-    # The paper's network has a fourth of these sizes or less.
-    largest_arguments: ClassVar[Mapping[str, int]] = MappingProxyType(
-        {"filters": 256, "depth": 12, "discriminator_filters": 128, "patch_size": 8192}
+    # The paper's network has a half of these sizes or less.
+    bounds: ClassVar[Mapping[str, Field]] = MappingProxyType(
+        {
+            **COMMON_BOUNDS,
+            "filters": Field(int, low=1, high=256),
+            "depth": Field(int, low=1, high=12),
+            "discriminator_filters": Field(int, low=1, high=128),
+            "patch_size": Field(int, low=32, high=1024),
+            "lambda_cycle": Field(float, low=0, high=1e6),
+            "lambda_identity": Field(float, low=0, high=1e6),
+            "fft_discriminators": Field(bool, int, low=0, high=1),
+            "bottleneck_norm": Field(bool, int, low=0, high=1),
+            "dropout": Field(float, low=0, high=0.99),
+            "session": Field(str, type(None), high=200),
+            "rotation": Field(list, type(None), low=2, high=2, items=Field(float, high=1e4)),
+        }
     )
     card: str | None = None
     provenance: Any = None
@@ -103,14 +118,24 @@ class CycleGANSTEM(keras.Model):
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)
-        if min(filters, depth, discriminator_filters) < 1 or not sampling > 0:
+        # === Config ===
+        self.filters = filters
+        self.depth = depth
+        self.discriminator_filters = discriminator_filters
+        self.patch_size = patch_size
+        self.lambda_cycle = lambda_cycle
+        self.lambda_identity = lambda_identity
+        self.fft_discriminators = fft_discriminators
+        self.bottleneck_norm = bottleneck_norm
+        self.dropout = dropout
+        self.sampling = sampling
+        self.material = material
+        self.session = session
+        self.rotation = None if rotation is None else tuple(float(angle) for angle in rotation)
+        check_arguments(CycleGANSTEM, self.get_config())
+        if patch_size % 2**depth:
             raise ValueError(
-                "CycleGANSTEM expects filters, depth and discriminator_filters of at least 1 and "
-                f"sampling > 0. Received: {filters}, {depth}, {discriminator_filters}, {sampling}"
-            )
-        if patch_size < 32 or patch_size % 2**depth:
-            raise ValueError(
-                f"patch_size is at least 32 and a multiple of 2^depth = {2**depth}. Received: "
+                f"expected a patch_size that is a multiple of 2^depth = {2**depth}. Received: "
                 f"{patch_size}"
             )
         # === Networks ===
@@ -127,20 +152,6 @@ class CycleGANSTEM(keras.Model):
         self.log_power_spectrum = LogPowerSpectrum(name="log_power_spectrum")
         self._trackers: dict[str, keras.metrics.Mean] = {}
         self.discriminator_roles = ROLES if fft_discriminators else ROLES[:2]
-        # === Config ===
-        self.filters = filters
-        self.depth = depth
-        self.discriminator_filters = discriminator_filters
-        self.patch_size = patch_size
-        self.lambda_cycle = lambda_cycle
-        self.lambda_identity = lambda_identity
-        self.fft_discriminators = fft_discriminators
-        self.bottleneck_norm = bottleneck_norm
-        self.dropout = dropout
-        self.sampling = sampling
-        self.material = material
-        self.session = session
-        self.rotation = None if rotation is None else tuple(float(angle) for angle in rotation)
         self.built = True
 
     @classmethod

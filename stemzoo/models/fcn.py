@@ -7,7 +7,10 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
-from stemzoo.models.layers import residual_block
+from stemzoo.io.json_files import Field
+from stemzoo.models.exact_graphs import ExactGraphs
+from stemzoo.models.layers import LAST, residual_block
+from stemzoo.models.zoo_model import COMMON_BOUNDS, check_arguments
 from stemzoo.preprocessing import ZOO_SAMPLING, normal_scores, rescale
 
 
@@ -65,8 +68,15 @@ class DefectFCN(keras.Model):
     task: ClassVar[str] = "detection"
     summary: ClassVar[str] = "point defects in {material}, trained on {session}"
     weight_groups: ClassVar[tuple[str, ...]] = ("model",)
-    largest_arguments: ClassVar[Mapping[str, int]] = MappingProxyType(
-        {"filters": 256, "depth": 12, "classes": 100}
+    bounds: ClassVar[Mapping[str, Field]] = MappingProxyType(
+        {
+            **COMMON_BOUNDS,
+            "classes": Field(list, int, low=1, high=100, items=Field(str, low=1, high=100)),
+            "filters": Field(int, low=1, high=256),
+            "depth": Field(int, low=1, high=12),
+            "dropout": Field(float, low=0, high=0.99),
+            "ranked": Field(bool, int, low=0, high=1),
+        }
     )
     card: str | None = None
     provenance: Any = None
@@ -85,16 +95,13 @@ class DefectFCN(keras.Model):
         ranked: bool = False,
         name: str = "defect_fcn",
     ):
+        arguments = {
+            **{"classes": classes, "filters": filters, "depth": depth, "dropout": dropout},
+            **{"sampling": sampling, "material": material, "ranked": ranked, "name": name},
+        }
+        check_arguments(DefectFCN, arguments)
         if isinstance(classes, int):
             classes = [f"class_{i + 1}" for i in range(classes)]
-        if isinstance(classes, str):
-            raise ValueError(f"classes is a sequence of names or a number. Received: {classes!r}")
-        if not classes or min(filters, depth) < 1 or not 0 <= dropout < 1 or not sampling > 0:
-            raise ValueError(
-                "DefectFCN expects at least one class, filters >= 1, depth >= 1, 0 <= dropout < 1 "
-                f"and sampling > 0. Received: classes={classes}, filters={filters}, "
-                f"depth={depth}, dropout={dropout}, sampling={sampling}"
-            )
         inputs = keras.Input((None, None, 1), name="image")
         outputs = _res_unet(inputs, len(classes) + 1, filters, depth, dropout)
         super().__init__(inputs, outputs, name=name)
@@ -105,14 +112,33 @@ class DefectFCN(keras.Model):
         self.sampling = sampling
         self.material = material
         self.ranked = bool(ranked)
+        self._exact_graphs = ExactGraphs(self)
 
-    def prepare(self, image: np.ndarray) -> np.ndarray:
+    def predict_on_batch(self, x: np.ndarray) -> np.ndarray:
+        """Return the probabilities for a batch, whatever the model has seen before.
+
+        Parameters
+        ----------
+        x : ndarray of shape (B, M, N, 1)
+            Images in [-1, 1].
+
+        Returns
+        -------
+        ndarray of float32, shape (B, M, N, C)
+        """
+        if keras.backend.backend() != "tensorflow":
+            return super().predict_on_batch(x)
+        return self._exact_graphs(np.asarray(x, dtype=np.float32))
+
+    def prepare(self, image: np.ndarray, *, measured: np.ndarray | None = None) -> np.ndarray:
         """Bring an image to the intensities that the network is trained on, and takes.
 
         Parameters
         ----------
         image : ndarray of shape (M, N)
             At the pixel size of the model.
+        measured : ndarray of bool, shape (M, N), optional
+            Pixels that the scale is taken of, where not all are.
 
         Returns
         -------
@@ -128,7 +154,9 @@ class DefectFCN(keras.Model):
         >>> print(DefectFCN(1, filters=2, depth=1, ranked=True).prepare(image).round(2))
         [[-0.35  0.    0.35]]
         """
-        return rescale(normal_scores(image) if self.ranked else image)
+        if self.ranked:
+            image = normal_scores(image, measured=measured)
+        return rescale(image, measured=measured)
 
     def successor(self, **changes) -> "DefectFCN":
         """Return a model with the same weights, to be trained further or to see images otherwise.
@@ -211,13 +239,13 @@ def _res_unet(inputs, channels: int, filters: int, depth: int, dropout: float):
     for level in range(depth):
         x = residual_block(x, filters * 2**level, dropout=dropout, name=f"down{level}")
         skips.append(x)
-        x = layers.MaxPooling2D(2, name=f"pool{level}")(x)
+        x = layers.MaxPooling2D(2, **LAST, name=f"pool{level}")(x)
     x = residual_block(x, filters * 2**depth, dropout=dropout, name="bottom")
     for level in reversed(range(depth)):
         width = filters * 2**level
-        x = layers.Conv2DTranspose(width, 2, strides=2, name=f"up{level}_transpose")(x)
+        x = layers.Conv2DTranspose(width, 2, strides=2, **LAST, name=f"up{level}_transpose")(x)
         x = layers.Concatenate(name=f"up{level}_concatenate")([x, skips[level]])
         x = residual_block(x, width, dropout=dropout, name=f"up{level}")
     # Probabilities stay float32 under mixed precision.
-    logits = layers.Conv2D(channels, 1, name="logits", dtype="float32")(x)
+    logits = layers.Conv2D(channels, 1, **LAST, name="logits", dtype="float32")(x)
     return layers.Softmax(name="probabilities", dtype="float32")(logits)

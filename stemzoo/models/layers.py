@@ -5,6 +5,9 @@ from typing import Any
 
 import keras
 
+# Whatever a user's keras.json says, as the weights are stored for this order of axes.
+LAST: dict[str, Any] = {"data_format": "channels_last"}
+
 
 def residual_block(
     x: keras.KerasTensor, filters: int, *, dropout: float = 0.0, name: str
@@ -31,15 +34,15 @@ def residual_block(
     K. He, X. Zhang, S. Ren, J. Sun, Deep Residual Learning for Image Recognition, CVPR 2016.
     """
     layers = keras.layers
-    y = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=name + "_conv1")(x)
+    y = layers.Conv2D(filters, 3, padding="same", use_bias=False, **LAST, name=name + "_conv1")(x)
     y = layers.BatchNormalization(momentum=0.9, name=name + "_norm1")(y)
     y = layers.ReLU(name=name + "_relu1")(y)
     if dropout > 0:
         y = layers.Dropout(dropout, name=name + "_dropout")(y)
-    y = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=name + "_conv2")(y)
+    y = layers.Conv2D(filters, 3, padding="same", use_bias=False, **LAST, name=name + "_conv2")(y)
     y = layers.BatchNormalization(momentum=0.9, name=name + "_norm2")(y)
     if x.shape[-1] != filters:
-        x = layers.Conv2D(filters, 1, use_bias=False, name=name + "_shortcut")(x)
+        x = layers.Conv2D(filters, 1, use_bias=False, **LAST, name=name + "_shortcut")(x)
     return layers.ReLU(name=name + "_relu2")(layers.Add(name=name + "_add")([x, y]))
 
 

@@ -5,6 +5,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from stemzoo.io.json_files import Field, parse_json, read_small
 
 
 @contextmanager
@@ -13,6 +16,11 @@ def quiet_start() -> Iterator[None]:
 
     Its messages are written straight to file descriptor 2, past `sys.stderr`. They are shown if the
     start fails.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If the backend that Keras is told to use is not installed; the message names it.
     """
     # TensorFlow itself uses the faster convolutions of oneDNN only on processors with AVX-512 VNNI;
     # with AVX2 alone, a training step takes 1.5 times as long without them. It reads this once.
@@ -22,9 +30,35 @@ def quiet_start() -> Iterator[None]:
     try:
         with _caught_messages():
             yield
+    except (ImportError, ValueError) as error:
+        if (backend := chosen_backend()) == "tensorflow":
+            raise
+        raise ModuleNotFoundError(
+            f"expected a backend of Keras. Received: {backend!r}, by KERAS_BACKEND or keras.json, "
+            f"which does not start ({' '.join(str(error).split())[:200]}). Set "
+            "KERAS_BACKEND=tensorflow, or install that one."
+        ) from error
     finally:
         if own_level:
             del os.environ["TF_CPP_MIN_LOG_LEVEL"]
+
+
+def chosen_backend() -> str:
+    """Return the backend that Keras is told to use, whether it is installed or not.
+
+    Returns
+    -------
+    str
+        Of KERAS_BACKEND, else of ``keras.json`` in KERAS_HOME or ``~/.keras``.
+    """
+    if name := os.environ.get("KERAS_BACKEND"):
+        return name
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        said = parse_json(read_small(home / "keras.json"), {"backend": Field(str)})
+    except ValueError:
+        return "tensorflow"
+    return said.get("backend", "tensorflow")
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 import keras
 
+from stemzoo.models.layers import LAST
+
 
 def _initial():
     """Return a narrow Gaussian, as pix2pix starts from; each layer needs one of its own."""
@@ -53,6 +55,7 @@ def unet_generator(
             padding="same",
             use_bias=False,
             kernel_initializer=_initial(),
+            **LAST,
             name=f"down{level}",
         )(x)
         if 0 < level < depth - 1 or (level == depth - 1 and bottleneck_norm):
@@ -67,6 +70,7 @@ def unet_generator(
             padding="same",
             use_bias=False,
             kernel_initializer=_initial(),
+            **LAST,
             name=f"up{level}",
         )(x)
         x = _instance_norm(x, f"up{level}_norm")
@@ -75,7 +79,7 @@ def unet_generator(
         x = layers.ReLU(name=f"up{level}_relu")(x)
         x = layers.Concatenate(name=f"up{level}_skip")([x, skips[level]])
     x = layers.Conv2DTranspose(
-        1, 4, strides=2, padding="same", kernel_initializer=_initial(), name="last"
+        1, 4, strides=2, padding="same", kernel_initializer=_initial(), **LAST, name="last"
     )(x)
     # The image stays float32 under mixed precision.
     outputs = layers.Activation("tanh", dtype="float32", name="tanh")(x)
@@ -112,15 +116,20 @@ def patch_discriminator(filters: int, *, name: str) -> keras.Model:
             padding="same",
             use_bias=False,
             kernel_initializer=_initial(),
+            **LAST,
             name=f"down{level}",
         )(x)
         if level > 0:
             x = _instance_norm(x, f"down{level}_norm")
         x = layers.LeakyReLU(0.2, name=f"down{level}_relu")(x)
-    x = layers.ZeroPadding2D(name="pad1")(x)
-    x = layers.Conv2D(filters * 8, 4, use_bias=False, kernel_initializer=_initial(), name="wide")(x)
+    x = layers.ZeroPadding2D(**LAST, name="pad1")(x)
+    x = layers.Conv2D(
+        filters * 8, 4, use_bias=False, kernel_initializer=_initial(), **LAST, name="wide"
+    )(x)
     x = _instance_norm(x, "wide_norm")
     x = layers.LeakyReLU(0.2, name="wide_relu")(x)
-    x = layers.ZeroPadding2D(name="pad2")(x)
-    scores = layers.Conv2D(1, 4, kernel_initializer=_initial(), dtype="float32", name="scores")(x)
+    x = layers.ZeroPadding2D(**LAST, name="pad2")(x)
+    scores = layers.Conv2D(
+        1, 4, kernel_initializer=_initial(), dtype="float32", **LAST, name="scores"
+    )(x)
     return keras.Model(inputs, scores, name=name)

@@ -4,6 +4,19 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 import keras
+import numpy as np
+
+from stemzoo.io.json_files import Field
+from stemzoo.io.pixel_size import NETWORK_RANGE
+
+# Ten times the paper's networks, and 2 GB in memory.
+MOST_WEIGHTS = 2**29
+# Arguments that every class has.
+COMMON_BOUNDS = {
+    "sampling": Field(float, low=NETWORK_RANGE[0], high=NETWORK_RANGE[1]),
+    "material": Field(str, type(None), high=100),
+    "name": Field(str, low=1, high=200),
+}
 
 
 class ZooModel(Protocol):
@@ -21,8 +34,8 @@ class ZooModel(Protocol):
     weight_groups : tuple of str
         Groups of networks whose weights share a file, ``<group>.weights.h5``: ``"model"`` is what
         the model needs to be used, ``"training"`` what only its training needs.
-    largest_arguments : mapping of str to int
-        Largest values of the constructor's sizes that a folder may ask for; of a list, its length.
+    bounds : mapping of str to Field
+        What each of the constructor's arguments may be, see `check_arguments`.
     material : str or None
         Entry of `stemzoo.simulate.MATERIALS`.
     sampling : float
@@ -38,7 +51,7 @@ class ZooModel(Protocol):
     task: ClassVar[str]
     summary: ClassVar[str]
     weight_groups: ClassVar[tuple[str, ...]]
-    largest_arguments: ClassVar[Mapping[str, int]]
+    bounds: ClassVar[Mapping[str, Field]]
     name: str
     material: str | None
     sampling: float
@@ -63,3 +76,44 @@ class ZooModel(Protocol):
     @property
     def stride(self) -> int:
         """Images must be multiples of this many pixels."""
+
+
+def check_arguments(kind: type[ZooModel], arguments: Mapping) -> None:
+    """See that a network of these arguments can be, before anything is built.
+
+    Parameters
+    ----------
+    kind : type
+        Class of the zoo.
+    arguments : mapping
+        All of its constructor's, from a caller or from a file.
+
+    Raises
+    ------
+    ValueError
+        If one is out of its bounds, or the network would be too large for any computer.
+
+    Examples
+    --------
+    >>> from stemzoo.models import DefectFCN
+    >>> check_arguments(DefectFCN, {**DefectFCN(1).get_config(), "depth": 40})
+    Traceback (most recent call last):
+    ValueError: expected arguments of DefectFCN. Received: depth=40, where 1 to 12 are possible
+    """
+    for name, field in kind.bounds.items():
+        if fault := field.fault(name, _plain(arguments[name])):
+            raise ValueError(f"expected arguments of {kind.__name__}. Received: {fault}")
+    least = kind.least_weights(arguments)
+    if least > MOST_WEIGHTS:
+        sizes = ", ".join(f"{name}={arguments[name]}" for name in ("filters", "depth"))
+        raise ValueError(
+            f"expected a {kind.__name__} of at most {MOST_WEIGHTS} weights. Received: {sizes}: "
+            f"{least} or more"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON would hold it."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value

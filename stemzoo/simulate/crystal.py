@@ -23,11 +23,14 @@ class Specimen:
         Names, one a defect.
     positions : ndarray of shape (K, 2)
         x and y of each defect [Å].
+    columns : ndarray of shape (C, 2)
+        x and y of each column of the crystal without defects [Å].
     """
 
     atoms: Atoms
     defects: tuple[str, ...]
     positions: np.ndarray
+    columns: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,4 +273,4 @@ def make_specimen(
     inside = np.all((places >= -reach) & (places <= np.array(extent)[::-1] + reach), axis=1)
     placed = [*(defect for defect, _ in sites), *(defect for defect, _ in adatoms)]
     names = tuple(defect.name for defect, keep in zip(placed, inside, strict=True) if keep)
-    return Specimen(atoms, names, places[inside])
+    return Specimen(atoms, names, places[inside], columns.positions)

@@ -1,23 +1,21 @@
 """Labelled frames: a session and a seed in, images with their point defects out."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
+from scipy import ndimage
 
 from stemzoo.simulate.acquisition import quantise
-from stemzoo.simulate.atoms import Atoms
-from stemzoo.simulate.crystal import Specimen, make_specimen
-from stemzoo.simulate.defects import defect_class
-from stemzoo.simulate.imaging import MARGIN, incoherent_image
+from stemzoo.simulate.defects import EDGE, defect_class
+from stemzoo.simulate.field import BORDER, FieldOfView
 from stemzoo.simulate.labels import LABEL_RADIUS, LabelledImage, class_mask, session_classes
-from stemzoo.simulate.materials import atomic_number, find_material
+from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.named_scenes import draw_scene
 from stemzoo.simulate.recording import record
-from stemzoo.simulate.scan import distort_points
-from stemzoo.simulate.scattering import adf_cross_section
+from stemzoo.simulate.scene_atoms import Crystal, film, grains, populate
+from stemzoo.simulate.scenes import PERFECT, Scene
 from stemzoo.simulate.sessions import AcquisitionSession, DrawnSession
-
-# Frames are computed with this border, so that shifts and distortions bring in true content.
-_BORDER = 24
 
 
 def simulate_frame(
@@ -27,6 +25,7 @@ def simulate_frame(
     rng: np.random.Generator,
     time: float = 0.5,
     defects: Mapping[str, float] | Sequence[tuple[str, float, float]] | None = None,
+    scene: Scene | str | None = None,
 ) -> LabelledImage:
     """Simulate one labelled frame of a session.
 
@@ -43,6 +42,10 @@ def simulate_frame(
     defects : mapping or sequence, optional
         Instead of the session's own, see `make_specimen`; a list's positions are in the
         undistorted frame [Å].
+    scene : Scene or str, optional
+        What the frame shows beside one perfect crystal, or the name of a kind of scenes, see
+        `draw_scene`; where not given, what the session's `scenes` say. Conditions and crystal are
+        those of the frame without it.
 
     Returns
     -------
@@ -58,55 +61,42 @@ def simulate_frame(
     True
     """
     drawn = session.draw(rng, time)
-    grid = shape[0] + 2 * _BORDER, shape[1] + 2 * _BORDER
-    specimen = _specimen(drawn, shape, drawn.defects if defects is None else defects, rng)
-    moved = _scanned(specimen.atoms.positions[:, :2], drawn, shape)
-    xyz = np.column_stack([moved[:, ::-1] * drawn.sampling, np.zeros(len(moved))])
-    atoms = Atoms(specimen.atoms.numbers, xyz)
-    microscope = drawn.microscope()
-    metal = atomic_number(find_material(drawn.material).sites[0].symbol)
-    sigma = {metal: drawn.metal_contrast * adf_cross_section(metal, microscope)}
-    expected = incoherent_image(atoms, microscope, grid, drawn.sampling, cross_sections=sigma)
-    recorded, row_shift = record(expected, drawn, rng)
-    points = _scanned(specimen.positions, drawn, shape)
-    rows = np.clip(np.rint(points[:, 0]).astype(int), 0, grid[0] - 1)
-    points = points + row_shift[rows] - _BORDER
-    inner = (slice(_BORDER, _BORDER + shape[0]), slice(_BORDER, _BORDER + shape[1]))
-    return _label(recorded[inner], expected[inner], points, specimen.defects, session, drawn)
+    field = FieldOfView(drawn, shape)
+    chosen = drawn.defects if defects is None else defects
+    crystal = Crystal(field, (rng.random(), rng.random()), chosen)
+    specimen = crystal.grow(rng)
+    scene = _scene(scene, drawn, shape, rng)
+    specimen = populate(scene, specimen, crystal, rng)
+    expected = field.expected(specimen)
+    recorded, row_shift = record(expected, drawn, rng, film(scene, field))
+    points = field.scanned(specimen.positions)
+    rows = np.clip(np.rint(points[:, 0]).astype(int), 0, len(expected) - 1)
+    points = points + row_shift[rows] - BORDER
+    inner = (slice(BORDER, BORDER + shape[0]), slice(BORDER, BORDER + shape[1]))
+    classes = session_classes(session)
+    if scene.ends and EDGE not in classes:
+        classes = (*classes, EDGE)
+    frame = _label(recorded[inner], expected[inner], points, specimen.defects, classes, drawn)
+    visible = grains(scene, field, crystal.spacing, row_shift)
+    frame = replace(frame, scene=scene, grains=None if visible is None else visible[inner])
+    return _exported(frame) if scene.exports else frame
 
 
-def _specimen(
+def _scene(
+    scene: Scene | str | None,
     drawn: DrawnSession,
     shape: tuple[int, int],
-    defects: Mapping[str, float] | Sequence[tuple[str, float, float]],
     rng: np.random.Generator,
-) -> Specimen:
-    """Make the crystal that a frame of some shape [px] shows, and as much around it as it needs."""
-    grid = shape[0] + 2 * _BORDER, shape[1] + 2 * _BORDER
-    slow = abs(drawn.drift_y) + abs(drawn.drift_x) + abs(drawn.curvature_y)
-    slow = grid[0] * (slow + abs(drawn.curvature_x)) / 2
-    # Largest displacement of the scan's distortion.
-    reach = (_BORDER + int(np.ceil(slow + abs(drawn.flyback)))) * drawn.sampling
-    return make_specimen(
-        drawn.material,
-        (shape[0] * drawn.sampling, shape[1] * drawn.sampling),
-        rng=rng,
-        rotation=drawn.rotation,
-        strain=(drawn.strain_xx, drawn.strain_yy, drawn.strain_xy),
-        origin=(rng.random(), rng.random()),
-        thickness=drawn.thickness,
-        displacement=drawn.displacement,
-        defects=defects,
-        # Distortions bring in atoms and defects from outside, atoms also by the probe's tails.
-        margin=MARGIN + reach,
-        reach=reach,
-    )
-
-
-def _scanned(xy: np.ndarray, drawn: DrawnSession, shape: tuple[int, int]) -> np.ndarray:
-    """Rows and columns, in a frame with its border, at which points (K, 2) [Å] appear."""
-    points = xy[:, ::-1] / drawn.sampling
-    return distort_points(points, drawn.distortion(), shape) + _BORDER
+) -> Scene:
+    """Draw the scene of a frame, unless it is given; what else is random stays as it is."""
+    if isinstance(scene, Scene):
+        return scene
+    if scene is None and drawn.scenes:
+        rng = rng.spawn(1)[0]
+        names, parts = [*drawn.scenes], [*drawn.scenes.values()]
+        chosen = int(np.searchsorted(np.cumsum(parts), rng.random(), side="right"))
+        scene = names[chosen] if chosen < len(names) else None
+    return PERFECT if scene is None else draw_scene(scene, shape, drawn, rng.spawn(1)[0])
 
 
 def _label(
@@ -114,7 +104,7 @@ def _label(
     clean: np.ndarray,
     points: np.ndarray,
     names: Sequence[str],
-    session: AcquisitionSession,
+    classes: tuple[str, ...],
     drawn: DrawnSession,
 ) -> LabelledImage:
     """Store a frame as its session does, and put its defects, points (K, 2), into classes."""
@@ -126,8 +116,7 @@ def _label(
     inside = np.all((points > -0.5) & (points < np.array(shape) - 0.5), axis=1)
     points = points[inside]
     names = tuple(name for name, keep in zip(names, inside, strict=True) if keep)
-    material = find_material(session.material)
-    classes = session_classes(session)
+    material = find_material(drawn.material)
     values = []
     for name in names:
         label = defect_class(material, name)
@@ -140,8 +129,38 @@ def _label(
     )
 
 
+def _exported(frame: LabelledImage) -> LabelledImage:
+    """Draw into a frame what software does, and drop the labels that it hides."""
+    image, visible = frame.image, np.ones(frame.image.shape, dtype=bool)
+    for export in frame.scene.exports:
+        image, still = export.apply(image, frame.sampling)
+        visible &= still
+    if visible.all():
+        return replace(frame, image=image)
+    radius = LABEL_RADIUS / frame.sampling
+    shares = ndimage.uniform_filter(visible.astype(np.float32), round(2 * radius) + 1)
+    rows, columns = np.rint(frame.points).astype(int).T
+    kept = shares[rows, columns] > 0.5  # most of the disc that marks it
+    values = [frame.classes.index(label) + 1 for label in np.array(frame.labels())[kept]]
+    return replace(
+        frame,
+        image=image,
+        points=frame.points[kept],
+        defects=tuple(np.array(frame.defects)[kept].tolist()),
+        mask=class_mask(frame.points[kept], values, image.shape, radius) * visible,
+        grains=np.where(visible, frame.crystal if frame.grains is None else frame.grains, 0).astype(
+            np.uint8
+        ),
+    )
+
+
 def simulate_session(
-    session: AcquisitionSession, n: int, shape: tuple[int, int], *, seed: int = 0
+    session: AcquisitionSession,
+    n: int,
+    shape: tuple[int, int],
+    *,
+    seed: int = 0,
+    scene: Scene | str | None = None,
 ) -> Iterator[LabelledImage]:
     """Simulate the frames of a session one after the other.
 
@@ -158,6 +177,8 @@ def simulate_session(
         (rows, columns).
     seed : int
         Seed of the frames; the same seed gives the same frames.
+    scene : Scene or str, optional
+        As in `simulate_frame`.
 
     Yields
     ------
@@ -165,4 +186,4 @@ def simulate_session(
     """
     for i in range(n):
         rng = np.random.default_rng([seed, i])
-        yield simulate_frame(session, shape, rng=rng, time=(i + 0.5) / n)
+        yield simulate_frame(session, shape, rng=rng, time=(i + 0.5) / n, scene=scene)

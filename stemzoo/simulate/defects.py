@@ -12,6 +12,10 @@ _NAME = re.compile(
 )
 
 
+# Name and class of a column that lacks a neighbour: at the edge of a flake, a hole or a grain.
+EDGE = "edge"
+
+
 @dataclass(frozen=True)
 class Defect:
     """A point defect as a change of one projected column.
@@ -100,7 +104,7 @@ def defect_class(material: Material, name: str) -> str:
     material : Material
         The host.
     name : str
-        As for `find_defect`.
+        As for `find_defect`, or ``"edge"``, its own class.
 
     Returns
     -------
@@ -112,6 +116,8 @@ def defect_class(material: Material, name: str) -> str:
     >>> defect_class(find_material("wse2"), "mo_on_w")
     'metal_dark'
     """
+    if name == EDGE:
+        return EDGE
     defect = find_defect(material, name)
     metal = material.sites[0].symbol
     if defect.element is None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stemzoo.preprocessing import resample
-from stemzoo.simulate.defects import defect_class
+from stemzoo.simulate.defects import EDGE, defect_class
 from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.scenes import PERFECT, Scene
 from stemzoo.simulate.sessions import AcquisitionSession, DrawnSession
 
 # Radius of the disc that marks a defect in a class mask [Å]: 3.5 px at 0.2074 Å/px.
@@ -25,9 +26,9 @@ class LabelledImage:
     sampling : float
         Pixel size [Å/px].
     points : ndarray of shape (K, 2)
-        Row and column of each defect [px].
+        Row and column of each defect, and of each column at a border of the crystal [px].
     defects : tuple of str
-        Name of each defect.
+        Name of each defect; ``"edge"`` for a column at a border.
     classes : tuple of str
         Class names; class k has the value k + 1 in `mask`.
     mask : ndarray of shape (M, N)
@@ -37,6 +38,11 @@ class LabelledImage:
     clean : ndarray of shape (M, N)
         The noise-free image, with the slow distortion of the scan but without line jitter, line
         shifts and contamination [fraction of the beam current].
+    scene : Scene
+        What the frame shows beside one perfect crystal.
+    grains : ndarray of shape (M, N), optional
+        uint8: 1 where the session's crystal is visible and alone, 2 where a second grain of it is,
+        0 where neither is; None where the whole frame shows the crystal.
     """
 
     image: np.ndarray
@@ -47,6 +53,15 @@ class LabelledImage:
     mask: np.ndarray
     conditions: DrawnSession
     clean: np.ndarray
+    scene: Scene = PERFECT
+    grains: np.ndarray | None = None
+
+    @property
+    def crystal(self) -> np.ndarray:
+        """Where the crystal, one of its grains, is visible and alone: bool, of shape (M, N)."""
+        if self.grains is None:
+            return np.ones(self.image.shape, dtype=bool)
+        return self.grains > 0
 
     def labels(self) -> tuple[str, ...]:
         """Class name of each defect."""
@@ -55,12 +70,12 @@ class LabelledImage:
 
 
 def session_classes(session: AcquisitionSession) -> tuple[str, ...]:
-    """Classes of the defects of a session, vacancies first.
+    """Classes of the defects of a session, vacancies first; ``"edge"`` last if it has scenes.
 
     Parameters
     ----------
     session : AcquisitionSession
-        Its `defects` are used.
+        Its `defects` and `scenes` are used.
 
     Returns
     -------
@@ -75,9 +90,10 @@ def session_classes(session: AcquisitionSession) -> tuple[str, ...]:
     order = ("_vacancy", "_divacancy", "metal_dark", "dark", "bright")
     material = find_material(session.material)
     found = {defect_class(material, name) for name in session.defects}
-    return tuple(
-        sorted(found, key=lambda name: (next(i for i, e in enumerate(order) if e in name), name))
+    classes = sorted(
+        found, key=lambda name: (next(i for i, e in enumerate(order) if e in name), name)
     )
+    return (*classes, EDGE) if session.scenes else tuple(classes)
 
 
 def class_mask(
@@ -131,7 +147,19 @@ def to_sampling(frame: LabelledImage, target: float) -> LabelledImage:
     LabelledImage
         float32 images, and the mask drawn anew.
     """
-    image = resample(frame.image, frame.sampling, target)
+    missing = ~np.isfinite(frame.image)
+    image = frame.image
+    if missing.any():  # splines would spread what is no number
+        image = np.where(missing, np.nanmedian(image), image)
+    image = resample(image, frame.sampling, target)
+    places = np.ix_(
+        *(
+            np.clip(np.rint(np.arange(n) * (target / frame.sampling)).astype(int), 0, m - 1)
+            for n, m in zip(image.shape, missing.shape, strict=True)
+        )
+    )
+    if missing.any():
+        image = np.where(missing[places], np.float32(np.nan), image)
     points = frame.points * (frame.sampling / target)
     values = [frame.classes.index(label) + 1 for label in frame.labels()]
     inside = np.all(points < np.array(image.shape) - 0.5, axis=1)
@@ -145,4 +173,5 @@ def to_sampling(frame: LabelledImage, target: float) -> LabelledImage:
         points=points,
         defects=tuple(name for name, keep in zip(frame.defects, inside, strict=True) if keep),
         mask=class_mask(points, values, image.shape, LABEL_RADIUS / target),
+        grains=None if frame.grains is None else frame.grains[places],
     )

@@ -21,7 +21,7 @@ def manual_noise(session: AcquisitionSession) -> AcquisitionSession:
     Parameters
     ----------
     session : AcquisitionSession
-        Gives material, defects, detector angles, pixel size and dose.
+        Gives material, defects, scenes, detector angles, pixel size and dose.
 
     Returns
     -------
@@ -37,6 +37,7 @@ def manual_noise(session: AcquisitionSession) -> AcquisitionSession:
         name=session.name + "-manual",
         material=session.material,
         defects=session.defects,
+        scenes=session.scenes,
         energy=session.energy,
         semiangle_cutoff=session.semiangle_cutoff,
         inner=session.inner,
@@ -69,7 +70,7 @@ def noise_free(session: AcquisitionSession) -> AcquisitionSession:
     Parameters
     ----------
     session : AcquisitionSession
-        Gives material, defects, detector angles and pixel size.
+        Gives material, defects, scenes, detector angles and pixel size.
 
     Returns
     -------
@@ -77,10 +78,11 @@ def noise_free(session: AcquisitionSession) -> AcquisitionSession:
         Named ``<session>-noise-free``; a perfect probe with a source of 1 Å, and so large a dose
         that counting noise does not show.
     """
-    kept = ("material", "defects", "energy", "semiangle_cutoff", "inner", "outer", "thickness")
+    kept = ("material", "defects", "scenes", "energy", "semiangle_cutoff", "inner", "outer")
     return AcquisitionSession(
         name=session.name + "-noise-free",
         **{name: getattr(session, name) for name in kept},
+        thickness=session.thickness,
         sampling=session.sampling,
         rotation=session.rotation,
         source_size=1.0,

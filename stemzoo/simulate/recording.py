@@ -14,7 +14,10 @@ from stemzoo.simulate.sessions import DrawnSession
 
 
 def record(
-    expected: np.ndarray, drawn: DrawnSession, rng: np.random.Generator
+    expected: np.ndarray,
+    drawn: DrawnSession,
+    rng: np.random.Generator,
+    film: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Contaminate, scan, count and detect an expected image.
 
@@ -26,6 +29,9 @@ def record(
         Conditions of the frame.
     rng : numpy.random.Generator
         Source of randomness.
+    film : ndarray of shape (M, N), optional
+        1 where there is matter that contamination can lie on, 0 in vacuum; 1 everywhere where not
+        given.
 
     Returns
     -------
@@ -43,7 +49,9 @@ def record(
             granularity=drawn.granularity,
             rng=rng,
         )
-        image = image + drawn.contamination * expected.mean() * haze
+        mean = expected.mean() if film is None else np.average(expected, weights=film)
+        haze = haze if film is None else haze * film
+        image = image + drawn.contamination * mean * haze
     line_shifts = None
     if drawn.line_shifts:  # as many as there are rows, from any place of the measured ones
         line_shifts = np.asarray(drawn.line_shifts[0])

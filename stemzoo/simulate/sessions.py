@@ -28,6 +28,8 @@ class AcquisitionSession:
         Name of the session; entry of `MATERIALS`.
     defects : mapping of str to float
         Probability of each point defect per column that could host it, see `make_specimen`.
+    scenes : mapping of str to float
+        Part of the frames that show each kind of `SCENES`; the rest shows one perfect crystal.
     energy, semiangle_cutoff, inner, outer : float
         As in `Microscope`: eV and mrad.
     thickness : int
@@ -105,6 +107,7 @@ class AcquisitionSession:
     defocus_drift: float = 0.0
     C12_drift: float = 0.0
     line_shifts: tuple[tuple[float, ...], ...] = ()
+    scenes: Mapping[str, float] = field(default_factory=dict)
     sampling: Distribution = ZOO_SAMPLING
     rotation: Distribution = Uniform(0.0, 360.0)
     strain_xx: Distribution = 0.0
@@ -148,6 +151,11 @@ class AcquisitionSession:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "defects", MappingProxyType(dict(self.defects)))
+        object.__setattr__(self, "scenes", MappingProxyType(dict(self.scenes)))
+        if sum(self.scenes.values()) > 1 + 1e-9:
+            raise ValueError(
+                f"Probabilities of scenes add up to 1 at most. Received: {dict(self.scenes)}"
+            )
 
     def draw(self, rng: np.random.Generator, time: float = 0.5) -> "DrawnSession":
         """Draw the conditions of one frame.

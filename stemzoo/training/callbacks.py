@@ -1,6 +1,8 @@
 """What watches a training: its progress, losses that are not finite, pictures of what it makes."""
 
 import time
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import keras
@@ -8,11 +10,6 @@ import numpy as np
 
 from stemzoo import io
 from stemzoo.plotting import plot_pictures
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(round(seconds)), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 class TrainingProgress(keras.callbacks.Callback):
@@ -24,7 +21,7 @@ class TrainingProgress(keras.callbacks.Callback):
         Takes one line of text.
     """
 
-    def __init__(self, report):
+    def __init__(self, report: Callable[[str], None]):
         super().__init__()
         self.report = report
         self._times: list[float] = []
@@ -32,6 +29,11 @@ class TrainingProgress(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Start the clock."""
         self._times = [time.monotonic()]
+
+    def on_train_end(self, logs=None):
+        """Say so, if there was nothing left to train."""
+        if len(self._times) == 1:
+            self.report(f"all {self.params['epochs']} epochs are done already")
 
     def on_epoch_end(self, epoch, logs=None):
         """Report."""
@@ -43,7 +45,7 @@ class TrainingProgress(keras.callbacks.Callback):
         values = "  ".join(f"{key} {float(value):.5f}" for key, value in (logs or {}).items())
         self.report(
             f"epoch {epoch + 1}/{self.params['epochs']}  {values}  "
-            f"{pace:.1f} s/epoch  remaining {_clock(pace * left)}"
+            f"{pace:.1f} s/epoch  remaining {timedelta(seconds=round(pace * left))}"
         )
 
 

@@ -12,10 +12,13 @@ import tensorflow as tf
 from stemzoo import io
 from stemzoo.models import CycleGANSTEM
 from stemzoo.training.callbacks import SamplePictures, StopOnNaN
+from stemzoo.training.fingerprint import find_fingerprint
+from stemzoo.training.folder_lock import folder_lock
 from stemzoo.training.patches import patch_dataset
 from stemzoo.training.recipes import CycleGANRecipe
+from stemzoo.training.several_hosts import check_same_epoch
 from stemzoo.training.state import TrainingState, tensorboard_log
-from stemzoo.training.strategy import check_same_epoch, fit_on_replicas, is_chief, on_replicas
+from stemzoo.training.strategy import fit_on_replicas, is_chief, on_replicas
 from stemzoo.zoo.file_names import RECIPE
 
 
@@ -105,7 +108,9 @@ def train_cyclegan(
     ------
     ValueError
         If a domain is empty, an image smaller than a patch or a batch not a multiple of the number
-        of devices; if the workers see different folders.
+        of devices; if the workers see different folders; if `out` holds a training of another
+        recipe, other images or another network, or a damaged state; if another training is in it
+        now.
     FloatingPointError
         If a loss is not finite; the last saved epoch stays.
     ConnectionError
@@ -122,26 +127,33 @@ def train_cyclegan(
     >>> model = train_cyclegan(measured, simulated, sampling=0.2074)  # doctest: +SKIP
     """
     recipe = recipe or CycleGANRecipe()
+    if model is None:
+        recipe.check_network()
     keras.utils.set_random_seed(recipe.seed)
+    start = model
     if model is None:
         model = _new_model(recipe, sampling, material, session, rotation)
     trained = model if strategy is None else on_replicas(model, strategy, recipe.batch_size)
     _compile(trained, recipe, strategy)
     callbacks = [StopOnNaN(), *callbacks]
-    if tensorboard is not None and is_chief(strategy):
+    chief = is_chief(strategy)
+    if tensorboard is not None and chief:
         callbacks.append(tensorboard_log(tensorboard))
     done = 0
-    if out is not None:
-        state = TrainingState(out, writes=is_chief(strategy))
-        done = state.restore(trained)
-        callbacks.append(state)
-        if strategy is not None:
-            check_same_epoch(strategy, done, out)
-        if is_chief(strategy):
-            patches = patch_dataset(experimental, simulated, recipe)
-            callbacks.append(_start_folder(Path(out), recipe, patches, samples_every))
-    data = patch_dataset(experimental, simulated, recipe, first_step=done * recipe.steps_per_epoch)
-    _fit(trained, data, recipe, done, strategy, callbacks)
+    with folder_lock(out if chief else None):
+        if out is not None:
+            run = find_fingerprint(recipe, model, [*experimental, *simulated], start)
+            state = TrainingState(out, writes=chief, run=run)
+            done = state.restore(trained)
+            callbacks.append(state)
+            if strategy is not None:
+                check_same_epoch(strategy, done, out)
+            if chief:
+                patches = patch_dataset(experimental, simulated, recipe)
+                callbacks.append(_start_folder(Path(out), recipe, patches, samples_every))
+        first = done * recipe.steps_per_epoch
+        data = patch_dataset(experimental, simulated, recipe, first_step=first)
+        _fit(trained, data, recipe, done, strategy, callbacks)
     if strategy is not None:
         model.set_weights(trained.get_weights())
     return model

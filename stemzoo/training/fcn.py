@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,6 +10,9 @@ import numpy as np
 from stemzoo import io
 from stemzoo.models import DefectFCN
 from stemzoo.training.budget import TimeBudget, TimedRate
+from stemzoo.training.callbacks import StopOnNaN
+from stemzoo.training.fingerprint import find_fingerprint
+from stemzoo.training.folder_lock import folder_lock
 from stemzoo.training.patches import PatchSequence
 from stemzoo.training.recipes import FCNRecipe
 from stemzoo.training.state import TrainingState
@@ -70,8 +72,11 @@ def train_fcn(
     ------
     ValueError
         If images and masks do not fit together, hold NaN or are smaller than a patch; if patch or
-        classes do not fit the network; if `out` holds another network's training, or one that was
-        begun with a budget where there is none now, or the reverse.
+        classes do not fit the network; if `out` holds a training of another recipe, other images or
+        another network, or one that was begun with a budget where there is none now, or the
+        reverse, or a damaged state; if another training is in `out` now.
+    FloatingPointError
+        If a loss is not finite; the last saved epoch stays.
 
     References
     ----------
@@ -85,6 +90,8 @@ def train_fcn(
     recipe = recipe or FCNRecipe()
     _check_pairs(images, masks, len(classes))
     start = None if model is None else _copy(model)
+    if start is None:
+        recipe.check_network()
     keras.utils.set_random_seed(recipe.seed)
     model = _new_model(recipe, classes, sampling, material) if start is None else start
     _check_model(model, recipe, classes)
@@ -92,25 +99,27 @@ def train_fcn(
     data = PatchSequence([model.prepare(image) for image in images], masks, recipe)
     # Keras' own signals to a dataset also come before the first epoch.
     watching = [keras.callbacks.LambdaCallback(on_epoch_begin=lambda n, _: data.start_epoch(n))]
-    if budget is not None:
-        watching.append(budget)
-    done = 0
-    if out is not None:
-        state = _restore(model, Path(out), recipe, budget)
-        watching.append(state)  # after the budget, which adds the time to what is logged
-        done = len(state.rows)
-    # A run whose time is over learns no more, but Keras ends it with the averaged weights.
-    over = budget is not None and budget.left <= 0
-    model.fit(
-        data,
-        epochs=done if over else recipe.epochs,
-        initial_epoch=done,
-        shuffle=False,  # Keras' own shuffling would differ when a run goes on
-        validation_data=_whole_images(validation, model) if validation else None,
-        validation_batch_size=1,
-        callbacks=[*watching, *callbacks],
-        verbose=0,
-    )
+    watching += [StopOnNaN()] if budget is None else [StopOnNaN(), budget]
+    with folder_lock(out):
+        done = 0
+        if out is not None:
+            # What a training with a budget is about, `stemzoo.adaptation.run` knows.
+            run = None if budget else find_fingerprint(recipe, model, [*images, *masks], start)
+            state = TrainingState(out, run=run)
+            done = _restore(state, model, recipe, budget)
+            watching.append(state)  # after the budget, which adds the time to what is logged
+        # A run whose time is over learns no more, but Keras ends it with the averaged weights.
+        over = budget is not None and budget.left <= 0
+        model.fit(
+            data,
+            epochs=done if over else recipe.epochs,
+            initial_epoch=done,
+            shuffle=False,  # Keras' own shuffling would differ when a run goes on
+            validation_data=_whole_images(validation, model) if validation else None,
+            validation_batch_size=1,
+            callbacks=[*watching, *callbacks],
+            verbose=0,
+        )
     return model
 
 
@@ -149,21 +158,20 @@ def _compile(model: DefectFCN, recipe: FCNRecipe, budget: TimeBudget | None) -> 
 
 
 def _restore(
-    model: DefectFCN, folder: Path, recipe: FCNRecipe, budget: TimeBudget | None
-) -> TrainingState:
+    state: TrainingState, model: DefectFCN, recipe: FCNRecipe, budget: TimeBudget | None
+) -> int:
     """Go on from the last state in a folder, if there is one, and write down the recipe."""
-    state = TrainingState(folder)
     done = state.restore(model)
     if done and ("seconds" in state.rows[-1]) != (budget is not None):
         begun, now = ("without", "with") if budget is not None else ("with", "without")
         raise ValueError(
-            f"{folder} holds a training that was begun {begun} a time budget and goes on the same "
-            f"way, or choose an empty folder. Received: a training {now} a time budget"
+            f"{state.folder} holds a training that was begun {begun} a time budget and goes on the "
+            f"same way, or choose an empty folder. Received: a training {now} a time budget"
         )
     if done and budget is not None:
         budget.add_used(state.rows[-1]["seconds"], done * recipe.steps_per_epoch)
-    io.write_json(folder / RECIPE, asdict(recipe))
-    return state
+    io.write_json(state.folder / RECIPE, asdict(recipe))
+    return done
 
 
 def _whole_images(validation, model: DefectFCN):

@@ -1,8 +1,39 @@
 """Recipes of trainings: every number that a run can be told by."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 FROZEN = ("nothing", "discriminators")
+
+
+# Channels of a layer: 4,096 make a convolution of 600 MB.
+_WIDEST = 4096
+
+
+def _check_numbers(recipe: Any) -> None:
+    """See that numbers which would spoil every weight, or never end, are not in a recipe."""
+    rate = recipe.learning_rate
+    if not (math.isfinite(rate) and rate > 0):
+        raise ValueError(
+            f"Expected a learning rate above 0, such as 0.002 (--learning-rate). Received: {rate}"
+        )
+    for name in ("epochs", "steps_per_epoch", "batch_size", "patch", "filters", "depth", "block"):
+        if getattr(recipe, name, 1) < 1:
+            raise ValueError(f"Expected {name} of 1 or more. Received: {getattr(recipe, name)}")
+
+
+def _check_network(channels: int, depth: int, patch: int) -> None:
+    if patch % 2**depth:
+        raise ValueError(
+            f"A network of depth {depth} takes patches of a multiple of {2**depth} px. Received: "
+            f"{patch}"
+        )
+    if channels > _WIDEST:
+        raise ValueError(
+            f"Expected at most {_WIDEST} channels a layer, for memory; choose fewer filters or a "
+            f"smaller depth. Received: {channels}"
+        )
 
 
 @dataclass(frozen=True)
@@ -48,6 +79,13 @@ class CycleGANRecipe:
     dropout: float = 0.0
     rotations: bool = False
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_numbers(self)
+
+    def check_network(self) -> None:
+        """Raise a ValueError if new networks of this recipe would not fit patches or memory."""
+        _check_network(self.filters, self.depth, self.patch)
 
 
 # What a model that was built before decides, not the recipe of a further training.
@@ -229,6 +267,7 @@ class AdaptRecipe:
     def __post_init__(self):
         if self.frozen not in FROZEN:
             raise ValueError(f"frozen is {' or '.join(FROZEN)}. Received: {self.frozen!r}")
+        _check_numbers(self)
 
 
 @dataclass(frozen=True)
@@ -266,6 +305,14 @@ class FCNRecipe:
     depth: int = 3
     dropout: float = 0.1
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_numbers(self)
+
+    def check_network(self) -> None:
+        """Raise a ValueError if a new network of this recipe would not fit patches or memory."""
+        # Its channels double at each level.
+        _check_network(self.filters * 2**self.depth, self.depth, self.patch)
 
 
 @dataclass(frozen=True)

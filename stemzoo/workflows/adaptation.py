@@ -1,6 +1,5 @@
 """Image files in, renewed model folders out: what `stemzoo adapt` does."""
 
-import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -16,8 +15,10 @@ from stemzoo.adaptation.run import RUN
 from stemzoo.analysis.condition_features import MIN_DESCRIBED_SIDE
 from stemzoo.analysis.conditions import MIN_FRAMES, TrainingConditions
 from stemzoo.analysis.pixel_size import resolve
-from stemzoo.workflows.datasets import find_files, write_training_data
-from stemzoo.workflows.images import detect_file
+from stemzoo.io.json_files import read_json
+from stemzoo.workflows.datasets import write_training_data
+from stemzoo.workflows.images import detect_file, plan_detections
+from stemzoo.workflows.paths import find_files, read_each
 from stemzoo.zoo.hub import save, sha256
 from stemzoo.zoo.registry import list_weights
 
@@ -103,45 +104,47 @@ def adapt_files(
         One clear line about what is wrong with a file or an option, before any time is spent.
     """
     from stemzoo import adaptation
+    from stemzoo.training.folder_lock import folder_lock
 
     started = time.monotonic()
     detectors = [] if detector is None else [detector, *rivals]
     images = _checked_images(patterns, parent, out, detectors, minutes, sampling)
-    measured = adaptation.ExperimentalSession.of([image for _, image in images], parent)
-    rng = np.random.default_rng(seed)
-    files = _RunFiles(images, parent, session or out.resolve().name, minutes, seed)
-    share = minutes if detector is None else minutes / 2
-    translator = adaptation.fit_adapt(
-        parent,
-        measured,
-        for_detector=detector is not None,
-        minutes=_left(share, time.monotonic() - started),
-        session=files.session,
-        recipe=recipe,
-        out=out,
-        rng=rng,
-        report=report,
-    )
-    files.save(translator, out, parent, translator.adaptation)
-    report(str(translator.adaptation))
-    if detector is None:
-        return Renewed(translator, None)
-    # A run that goes on has used time before.
-    spent = max(time.monotonic() - started, translator.adaptation.seconds)
-    renewed = adaptation.renew_detector(
-        detector,
-        translator,
-        measured,
-        rivals=rivals,
-        minutes=_left(minutes, spent + _DETECTING * len(images)),
-        recipe=renewal,
-        out=out / DETECTOR,
-        rng=rng,
-    )
-    files.save_detector(renewed, out / DETECTOR, detectors)
-    report(str(renewed.renewal))
-    files.detect(renewed, out / DETECTIONS, sampling, report)
-    return Renewed(translator, renewed)
+    with folder_lock(out):
+        measured = adaptation.ExperimentalSession.of([image for _, image in images], parent)
+        rng = np.random.default_rng(seed)
+        files = _RunFiles(images, parent, session or out.resolve().name, minutes, seed)
+        share = minutes if detector is None else minutes / 2
+        translator = adaptation.fit_adapt(
+            parent,
+            measured,
+            for_detector=detector is not None,
+            minutes=_left(share, time.monotonic() - started),
+            session=files.session,
+            recipe=recipe,
+            out=out,
+            rng=rng,
+            report=report,
+        )
+        files.save(translator, out, parent, translator.adaptation)
+        report(str(translator.adaptation))
+        if detector is None:
+            return Renewed(translator, None)
+        # A run that goes on has used time before.
+        spent = max(time.monotonic() - started, translator.adaptation.seconds)
+        renewed = adaptation.renew_detector(
+            detector,
+            translator,
+            measured,
+            rivals=rivals,
+            minutes=_left(minutes, spent + _DETECTING * len(images)),
+            recipe=renewal,
+            out=out / DETECTOR,
+            rng=rng,
+        )
+        files.save_detector(renewed, out / DETECTOR, detectors)
+        report(str(renewed.renewal))
+        files.detect(renewed, out / DETECTIONS, sampling, report)
+        return Renewed(translator, renewed)
 
 
 def _checked_images(
@@ -162,19 +165,15 @@ def _checked_images(
     if detectors:
         vacancy_class(detectors, parent)
     paths = find_files(patterns)
-    stems = [path.stem for path in paths]
-    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
-    if twice is not None:
-        raise ValueError(
-            f"Expected files of different names, for their tables. Received: two named {twice}"
-        )
-    images = []
-    for path in paths:
+    plan_detections(paths, out / DETECTIONS)
+
+    def read(path: Path) -> io.Image:
         image = io.read_image(path)
         io.check_image(image.data, path)
         step = resolve(image.with_sampling(sampling), parent.material).value
-        images.append((path, replace(image, sampling=step)))
-    return images
+        return replace(image, sampling=step)
+
+    return read_each(paths, read)
 
 
 def _left(minutes: float, spent: float) -> float:
@@ -237,7 +236,7 @@ class _RunFiles:
         }
         write_training_data(folder, training_data | entries)
         run = folder / RUN
-        known = json.loads(run.read_text(encoding="utf-8")) if run.is_file() else {}
+        known = read_json(run, {}) if run.is_file() else {}
         io.write_json(run, {**known, **asdict(report), "result": str(report)})
         provenance = start.provenance
         save(model, folder, parent=provenance, conditions=self.conditions)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,8 @@ import numpy as np
 from stemzoo import __version__, io
 from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.translation import translate
-from stemzoo.preprocessing import ZOO_SAMPLING, resample
+from stemzoo.io.memory import check_memory
+from stemzoo.preprocessing import ZOO_SAMPLING, resample, resampled_shape, resampling_memory
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.labels import LABEL_RADIUS, class_mask, to_sampling
@@ -19,6 +19,7 @@ from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.workflows.frames import read_frame
+from stemzoo.workflows.paths import Failed, find_files, read_each, visible
 from stemzoo.zoo.file_names import TRAINING_DATA
 from stemzoo.zoo.hub import sha256
 
@@ -138,35 +139,11 @@ class ExperimentalSet:
     hashes: dict[str, str]
 
 
-def find_files(patterns: Sequence[Path]) -> list[Path]:
-    """Find the measured images that patterns name.
-
-    Parameters
-    ----------
-    patterns : sequence of Path
-        Files, or patterns such as ``day/*.tif``.
-
-    Returns
-    -------
-    list of Path
-        Sorted, each once.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
-    paths = sorted({Path(name) for pattern in patterns for name in glob(str(pattern))})
-    if not paths:
-        raise ValueError(
-            "Expected at least one measured image. Received: no file matches "
-            f"{', '.join(str(pattern) for pattern in patterns)}"
-        )
-    return paths
-
-
 def experimental_set(
-    patterns: Sequence[Path], material: str, sampling: float | None
+    patterns: Sequence[Path],
+    material: str,
+    sampling: float | None,
+    failed: Failed | None = None,
 ) -> ExperimentalSet:
     """Read measured images of one session.
 
@@ -178,6 +155,8 @@ def experimental_set(
         Entry of `MATERIALS`.
     sampling : float or None
         Pixel size [Å/px], for files that lack it.
+    failed : callable, optional
+        Takes a file that cannot be used, and why: the others are returned.
 
     Returns
     -------
@@ -191,18 +170,21 @@ def experimental_set(
     """
     paths = find_files(patterns)
     name = find_material(material).name
-    images, samplings = [], []
-    for path in paths:
+
+    def read(path: Path) -> tuple[np.ndarray, float]:
         image = io.read_image(path)
         io.check_image(image.data, path)
-        samplings.append(resolve(image.with_sampling(sampling), name).value)
-        images.append(image.data)
-    first = samplings[0]
-    images = [
-        resample(image, step, first) if abs(step / first - 1) > 0.01 else image
-        for image, step in zip(images, samplings, strict=True)
-    ]
-    return ExperimentalSet(tuple(images), first, name, {path.name: sha256(path) for path in paths})
+        return image.data, resolve(image.with_sampling(sampling), name).value
+
+    read_files = read_each(paths, read, failed)
+    if not read_files:
+        raise ValueError(f"Expected images that can be used. Received: none of {len(paths)}.")
+    first = read_files[0][1][1]
+    images = tuple(
+        _resampled(image, step, first, path) if abs(step / first - 1) > 0.01 else image
+        for path, (image, step) in read_files
+    )
+    return ExperimentalSet(images, first, name, {path.name: sha256(path) for path, _ in read_files})
 
 
 def hash_frames(folder: Path) -> dict[str, str]:
@@ -218,7 +200,7 @@ def hash_frames(folder: Path) -> dict[str, str]:
     dict of str to str
         By file name.
     """
-    tables = sorted(folder.glob("*.csv"))
+    tables = visible(folder, "*.csv")
     return {path.name: sha256(path) for path in (table.with_suffix(".tif") for table in tables)}
 
 
@@ -264,7 +246,7 @@ def _simulated(
 
 
 def _read_folder(folder: Path) -> TrainingSet:
-    tables = sorted(folder.glob("*.csv"))
+    tables = visible(folder, "*.csv")
     if not tables:
         raise ValueError(
             f"{folder}: expected frames written by 'stemzoo simulate'. Received: no .csv file"
@@ -273,7 +255,7 @@ def _read_folder(folder: Path) -> TrainingSet:
     for table in tables:
         frame = read_frame(table)
         facts.add((frame.classes, frame.material))
-        images.append(resample(frame.image, frame.sampling, ZOO_SAMPLING))
+        images.append(_resampled(frame.image, frame.sampling, ZOO_SAMPLING, table))
         points = frame.points * (frame.sampling / ZOO_SAMPLING)
         values = [frame.classes.index(label) + 1 for label in frame.labels]
         masks.append(class_mask(points, values, images[-1].shape, LABEL_RADIUS / ZOO_SAMPLING))
@@ -283,3 +265,12 @@ def _read_folder(folder: Path) -> TrainingSet:
         )
     classes, material = facts.pop()
     return TrainingSet(tuple(images), tuple(masks), classes, ZOO_SAMPLING, material)
+
+
+def _resampled(image: np.ndarray, sampling: float, target: float, path: Path) -> np.ndarray:
+    """Change the pixel size of an image [Å/px], if there is memory for that."""
+    rows, columns = resampled_shape(image.shape, sampling, target)
+    what = f"{rows} x {columns} px, once its pixels of {sampling:.4g} Å are of {target:.4g} Å"
+    step = "Check the pixel size, or crop the image"
+    check_memory(path, resampling_memory(image.shape, sampling, target), what, step)
+    return resample(image, sampling, target)

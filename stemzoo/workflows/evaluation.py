@@ -1,6 +1,7 @@
 """Image files in, a report out: JSON, and one HTML file with its pictures inside."""
 
 import base64
+import glob
 import html
 import io as memory
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,8 @@ from stemzoo.metrics.evaluation import CLASSIFIER_STEPS, Evaluation, evaluate
 from stemzoo.plotting import plot_pictures
 from stemzoo.preprocessing import resample, rescale
 from stemzoo.workflows.datasets import experimental_set
+from stemzoo.workflows.outputs import make_folder, plan_outputs, written_whole
+from stemzoo.workflows.paths import Failed, find_files
 from stemzoo.zoo.file_names import EVALUATION
 
 _STYLE = """
@@ -42,6 +45,7 @@ def evaluate_files(
     patch: int = 256,
     classifier: bool = True,
     seed: int = 0,
+    failed: Failed | None = None,
 ) -> Evaluation:
     """Compare generated with measured image files; write evaluation.json and evaluation.html.
 
@@ -50,7 +54,7 @@ def evaluate_files(
     real, fake : str
         Folders or patterns of measured and of generated images.
     out : Path
-        Existing folder for the report.
+        Folder for the report.
     simulated : str, optional
         Folder or pattern of raw simulations, for the ceiling.
     material : str
@@ -63,6 +67,8 @@ def evaluate_files(
         Whether to make the two-sample test.
     seed : int
         Of all randomness.
+    failed : callable, optional
+        Takes a file that cannot be used, and why: the others are compared.
 
     Returns
     -------
@@ -74,11 +80,14 @@ def evaluate_files(
         One clear line about what is wrong with the files.
     """
     names = {"measured": real, "generated": fake, "simulated": simulated}
+    files = {name: _files(source) for name, source in names.items() if source is not None}
+    inputs = [path for paths in files.values() for path in paths]
+    results = [(Path("evaluation"), (EVALUATION, "evaluation.html"))]
+    plan_outputs(results, out, inputs=inputs)
     found = {
-        name: experimental_set([_pattern(source)], material, sampling)
-        for name, source in names.items()
-        if source is not None
+        name: experimental_set(paths, material, sampling, failed) for name, paths in files.items()
     }
+    make_folder(out)
     sampling = found["measured"].sampling
     sets = {
         name: [resample(image, part.sampling, sampling) for image in part.images]
@@ -94,16 +103,18 @@ def evaluate_files(
         classifier_steps=CLASSIFIER_STEPS if classifier else 0,
         rng=np.random.default_rng(seed),
     )
-    files = {name: part.hashes for name, part in found.items()}
-    content = {"stemzoo": __version__, "seed": seed, **report.to_dict(), "files": files}
-    io.write_json(out / EVALUATION, content)
-    io.write_text(out / "evaluation.html", evaluation_page(report, sets))
+    hashes = {name: part.hashes for name, part in found.items()}
+    content = {"stemzoo": __version__, "seed": seed, **report.to_dict(), "files": hashes}
+    with written_whole(out) as folder:
+        io.write_json(folder / EVALUATION, content)
+        io.write_text(folder / "evaluation.html", evaluation_page(report, sets))
     return report
 
 
-def _pattern(source: str) -> Path:
-    """Every TIFF of a folder, or the pattern itself."""
-    return Path(source) / "*.tif*" if Path(source).is_dir() else Path(source)
+def _files(source: str) -> list[Path]:
+    """Every TIFF of a folder, a file, or what a pattern matches."""
+    pattern = str(Path(glob.escape(source)) / "*.tif*") if Path(source).is_dir() else source
+    return find_files([pattern])
 
 
 def evaluation_page(found: Evaluation, sets: Mapping[str, Sequence[np.ndarray]]) -> str:

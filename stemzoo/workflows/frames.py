@@ -1,6 +1,5 @@
 """Labelled frames as files: what `stemzoo simulate` writes and `stemzoo train` reads."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +7,53 @@ from pathlib import Path
 import numpy as np
 
 from stemzoo import __version__, io
-from stemzoo.simulate.dataset import LabelledImage
+from stemzoo.io.json_files import Field, parse_json, read_small
+from stemzoo.simulate.labels import LabelledImage
+from stemzoo.simulate.scenes import PERFECT
+from stemzoo.workflows.outputs import OutputPlan, plan_outputs
+
+# What stands beside a simulated frame NAME.tif: NAME and one of these.
+LABEL_ENDINGS = (".csv", "_mask.png", "_crystal.png", ".json")
+
+
+def plan_frames(name: str, seed: int, n: int, out: Path) -> list[OutputPlan]:
+    """Name the files of simulated frames: NAME_SEED_0000.tif and what stands beside it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the session, and of the scene if they show one.
+    seed, n : int
+        Seed and number of the frames.
+    out : Path
+        Folder for the frames.
+
+    Returns
+    -------
+    list of OutputPlan
+        One a frame; its source is the stem of its files.
+
+    Raises
+    ------
+    ValueError
+        As in `plan_outputs`.
+
+    Examples
+    --------
+    >>> (plan,) = plan_frames("wse2-dayA", 7, 1, Path("simulated"))
+    >>> plan.source.name, plan.files[0].name
+    ('wse2-dayA_7_0000', 'wse2-dayA_7_0000.tif')
+    """
+    stems = [f"{name}_{seed}_{index:04d}" for index in range(n)]
+    endings = (".tif", *LABEL_ENDINGS)
+    return plan_outputs([(Path(stem), [stem + end for end in endings]) for stem in stems], out)
 
 
 def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index: int) -> None:
     """Write a simulated frame: NAME.tif, NAME.csv, NAME.json and NAME_mask.png.
+
+    NAME_crystal.png too, where the crystal does not fill the frame: 1 where it is, 2 where a second
+    grain of it is, 0 elsewhere.
 
     Parameters
     ----------
@@ -27,6 +68,8 @@ def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index:
     """
     io.write_tiff(out / f"{name}.tif", frame.image, sampling=frame.sampling)
     io.write_png(out / f"{name}_mask.png", frame.mask)
+    if frame.grains is not None:
+        io.write_png(out / f"{name}_crystal.png", frame.grains)
     drawn = frame.conditions
     facts = {
         "stemzoo": __version__,
@@ -34,6 +77,7 @@ def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index:
         "session": drawn.name,
         "seed": seed,
         "frame": index,
+        **({} if frame.scene == PERFECT else {"scene": frame.scene.name}),
         "sampling": frame.sampling,
         "classes": list(frame.classes),
     }
@@ -48,7 +92,8 @@ def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index:
     values = ", ".join(f"{k}: {i + 1}" for i, k in enumerate(frame.classes))
     header = [
         f"stemzoo {__version__} simulated frame: material: {drawn.material}; session: "
-        f"{drawn.name}; seed: {seed}; frame: {index}",
+        f"{drawn.name}; seed: {seed}; frame: {index}"
+        + ("" if frame.scene == PERFECT else f"; scene: {frame.scene.name}"),
         f"pixel size: {frame.sampling * 100:.4f} pm",
         f"mask values: {values}",
     ]
@@ -112,29 +157,41 @@ def read_frame(table: Path) -> FrameFile:
     image = io.read_image(table.with_suffix(".tif"))
     if image.sampling is None:
         raise ValueError(f"{image.path}: expected a pixel size in its metadata. Received: none")
-    # The columns of an empty table are text.
-    points = np.column_stack([columns["row"], columns["column"]]).astype(float)
+    if missing := {"row", "column", "class"} - set(columns):
+        raise ValueError(
+            f"{table}: expected the columns row, column and class. Received: no "
+            f"{', '.join(sorted(missing))}. Write them as 'stemzoo simulate' does."
+        )
     labels = tuple(str(label) for label in columns["class"])
+    if unknown := set(labels) - set(classes):
+        raise ValueError(
+            f"{table}: expected classes among {', '.join(classes)}. Received: "
+            f"{', '.join(sorted(unknown))}. Rename them, or add them to the classes of the frame."
+        )
+    try:
+        # The columns of an empty table are text.
+        points = np.column_stack([columns["row"], columns["column"]]).astype(float)
+    except ValueError as error:
+        raise ValueError(
+            f"{table}: expected numbers of pixels in row and column. Received: {error}. Correct "
+            "that cell."
+        ) from None
     return FrameFile(image.data, image.sampling, points, labels, classes, material)
 
 
 def _facts(path: Path) -> tuple[str, tuple[str, ...]]:
     """Read material and class names from the JSON file of a frame."""
+    name = Field(str, low=1, required=True)
+    names = Field(list, low=1, required=True, items=name)
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        material, classes = facts["material"], facts["classes"]
-        if not all(name and isinstance(name, str) for name in (material, *classes)):
-            raise TypeError("material and classes are names")
-        if isinstance(classes, str):
-            raise TypeError("classes are a list")
-        return material, tuple(classes)
-    # RecursionError: brackets in brackets without end.
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        facts = parse_json(read_small(path), {"material": name, "classes": names})
+    except ValueError as error:
         raise ValueError(
             f"{path}: expected material and classes of a frame written by 'stemzoo simulate'. "
-            f"Received: {type(error).__name__}: {' '.join(str(error).split())}. Restore the file, "
-            "or delete it if it belongs to something else: the table's header says the same."
+            f"Received: {' '.join(str(error).split())}. Restore the file, or delete it if it "
+            "belongs to something else: the table's header says the same."
         ) from None
+    return facts["material"], tuple(facts["classes"])
 
 
 def _facts_of_header(table: Path, header: Sequence[str]) -> tuple[str, tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """Image files in, tables and overlays of detections out; and which weights fit the files."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,38 +10,18 @@ from stemzoo.inference.advice import describe_match, match_facts
 from stemzoo.inference.detection import COLUMNS, DEFAULT_THRESHOLD, Detections, find_defects
 from stemzoo.inference.matching import Match, match
 from stemzoo.plotting import plot_detections
+from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
+from stemzoo.workflows.paths import Failed, image_files, in_utf8, read_each
 
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
 
-
-@dataclass(frozen=True)
-class OutputPlan:
-    """Files that the detections in an image go to.
-
-    Parameters
-    ----------
-    image : Path
-        Image file.
-    table, overlay : Path
-        NAME.csv and NAME.png.
-    refusal : str or None
-        Why they must not be written; None if they may.
-    """
-
-    image: Path
-    table: Path
-    overlay: Path
-    refusal: str | None = None
-
-    def check(self) -> None:
-        """Raise a ValueError if the files must not be written."""
-        if self.refusal is not None:
-            raise ValueError(self.refusal)
+# Tells a table of detections from the labels of a frame.
+_MARK = " detections in "
 
 
-def plan_outputs(paths: Sequence[Path], out: Path) -> list[OutputPlan]:
-    """Name the files that the detections in images go to, none of them twice and no input.
+def plan_detections(paths: Sequence[Path], out: Path) -> list[OutputPlan]:
+    """Name the files that the detections in images go to: NAME.csv and NAME.png.
 
     Parameters
     ----------
@@ -53,42 +33,21 @@ def plan_outputs(paths: Sequence[Path], out: Path) -> list[OutputPlan]:
     Returns
     -------
     list of OutputPlan
-        One for each path, in their order.
+        One for each path that may be an image, in their order.
+
+    Raises
+    ------
+    ValueError
+        As in `plan_outputs`.
 
     Examples
     --------
-    >>> first, second = plan_outputs([Path("a/scan.tif"), Path("b/scan.tif")], Path("out"))
-    >>> first.table.name, first.refusal
-    ('scan.csv', None)
-    >>> print(second.refusal[:56])
-    b/scan.tif: its results would overwrite those of a/scan.
+    >>> (plan,) = plan_detections([Path("a/scan.tif")], Path("out"))  # doctest: +SKIP
+    >>> [path.name for path in plan.files]  # doctest: +SKIP
+    ['scan.csv', 'scan.png']
     """
-    inputs: dict[Path, Path] = {}
-    for path in paths:
-        inputs.setdefault(path.resolve(), path)
-    plans: list[OutputPlan] = []
-    taken: dict[Path, Path] = {}
-    for path in paths:
-        table, overlay = out / f"{path.stem}.csv", out / f"{path.stem}.png"
-        written = (table.resolve(), overlay.resolve())
-        overwritten = path if path.resolve() in written else None
-        overwritten = overwritten or next((inputs[w] for w in written if w in inputs), None)
-        refusal = None
-        if table in taken:
-            refusal = (
-                f"{path}: its results would overwrite those of {taken[table]}, which has the same "
-                "name. Analyse it with another --out folder."
-            )
-        elif overwritten is not None:
-            what = "itself" if overwritten == path else overwritten
-            refusal = (
-                f"{path}: its results would overwrite the image {what}. Choose another --out "
-                "folder."
-            )
-        else:
-            taken[table] = path
-        plans.append(OutputPlan(path, table, overlay, refusal))
-    return plans
+    names = [(path, (f"{path.stem}.csv", f"{path.stem}.png")) for path in image_files(paths)]
+    return plan_outputs(names, out, inputs=paths, mark=_MARK)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +81,12 @@ class DetectedFile:
             "threshold": found.threshold,
             "tta": found.tta,
             **match_facts(found.match),
+            "trusted": found.trusted,
+            "doubts": list(found.doubts),
+            "notes": list(found.notes),
+            "crystal_nm2": round(found.area_nm2, 3),
             "counts": found.counts(),
+            "density_per_nm2": {name: asdict(found.density(name)) for name in found.counts()},
             "csv": str(self.table),
             "overlay": str(self.overlay),
             "detections": [dict(zip(COLUMNS, row, strict=True)) for row in found.rows()],
@@ -137,6 +101,8 @@ def detect_file(
     sampling: float | None = None,
     threshold: float = DEFAULT_THRESHOLD,
     tta: bool = False,
+    edges: bool = False,
+    force: bool = False,
     frame: int | None = None,
     sum_frames: bool = False,
 ) -> DetectedFile:
@@ -150,7 +116,7 @@ def detect_file(
         A trained detector.
     out : Path
         Existing folder for the results.
-    sampling, threshold, tta
+    sampling, threshold, tta, edges, force
         As in `stemzoo.detect`.
     frame, sum_frames
         As in `stemzoo.read_image`.
@@ -170,22 +136,24 @@ def detect_file(
     >>> found.detections.counts()  # doctest: +SKIP
     {'se_vacancy': 12}
     """
-    (plan,) = plan_outputs([path], out)
-    plan.check()
     image = io.read_image(path, frame=frame, sum_frames=sum_frames).with_sampling(sampling)
-    found = find_defects(image, model, threshold=threshold, tta=tta)
+    (plan,) = plan_detections([path], out)
+    table, overlay = plan.files
+    found = find_defects(image, model, threshold=threshold, tta=tta, edges=edges, force=force)
     header = [
-        f"stemzoo {__version__} detections in {path.name}",
+        f"stemzoo {__version__}{_MARK}{in_utf8(path.name)}",
         f"weights: {found.model}; threshold: {found.threshold}; tta: {found.tta}",
         f"pixel size: {found.sampling * 100:.4f} pm ({found.sampling_source})",
         f"image: {found.shape[0]} rows, {found.shape[1]} columns; row and column count from 0 at "
         "the centre of the top-left pixel",
         f"against the frames that the weights were trained on: {describe_match(found.match)}",
+        *(f"note: {note}" for note in found.notes),
+        *(f"not to be trusted: {doubt}" for doubt in found.doubts),
     ]
-    io.write_csv(plan.table, COLUMNS, found.rows(), header=header)
-    with io.atomic_path(plan.overlay) as temporary:
-        plot_detections(image.data, found, temporary)
-    return DetectedFile(image, found, plan.table, plan.overlay)
+    with written_whole(out) as folder:
+        io.write_csv(folder / table.name, COLUMNS, found.rows(), header=header)
+        plot_detections(image.data, found, folder / overlay.name)
+    return DetectedFile(image, found, table, overlay)
 
 
 def match_files(
@@ -195,6 +163,7 @@ def match_files(
     sampling: float | None = None,
     frame: int | None = None,
     sum_frames: bool = False,
+    failed: Failed | None = None,
 ) -> list[Match]:
     """Rank the weights of the zoo by how well they fit image files of one session.
 
@@ -206,19 +175,24 @@ def match_files(
         As in `stemzoo.match`.
     frame, sum_frames
         As in `stemzoo.read_image`.
+    failed : callable, optional
+        Takes a file that cannot be used, and why: the others are compared.
 
     Returns
     -------
     list of Match
-        Best first.
+        Best first; none if no file can be used.
 
     Raises
     ------
     ValueError, KeyError, OSError
         One clear line about what is wrong with a file or an option.
     """
-    images = []
-    for path in paths:
-        images.append(io.read_image(path, frame=frame, sum_frames=sum_frames))
-        io.check_image(images[-1].data, path)
-    return match(images, material=material, sampling=sampling)
+
+    def read(path: Path) -> io.Image:
+        image = io.read_image(path, frame=frame, sum_frames=sum_frames)
+        io.check_image(image.data, path)
+        return image
+
+    images = [image for _, image in read_each(paths, read, failed)]
+    return match(images, material=material, sampling=sampling) if images else []

@@ -10,12 +10,13 @@ from stemzoo.analysis.lattice import find_rotation
 from stemzoo.simulate.domain import largest_shape, simulate_domain
 from stemzoo.workflows.datasets import (
     ExperimentalSet,
+    TrainingSet,
     experimental_set,
     hash_frames,
     training_set,
     write_training_data,
 )
-from stemzoo.workflows.weights import load_kind
+from stemzoo.workflows.weights import check_folder, load_kind
 from stemzoo.zoo.hub import save
 
 if TYPE_CHECKING:
@@ -78,8 +79,10 @@ def train_fcn_files(
     ValueError, KeyError, OSError
         One clear line about what is wrong with an option or a file.
     """
+    check_folder(options.out, [options.start, *options.translators, *options.folders])
     from stemzoo.training import train_fcn
     from stemzoo.training.callbacks import TrainingProgress
+    from stemzoo.training.folder_lock import folder_lock
 
     translators = [
         load_kind(name, "CycleGANSTEM", "train fcn --translate") for name in options.translators
@@ -87,31 +90,43 @@ def train_fcn_files(
     start = None
     if options.start is not None:
         start = load_kind(options.start, "DefectFCN", "train fcn --from")
-    labelled = training_set(
-        options.sessions,
-        options.folders,
-        frames=options.frames,
-        size=options.size,
-        seed=options.recipe.seed,
-        translators=translators,
-    )
-    model = train_fcn(
-        labelled.images,
-        labelled.masks,
-        options.recipe,
-        classes=labelled.classes,
-        sampling=labelled.sampling,
-        material=labelled.material,
-        model=start,
-        out=options.out,
-        callbacks=[TrainingProgress(report)],
-    )
+    else:
+        options.recipe.check_network()  # before frames are simulated for it
+    with folder_lock(options.out):
+        labelled = training_set(
+            options.sessions,
+            options.folders,
+            frames=options.frames,
+            size=options.size,
+            seed=options.recipe.seed,
+            translators=translators,
+        )
+        model = train_fcn(
+            labelled.images,
+            labelled.masks,
+            options.recipe,
+            classes=labelled.classes,
+            sampling=labelled.sampling,
+            material=labelled.material,
+            model=start,
+            out=options.out,
+            callbacks=[TrainingProgress(report)],
+        )
+        _write_fcn(model, labelled, options)
+    report(f"model folder {options.out}: try 'stemzoo detect IMAGE --weights {options.out}'")
+    return model
+
+
+def _write_fcn(model: "DefectFCN", labelled: TrainingSet, options: FCNOptions) -> None:
+    """Write the weights, and what they were trained on, into the folder of the training."""
+    simulated = bool(options.sessions or options.translators)
     facts: dict[str, Any] = {
         "from": options.start and Path(options.start).name,
         "session": list(options.sessions),
         "translate": [Path(weights).name for weights in options.translators],
-        "frames": options.frames,
-        "size": options.size,
+        # Of each session, or CycleGAN; else those that the folders hold.
+        "frames": options.frames if simulated else len(labelled.images),
+        "size": options.size if simulated else None,
         "seed": options.recipe.seed,
         "data": {folder.name: hash_frames(folder) for folder in options.folders},
     }
@@ -123,8 +138,6 @@ def train_fcn_files(
         sampling=labelled.sampling,
     )
     save(model, options.out, conditions=conditions)
-    report(f"model folder {options.out}: try 'stemzoo detect IMAGE --weights {options.out}'")
-    return model
 
 
 @dataclass(frozen=True)
@@ -198,13 +211,16 @@ def train_cyclegan_files(
     ValueError, KeyError, OSError
         One clear line about what is wrong with an option or a file.
     """
+    check_folder(options.out, [options.start])
     measured = experimental_set(options.experimental, options.material, options.sampling)
     if options.strategy == "multiworker":
         report("waiting for the other workers")
     from stemzoo.models.start import start_device
     from stemzoo.training import train_cyclegan
     from stemzoo.training.callbacks import TrainingProgress
-    from stemzoo.training.strategy import is_chief, make_strategy, wait_for_all
+    from stemzoo.training.folder_lock import folder_lock
+    from stemzoo.training.several_hosts import wait_for_all
+    from stemzoo.training.strategy import is_chief, make_strategy
 
     devices = make_strategy(options.strategy)  # which must come before the first variable
     start_device()
@@ -212,26 +228,30 @@ def train_cyclegan_files(
     if options.start is not None:
         start = load_kind(options.start, "CycleGANSTEM", "train cyclegan --from", training=True)
     recipe = _cyclegan_recipe(options, start)
-    domain: dict[str, Any] = {"material": measured.material, "sampling": measured.sampling}
-    domain["rotation"] = find_rotation(measured.images, **domain)
-    shape = largest_shape(measured.images)
-    frames = simulate_domain(**domain, shape=shape, n=options.simulated, seed=options.seed)
-    changes = {**domain, "session": options.session}
-    model = train_cyclegan(
-        measured.images,
-        [frame.image for frame in frames],
-        recipe,
-        **changes,
-        model=start and start.successor(**changes, patch_size=recipe.patch),
-        out=options.out,
-        samples_every=options.samples_every,
-        callbacks=[TrainingProgress(report)] if is_chief(devices) else [],
-        strategy=devices,
-        tensorboard=options.out / "tensorboard" if options.tensorboard else None,
-    )
-    if is_chief(devices):
-        _write_cyclegan(model, start, measured, options)
-        report(f"model folder {options.out}: try 'stemzoo translate IMAGE --weights {options.out}'")
+    if start is None:
+        recipe.check_network()  # before frames are simulated for it
+    with folder_lock(options.out if is_chief(devices) else None):
+        domain: dict[str, Any] = {"material": measured.material, "sampling": measured.sampling}
+        domain["rotation"] = find_rotation(measured.images, **domain)
+        shape = largest_shape(measured.images)
+        frames = simulate_domain(**domain, shape=shape, n=options.simulated, seed=options.seed)
+        changes = {**domain, "session": options.session}
+        model = train_cyclegan(
+            measured.images,
+            [frame.image for frame in frames],
+            recipe,
+            **changes,
+            model=start and start.successor(**changes, patch_size=recipe.patch),
+            out=options.out,
+            samples_every=options.samples_every,
+            callbacks=[TrainingProgress(report)] if is_chief(devices) else [],
+            strategy=devices,
+            tensorboard=options.out / "tensorboard" if options.tensorboard else None,
+        )
+        if is_chief(devices):
+            _write_cyclegan(model, start, measured, options)
+            example = f"'stemzoo translate IMAGE --weights {options.out}'"
+            report(f"model folder {options.out}: try {example}")
     wait_for_all(devices)
     return model
 

@@ -1,6 +1,7 @@
 """Image files in, translated image files out."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,13 +12,13 @@ from stemzoo import io
 from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.advice import describe_match, match_model
 from stemzoo.inference.matching import Match
-from stemzoo.inference.translation import translate_quietly
+from stemzoo.inference.translation import DIRECTIONS, translate_quietly
+from stemzoo.workflows.frames import LABEL_ENDINGS
+from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
+from stemzoo.workflows.paths import image_files
 
 if TYPE_CHECKING:
     from stemzoo.models.cyclegan import CycleGANSTEM
-
-# What stands beside a simulated frame NAME.tif: NAME and one of these.
-LABEL_ENDINGS = (".csv", "_mask.png", ".json")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,46 @@ class TranslatedFile:
     image: io.Image
     target: Path
     match: Match | None = None
+
+
+def plan_translations(paths: Sequence[Path], out: Path, direction: str) -> list[OutputPlan]:
+    """Name the files that translations go to: NAME_<direction>.tif, and copies of the labels.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Image files of one call.
+    out : Path
+        Folder for the results.
+    direction : str
+        As in `stemzoo.translate`.
+
+    Returns
+    -------
+    list of OutputPlan
+        One for each path that may be an image, in their order.
+
+    Raises
+    ------
+    ValueError
+        If there is no such direction, or as in `plan_outputs`.
+
+    Examples
+    --------
+    >>> paths = [Path("scan.tif")]
+    >>> (plan,) = plan_translations(paths, Path("out"), "exp-to-sim")  # doctest: +SKIP
+    >>> plan.files[0].name  # doctest: +SKIP
+    'scan_exp-to-sim.tif'
+    """
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction is {' or '.join(DIRECTIONS)}. Received: {direction!r}")
+    results, inputs = [], list(paths)
+    for path in image_files(paths):
+        labels, start = _labels(path), f"{path.stem}_{direction}"
+        endings = [found.name.removeprefix(path.stem) for found in labels]
+        results.append((path, [start + ending for ending in (".tif", *endings)]))
+        inputs += labels
+    return plan_outputs(results, out, inputs=inputs)
 
 
 def translate_file(
@@ -90,6 +131,7 @@ def translate_file(
     PosixPath('out/scan_exp-to-sim.tif')
     """
     image = io.read_image(path, frame=frame, sum_frames=sum_frames)
+    (plan,) = plan_translations([path], out, direction)
     io.check_image(image.data, path)
     if sampling is None:
         sampling = resolve(image, model.material).value
@@ -99,14 +141,18 @@ def translate_file(
     if direction == "exp-to-sim":
         found = match_model(image, model, sampling=sampling)
         metadata = {"against the training frames": describe_match(found)}
-    target = out / f"{path.stem}_{direction}.tif"
-    io.write_tiff(target, result, sampling=sampling, metadata=metadata)
-    for ending in LABEL_ENDINGS:
-        labels = path.with_name(path.stem + ending)
-        if labels.is_file():
-            with io.atomic_path(target.with_name(target.stem + ending)) as temporary:
-                shutil.copyfile(labels, temporary)
+    target, *copies = plan.files
+    with written_whole(out) as folder:
+        io.write_tiff(folder / target.name, result, sampling=sampling, metadata=metadata)
+        for labels, copy in zip(_labels(path), copies, strict=True):
+            shutil.copyfile(labels, folder / copy.name)
     return TranslatedFile(image, target, found)
+
+
+def _labels(path: Path) -> list[Path]:
+    """Return what stands beside a simulated frame: table, mask and JSON, as far as there are."""
+    names = [path.with_name(path.stem + ending) for ending in LABEL_ENDINGS]
+    return [name for name in names if name.is_file()]
 
 
 def is_simulated(path: Path) -> bool:

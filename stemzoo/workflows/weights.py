@@ -1,9 +1,12 @@
 """Weights by name or folder, of the kind that a verb needs."""
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from stemzoo.zoo.hub import load
 from stemzoo.zoo.model_folder import model_class
+from stemzoo.zoo.registry import find_weights
 
 
 def load_kind(weights: str, kind: str, verb: str, *, training: bool = False) -> Any:
@@ -36,3 +39,81 @@ def load_kind(weights: str, kind: str, verb: str, *, training: bool = False) -> 
             f"a {type(model).__name__}"
         )
     return model
+
+
+def check_folder(out: Path, sources: Iterable[str | Path | None]) -> None:
+    """See that a model folder to write is a folder, and none of those that are read.
+
+    Parameters
+    ----------
+    out : Path
+        Model folder; need not exist.
+    sources : iterable of path-like
+        Names of the zoo, model folders or folders of frames that the same call reads; None is
+        skipped.
+
+    Raises
+    ------
+    ValueError
+        If what is read would be overwritten.
+
+    Examples
+    --------
+    >>> check_folder(Path("new"), ["fcn-wse2", None])
+    """
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out expects a folder. Received: {out}, a file")
+    for source in (one for one in sources if one is not None):
+        folder = _folder_of(source)
+        if folder.is_dir() and out.is_dir() and folder.samefile(out):
+            raise ValueError(
+                f"{out}: expected another folder for the results than {source}, which would be "
+                "overwritten. Choose another --out folder."
+            )
+
+
+def _folder_of(source: str | Path) -> Path:
+    """Return the folder that weights are read from, where it is not in a cache."""
+    if not isinstance(source, Path) and Path(source).name == source:
+        try:
+            return find_weights(source).folder
+        except KeyError:
+            pass
+    return Path(source)
+
+
+def check_copies(sources: Iterable[str], to: Path | None) -> None:
+    """See that copies of weights go to a folder each.
+
+    Parameters
+    ----------
+    sources : iterable of str
+        Names of the zoo, or ``hf://user/repository[@revision]``.
+    to : Path or None
+        Folder that holds a model folder for each; None for the cache.
+
+    Raises
+    ------
+    ValueError
+        If two have the same name.
+
+    Examples
+    --------
+    >>> check_copies(["fcn-wse2", "hf://alice/fcn-wse2"], Path("copies"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: hf://alice/fcn-wse2: its copy would overwrite that of fcn-wse2. Give it another...
+    """
+    taken: dict[str, str] = {}
+    for source in sources:
+        name = source.partition("@")[0].rpartition("/")[2]
+        if not source.startswith("hf://"):
+            try:
+                name = find_weights(source).name
+            except KeyError:  # which is told when it is fetched
+                continue
+        other = taken.setdefault(name.casefold(), source)
+        if to is not None and other != source:
+            raise ValueError(
+                f"{source}: its copy would overwrite that of {other}. Give it another --to folder. "
+                "Nothing was copied."
+            )

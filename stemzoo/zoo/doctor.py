@@ -72,10 +72,15 @@ def check_versions() -> Check:
 def check_device() -> Check:
     """See on what networks run: GPU or CPU, and that Keras uses TensorFlow."""
     try:
+        from stemzoo.models.start import start_device
+
+        start_device()
         import keras
         import tensorflow as tf
     except ImportError as error:
-        return Check("device", False, f"{error}. Install stemzoo again.")
+        # A missing backend says itself what to do.
+        step = "" if "KERAS_BACKEND" in str(error) else ". Install stemzoo again."
+        return Check("device", False, f"{error}{step}")
     backend = keras.backend.backend()
     gpus = len(tf.config.list_physical_devices("GPU"))
     text = f"{gpus} GPU, " if gpus else "no GPU, "

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stemzoo.io import write_text
 from stemzoo.zoo.cards.card import find_pictures, model_card
+from stemzoo.zoo.facts import read_facts
 from stemzoo.zoo.file_names import (
     CARD,
     CONFIG,
@@ -18,7 +19,7 @@ from stemzoo.zoo.file_names import (
 )
 from stemzoo.zoo.hub import verify
 from stemzoo.zoo.manifest import checked_entry, describe_files
-from stemzoo.zoo.model_folder import model_class, read_json
+from stemzoo.zoo.model_folder import model_class
 from stemzoo.zoo.registry import PLAIN_NAME, WeightsEntry, read_manifest
 from stemzoo.zoo.sources import find_source
 
@@ -95,24 +96,21 @@ def checked_folder(source: str | Path) -> Path:
             f"expected a model folder, or weights of the package. Received: {source}, which is on "
             "the Hub already. 'stemzoo download' makes a folder of it."
         )
-    if not (found.folder / GOLDEN).is_file():
-        raise ValueError(
-            f"{found.folder}: expected {GOLDEN}, for others to compare with. Received: none. Make "
-            "it with stemzoo.zoo.golden.write_golden(stemzoo.load(folder), path)."
-        )
     report = verify(source, local_files_only=True)
     if not report.passed:
         raise ValueError(f"{' '.join(report.differences)} Nothing was published.")
     return found.folder.resolve()
 
 
-def published_files(folder: Path) -> dict[str, Path]:
+def published_files(folder: Path, *, samples: bool = False) -> dict[str, Path]:
     """Find the files of a model folder that are for others.
 
     Parameters
     ----------
     folder : Path
         Model folder.
+    samples : bool
+        Also pictures that may show measured images.
 
     Returns
     -------
@@ -128,11 +126,18 @@ def published_files(folder: Path) -> dict[str, Path]:
         and PLAIN_NAME.fullmatch(path.name)
         and (path.name in known or path.suffix in SUFFIXES)
     }
-    return {**files, **find_pictures(folder)}
+    return {**files, **find_pictures(folder, samples=samples)}
 
 
 def make_draft(
-    folder: Path, name: str, repo: str, manifest: Path, facts: dict, card: Path
+    folder: Path,
+    name: str,
+    repo: str,
+    manifest: Path,
+    facts: dict,
+    card: Path,
+    *,
+    with_samples: bool = False,
 ) -> Draft:
     """Write the model card and gather what the manifest is to hold.
 
@@ -148,6 +153,9 @@ def make_draft(
         Fields of `WeightsEntry`, stronger than those of folder and manifest.
     card : Path
         Where to write the card: not into the folder, which may have one.
+    with_samples : bool
+        Whether pictures that may show measured images are for others. Those of the package's own
+        weights are, and those that the manifest names.
 
     Returns
     -------
@@ -163,10 +171,13 @@ def make_draft(
     new = {"name": name, "repo_id": repo, "revision": None, **_facts(folder, old, facts)}
     # Twice, for the order of the keys and for what is stronger.
     record = {**new, **(old or {"bundled": False}), **new}
-    text = model_card(checked_entry(record), folder)
+    bundled = old is not None and checked_entry(old).bundled
+    shown = set(find_pictures(folder)) - set(find_pictures(folder, samples=False))
+    samples = with_samples or bundled or bool(shown & set((old or {}).get("files", {})))
+    text = model_card(checked_entry(record), folder, samples=samples)
     write_text(card, text)
-    files = {**published_files(folder), CARD: card}
-    if old is not None and checked_entry(old).bundled:
+    files = {**published_files(folder, samples=samples), CARD: card}
+    if old is not None and bundled:
         record["files"] = old["files"]
     else:
         record["files"] = describe_files(files)
@@ -175,8 +186,9 @@ def make_draft(
 
 def _facts(folder: Path, old: dict | None, given: dict) -> dict:
     """Gather what the entry says about the weights: what is given, else what is known."""
-    config = read_json(folder / CONFIG)
-    data, provenance = (_read(folder / name) for name in (TRAINING_DATA, PROVENANCE))
+    config, data, provenance = (
+        read_facts(folder, name) for name in (CONFIG, TRAINING_DATA, PROVENANCE)
+    )
     session = data.get("session")
     found = {
         "material": config["config"].get("material"),
@@ -194,13 +206,6 @@ def _facts(folder: Path, old: dict | None, given: dict) -> dict:
     model = model_class(config["class"])
     found.setdefault("summary", model.summary.format(**found))
     return {"task": model.task, **found}
-
-
-def _read(path: Path) -> dict:
-    try:
-        return read_json(path) if path.is_file() else {}
-    except ValueError as error:
-        raise ValueError(f"{path}: expected facts as JSON. Received: {error}") from error
 
 
 def refuse_to_overwrite(draft: Draft, manifest: Path, new_revision: bool) -> None:

@@ -24,6 +24,8 @@ EVALUATION = "evaluation.json"
 CARD = "README.md"
 
 REQUIRED = (CONFIG, WEIGHTS)
+# What `save` writes: a folder that lacks one of these was not written or copied to its end.
+COMPLETE = (*REQUIRED, GOLDEN, PROVENANCE)
 # What `load` looks at, and so what is fetched for it.
 LOADED = (*REQUIRED, PROVENANCE, TRAINING_DATA, CONDITIONS, CARD)
 

@@ -3,9 +3,7 @@
 import math
 from pathlib import Path
 
-# Far more than any model of the zoo has.
-MOST_OBJECTS = 20_000
-DEEPEST = 16
+from stemzoo.io.hdf5 import walk
 
 
 def read_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
@@ -42,7 +40,7 @@ def read_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
     total = 0
     try:
         with h5py.File(path, "r") as file:
-            for name, array in _arrays(file, "", set()):
+            for name, array in walk(file):
                 total += _bytes_of(array, name)
                 shapes[name] = array.shape
     except (OSError, RuntimeError, KeyError, TypeError, UnicodeError) as error:
@@ -94,34 +92,7 @@ def layer_names(path: str | Path) -> dict[str, str]:
     import h5py
 
     with h5py.File(path, "r") as file:
-        return {
-            name: array.parent.attrs.get("name", "") for name, array in _arrays(file, "", set())
-        }
-
-
-def _arrays(group, prefix: str, seen: set):
-    """Yield path and array, for every array below a group."""
-    import h5py
-
-    for name in group:
-        path = f"{prefix}{name}"
-        link = group.get(name, getlink=True)
-        if not isinstance(link, h5py.HardLink):
-            # Following it could open any file of this machine.
-            raise ValueError(f"{path}, a link to elsewhere ({type(link).__name__})")
-        item = group[name]
-        address = h5py.h5o.get_info(item.id).addr
-        if address in seen:
-            raise ValueError(f"{path}, which is listed twice")
-        seen.add(address)
-        if len(seen) > MOST_OBJECTS or path.count("/") > DEEPEST:
-            raise ValueError(f"more than {MOST_OBJECTS} objects, or {DEEPEST} groups in each other")
-        if isinstance(item, h5py.Group):
-            yield from _arrays(item, f"{path}/", seen)
-        elif isinstance(item, h5py.Dataset):
-            yield path, item
-        else:
-            raise ValueError(f"{path}, which is no array")
+        return {name: array.parent.attrs.get("name", "") for name, array in walk(file)}
 
 
 def _bytes_of(array, path: str) -> int:

@@ -22,6 +22,7 @@ from stemzoo.zoo.model_folder import read_model, weight_files, write_model
 from stemzoo.zoo.provenance import Provenance, read_card, read_provenance, write_provenance
 from stemzoo.zoo.registry import WeightsEntry, find_weights, manifest_path
 from stemzoo.zoo.sources import find_source
+from stemzoo.zoo.whole_folder import whole_folder
 
 if TYPE_CHECKING:
     from stemzoo.models.zoo_model import ZooModel
@@ -42,16 +43,17 @@ def save(
 ) -> None:
     """Save a model as a folder.
 
-    `config.json` and `model.weights.h5` are what `load` needs; what only training needs, the
-    discriminators of a CycleGAN, goes into `training.weights.h5`. `golden.npz` holds one input and
-    the model's output, for `verify`; `provenance.json` says what the model was made with.
+    `config.json` and `model.weights.h5` are the model; what only training needs, the discriminators
+    of a CycleGAN, goes into `training.weights.h5`. `golden.npz` holds one input and the model's
+    output, for `verify`; `provenance.json` says what the model was made with.
 
     Parameters
     ----------
     model : DefectFCN or CycleGANSTEM
         A model of the zoo.
     folder : path-like
-        Made if it does not exist; each file is replaced in one step.
+        Made if it does not exist, and then whole or not at all; in an existing one, files are
+        replaced when all are written.
     half : bool
         Whether to store the weights in half precision: half the size, outputs the same within
         0.005.
@@ -68,19 +70,19 @@ def save(
     Raises
     ------
     ValueError
-        If the model is of no class of the zoo.
+        If the model is of no class of the zoo, or weights are not finite; nothing is written then.
 
     Examples
     --------
     >>> save(model, "my-detector", licence="CC-BY-4.0")  # doctest: +SKIP
     """
-    folder = Path(folder)
-    write_model(model, folder, half=half)
-    write_golden(model, folder / GOLDEN)
-    parent = parent or model.provenance
-    write_provenance(folder / PROVENANCE, parent=parent, facts=facts)
-    if conditions is not None:
-        write_text(folder / CONDITIONS, conditions.to_json())
+    with whole_folder(folder) as aside:
+        write_model(model, aside, half=half)
+        write_golden(model, aside / GOLDEN)
+        parent = parent or model.provenance
+        write_provenance(aside / PROVENANCE, parent=parent, facts=facts)
+        if conditions is not None:
+            write_text(aside / CONDITIONS, conditions.to_json())
 
 
 def register(folder: str | Path, **facts) -> WeightsEntry:
@@ -283,7 +285,8 @@ def verify(
         model = _read(found)
         path = found.folder / GOLDEN
         if not path.is_file():
-            return Verification(str(source), (), (*notes, f"no {GOLDEN}: output not compared"))
+            line = f"{found.folder}: expected {GOLDEN}, to compare the output with. Received: none."
+            return Verification(str(source), (line,), tuple(notes))
         largest = largest_difference(model, path)
     except ValueError as error:
         return Verification(str(source), (str(error),), ())

@@ -1,13 +1,15 @@
 """What is known of weights without loading them, and copies of them as model folders."""
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from stemzoo.io import atomic_path, write_text
+from stemzoo.io import write_text
 from stemzoo.zoo.cards.card import model_card
+from stemzoo.zoo.facts import read_facts
 from stemzoo.zoo.file_names import (
     CARD,
     CONDITIONS,
@@ -19,10 +21,10 @@ from stemzoo.zoo.file_names import (
     TRAINING_WEIGHTS,
 )
 from stemzoo.zoo.manifest import difference
-from stemzoo.zoo.model_folder import read_json
 from stemzoo.zoo.registry import find_weights
 from stemzoo.zoo.remote.download import cached_snapshot
 from stemzoo.zoo.sources import find_source
+from stemzoo.zoo.whole_folder import whole_folder
 
 
 def describe_weights(source: str | Path) -> dict:
@@ -74,15 +76,13 @@ def describe_weights(source: str | Path) -> dict:
 
 def _contents(folder: Path) -> dict:
     found: dict[str, Any] = {"folder": str(folder)}
-    if (folder / CONFIG).is_file():
-        config = read_json(folder / CONFIG)
-        found.update({"class": config.get("class"), "config": config.get("config")})
+    if config := read_facts(folder, CONFIG):
+        found.update({"class": config["class"], "config": config["config"]})
     for key, name in (("training_data", TRAINING_DATA), ("provenance", PROVENANCE)):
-        if (folder / name).is_file():
-            found[key] = read_json(folder / name)
-    if (folder / CONDITIONS).is_file():
-        content = read_json(folder / CONDITIONS)
-        found["conditions"] = {key: content.get(key) for key in ("session", "frames")}
+        if facts := read_facts(folder, name):
+            found[key] = facts
+    if conditions := read_facts(folder, CONDITIONS):
+        found["conditions"] = {key: conditions.get(key) for key in ("session", "frames")}
     return found
 
 
@@ -125,13 +125,18 @@ def copy_weights(source: str, to: str | Path | None = None) -> Path:
     # Weights without an entry come from an address of the Hub.
     name = found.entry.name if found.entry else str(found.repo_id).split("/")[1]
     folder = Path(to) / name
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in found.files:
-        path = folder / file.name
-        if path.is_file() and difference(path, file) is None:
-            continue
-        with atomic_path(path) as temporary:
-            shutil.copyfile(found.folder / file.name, temporary)
-    if found.entry is not None and found.origin == "bundled":
-        write_text(folder / CARD, model_card(found.entry, found.folder))
+    paths = {file: folder / file.name for file in found.files}
+    there = [file for file, path in paths.items() if os.path.lexists(path)]
+    for file in there:
+        if not paths[file].is_file() or difference(paths[file], file) is not None:
+            raise ValueError(
+                f"{paths[file]}: expected a new folder, or an earlier copy of {source}. Received: "
+                "another file, which is kept. Choose another folder, or move this one."
+            )
+    with whole_folder(folder) as aside:
+        for file in found.files:
+            if file not in there:
+                shutil.copyfile(found.folder / file.name, aside / file.name)
+        if found.entry is not None and found.origin == "bundled":
+            write_text(aside / CARD, model_card(found.entry, found.folder))
     return folder

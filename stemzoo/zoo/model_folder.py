@@ -2,15 +2,18 @@
 
 import importlib
 import inspect
-import json
 import math
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from stemzoo.io import atomic_path, write_json
-from stemzoo.zoo.file_names import CONFIG, FOLDER_FORMAT, WEIGHTS
+from stemzoo.io.json_files import parse_json, read_small
+from stemzoo.zoo.facts import FIELDS
+from stemzoo.zoo.file_names import COMPLETE, CONFIG, FOLDER_FORMAT, WEIGHTS
 from stemzoo.zoo.hdf5 import layer_names, read_shapes, write_half
 
 if TYPE_CHECKING:
@@ -21,7 +24,6 @@ MODEL_CLASSES = {
     "CycleGANSTEM": "stemzoo.models.cyclegan",
     "DefectFCN": "stemzoo.models.fcn",
 }
-LARGEST_CONFIG = 1 << 20  # [bytes]
 
 
 def model_class(name: str) -> "type[ZooModel]":
@@ -71,34 +73,6 @@ def weight_files(model: "ZooModel | type[ZooModel]") -> tuple[str, ...]:
     return tuple(f"{group}.weights.h5" for group in model.weight_groups)
 
 
-def read_json(path: Path) -> dict:
-    """Read a small JSON object that may come from anywhere.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    ValueError
-        If it holds anything else.
-    """
-    if path.stat().st_size > LARGEST_CONFIG:
-        raise ValueError(f"{path.stat().st_size} bytes, more than {LARGEST_CONFIG}")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except RecursionError as error:
-        raise ValueError("brackets in brackets without end") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{type(content).__name__}, no JSON object")
-    return content
-
-
 def write_model(model: "ZooModel", folder: Path, *, half: bool = False) -> None:
     """Write `config.json` and the files of weights.
 
@@ -107,25 +81,38 @@ def write_model(model: "ZooModel", folder: Path, *, half: bool = False) -> None:
     model : DefectFCN or CycleGANSTEM
         A model of the zoo.
     folder : Path
-        Made if it does not exist; each file is replaced in one step.
+        Each file is replaced in one step.
     half : bool
         Whether to store the weights in half precision.
 
     Raises
     ------
     ValueError
-        If the model is of no class of the zoo.
+        If the model is of no class of the zoo, or a weight is not finite, or too large for half
+        precision; nothing is written then.
     """
     kind = type(model).__name__
     model_class(kind)
-    folder.mkdir(parents=True, exist_ok=True)
+    for network in model.weight_networks().values():
+        _check_finite(network, float(np.finfo("float16" if half else "float32").max))
     for name, network in zip(weight_files(model), model.weight_networks().values(), strict=True):
         _write_weights(network, folder / name, half)
     config = {"format": FOLDER_FORMAT, "class": kind, "config": model.get_config()}
     write_json(folder / CONFIG, config)
 
 
-def _write_weights(network, path: Path, half: bool) -> None:
+def _check_finite(network: Any, largest: float) -> None:
+    """See that no weight is infinite, NaN or too large: the outputs would be, too."""
+    for variable in network.weights:
+        values = np.asarray(variable)
+        if not np.all(np.abs(values, dtype="float64") <= largest):
+            raise ValueError(
+                f"{network.name}: expected finite weights, up to {largest:g}. Received: others in "
+                f"{variable.path}. Train again, with a lower learning rate."
+            )
+
+
+def _write_weights(network: Any, path: Path, half: bool) -> None:
     with atomic_path(path) as temporary:
         # Keras insists on the suffix .weights.h5, and would save the optimizer with a model.
         named = temporary.with_name(temporary.stem + ".weights.h5")
@@ -166,7 +153,7 @@ def read_model(folder: Path, names: Collection[str], changes: dict | None = None
     """
     try:
         built, arguments = _read_config(folder / CONFIG)
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise _refused_config(folder, error) from error
     kind, files = built.__name__, weight_files(built)
     stored = {}
@@ -188,20 +175,52 @@ def read_model(folder: Path, names: Collection[str], changes: dict | None = None
         try:
             _check_variables(network, stored[name])
             network.load_weights(folder / name)
+            _check_finite(network, float(np.finfo("float32").max))
         except (ValueError, OSError, KeyError) as error:
             raise _refused_weights(folder / name, kind, error) from error
     return model
 
 
-def _refused_config(folder: Path, reason) -> ValueError:
-    text = f"no {reason}" if isinstance(reason, KeyError) else " ".join(str(reason).split())
+def holds_model(folder: Path, model: "ZooModel", *, half: bool = False) -> bool:
+    """Whether a folder is what `save` would write of a model: as after a save that was repeated.
+
+    Parameters
+    ----------
+    folder : Path
+        Any folder.
+    model : DefectFCN or CycleGANSTEM
+        A model of the zoo.
+    half : bool
+        Whether its weights are to be stored in half precision.
+
+    Returns
+    -------
+    bool
+    """
+    names = {*COMPLETE, *weight_files(model)}
+    if not folder.is_dir() or not all((folder / name).is_file() for name in names):
+        return False
+    try:
+        found = read_model(folder, names)
+    except (ValueError, OSError):
+        return False
+    pairs = zip(model.weight_networks().values(), found.weight_networks().values(), strict=True)
+    return found.get_config() == model.get_config() and all(
+        np.array_equal(mine.astype("float16") if half else mine, its)
+        for one, other in pairs
+        for mine, its in zip(one.get_weights(), other.get_weights(), strict=True)
+    )
+
+
+def _refused_config(folder: Path, reason: object) -> ValueError:
+    text = " ".join(str(reason).split()).rpartition("Received: ")[2]
     return ValueError(
         f"{folder / CONFIG}: expected a model of format {FOLDER_FORMAT} and a class among "
         f"{', '.join(MODEL_CLASSES)}. Received: {text[:400]}"
     )
 
 
-def _refused_weights(path: Path, kind: str, reason) -> ValueError:
+def _refused_weights(path: Path, kind: str, reason: object) -> ValueError:
     text = " ".join(str(reason).split())
     return ValueError(
         f"{path}: expected the weights of a {kind} as in {CONFIG}. Received: {text[:400]}"
@@ -209,34 +228,27 @@ def _refused_weights(path: Path, kind: str, reason) -> ValueError:
 
 
 def _read_config(path: Path) -> "tuple[type[ZooModel], dict]":
-    """Class and constructor arguments, none of which is more than a number, a text or a list."""
-    content = read_json(path)
+    """Class and constructor arguments, within the bounds that the class states."""
+    from stemzoo.models.zoo_model import check_arguments
+
+    content = parse_json(read_small(path), FIELDS[CONFIG])
     if content["format"] != FOLDER_FORMAT:
         raise ValueError(f"format {content['format']}")
     kind = content["class"]
-    if not isinstance(kind, str) or kind not in MODEL_CLASSES:
+    if kind not in MODEL_CLASSES:
         raise ValueError(f"class {kind!r}")
-    if not isinstance(content["config"], dict):
-        raise ValueError(f"config {content['config']!r}")
     built = model_class(kind)
     known = inspect.signature(built).parameters
     arguments = {k: p.default for k, p in known.items() if p.kind is not p.VAR_KEYWORD}
-    for key, value in content["config"].items():
+    for key in content["config"]:
         if key not in arguments:
             raise ValueError(f"an argument {key!r} that {kind} does not have")
-        for item in value if isinstance(value, list) else [value]:
-            if not isinstance(item, str | int | float | None):
-                raise ValueError(f"{key}={value!r}")
-        arguments[key] = value
-    for key, largest in built.largest_arguments.items():
-        value = arguments[key]
-        size = len(value) if isinstance(value, list | tuple) else value
-        if type(size) is not int or not 1 <= size <= largest:
-            raise ValueError(f"{key}={value!r}, where 1 to {largest} are possible")
+    arguments.update(content["config"])
+    check_arguments(built, arguments)
     return built, arguments
 
 
-def _check_variables(network, stored: dict[str, tuple[int, ...]]) -> None:
+def _check_variables(network: Any, stored: dict[str, tuple[int, ...]]) -> None:
     """See that a file holds each variable of a network in its shape, and no others.
 
     Keras itself does not mind what a file holds beyond the network's variables.

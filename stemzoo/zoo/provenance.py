@@ -10,9 +10,9 @@ from pathlib import Path
 from stemzoo import __version__
 from stemzoo.io import write_json
 from stemzoo.zoo import registry
+from stemzoo.zoo.facts import read_facts
 from stemzoo.zoo.file_names import CARD, PROVENANCE, TRAINING_DATA, WEIGHTS
 from stemzoo.zoo.manifest import Source, sha256
-from stemzoo.zoo.model_folder import read_json
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +70,8 @@ def read_provenance(source: Source, name: str) -> Provenance:
     -------
     Provenance
     """
-    record = _read(source.folder / PROVENANCE)
-    data = _read(source.folder / TRAINING_DATA) or record.get("training_data") or {}
+    record, data = (_read(source.folder, name) for name in (PROVENANCE, TRAINING_DATA))
+    data = data or record.get("training_data") or {}
     known = {file.name: file.sha256 for file in source.files}
     return Provenance(
         name=name if source.entry is None else source.entry.name,
@@ -86,14 +86,12 @@ def read_provenance(source: Source, name: str) -> Provenance:
     )
 
 
-def _read(path: Path) -> dict:
+def _read(folder: Path, name: str) -> dict:
     """Read facts that a model works without; a damaged file of them is no reason to fail."""
-    if not path.is_file():
-        return {}
     try:
-        return read_json(path)
+        return read_facts(folder, name)
     except ValueError as error:
-        log.warning("%s: expected facts as JSON. Received: %s. They are left out.", path, error)
+        log.warning("%s They are left out.", error)
         return {}
 
 

@@ -118,10 +118,6 @@ def fetch_published(entry: WeightsEntry, names: Collection[str], *, offline: boo
         return mirrored
     if repo_id is not None and revision is not None:
         try:
-            snapshot = download.cached_snapshot(repo_id, revision)
-            cached = snapshot is not None and all((snapshot / f.name).is_file() for f in files)
-            if not offline and not cached:
-                download.ask_hub(repo_id, revision)
             folder = download.fetch_from_hub(repo_id, revision, files, offline=offline)
             return Source(folder, files, "hub", entry, repo_id, revision)
         except (OSError, ValueError) as error:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +13,8 @@ from stemzoo.zoo.file_names import CARD
 from stemzoo.zoo.manifest import checked_entry, write_entry
 from stemzoo.zoo.registry import WeightsEntry, manifest_path, read_manifest
 from stemzoo.zoo.remote.cache import is_offline
-from stemzoo.zoo.remote.upload import (
-    Commit,
-    Survey,
-    check_token,
-    read_back,
-    survey,
-    tree_url,
-    upload,
-)
+from stemzoo.zoo.remote.survey import check_token, read_back, survey, tree_url
+from stemzoo.zoo.remote.upload import Commit, upload
 
 
 @dataclass(frozen=True)
@@ -60,6 +54,8 @@ def publish(
     create_pr: bool = False,
     dry_run: bool = False,
     new_revision: bool = False,
+    with_samples: bool = False,
+    confirm: Callable[[str], bool] | None = None,
     manifest: str | Path | None = None,
     **facts,
 ) -> Publication:
@@ -83,9 +79,15 @@ def publish(
         Open a pull request on an existing repository; the manifest is written when the same call
         without it is made after the merge.
     dry_run : bool
-        Check and look, but write nothing.
+        Check and look, but write nothing; the Hub is asked only if it can be reached.
     new_revision : bool
         Replace other weights of that name or in that repository.
+    with_samples : bool
+        Also publish pictures that may show measured images: samples of a CycleGAN's training, and
+        any but the plots of losses.
+    confirm : callable, optional
+        Gets the list of all files that are about to go up, a line each with name and size, and
+        says whether to go on; where not given, nobody is asked.
     manifest : path-like, optional
         Manifest to enter the weights into; that of the package where not given.
     **facts
@@ -111,7 +113,7 @@ def publish(
     >>> publish("my-day", repo="me/cyclegan-wse2-dayC", licence="CC-BY-4.0")  # doctest: +SKIP
     """
     repo = repo.removeprefix("hf://")
-    if is_offline():
+    if is_offline() and not dry_run:
         raise ConnectionError(
             "expected to be online, to publish. Received: STEMZOO_OFFLINE or HF_HUB_OFFLINE is "
             "set. Unset it."
@@ -123,13 +125,20 @@ def publish(
     given = {key: value for key, value in facts.items() if value is not None}
     with tempfile.TemporaryDirectory() as temporary:
         card = Path(temporary) / CARD
-        draft = make_draft(folder, name or folder.name, repo, manifest, given, card)
+        name = name or folder.name
+        draft = make_draft(folder, name, repo, manifest, given, card, with_samples=with_samples)
         refuse_to_overwrite(draft, manifest, new_revision)
         if dry_run:
-            return _look(draft, private, create_pr, new_revision)
+            lines = _look(draft, private, create_pr, new_revision)
+            return Publication(draft.entry, draft.record, draft.card, lines)
         check_token()
         if draft.is_published and not new_revision:
             return _see_again(draft, manifest)
+        plan = "" if confirm is None else "\n".join(_plan(draft, private, create_pr, new_revision))
+        if confirm is not None and not confirm(plan):
+            raise PermissionError(
+                f"hf://{repo}: expected a yes, to publish. Received: no. Nothing was published."
+            )
         done = upload(
             repo,
             draft.files,
@@ -159,24 +168,38 @@ def _checked_manifest(manifest) -> Path:
     return path
 
 
-def _look(draft: Draft, private: bool, create_pr: bool, new_revision: bool) -> Publication:
-    """Say what a run that is not dry would do."""
+def _plan(draft: Draft, private: bool, create_pr: bool, new_revision: bool) -> tuple[str, ...]:
+    """Say what would happen on the Hub, with a line for every file that would go up."""
     repo = draft.record["repo_id"]
-    found = Survey(draft.old["revision"], ()) if draft.is_published and not new_revision else None
-    if found is None:
-        options = {"private": private, "replace": new_revision, "must_exist": create_pr}
-        found = survey(repo, draft.files, **options)
+    if draft.is_published and not new_revision:
+        return (f"hf://{repo}@{draft.old['revision'][:12]} holds these files",)
+    options = {"private": private, "replace": new_revision, "must_exist": create_pr}
+    found = survey(repo, draft.files, **options)
     if found.head is None:
-        lines = [f"would make the {'private' if private else 'public'} repository hf://{repo}"]
+        line = f"would make the {'private' if private else 'public'} repository hf://{repo}"
     elif not (found.add or found.delete):
-        lines = [f"hf://{repo}@{found.head[:12]} holds these files"]
+        line = f"hf://{repo}@{found.head[:12]} holds these files"
     else:
         how = "open a pull request on" if create_pr else "commit on top of"
-        lines = [f"would {how} hf://{repo}@{found.head[:12]}"]
-    sizes = {name: draft.files[name].stat().st_size for name in found.add}
-    lines += [f"would upload {name}, {size} bytes" for name, size in sizes.items()]
-    lines += [f"would delete {name}" for name in found.delete]
-    return Publication(draft.entry, draft.record, draft.card, tuple(lines))
+        line = f"would {how} hf://{repo}@{found.head[:12]}"
+    deleted = (f"would delete {name}" for name in found.delete)
+    return (line, *_upload_lines(draft, found.add), *deleted)
+
+
+def _look(draft: Draft, private: bool, create_pr: bool, new_revision: bool) -> tuple[str, ...]:
+    """Plan as far as it is known: a Hub out of reach is no reason not to look at the files."""
+    try:
+        if is_offline():
+            raise ConnectionError("STEMZOO_OFFLINE or HF_HUB_OFFLINE is set.")
+        return _plan(draft, private, create_pr, new_revision)
+    except ConnectionError as error:
+        line = f"the Hub was not asked what hf://{draft.record['repo_id']} holds: {error}"
+        return (line, *_upload_lines(draft, draft.files))
+
+
+def _upload_lines(draft: Draft, names: Iterable[str]) -> list[str]:
+    sizes = {name: draft.files[name].stat().st_size for name in names}
+    return [f"would upload {name}, {size} bytes" for name, size in sizes.items()]
 
 
 def _see_again(draft: Draft, manifest: Path) -> Publication:

@@ -205,7 +205,7 @@ def read_manifest(path: Path) -> tuple[WeightsEntry, ...]:
         if content["format"] != MANIFEST_FORMAT:
             raise ValueError(f"format {content['format']}")
         return tuple(entry_of(record) for record in content["weights"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"{path}: expected a weights manifest of format {MANIFEST_FORMAT}. Received: "
             f"{error!r}. Install stemzoo again, or a newer version of it."

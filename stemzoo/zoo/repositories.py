@@ -2,17 +2,20 @@
 
 import logging
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from stemzoo.zoo.file_names import CONFIG, LOADED, REQUIRED, WEIGHTS
 from stemzoo.zoo.manifest import Source
 from stemzoo.zoo.published import check_published, check_version, fetch_published
 from stemzoo.zoo.registry import FileEntry, find_weights, list_weights
 from stemzoo.zoo.remote import download
+from stemzoo.zoo.remote.limits import COMMIT
+from stemzoo.zoo.remote.listing import ask_hub
 
 log = logging.getLogger(__name__)
 
-_ADDRESS = re.compile(r"hf://(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>\w[\w./-]*))?")
+_REVISION = r"\w[\w./-]*"
+_ADDRESS = re.compile(rf"hf://(?P<repo>[\w.-]+/[\w.-]+)(@(?P<revision>{_REVISION}))?")
 
 
 def fetch_repository(
@@ -50,6 +53,10 @@ def fetch_repository(
             f"Received: {uri}" + (f" and revision={revision!r}" if revision else "")
         )
     repo_id, revision = match["repo"], match["revision"] or revision
+    if revision and (".." in revision or not re.fullmatch(_REVISION, revision)):
+        raise ValueError(
+            f"{uri}: expected a branch, a tag or a commit as the revision. Received: {revision!r}"
+        )
     entry = next((entry for entry in list_weights() if entry.repo_id == repo_id), None)
     if entry is not None:
         check_version(entry)
@@ -63,11 +70,16 @@ def fetch_repository(
     if entry is not None and commit == entry.revision:
         return fetch_published(entry, names, offline=offline)
     files = tuple(listed[name] for name in names if name in listed)
-    return _fetch_unlisted(repo_id, commit, revision or "main", files, offline)
+    return _fetch_unlisted(repo_id, commit, revision or "main", files, listed, offline)
 
 
 def _fetch_unlisted(
-    repo_id: str, commit: str, revision: str, files: tuple[FileEntry, ...], offline: bool
+    repo_id: str,
+    commit: str,
+    revision: str,
+    files: tuple[FileEntry, ...],
+    listed: Mapping[str, FileEntry],
+    offline: bool,
 ) -> Source:
     """Files of a repository that the manifest does not vouch for."""
     present = [file.name for file in files]
@@ -76,7 +88,7 @@ def _fetch_unlisted(
             f"hf://{repo_id}@{revision}: expected a model folder with {CONFIG} and {WEIGHTS}. "
             f"Received: no {missing[0]}. Is it a repository of stemzoo weights?"
         )
-    folder = download.fetch_from_hub(repo_id, commit, files, offline=offline)
+    folder = download.fetch_from_hub(repo_id, commit, files, listed=listed, offline=offline)
     download.remember(folder, revision)
     log.warning(
         "hf://%s@%s is not in the manifest of the zoo: its files are checked against the Hub's own "
@@ -130,7 +142,7 @@ def _listing(repo_id: str, revision: str, offline: bool, names) -> tuple[str, di
     """Commit and files of a revision, from where `choose_listing` says."""
     snapshot = download.cached_snapshot(repo_id, revision)
     cached = {} if snapshot is None else download.cached_files(snapshot)
-    pinned = download.COMMIT.fullmatch(revision) is not None
+    pinned = COMMIT.fullmatch(revision) is not None
     place = choose_listing(cached, names, pinned=pinned, offline=offline)
     if place == "nobody":
         raise FileNotFoundError(
@@ -139,7 +151,7 @@ def _listing(repo_id: str, revision: str, offline: bool, names) -> tuple[str, di
         )
     if place != "cache" or snapshot is None:
         try:
-            return download.ask_hub(repo_id, revision)
+            return ask_hub(repo_id, revision)
         except ConnectionError as error:
             if place == "hub" or snapshot is None:
                 raise

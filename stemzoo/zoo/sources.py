@@ -1,18 +1,11 @@
 """From what a user asks for (a name, hf://user/repository, a folder) to a folder of files."""
 
 import logging
+import os
 from collections.abc import Collection
 from pathlib import Path
 
-from stemzoo.zoo.file_names import (
-    CONFIG,
-    GOLDEN,
-    LOADED,
-    REQUIRED,
-    TRAINING_WEIGHTS,
-    WEIGHTS,
-    is_record,
-)
+from stemzoo.zoo.file_names import COMPLETE, GOLDEN, LOADED, TRAINING_WEIGHTS, is_record
 from stemzoo.zoo.manifest import Source
 from stemzoo.zoo.published import check_published, check_version, fetch_published, wanted_files
 from stemzoo.zoo.registry import FileEntry, find_weights
@@ -98,11 +91,16 @@ def _from_folder(folder: Path, revision: str | None) -> Source:
         )
     missing: str | None = "folder"
     if folder.is_dir():
-        missing = next((name for name in REQUIRED if not (folder / name).is_file()), None)
+        missing = next((n for n in COMPLETE if not os.path.lexists(folder / n)), None)
     if missing:
         raise FileNotFoundError(
-            f"{folder}: expected a model folder with {CONFIG} and {WEIGHTS}. Received: no {missing}"
+            f"{folder}: expected a model folder with {', '.join(COMPLETE)}. Received: no "
+            f"{missing}. Save the model again, or copy all files of its folder."
         )
     names = (*LOADED, TRAINING_WEIGHTS, GOLDEN)
+    for path in (folder / name for name in names):
+        # A link that leads nowhere or to itself, a folder, a pipe.
+        if os.path.lexists(path) and not path.is_file():
+            raise ValueError(f"{path}: expected a file of the model. Received: none to read.")
     present = tuple(FileEntry(name, None, None) for name in names if (folder / name).is_file())
     return Source(folder, present, "folder")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stemzoo.adaptation.agreement import Agreement, HoldOut, cut_patches, patch_features
+from stemzoo.adaptation.agreement import Agreement, HoldOut, overlapping_patches, patch_features
 from stemzoo.training.recipes import JudgementLimits
 
 
@@ -43,7 +43,7 @@ def test_there_are_not_more_patches_than_can_be_compared_quickly():
 
 def test_patches_overlap_by_half_and_reach_the_edges():
     image = np.arange(96.0)[:, None] * 100 + np.arange(64.0)
-    patches = cut_patches(image, 32)
+    patches = overlapping_patches(image, 32)
     assert patches.shape == (5 * 3, 32, 32)
     assert patches[:, 0, 0].tolist()[:4] == [0, 16, 32, 1600]
     assert patches[-1, -1, -1] == image[-1, -1]
@@ -51,7 +51,7 @@ def test_patches_overlap_by_half_and_reach_the_edges():
 
 def test_an_image_smaller_than_a_patch_is_refused():
     with pytest.raises(ValueError, match="at least 32 px a side.*Received: 20 x 64 px"):
-        cut_patches(np.zeros((20, 64)), 32)
+        overlapping_patches(np.zeros((20, 64)), 32)
 
 
 def test_features_tell_rows_from_columns_and_the_frequency():
@@ -69,7 +69,9 @@ def test_features_tell_rows_from_columns_and_the_frequency():
 def test_other_parts_of_the_same_session_agree_better_than_another_session(day_a, day_b):
     held = held_of(day_a[:2])
     own, other = (
-        held.agreement(np.concatenate([cut_patches(image, 64) for image in held_of(day).training]))
+        held.agreement(
+            np.concatenate([overlapping_patches(image, 64) for image in held_of(day).training])
+        )
         for day in (day_a[2:], day_b[:1])
     )
     start = held.agreement(held.patches)

@@ -6,7 +6,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from swaying_lines import shifted, sway
 
-from stemzoo.adaptation.agreement import HoldOut, cut_patches
+from stemzoo.adaptation.agreement import HoldOut, overlapping_patches
 from stemzoo.adaptation.appearance import Appearance, find_appearance
 from stemzoo.adaptation.filtered_simulator import like_measured
 from stemzoo.analysis.hum import Wave
@@ -41,7 +41,7 @@ def frames():
 
 def agreement(measured, frames):
     patches = [
-        np.concatenate([cut_patches(image, 128) for image in rescale_group(group)])
+        np.concatenate([overlapping_patches(image, 128) for image in rescale_group(group)])
         for group in (measured, frames)
     ]
     return HoldOut((), patches[0]).agreement(patches[1])

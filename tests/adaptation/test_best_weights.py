@@ -89,8 +89,51 @@ def test_a_file_of_an_earlier_version_is_read(make_keeper, tmp_path):
     keeper.start(parent, 0)
     (judgement,) = keeper.judgements
     assert judgement.agreement == Agreement(0.4, 20.0, 0.1)
-    assert judgement.labels.removed == [10.0, 4.0]
+    assert judgement.labels.removed == (10.0, 4.0)
     assert_same(keeper.best, parent.get_weights())
+
+
+DAMAGES = {
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:300]),
+    "empty": lambda path: path.write_bytes(b""),
+    "no judgements": lambda path: rewrite(path, judgements="[]"),
+    "text": lambda path: rewrite(path, judgements="late"),
+    "steps": lambda path: rewrite(path, judgements='[{"steps": -1}]'),
+    "not finite": lambda path: rewrite(path, w0=np.float32(np.nan)),
+    "another network": lambda path: rewrite(path, w0=np.zeros((3, 3), np.float32)),
+}
+
+
+def rewrite(path, **changes):
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    np.savez(path, **{**arrays, **changes})
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_best_weights_are_refused_in_one_line_and_kept(make_keeper, tmp_path, damage):
+    make_keeper(out=tmp_path).start(quick_gan(), 0)
+    path = tmp_path / BEST_FILE
+    DAMAGES[damage](path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="Choose another folder to adapt anew.$") as caught:
+        make_keeper(out=tmp_path).start(quick_gan(), 0)
+    assert str(caught.value).startswith(f"{path}: expected the best weights of an adaptation")
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == before
+
+
+def test_judgements_that_are_no_numbers_are_read_again(make_keeper, tmp_path):
+    make_keeper(out=tmp_path).start(quick_gan(), 0)
+    with np.load(tmp_path / BEST_FILE) as file:
+        (entry,) = json.loads(str(file["judgements"]))
+    entry["labels"] = {"removed": [np.nan, np.nan], "invented": [1.0, 0.5], "moved": 0.0}
+    rewrite(tmp_path / BEST_FILE, judgements=json.dumps([entry]))
+    keeper = make_keeper(out=tmp_path)
+    keeper.start(quick_gan(), 0)
+    labels = keeper.judgements[0].labels
+    assert np.isnan(labels.removed).all()
+    assert labels.invented == (1.0, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_images_are_brought_to_the_pixel_size_of_the_model():
 
 
 def test_no_image_is_one_line():
-    assert refused([]) == "Expected one measured image or more. Received: none"
+    assert refused([]) == "Expected one image or more. Received: none"
 
 
 def test_the_message_names_the_file(image):

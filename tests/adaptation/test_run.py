@@ -39,6 +39,28 @@ def test_a_run_on_other_images_or_from_other_weights_is_one_line(tmp_path, image
     assert (tmp_path / RUN).read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "Expecting value"),
+        ('{"seed": ', "Expecting value"),
+        ("[7]", "no JSON object"),
+        ('{"parent": "parent"}', "no seed"),
+        ('{"seed": 1e400}', "finite numbers"),
+        ('{"seed": -1}', "seed=-1"),
+        ('{"seed": 1' + "0" * 500 + "}", "finite numbers"),
+        ("[" * 100_000, "brackets"),
+    ],
+)
+def test_a_damaged_record_of_a_run_is_refused_in_one_line_and_kept(tmp_path, content, reason):
+    (tmp_path / RUN).write_text(content)
+    with pytest.raises(ValueError, match=reason) as caught:
+        run_seed(tmp_path, None, IMAGES, "parent")
+    assert str(caught.value).startswith(f"{tmp_path / RUN}: expected JSON")
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / RUN).read_text() == content
+
+
 def test_a_run_without_a_folder_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(1)

@@ -1,5 +1,7 @@
 import json
 import os
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ from matplotlib.image import imread
 
 import stemzoo
 from stemzoo import io
+from stemzoo.simulate import SCENES
 
 SESSION = "wse2-randomised"
 
@@ -102,8 +105,7 @@ def bad_files():
     io.write_tiff("coarse.tif", image, sampling=4.0)
     io.write_png("rgb.png", rng.integers(0, 255, (100, 100, 3)).astype(np.uint8))
     Path("folder.tif").mkdir()
-    image[3, 4] = np.nan
-    io.write_tiff("nan.tif", image, sampling=0.2)
+    io.write_tiff("nan.tif", np.nan * image, sampling=0.2)
     np.save("line.npy", np.arange(100.0))
     np.save("stack.npy", rng.normal(size=(3, 100, 100)))
     np.save("complex.npy", rng.normal(size=(100, 100)) + 1j)
@@ -146,14 +148,14 @@ def test_an_unreadable_file_is_one_line(run, tiff, tiny_folder):
     assert "wse2.tif" in line
 
 
-def test_two_images_of_the_same_name_do_not_share_results(run, tiff, tiny_folder):
+def test_two_images_of_the_same_name_are_refused_before_any_work(run, tiff, tiny_folder):
     Path("other").mkdir()
     Path("other/wse2.tif").write_bytes(tiff.read_bytes())
     done = run("detect", tiff, "other/wse2.tif", "--weights", tiny_folder)
-    assert done.code == 2
+    assert (done.code, done.out) == (2, "")
     (line,) = done.err.splitlines()
     assert line.startswith("stemzoo: other/wse2.tif: its results would overwrite those of wse2.tif")
-    assert "wse2.tif" in io.read_csv("detections/wse2.csv")[0][0]
+    assert not Path("detections").exists()
 
 
 def test_no_image_of_the_call_is_ever_overwritten(run, tiff, tiny_folder):
@@ -161,9 +163,11 @@ def test_no_image_of_the_call_is_ever_overwritten(run, tiff, tiny_folder):
     io.write_png("wse2.png", (image / image.max() * 255).clip(0, 255).astype(np.uint8))
     before = Path("wse2.png").read_bytes()
     done = run("detect", tiff, "wse2.png", "--weights", tiny_folder, "--out", ".")
-    assert done.code == 2
-    assert [line.split(":")[1].strip() for line in done.err.splitlines()] == [tiff.name, "wse2.png"]
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith("stemzoo: wse2.tif: its results would overwrite the image wse2.png. ")
     assert Path("wse2.png").read_bytes() == before
+    assert sorted(os.listdir()) == ["wse2.png", "wse2.tif"]
 
 
 @pytest.mark.parametrize(
@@ -198,12 +202,10 @@ def test_unknown_weights_offer_the_nearest(run, tiff):
 
 
 def test_damaged_weights_are_one_line(run, tiff, tiny_folder, tmp_path):
-    folder = tmp_path / "model"
-    folder.mkdir()
+    folder = shutil.copytree(tiny_folder, tmp_path / "model")
     config = json.loads((tiny_folder / "config.json").read_text(encoding="utf-8"))
     config["config"]["depth"] = 3
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    (folder / "model.weights.h5").write_bytes((tiny_folder / "model.weights.h5").read_bytes())
     done = run("detect", tiff, "--weights", folder)
     assert done.code == 2
     (line,) = done.err.splitlines()
@@ -218,7 +220,7 @@ def test_what_nobody_expected_is_one_line_too(run, tiff, tiny_folder, monkeypatc
     done = run("detect", tiff, "--weights", tiny_folder)
     assert done.code == 2
     (line,) = done.err.splitlines()
-    assert line.startswith("stemzoo: unexpected ZeroDivisionError: by zero somewhere. ")
+    assert line.startswith("stemzoo: wse2.tif: unexpected ZeroDivisionError: by zero somewhere. ")
     monkeypatch.setenv("STEMZOO_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         run("detect", tiff, "--weights", tiny_folder)
@@ -289,6 +291,34 @@ def test_a_material_stands_for_its_first_session(run, here):
     done = run("simulate", "--material", "WSe2", "--size", 64, "--out", "b")
     assert done.out.startswith("1 frames of wse2-")
     assert files("a") == files("b")
+
+
+def test_frames_show_the_scene_that_is_named(run, here):
+    options = ("--session", SESSION, "--size", 128, "--scene", "hole", "--seed", 4, "--out", "a")
+    done = run("simulate", *options)
+    assert (done.code, done.err) == (0, "")
+    stem = f"{SESSION}_hole_4_0000"
+    assert sorted(files("a")) == [
+        f"{stem}{end}" for end in (".csv", ".json", ".tif", "_crystal.png", "_mask.png")
+    ]
+    crystal = imread(f"a/{stem}_crystal.png") * 255
+    assert set(np.unique(crystal)) == {0, 1}
+    header, columns = io.read_csv(Path(f"a/{stem}.csv"))
+    assert header[0].endswith("frame: 0; scene: hole")
+    assert "edge: 5" in header[2]
+    assert set(columns["class"]) >= {"edge"}
+    places = np.array([columns["row"], columns["column"]], dtype=float).round().astype(int)
+    assert crystal[tuple(places)].mean() > 0.9  # columns at the very rim may round to outside
+
+
+def test_help_and_an_unknown_scene_name_those_there_are(run, here):
+    text = " ".join(run("simulate", "--help").out.replace("│", " ").split())
+    for name in SCENES:
+        assert re.search(rf"\b{name}\b", text), name
+    done = run("simulate", "--material", "wse2", "--scene", "holes")
+    assert (done.code, done.out) == (2, "")
+    assert "expected one of hole" in done.err
+    assert os.listdir() == []
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,30 @@ def test_a_detector_is_trained_on_simulations_that_a_cyclegan_makes_realistic(ru
     assert type(stemzoo.load("./detector")).__name__ == "DefectFCN"
 
 
+def test_another_training_in_a_finished_folder_is_one_line_and_the_same_one_is_done(run, here):
+    assert run("simulate", "--session", "wse2-dayB", "--size", 128, "--out", "frames").code == 0
+    tiny = ("--epochs", 1, "--steps", 1, "--batch", 1, "--patch", 32, "--filters", 2, "--depth", 1)
+    train = ("train", "fcn", "--data", "frames", *tiny, "--out", "mine")
+    assert run(*train).code == 0
+    facts = json.loads(Path("mine/training_data.json").read_text())
+    assert (facts["frames"], facts["size"]) == (1, None)
+    before = {path.name: path.read_bytes() for path in Path("mine").iterdir()}
+    for options, words in (
+        (("--seed", 5), "seed 0, now 5"),
+        (("--learning-rate", 0.1), "learning_rate 0.002, now 0.1"),
+        (("--learning-rate", "nan"), "learning rate above 0"),
+        (("--depth", 40), "patches of a multiple of"),
+    ):
+        done = run(*train, *options)
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert words in done.err
+        assert {path.name: path.read_bytes() for path in Path("mine").iterdir()} == before
+    done = run(*train)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("all 1 epochs are done already\n")
+    assert Path("mine/model.weights.h5").read_bytes() == before["model.weights.h5"]
+
+
 def test_labels_follow_a_translated_frame_into_a_training(run, here):
     stemzoo.save(
         stemzoo.CycleGANSTEM(filters=2, depth=2, discriminator_filters=2, patch_size=32), "gan"

@@ -211,7 +211,7 @@ def day(hub_server, package, tiny_folder, here, monkeypatch):
     return shutil.copytree(tiny_folder, here / "my-day")
 
 
-OPTIONS = ("--repo", "alice/my-day", "--licence", "CC-BY-4.0", "--session", "wse2-dayC")
+OPTIONS = ("--repo", "alice/my-day", "--licence", "CC-BY-4.0", "--session", "wse2-dayC", "--yes")
 
 
 def test_publish_prints_what_it_did_and_the_entry(run, day, package, hub_server):
@@ -235,6 +235,43 @@ def test_a_dry_run_shows_the_card(run, day, hub_server):
     assert "\n---\nlicense: cc-by-4.0\n" in done.out
     assert "# my-day" in done.out
     assert hub_server.repos == {}
+
+
+def test_publish_lists_every_file_and_asks(run, day, hub_server, monkeypatch):
+    asked = []
+
+    def answer(said):
+        def confirm(question):
+            asked.append(question)
+            return said
+
+        return confirm
+
+    options = OPTIONS[:-1]
+    assert "expected --yes, or a terminal" in one_line(run("publish", "my-day", *options))
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("typer.confirm", answer(False))
+    done = run("publish", "my-day", *options)
+    assert done.code == 2
+    assert "expected a yes, to publish. Received: no" in done.err
+    assert hub_server.repos == {}
+    monkeypatch.setattr("typer.confirm", answer(True))
+    done = run("publish", "my-day", *options)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("will make the public repository hf://alice/my-day\n")
+    for path in day.iterdir():
+        assert f"\nwill upload {path.name}, {path.stat().st_size} bytes\n" in done.out
+    assert asked == ["Publish these files?"] * 2
+
+
+def test_a_dry_run_needs_no_hub(run, day, hub_server, monkeypatch):
+    monkeypatch.setenv("STEMZOO_OFFLINE", "1")
+    done = run("publish", "my-day", *OPTIONS, "--dry-run")
+    assert (done.code, done.err) == (0, "")
+    assert "the Hub was not asked what hf://alice/my-day holds: STEMZOO_OFFLINE" in done.out
+    for path in day.iterdir():
+        assert f"would upload {path.name}, {path.stat().st_size} bytes" in done.out
+    assert hub_server.requests == []
 
 
 @pytest.mark.parametrize(
@@ -278,6 +315,19 @@ def test_save_writes_a_folder_that_passes_and_names_its_parent(package, run, tmp
     assert hub.verify(tmp_path / "copy").passed
     provenance = json.loads((tmp_path / "copy" / "provenance.json").read_text())
     assert provenance["parent"]["name"] == NAME
+
+
+def test_save_may_be_repeated_but_takes_the_place_of_nothing_else(package, run, tmp_path):
+    folder = tmp_path / "copy"
+    for half in ((), ("--half",)):
+        for _ in range(2):
+            done = run("save", NAME, folder, *half)
+            assert done.code == 0, done.err
+        shutil.rmtree(folder)
+    run("save", NAME, folder)
+    assert "expected an empty or new folder" in one_line(run("save", NAME, folder, "--half"))
+    (folder / "golden.npz").unlink()
+    assert "expected an empty or new folder" in one_line(run("save", NAME, folder))
 
 
 def test_save_keeps_what_a_folder_holds(package, run, tmp_path):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from stemzoo.inference import detection
-from stemzoo.inference.detection import Detections, detect, find_defects
+from stemzoo.inference.detection import Detections, detect, find_classes, find_defects
 from stemzoo.inference.matching import check_conditions
 from stemzoo.io import Image
 from stemzoo.metrics.detection import DetectionScore, score_detections
@@ -13,6 +13,7 @@ from stemzoo.preprocessing import rescale
 from stemzoo.simulate.dataset import simulate_frame, simulate_session
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.noise_models import noise_free
+from stemzoo.zoo.hub import load
 
 ZOO_SAMPLING = 0.2074
 
@@ -27,6 +28,7 @@ class Brightness:
     classes: tuple = ("bright",)
     material: str | None = None
     name: str = "brightness"
+    conditions: None = None
     prepare = staticmethod(rescale)
 
     def predict_on_batch(self, batch):
@@ -150,6 +152,7 @@ def test_the_metadata_come_before_the_lattice_and_a_given_size_before_both(cryst
     assert (found.sampling, found.sampling_source) == (0.2, "given")
 
 
+@pytest.mark.filterwarnings("ignore:.*not to be trusted")
 @pytest.mark.parametrize("stated", [ZOO_SAMPLING * 0.85, ZOO_SAMPLING * 1.3])
 def test_a_stated_pixel_size_that_the_lattice_contradicts_is_used_with_a_warning(crystal, stated):
     with pytest.warns(UserWarning, match="disagree by .* The stated one is used") as caught:
@@ -169,8 +172,10 @@ def test_a_small_contradiction_is_no_matter(crystal):
 
 
 def test_without_a_lattice_the_stated_pixel_size_is_used():
-    found = detect(Image(noise((100, 100)), 0.2), CRYSTAL_MODEL)
+    with pytest.warns(UserWarning, match="not to be trusted: no wse2 lattice was found"):
+        found = detect(Image(noise((100, 100)), 0.2), CRYSTAL_MODEL)
     assert (found.sampling, found.sampling_source) == (0.2, "stated")
+    assert not found.trusted
 
 
 @pytest.mark.parametrize("model", [CRYSTAL_MODEL, Brightness()])
@@ -179,16 +184,9 @@ def test_a_pixel_size_that_cannot_be_known_is_asked_for(model):
         detect(noise((100, 100)), model)
 
 
-def with_nan():
-    image = noise((80, 80))
-    image[3, 4] = np.nan
-    return image
-
-
 @pytest.mark.parametrize(
     ("image", "reason"),
     [
-        (with_nan(), "1 of 6400 pixels NaN or Inf"),
         (np.full((80, 80), 7), "7 in every pixel"),
         (noise((63, 80)), "63 x 80 px"),
         (noise((80,)), r"shape \(80,\)"),
@@ -267,3 +265,21 @@ def test_an_image_that_cannot_be_compared_is_no_matter(day_conditions, frames):
     model.conditions = day_conditions
     small = frames[0].image[:100, :100]
     assert detect(small, model, sampling=0.2074).match is None
+
+
+def test_an_image_gives_the_same_bytes_whatever_came_before(frames):
+    image = Image(frames[0].image[:256, :256], frames[0].sampling)
+    alone = find_defects(image, load("fcn-wse2"))
+    model = load("fcn-wse2")
+    for rows, columns in ((200, 200), (128, 160), (300, 256), (200, 200)):
+        find_defects(Image(frames[0].image[:rows, :columns], frames[0].sampling), model)
+    found = find_defects(image, model)
+    assert len(alone) > 3
+    assert found.positions.tobytes() == alone.positions.tobytes()
+    assert found.scores.tobytes() == alone.scores.tobytes()
+
+
+@pytest.mark.parametrize("sampling", [0.006, 50.0, float("nan")])
+def test_weights_for_no_plausible_pixel_size_are_refused(frames, sampling):
+    with pytest.raises(ValueError, match="weights for a pixel size between 0.01 and 1.0 Å"):
+        find_classes(frames[0].image, Brightness(sampling=sampling), 0.2)

@@ -64,3 +64,8 @@ def test_csv_from_excel_is_read(tmp_path):
     header, columns = read_csv(tmp_path / "a.csv")
     assert header == ["Å"]
     assert columns["x"] == [1.0]
+
+
+def test_a_table_that_is_not_there_is_told_in_words(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"a.csv: expected a table. Received: no such file"):
+        read_csv(tmp_path / "a.csv")

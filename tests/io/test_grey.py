@@ -1,15 +1,7 @@
 import numpy as np
 import pytest
 
-from stemzoo.io.grey import (
-    MAX_EXPANSION,
-    MAX_PIXELS,
-    Refusal,
-    add_frames,
-    check_array,
-    check_signature,
-    check_size,
-)
+from stemzoo.io.grey import Refusal, add_frames, check_array, check_signature
 
 
 def test_a_single_frame_is_not_copied_and_keeps_its_type():
@@ -53,15 +45,6 @@ def test_shapes_of_no_image_are_refused(shape):
 def test_types_of_no_image_are_refused(dtype):
     with pytest.raises(Refusal, match="Received: dtype"):
         check_array((5, 5), np.dtype(dtype))
-
-
-def test_sizes_are_limited_by_number_and_by_the_file(tmp_path):
-    path = tmp_path / "a.tif"
-    path.write_bytes(bytes(10))
-    check_size(path, 10 * MAX_EXPANSION, np.dtype("u1"))
-    for pixels in (0, -1, 10 * MAX_EXPANSION + 1, MAX_PIXELS + 1):
-        with pytest.raises(Refusal, match=f"declares {pixels} pixels"):
-            check_size(path, pixels, np.dtype("u1"))
 
 
 def test_a_file_of_another_format_is_refused_with_its_first_bytes():

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 
@@ -40,6 +41,21 @@ def test_atomic_path_leaves_the_old_file_and_no_rest_on_failure(tmp_path, failur
         write()
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path, named):
+    target = tmp_path / "a.csv"
+
+    def write():
+        with atomic_path(target) as temporary:
+            temporary.write_text("half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), *[str(temporary)] * named)
+
+    with pytest.raises(OSError, match="No space left on device: ") as caught:
+        write()
+    assert caught.value.filename == str(target)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_atomic_path_gives_ordinary_permissions(tmp_path):

@@ -1,8 +1,11 @@
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import stemzoo
 from stemzoo.models.start import quiet_start
 
 CHANGES = """
@@ -65,3 +68,24 @@ def test_the_level_of_messages_is_left_as_it_was(monkeypatch):
     with quiet_start():
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
     assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "0"
+
+
+def test_a_backend_that_is_not_installed_is_named(tmp_path):
+    """By the variable or by keras.json, on the command line as well."""
+    (tmp_path / "keras.json").write_text('{"backend": "nobackend"}')
+    environment = {**os.environ, "PYTHONPATH": str(Path(stemzoo.__file__).parents[1])}
+    environment.pop("KERAS_BACKEND", None)
+    for change in ({"KERAS_BACKEND": "nobackend"}, {"KERAS_HOME": str(tmp_path)}):
+        for verb, code in (("verify", 2), ("doctor", 1)):
+            done = subprocess.run(
+                [sys.executable, "-m", "stemzoo.cli", verb],
+                env={**environment, "STEMZOO_OFFLINE": "1", **change},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == code
+            said = done.stderr if verb == "verify" else done.stdout
+            assert "expected a backend of Keras. Received: 'nobackend'" in said
+            assert "Set KERAS_BACKEND=tensorflow" in said
+            assert "unexpected" not in said

@@ -19,7 +19,7 @@ SAMPLE = AcquisitionSession(
     dwell_time=LogUniform(1e-6, 1e-4),
 )
 VARYING = ("sampling", "rotation", "defocus", "C12", "C21", "source_size", "dwell_time", "flyback")
-NOT_DRAWN = ("name", "material", "defects", "thickness", "bits", "line_shifts")
+NOT_DRAWN = ("name", "material", "defects", "thickness", "bits", "line_shifts", "scenes")
 
 
 def rng(seed=0):

@@ -12,7 +12,8 @@ import pytest
 
 import stemzoo
 from stemzoo.training import CycleGANRecipe, train_cyclegan
-from stemzoo.training.strategy import check_same_epoch, is_chief, make_strategy, wait_for_all
+from stemzoo.training.several_hosts import check_same_epoch, wait_for_all
+from stemzoo.training.strategy import is_chief, make_strategy
 
 RECIPE = CycleGANRecipe(
     epochs=2,
@@ -20,10 +21,11 @@ RECIPE = CycleGANRecipe(
     batch_size=4,
     patch=32,
     ema=0.9,
-    filters=4,
-    depth=2,
-    discriminator_filters=4,
-    fft_discriminators=False,  # they would add half to the time
+    # The smallest networks: most of the time goes into tracing their layers.
+    filters=2,
+    depth=1,
+    discriminator_filters=2,
+    fft_discriminators=False,
 )
 
 # Devices and workers are set before TensorFlow starts, so each of these is a process of its own.
@@ -39,10 +41,9 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 
 import keras
 from stemzoo.training import CycleGANRecipe, TrainingState, train_cyclegan
-from stemzoo.training.cyclegan import StopOnNaN
-from stemzoo.training.strategy import (
-    check_same_epoch, fit_on_replicas, is_chief, make_strategy, on_replicas, wait_for_all
-)
+from stemzoo.training.callbacks import StopOnNaN
+from stemzoo.training.several_hosts import check_same_epoch, wait_for_all
+from stemzoo.training.strategy import fit_on_replicas, is_chief, make_strategy, on_replicas
 
 strategy = make_strategy(name)
 assert strategy.num_replicas_in_sync == 2
@@ -54,7 +55,7 @@ model = train_cyclegan(
 )
 if chief:
     np.savez(out / "weights.npz", *model.get_weights())
-said = {"answer": float(model.predict(np.zeros((1, 32, 32, 1)), verbose=0).std())}
+said = {"answer": float(keras.ops.std(model(np.eye(32)[None, ..., None])))}
 
 
 def message(act):
@@ -181,7 +182,7 @@ def test_two_replicas_train_like_one_device_with_the_joint_batch(runs, name):
         )
     # Weights, averages and the optimizers' moments: twice the gradient would show in the moments,
     # to which Adam's weights are blind.
-    for key in set(states[0].files) - {"log"}:
+    for key in set(states[0].files) - {"log", "run"}:
         np.testing.assert_allclose(states[1][key], states[0][key], rtol=0, atol=1e-4)
     weights = [np.load(folder / run / "weights.npz") for run in ("one", name)]
     for key in weights[0].files:

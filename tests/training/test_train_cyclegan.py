@@ -131,7 +131,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path)
     with pytest.raises(FloatingPointError, match="'adversarial_exp' is not finite after step 1"):
         train_cyclegan(*domains(), TINY, sampling=0.2, out=tmp_path, callbacks=[Poison()])
     with np.load(tmp_path / "training_state.npz") as state:
-        assert all(np.isfinite(state[name]).all() for name in state.files if name != "log")
+        assert all(np.isfinite(state[name]).all() for name in state.files if name[0] == "v")
     assert io.read_csv(tmp_path / "training_log.csv")[1]["epoch"].tolist() == [1]
 
 

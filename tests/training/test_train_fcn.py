@@ -109,6 +109,9 @@ def test_patches_depend_on_seed_epoch_and_step_only():
 # A training.
 
 
+KNOWN = {"classes": ["square"], "sampling": 0.2, "material": "wse2"}
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Train a toy detector; returns the model, its folder, its lines and the order of its data."""
@@ -132,9 +135,7 @@ def trained(tmp_path_factory):
             images,
             masks,
             TINY,
-            classes=["square"],
-            sampling=0.2,
-            material="wse2",
+            **KNOWN,
             validation=toy(1, seed=9, size=66),
             out=folder,
             callbacks=[Lines()],
@@ -203,7 +204,7 @@ def test_a_finished_training_is_not_repeated(trained, tmp_path):
     model, folder, _, _ = trained
     before = {p.name: p.read_bytes() for p in folder.iterdir() if p.suffix != ".png"}
     images, masks = toy(3)
-    again = train_fcn(images, masks, TINY, classes=["square"], sampling=0.2, out=folder)
+    again = train_fcn(images, masks, TINY, **KNOWN, out=folder)
     for one, other in zip(again.weights, model.weights, strict=True):
         assert np.array_equal(one.numpy(), other.numpy())
     assert {p.name: p.read_bytes() for p in folder.iterdir() if p.suffix != ".png"} == before
@@ -221,6 +222,63 @@ def test_the_state_of_another_network_is_refused_and_kept(trained, changes, clas
     assert str(folder) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("images", "changes", "reason"),
+    [
+        (toy(3), {"learning_rate": 0.1}, "Received: learning_rate 0.01, now 0.1"),
+        (toy(3), {"seed": 5}, "seed 3, now 5"),
+        (toy(3, seed=4), {}, "Received: other images"),
+        (toy(2), {"epochs": 9}, "epochs 4, now 9; other images"),
+    ],
+)
+def test_another_training_in_the_folder_is_refused_and_nothing_changes(
+    trained, images, changes, reason
+):
+    folder = trained[1]
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    with pytest.raises(ValueError, match=reason) as caught:
+        train_fcn(*images, replace(TINY, **changes), **KNOWN, out=folder)
+    assert str(caught.value).startswith(f"{folder} holds another training: choose another folder")
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def test_a_state_of_an_older_version_goes_on_without_a_fingerprint(trained, tmp_path):
+    with np.load(trained[1] / "training_state.npz") as state:
+        older = {name: state[name] for name in state.files if name != "run"}
+    np.savez(tmp_path / "training_state.npz", **older)
+    again = train_fcn(*toy(2), replace(TINY, seed=5), **KNOWN, out=tmp_path)
+    for one, other in zip(again.weights, trained[0].weights, strict=True):
+        assert np.array_equal(one.numpy(), other.numpy())
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path):
+    class Poison(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                weight = self.model.trainable_variables[0]
+                weight.assign(np.full(weight.shape, np.nan))
+
+    with pytest.raises(FloatingPointError, match="'loss' is not finite after step 1"):
+        train_fcn(*toy(2), TINY, **KNOWN, out=tmp_path, callbacks=[Poison()])
+    state = read_state(tmp_path)
+    assert all(np.isfinite(state[name]).all() for name in state if name[0] == "v")
+    assert len(json.loads(str(state["log"]))) == 1
+
+
+@pytest.mark.parametrize("rate", [float("nan"), float("inf"), -0.1, 0.0])
+def test_a_learning_rate_that_spoils_the_weights_is_refused(rate):
+    with pytest.raises(ValueError, match=f"learning rate above 0.* Received: {rate}"):
+        replace(TINY, learning_rate=rate)
+
+
+def test_a_network_that_fits_no_memory_is_refused_before_it_is_built():
+    with pytest.raises(ValueError, match="depth 40 takes patches of a multiple of 1099511627776"):
+        train_fcn(*toy(1), replace(TINY, depth=40), **KNOWN)
+    huge = replace(TINY, depth=12, patch=4096, filters=16)
+    with pytest.raises(ValueError, match="at most 4096 channels a layer.* Received: 65536"):
+        train_fcn(*toy(1), huge, **KNOWN)
 
 
 def test_a_ranked_model_is_trained_and_validated_on_ranks():

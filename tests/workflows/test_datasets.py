@@ -197,3 +197,14 @@ def test_frames_of_a_folder_are_hashed_by_name(tmp_path):
     # FIPS 180-2, appendix B.1: sha256 of "abc".
     digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert hash_frames(tmp_path) == {"a.tif": digest}
+
+
+def test_a_pixel_size_that_would_need_gigabytes_is_refused_before_resampling(measured, frames):
+    # From 1 Å to 0.02 Å, a frame of 512 px becomes one of 25,600 px.
+    io.write_tiff(measured / "day_0.tif", frames[0].image, sampling=0.02)
+    io.write_tiff(measured / "day_9.tif", np.tile(frames[0].image, (2, 2)), sampling=1.0)
+    with (
+        pytest.warns(UserWarning, match="disagree"),
+        pytest.raises(ValueError, match=r"day_9.tif: .* 25551 x 25551 px, .* needs 2.6 GB"),
+    ):
+        experimental_set([measured / "day_0.tif", measured / "day_9.tif"], "wse2", None)

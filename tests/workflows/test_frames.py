@@ -104,3 +104,22 @@ def test_a_json_that_is_damaged_or_of_something_else_is_refused_by_name(folder, 
     with pytest.raises(ValueError, match="frame_0.json: expected material and classes") as caught:
         read_frame(folder / "frame_0.csv")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "received"),
+    [
+        ("row,column,", "y,x,", "no column, row"),
+        (",class,", ",kind,", "no class"),
+        (",se_vacancy,", ",hole,", "Received: hole"),
+        ("\n1", "\nabout 1", "could not convert"),
+    ],
+)
+def test_a_table_that_is_not_of_a_frame_says_what_is_wrong(folder, old, new, received):
+    table = folder / "frame_0.csv"
+    content = table.read_text(encoding="utf-8")
+    assert old in content
+    table.write_text(content.replace(old, new), encoding="utf-8")
+    with pytest.raises(ValueError, match=f"frame_0.csv: expected .*{received}") as caught:
+        read_frame(table)
+    assert "\n" not in str(caught.value)

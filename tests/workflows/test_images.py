@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from stemzoo import io
-from stemzoo.workflows.images import detect_file, plan_outputs
+from stemzoo.workflows.frames import write_frame
+from stemzoo.workflows.images import detect_file, match_files, plan_detections
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_the_table_holds_the_detections_and_how_they_were_made(tiny_model, tiff,
     scale = frames[0].sampling / 10
     assert columns["x_nm"] == pytest.approx(columns["column"] * scale, abs=1e-3)
     text = "\n".join(header)
-    assert header[-1] == "against the frames that the weights were trained on: not compared"
+    assert "against the frames that the weights were trained on: not compared" in header
     for fact in ("wse2.tif", "weights: tiny", "threshold: 0.0", "tta: False", "100 rows, 140 col"):
         assert fact in text
     assert f"pixel size: {frames[0].sampling * 100:.4f} pm (ImageJ)" in text
@@ -66,39 +67,6 @@ def test_a_frame_of_a_stack_is_chosen(tiny_model, frames, tmp_path, out):
         detect_file(tmp_path / "stack.npy", tiny_model, out, **options)
 
 
-def test_a_second_image_of_the_same_name_is_refused():
-    paths = [Path("day1/wse2.tif"), Path("day2/other.tif"), Path("day2/wse2.png")]
-    first, other, twin = plan_outputs(paths, Path("out"))
-    assert [plan.image for plan in (first, other, twin)] == paths
-    assert (first.refusal, other.refusal) == (None, None)
-    assert (first.table, first.overlay) == (Path("out/wse2.csv"), Path("out/wse2.png"))
-    assert twin.refusal.startswith("day2/wse2.png: its results would overwrite those of day1/wse2")
-    assert "--out folder" in twin.refusal
-    with pytest.raises(ValueError, match="has the same name"):
-        twin.check()
-
-
-def test_an_image_that_is_named_twice_is_analysed_once():
-    first, again = plan_outputs([Path("a.tif"), Path("a.tif")], Path("out"))
-    assert first.refusal is None
-    assert "a.tif: its results would overwrite those of a.tif" in again.refusal
-
-
-def test_an_image_that_is_refused_takes_no_name():
-    # Not for its name, which the first one, being refused, has not taken, but for the image.
-    first, second = plan_outputs([Path("in/a.png"), Path("other/a.npy")], Path("in"))
-    assert "the image itself" in first.refusal
-    assert second.refusal.startswith("other/a.npy: its results would overwrite the image in/a.png")
-
-
-def test_a_plan_asks_for_each_file_a_few_times_only(monkeypatch):
-    asked = []
-    resolve = Path.resolve
-    monkeypatch.setattr(Path, "resolve", lambda path: asked.append(path) or resolve(path))
-    plan_outputs([Path(f"{i}.tif") for i in range(300)], Path("out"))
-    assert len(asked) <= 4 * 300
-
-
 @pytest.fixture
 def png(frames, tmp_path):
     image = frames[0].image[:100, :100].astype(float)
@@ -125,9 +93,59 @@ def test_the_overlay_never_replaces_the_image(tiny_model, png, where, monkeypatc
 
 
 def test_the_overlay_never_replaces_another_image_of_the_call(tiff, png):
-    table, image = plan_outputs([tiff, png], tiff.parent)
-    assert table.refusal.startswith(f"{tiff}: its results would overwrite the image {png}.")
-    assert image.refusal.startswith(f"{png}: its results would overwrite the image itself.")
+    words = f"{tiff}: its results would overwrite the image {png}. .* 1 more files are in the way"
+    with pytest.raises(ValueError, match=words):
+        plan_detections([tiff, png], tiff.parent)
+
+
+def test_what_is_no_image_takes_no_name(tiff):
+    # As `detect day/*` finds them; all but the image fail when they are read.
+    paths = [tiff.with_suffix(".csv"), Path("missing") / tiff.name, tiff.with_suffix(".npy"), tiff]
+    paths[0].touch()
+    paths[2].mkdir()
+    (plan,) = plan_detections(paths, Path("out"))
+    assert plan.source == tiff
+
+
+def test_labels_of_a_frame_are_never_replaced_but_an_earlier_table_is(tiny_model, frames, tmp_path):
+    write_frame(frames[0], tmp_path, "frame", seed=1, index=0)
+    before = (tmp_path / "frame.csv").read_bytes()
+    with pytest.raises(
+        ValueError, match="would overwrite .*frame.csv, which is none of an earlier"
+    ):
+        detect_file(tmp_path / "frame.tif", tiny_model, tmp_path)
+    assert (tmp_path / "frame.csv").read_bytes() == before
+    (tmp_path / "frame.csv").unlink()
+    for _ in range(2):
+        detect_file(tmp_path / "frame.tif", tiny_model, tmp_path)
+
+
+def test_a_name_that_is_no_utf8_is_written_into_the_table(tiny_model, tiff, out):
+    image = tiff.rename(os.fsdecode(os.fsencode(tiff.parent) + b"/scan\xff.tif"))
+    found = detect_file(image, tiny_model, out)
+    assert io.read_csv(found.table)[0][0].endswith("detections in scan?.tif")
+    assert sorted(path.name for path in out.iterdir()) == ["scan\udcff.csv", "scan\udcff.png"]
+
+
+def test_a_full_disk_leaves_no_table_without_its_overlay(tiny_model, tiff, out, small_files):
+    found = detect_file(tiff, tiny_model, out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    # Room for the table, not for the overlay.
+    size = found.table.stat().st_size + 100
+    assert size < found.overlay.stat().st_size
+    with small_files(size), pytest.raises(OSError, match="File too large"):
+        detect_file(tiff, tiny_model, out, threshold=0.0)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_images_that_cannot_be_used_are_told_and_the_others_compared(tiff, tmp_path):
+    np.save(tmp_path / "flat.npy", np.ones((200, 200)))
+    told = []
+    paths = [tmp_path / "flat.npy", tmp_path / "missing.tif"]
+    found = match_files(paths, failed=lambda path, error: told.append(path.name))
+    assert (found, told) == ([], ["flat.npy", "missing.tif"])
+    with pytest.raises(ValueError, match="flat.npy: .* Nor can these be used: .*missing.tif"):
+        match_files(paths)
 
 
 def test_a_failed_file_leaves_nothing_behind(tiny_model, tmp_path, out):

@@ -87,5 +87,5 @@ def test_only_a_folder_of_this_machine_is_a_draft(folder):
     with pytest.raises(ValueError, match="on the Hub already"):
         checked_folder("hf://alice/fcn")
     (folder / "golden.npz").unlink()
-    with pytest.raises(ValueError, match=r"expected golden\.npz"):
+    with pytest.raises(FileNotFoundError, match=r"Received: no golden\.npz"):
         checked_folder(folder)

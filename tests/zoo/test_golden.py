@@ -1,3 +1,4 @@
+import random
 import shutil
 import zipfile
 
@@ -112,3 +113,23 @@ def test_damaged_files_are_refused(tiny_model, path):
     path.write_bytes(damaged)
     refused(tiny_model, path)
     shutil.rmtree(path, ignore_errors=True)
+
+
+def test_a_flipped_bit_is_found_wherever_it_is(tiny_model, tmp_path):
+    path = tmp_path / "golden.npz"
+    write_golden(tiny_model, path)
+    content = path.read_bytes()
+    ends = [*range(300), *range(len(content) - 300, len(content))]
+    rng = random.Random(3)
+    messages = []
+    for at in [*ends, *(rng.randrange(len(content)) for _ in range(400))]:
+        flipped = bytearray(content)
+        flipped[at] ^= 1 << rng.randrange(8)
+        path.write_bytes(flipped)
+        try:
+            # What is left unchanged lies in the archive's dates and attributes.
+            assert largest_difference(tiny_model, path) == 0
+        except ValueError as error:
+            messages.append(str(error))
+    assert len(messages) > 800
+    assert all(m.startswith(f"{path}: expected") and "\n" not in m for m in messages)

@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from stemzoo.zoo.hdf5 import MOST_OBJECTS, layer_names, read_shapes
+from stemzoo.io.hdf5 import MOST_OBJECTS
+from stemzoo.zoo.hdf5 import layer_names, read_shapes
 
 
 @pytest.fixture

@@ -2,7 +2,11 @@
 
 import functools
 import json
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -10,7 +14,8 @@ import pytest
 
 import stemzoo
 from stemzoo import models
-from stemzoo.zoo.model_folder import LARGEST_CONFIG, MODEL_CLASSES, model_class
+from stemzoo.io.json_files import LARGEST_FILE
+from stemzoo.zoo.model_folder import MODEL_CLASSES, model_class
 
 SECRET = "secret.txt"
 
@@ -114,6 +119,9 @@ def test_absurd_sizes_are_refused(folder, config):
 def test_a_network_of_ten_gigabytes_needs_a_file_of_as_many(folder):
     # 256 filters and depth 6: 2.4e9 weights in the last layer alone.
     write_config(folder, config={"filters": 256, "depth": 6})
+    refused(folder, "config.json", "filters=256, depth=6: 2415919104 or more")
+    # 128 and depth 5: 150 million.
+    write_config(folder, config={"filters": 128, "depth": 5})
     refused(folder, "model.weights.h5", "numbers, too few for it")
     with h5py.File(folder / "model.weights.h5", "a") as file:
         file.create_dataset("layers/x/vars/0", (50_000, 50_000), "float32")
@@ -122,7 +130,7 @@ def test_a_network_of_ten_gigabytes_needs_a_file_of_as_many(folder):
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 100_000, '{"a":' * 100_000, "9" * 10_000, '"' + "x" * LARGEST_CONFIG + '"', "NaN"],
+    ["[" * 100_000, '{"a":' * 100_000, "9" * 10_000, '"' + "x" * LARGEST_FILE + '"', "NaN"],
 )
 def test_a_config_without_end_is_refused(folder, text):
     (folder / "config.json").write_text(text, encoding="utf-8")
@@ -194,3 +202,77 @@ def test_discriminators_are_checked_as_well(tmp_path):
     refused(tmp_path, "training.weights.h5", "discriminator_exp/extra")
     (tmp_path / "training.weights.h5").write_bytes(b"")
     refused(tmp_path, "training.weights.h5", "no whole HDF5 file")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_neither_saved_nor_loaded(make_model, tmp_path, value):
+    model = make_model()
+    stemzoo.save(model, tmp_path / "good")
+    variable = model.weights[3]
+    values = variable.numpy()
+    values.flat[0] = value
+    variable.assign(values)
+    with pytest.raises(ValueError, match=f"expected finite weights.*{variable.path}"):
+        stemzoo.save(model, tmp_path / "bad")
+    with pytest.raises(ValueError, match="expected finite weights"):
+        stemzoo.save(model, tmp_path / "good")
+    assert [path.name for path in tmp_path.iterdir()] == ["good"]
+    assert stemzoo.verify(tmp_path / "good").passed
+    model.save_weights(tmp_path / "good" / "model.weights.h5")
+    refused(tmp_path / "good", "model.weights.h5", variable.path)
+
+
+def test_weights_too_large_for_half_precision_are_not_halved(make_model, tmp_path):
+    model = make_model()
+    model.weights[3].assign(model.weights[3] + 1e5)
+    stemzoo.save(model, tmp_path / "whole")
+    with pytest.raises(ValueError, match="expected finite weights, up to 65504"):
+        stemzoo.save(model, tmp_path / "half", half=True)
+    assert not (tmp_path / "half").exists()
+
+
+NAMES = ("config.json", "model.weights.h5", "golden.npz", "provenance.json", "README.md")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("what", ["loop", "nowhere", "folder", "pipe"])
+def test_a_file_that_cannot_be_read_is_named(folder, name, what):
+    path = folder / name
+    path.unlink(missing_ok=True)
+    if what == "folder":
+        path.mkdir()
+    elif what == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(name if what == "loop" else "nowhere")
+    refused(folder, f"{name}: expected a file")
+    assert name in stemzoo.verify(folder).differences[0]
+
+
+def test_a_number_of_four_hundred_digits_is_no_argument(folder):
+    path = folder / "config.json"
+    text = path.read_text(encoding="utf-8")
+    assert '"filters": 4' in text
+    path.write_text(text.replace('"filters": 4', '"filters": 1' + 400 * "0"), encoding="utf-8")
+    refused(folder, "config.json", "where finite numbers up to")
+
+
+CHECK = """
+import json, sys, stemzoo
+reports = [str(stemzoo.verify(name)) for name in sys.argv[1:]]
+import keras
+print(json.dumps([keras.config.image_data_format(), *reports]))
+"""
+
+
+def test_keras_json_does_not_change_what_weights_do(tmp_path):
+    (tmp_path / "keras.json").write_text('{"image_data_format": "channels_first"}')
+    names = ["fcn-wse2", "cyclegan-wse2-dayA"]
+    package = str(Path(stemzoo.__file__).parents[1])
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path), "PYTHONPATH": package}
+    command = [sys.executable, "-c", CHECK, *names]
+    done = subprocess.run(command, env=environment, capture_output=True, check=True)
+    found = json.loads(done.stdout)
+    # The same difference from the stored output, to the digit, as here.
+    assert found == ["channels_first", *(str(stemzoo.verify(name)) for name in names)]
+    assert all("PASS" in report for report in found[1:])

@@ -42,16 +42,19 @@ def test_the_record_of_a_folder_holds_versions_parent_and_facts(make_model, tmp_
     assert third.record["parent"]["sha256"] == second.sha256
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "3", "[" * 100_000, '{"licence": 1' + 400 * "0" + "}", '{"parent": 7}']
+)
 def test_a_damaged_record_is_left_out(folder, text, caplog):
     (folder / "provenance.json").write_text(text)
     assert stemzoo.load(folder).provenance.record == {}
     assert "provenance.json" in caplog.text
 
 
-def test_a_folder_without_a_record_is_loaded(folder):
+def test_a_repository_without_a_record_is_loaded(folder, hub_server):
     (folder / "provenance.json").unlink()
-    found = stemzoo.load(folder).provenance
+    hub_server.put("alice/tiny", {path.name: path.read_bytes() for path in folder.iterdir()})
+    found = stemzoo.load("hf://alice/tiny").provenance
     assert (found.name, found.record, found.licence) == ("tiny", {}, None)
 
 

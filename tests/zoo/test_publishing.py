@@ -44,7 +44,6 @@ UPLOADED = {
     "model.weights.h5",
     "provenance.json",
     "training_log.png",
-    "training_samples.png",
 }
 
 
@@ -141,7 +140,6 @@ def test_a_folder_goes_up_in_one_commit_and_into_the_manifest(hub_server, manife
     held = files_at(hub_server, commit)
     assert set(held) == UPLOADED
     assert held["model.weights.h5"] == (folder / "model.weights.h5").read_bytes()
-    assert held["training_samples.png"] == b"\x89PNG 40"
     record = record_in(manifest)
     assert record == done.record
     assert (record["task"], record["material"], record["session"], record["licence"]) == (
@@ -180,7 +178,7 @@ def test_the_card_is_in_the_format_of_the_hub_and_shows_the_pictures(hub_server,
     facts = {"name": "fcn-other", "repository": "bob/fcn-other", "revision": None}
     (folder / "provenance.json").write_text(json.dumps({"parent": facts}))
     (folder / "recipe.json").write_text('{"epochs": 3}')
-    done = publish(folder)
+    done = publish(folder, with_samples=True)
     card = ModelCard(files_at(hub_server, head(hub_server))["README.md"].decode())
     assert done.card == str(card)
     assert (card.data.license, card.data.library_name) == ("cc-by-4.0", "keras")
@@ -191,6 +189,41 @@ def test_the_card_is_in_the_format_of_the_hub_and_shows_the_pictures(hub_server,
     # Others find it by its address; and nobody knows that these images were simulated.
     assert f'stemzoo.load("hf://{REPO}")' in card.text
     assert "emulated" not in card.text
+
+
+def test_pictures_of_measured_images_go_up_only_when_asked_for(hub_server, manifest, folder):
+    (folder / "my_image.png").write_bytes(b"\x89PNG mine")
+    card = publish(folder).card
+    assert set(files_at(hub_server, head(hub_server))) == UPLOADED
+    assert "training_samples.png" not in card
+    assert "my_image.png" not in card
+    publish(folder, with_samples=True, new_revision=True)
+    held = files_at(hub_server, head(hub_server))
+    assert set(held) == {*UPLOADED, "training_samples.png", "my_image.png"}
+    assert held["training_samples.png"] == b"\x89PNG 40"
+    # What is published may be published again as it is.
+    assert publish(folder).entry.revision == head(hub_server)
+
+
+def test_nobody_but_the_user_says_yes(hub_server, manifest, folder):
+    lists = []
+    with pytest.raises(PermissionError, match="expected a yes, to publish"):
+        publish(folder, confirm=lambda plan: bool(lists.append(plan)))
+    assert hub_server.repos == {}
+    lines = lists[0].splitlines()
+    assert lines[0] == f"would make the public repository hf://{REPO}"
+    names = {line.split()[2].rstrip(",") for line in lines[1:]}
+    assert names == UPLOADED
+    size = (folder / "model.weights.h5").stat().st_size
+    assert f"would upload model.weights.h5, {size} bytes" in lines
+    assert publish(folder, confirm=lambda plan: True).entry.revision == head(hub_server)
+
+
+def test_a_dry_run_needs_no_hub(hub_server, manifest, folder):
+    hub_server.fail("", status=503)
+    done = publish(folder, dry_run=True)
+    assert done.lines[0].startswith(f"the Hub was not asked what hf://{REPO} holds: hf://")
+    assert len(done.lines) == 1 + len(UPLOADED)
 
 
 def test_large_files_go_by_lfs_and_once(hub_server, manifest, folder):
@@ -343,7 +376,8 @@ def test_bundled_weights_are_published_by_name_with_the_bytes_of_the_package(
     done = stemzoo.publish(NAME, repo=REPO)
     assert done.entry.bundled
     assert record_in(manifest) == {**before, "repo_id": REPO, "revision": head(hub_server)}
-    assert set(files_at(hub_server, head(hub_server))) == UPLOADED
+    # Its frames are simulated, and the manifest names the picture.
+    assert set(files_at(hub_server, head(hub_server))) == {*UPLOADED, "training_samples.png"}
     assert stemzoo.load(NAME).provenance.origin == "bundled"
     assert stemzoo.verify(NAME, revision=done.entry.revision).passed
     assert stemzoo.publish(NAME, repo=REPO).entry == done.entry
@@ -364,7 +398,7 @@ def test_a_folder_is_checked_as_load_does(folder, refused, other_folder):
     shutil.copy(other_folder / "model.weights.h5", folder)
     refused(ValueError, "golden output: largest difference", "Nothing was published")
     (folder / "golden.npz").unlink()
-    refused(ValueError, "expected golden.npz", "write_golden")
+    refused(FileNotFoundError, "no golden.npz")
     (folder / "model.weights.h5").write_bytes(b"half")
     (folder / "golden.npz").touch()
     refused(ValueError, "model.weights.h5: expected the weights of a DefectFCN")
@@ -386,7 +420,7 @@ def test_facts_that_nobody_knows_are_asked_for(manifest, folder, refused):
     [
         ("metrics.json", "{", "metrics.json: expected JSON"),
         ("metrics.json", '{"test_sets": 3}', "expected JSON as training and measuring write it"),
-        ("training_data.json", "[]", "training_data.json: expected facts as JSON"),
+        ("training_data.json", "[]", "training_data.json: expected JSON as stemzoo"),
     ],
 )
 def test_facts_that_make_no_card_are_named(folder, refused, name, text, words):
@@ -714,6 +748,6 @@ def test_a_file_travels_as_it_is(hub_server, manifest, folder):
     # Small files travel in the commit, as base64.
     content = base64.b64decode("AAEC/w==")
     (folder / "plot.png").write_bytes(content)
-    publish(folder)
+    publish(folder, with_samples=True)
     assert files_at(hub_server, head(hub_server))["plot.png"] == content
     assert constants.ENDPOINT == hub_server.url

@@ -215,6 +215,9 @@ def test_one_revision_is_enough(zoo):
 
 def test_a_folder_has_no_revision(zoo, mirror):
     zoo()
+    for name in ("golden.npz", "provenance.json"):
+        refused(mirror, FileNotFoundError, f"Received: no {name}", "copy all files")
+        (mirror / name).touch()
     assert find_source(mirror).origin == "folder"
     refused(mirror, ValueError, "Received: revision='v1' with the folder", revision="v1")
 

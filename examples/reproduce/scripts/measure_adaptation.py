@@ -23,7 +23,7 @@ from test_sessions import TEST_SESSIONS
 import stemzoo
 from stemzoo import io
 from stemzoo.adaptation import ExperimentalSession
-from stemzoo.adaptation.agreement import HoldOut, cut_patches, patch_features
+from stemzoo.adaptation.agreement import HoldOut, overlapping_patches, patch_features
 from stemzoo.analysis.lattice import find_rotation
 from stemzoo.inference.detection import find_defects
 from stemzoo.metrics.detection import DetectionScore, score_detections
@@ -85,7 +85,7 @@ def agreement(translator, images, test) -> dict:
     translated = [stemzoo.translate(frame.image, translator, rng=rng) for frame in clean]
     measured = rescale_group([frame.image for frame in test])
     patches = [
-        np.concatenate([cut_patches(image, translator.patch_size) for image in group])
+        np.concatenate([overlapping_patches(image, translator.patch_size) for image in group])
         for group in (measured, translated)
     ]
     found = HoldOut((), patches[0][::4]).agreement(patches[1][::4])

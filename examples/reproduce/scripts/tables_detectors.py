@@ -67,6 +67,25 @@ def simulated_test_sets() -> str:
 
 
 @block
+def scenes() -> str:
+    """Count what `fcn-wse2` finds in frames that show more than one perfect crystal."""
+    found = results("scenes")
+    rows = [
+        (
+            *(one["scene"], f"{100 * one['crystal']:.0f} %", one["detections"], one["outside"]),
+            *(one["labelled"], one["false_alarms"], one["misses"], f"{one['f1']:.3f}"),
+        )
+        for one in found["scenes"]
+    ]
+    rows += [(name, "refused", *[""] * 6) for name in found["refused"]]
+    head = (
+        *("scene", "crystal", "detections", "outside of it"),
+        *("vacancies inside", "false", "missed", "F1"),
+    )
+    return table(head, rows)
+
+
+@block
 def real_images() -> str:
     """`fcn-wse2` on images with labelled vacancies."""
     rows = []

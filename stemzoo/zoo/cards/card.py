@@ -11,29 +11,9 @@ from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.zoo.cards.citations import bibtex_of
 from stemzoo.zoo.cards.tables import measured
 from stemzoo.zoo.cards.tasks import TASKS, intended_use
-from stemzoo.zoo.file_names import (
-    CONDITIONS,
-    CONFIG,
-    EVALUATION,
-    METRICS,
-    METRICS_REAL,
-    PROVENANCE,
-    RECIPE,
-    TRAINING_DATA,
-)
+from stemzoo.zoo.facts import FIELDS, read_facts
+from stemzoo.zoo.file_names import CONDITIONS, CONFIG
 from stemzoo.zoo.registry import PLAIN_NAME, WeightsEntry, list_weights
-
-# Files of a model folder that a card tells of.
-_FACTS = (
-    CONDITIONS,
-    CONFIG,
-    EVALUATION,
-    METRICS,
-    METRICS_REAL,
-    PROVENANCE,
-    RECIPE,
-    TRAINING_DATA,
-)
 
 _EMULATED = """Trained on simulated images, those of the named days from **emulated** acquisition
 sessions: a simulator whose optics, noise, detector and scan errors were set to the conditions that
@@ -69,13 +49,15 @@ def write_cards(folder: Path) -> list[Path]:
     return written
 
 
-def find_pictures(folder: Path) -> dict[str, Path]:
+def find_pictures(folder: Path, *, samples: bool = True) -> dict[str, Path]:
     """Find plots and the last sample of a training.
 
     Parameters
     ----------
     folder : Path
         Model folder.
+    samples : bool
+        Also what may show measured images: all but the plots of the losses.
 
     Returns
     -------
@@ -83,12 +65,16 @@ def find_pictures(folder: Path) -> dict[str, Path]:
         Files by the name that they bear in a repository.
     """
     paths = [path for path in sorted(folder.glob("*.png")) if PLAIN_NAME.fullmatch(path.name)]
+    if not samples:
+        return {path.name: path for path in paths if path.name.endswith("training_log.png")}
     pictures = {path.name: path for path in paths}
-    samples = sorted(folder.glob("samples/epoch_*.png"))
-    return {**pictures, "training_samples.png": samples[-1]} if samples else pictures
+    epochs = sorted(folder.glob("samples/epoch_*.png"))
+    return {**pictures, "training_samples.png": epochs[-1]} if epochs else pictures
 
 
-def model_card(entry: WeightsEntry, folder: Path, *, pictures_at: str | None = None) -> str:
+def model_card(
+    entry: WeightsEntry, folder: Path, *, pictures_at: str | None = None, samples: bool = True
+) -> str:
     """Write the card of a set of weights.
 
     Parameters
@@ -100,6 +86,8 @@ def model_card(entry: WeightsEntry, folder: Path, *, pictures_at: str | None = N
     pictures_at : str, optional
         Path from the card to that folder; where not given, the pictures lie beside the card, under
         the names of `find_pictures`.
+    samples : bool
+        As for `find_pictures`.
 
     Returns
     -------
@@ -113,13 +101,13 @@ def model_card(entry: WeightsEntry, folder: Path, *, pictures_at: str | None = N
     ValueError
         If a JSON file holds something else than training and measuring write.
     """
-    paths = [folder / name for name in _FACTS]
-    facts = {path.stem: _read(path) for path in paths if path.is_file()}
+    known = {Path(name).stem: read_facts(folder, name) for name in FIELDS}
+    facts = {stem: content for stem, content in known.items() if content}
     if "config" not in facts:
         raise FileNotFoundError(f"{folder}: expected a model folder. Received: no {CONFIG}")
     pictures = [
         name if pictures_at is None else f"{pictures_at}/{path.relative_to(folder).as_posix()}"
-        for name, path in find_pictures(folder).items()
+        for name, path in find_pictures(folder, samples=samples).items()
     ]
     try:
         sections = _body(entry, facts, pictures)
@@ -129,14 +117,6 @@ def model_card(entry: WeightsEntry, folder: Path, *, pictures_at: str | None = N
             "writing the card"
         ) from error
     return "\n\n".join(section for section in sections if section) + "\n"
-
-
-def _read(path: Path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path}: expected JSON. Received: {reason}") from error
 
 
 def _body(entry: WeightsEntry, facts: dict, pictures: list[str]) -> list[str]:

@@ -3,8 +3,7 @@
 import logging
 import os
 import re
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,16 +13,10 @@ from stemzoo.zoo.manifest import difference
 from stemzoo.zoo.registry import PLAIN_NAME, FileEntry
 from stemzoo.zoo.remote.cache import hub_cache, locked, move_aside
 from stemzoo.zoo.remote.errors import explain
+from stemzoo.zoo.remote.limits import COMMIT, AnswerLimits, limited
+from stemzoo.zoo.remote.listing import as_listed, ask_hub
 
 log = logging.getLogger(__name__)
-
-COMMIT = re.compile(r"[0-9a-f]{40}")
-# Pauses before another try when the Hub is busy [s], and the longest that it may ask for.
-WAITS = (1.0, 4.0)
-LONGEST_WAIT = 30.0
-BUSY = (408, 429, 500, 502, 503, 504)
-# Larger than any model of the zoo; a repository that is not in the manifest could hold anything.
-LARGEST_FILE = 4 * 2**30
 
 
 def cached_snapshot(repo_id: str, revision: str) -> Path | None:
@@ -81,78 +74,13 @@ def cached_files(snapshot: Path) -> dict[str, FileEntry]:
     return files
 
 
-def ask_hub(repo_id: str, revision: str) -> tuple[str, dict[str, FileEntry]]:
-    """Ask the Hub for a revision's commit and files.
-
-    Parameters
-    ----------
-    repo_id : str
-        ``user/repository``.
-    revision : str
-        Commit, branch or tag.
-
-    Returns
-    -------
-    commit : str
-        The revision's commit.
-    files : dict of str to FileEntry
-        Files at the top of the repository, with the hash and size that the Hub knows.
-
-    Raises
-    ------
-    ConnectionError
-        If the Hub cannot be reached, or is busy for long.
-    PermissionError
-        If a token is refused or may not read this.
-    FileNotFoundError
-        If there is no such repository or revision.
-    """
-    from huggingface_hub import HfApi, constants
-
-    api = HfApi(endpoint=constants.ENDPOINT, library_name="stemzoo")
-    for wait in (*WAITS, None):
-        try:
-            info = api.model_info(
-                repo_id,
-                revision=revision,
-                files_metadata=True,
-                timeout=constants.HF_HUB_ETAG_TIMEOUT,
-            )
-            return info.sha, _listed(info)
-        except Exception as error:
-            pause = _pause(error, wait)
-            if pause is None:
-                raise explain(error, repo_id, revision, hub_cache()) from error
-            # One line tells the end; a pause as long as the Hub asks for needs another.
-            level = logging.WARNING if pause > wait else logging.INFO
-            status = error.response.status_code
-            log.log(level, "%s answers %d; trying again in %g s", api.endpoint, status, pause)
-            time.sleep(pause)
-    raise AssertionError("the last try returns or raises")
-
-
-def _listed(info) -> dict[str, FileEntry]:
-    files = {}
-    for file in info.siblings:
-        if PLAIN_NAME.fullmatch(file.rfilename):
-            large = file.lfs.sha256 if file.lfs else None
-            git = None if large else file.blob_id
-            files[file.rfilename] = FileEntry(file.rfilename, large, file.size, git)
-    return files
-
-
-def _pause(error: Exception, wait: float | None) -> float | None:
-    """How long to wait before another try [s]; None if another would not help."""
-    response = getattr(error, "response", None)
-    if wait is None or response is None or response.status_code not in BUSY:
-        return None
-    asked = response.headers.get("Retry-After", "")
-    pause = max(wait, float(asked)) if asked.isdigit() else wait
-    return pause if pause <= LONGEST_WAIT else None
-
-
 def fetch_from_hub(
-    repo_id: str, commit: str, files: Sequence[FileEntry], *, offline: bool = False
+    repo_id: str,
+    commit: str,
+    files: Sequence[FileEntry],
+    *,
+    listed: Mapping[str, FileEntry] | None = None,
+    offline: bool = False,
 ) -> Path:
     """Bring files of one commit into the Hub's cache, and check each.
 
@@ -165,6 +93,8 @@ def fetch_from_hub(
         Which repository, and which commit of it.
     files : sequence of FileEntry
         Names, hashes and sizes; at least one.
+    listed : mapping of str to FileEntry, optional
+        What `ask_hub` says of the commit; asked for where not given and needed.
     offline : bool
         Use what is in the cache only.
 
@@ -176,26 +106,39 @@ def fetch_from_hub(
     Raises
     ------
     ValueError
-        If a file differs from what is expected, twice.
+        If the Hub lists another file than is expected, or a file differs twice.
     ConnectionError, PermissionError, FileNotFoundError
         If a file cannot be fetched.
     """
+    path = None
     for file in files:
-        if (file.size or 0) > LARGEST_FILE:
-            raise ValueError(
-                f"hf://{repo_id}: expected a {file.name} of at most {LARGEST_FILE} bytes. "
-                f"Received: {file.size}"
-            )
-        path = _download(repo_id, commit, file.name, offline)
-        reason = difference(path, file)
-        if reason is not None and offline:
-            raise ValueError(
-                f"{path}: {reason} The cached file was changed or damaged and was not loaded. Go "
-                "online to fetch it again."
-            )
-        if reason is not None:
-            path = _download_again(repo_id, commit, file, path)
+        path = cached_file(repo_id, commit, file.name)
+        if offline:
+            path = path or fetch_file(repo_id, commit, file, hub_cache(), offline=True)
+            if reason := difference(path, file):
+                raise ValueError(
+                    f"{path}: {reason} The cached file was changed or damaged and was not loaded. "
+                    "Go online to fetch it again."
+                )
+        elif path is None or difference(path, file):
+            # The cache itself tells no sizes.
+            if listed is None or any(one.size is None for one in listed.values()):
+                _, listed = ask_hub(repo_id, commit)
+            known = as_listed(repo_id, commit, file, listed)
+            path = path or fetch_file(repo_id, commit, known, hub_cache())
+            if reason := difference(path, known):
+                path = _fetch_again(repo_id, commit, known, path)
+    if path is None:
+        raise ValueError(f"hf://{repo_id}: expected files to fetch. Received: none")
     return path.parent
+
+
+def cached_file(repo_id: str, commit: str, name: str) -> Path | None:
+    """Path of a file of a commit in the Hub's cache; None if it was not fetched."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repo_id, name, cache_dir=hub_cache(), revision=commit)
+    return Path(found) if isinstance(found, str) else None
 
 
 def remember(snapshot: Path, revision: str) -> None:
@@ -219,22 +162,53 @@ def remember(snapshot: Path, revision: str) -> None:
         log.info("%s could not be noted: %s", revision, error)
 
 
-def _download(repo_id: str, commit: str, name: str, offline: bool) -> Path:
+def fetch_file(
+    repo_id: str, commit: str, file: FileEntry, cache: Path, *, offline: bool = False
+) -> Path:
+    """Let the Hub's client bring one file into a cache, within what is known of it.
+
+    Parameters
+    ----------
+    repo_id, commit : str
+        Where it is.
+    file : FileEntry
+        Name, size, and the hashes that the Hub may name it by.
+    cache : Path
+        Of the Hub's client.
+    offline : bool
+        Use what is in the cache only.
+
+    Returns
+    -------
+    Path
+        Its bytes are not compared yet.
+
+    Raises
+    ------
+    ConnectionError, PermissionError, FileNotFoundError, OSError
+        If it cannot be had; `RefusedAnswer` where the Hub does not tell the truth.
+    """
     from huggingface_hub import constants, hf_hub_download
 
+    limits = AnswerLimits(
+        f"hf://{repo_id}@{commit[:12]}/{file.name}",
+        file.size or 0,
+        commit=commit,
+        digests=[digest for digest in (file.sha256, file.git_sha1) if digest],
+    )
     try:
-        with one_voice():
+        with one_voice(), limited(limits):
             path = hf_hub_download(
                 repo_id,
-                name,
+                file.name,
                 revision=commit,
-                cache_dir=hub_cache(),
+                cache_dir=cache,
                 local_files_only=offline,
                 endpoint=constants.ENDPOINT,
                 library_name="stemzoo",
             )
     except Exception as error:
-        raise explain(error, repo_id, commit, hub_cache()) from error
+        raise explain(error, repo_id, commit, cache) from error
     return Path(path)
 
 
@@ -250,7 +224,8 @@ def one_voice() -> Iterator[None]:
         client.setLevel(level)
 
 
-def _download_again(repo_id: str, commit: str, file: FileEntry, path: Path) -> Path:
+def _fetch_again(repo_id: str, commit: str, file: FileEntry, path: Path) -> Path:
+    """Fetch a file once more that is not the expected one."""
     where = f"hf://{repo_id}@{commit[:12]}/{file.name}"
     with locked(hub_cache() / ".locks" / "stemzoo" / f"{file.sha256 or file.git_sha1}.lock"):
         reason = difference(path, file)
@@ -258,7 +233,7 @@ def _download_again(repo_id: str, commit: str, file: FileEntry, path: Path) -> P
             # Another process has put it right.
             return path
         move_aside(path)
-        path, first = _download(repo_id, commit, file.name, offline=False), reason
+        path, first = fetch_file(repo_id, commit, file, hub_cache()), reason
         reason = difference(path, file)
         if reason is None:
             log.warning("%s: %s It was moved aside and fetched again.", where, first)

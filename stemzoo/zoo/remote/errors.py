@@ -4,6 +4,8 @@ import errno
 import json
 from pathlib import Path
 
+from stemzoo.zoo.remote.limits import RefusedAnswer
+
 DISK = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 LOG_IN = "log in with 'hf auth login' or set HF_TOKEN"
 # Answers after which the same commit may be tried again.
@@ -54,6 +56,8 @@ def explain(error: BaseException, repo_id: str, revision: str, cache: Path) -> B
     """
     from huggingface_hub import constants, errors
 
+    if isinstance(error, RefusedAnswer):
+        return error
     uri, endpoint = f"hf://{repo_id}", constants.ENDPOINT
     revision = revision[:12] if len(revision) == 40 else revision
     cause: BaseException = error
@@ -69,7 +73,8 @@ def explain(error: BaseException, repo_id: str, revision: str, cache: Path) -> B
         )
     if isinstance(cause, errors.HFValidationError):
         return ValueError(f"expected hf://user/repository. Received: {uri}")
-    if isinstance(cause, errors.FileMetadataError | ValueError | KeyError | TypeError):
+    strange = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+    if isinstance(cause, (errors.FileMetadataError, *strange)):
         return ConnectionError(
             f"{uri}: expected the answer of a Hub from {endpoint}. Received: something else. Check "
             "HF_ENDPOINT, and whether the network wants a log-in page or a proxy."

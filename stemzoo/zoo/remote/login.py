@@ -1,6 +1,7 @@
 """Whether the Hugging Face Hub can be reached, and who is logged in there."""
 
 from stemzoo.zoo.remote.cache import is_offline
+from stemzoo.zoo.remote.limits import LARGEST_LISTING, AnswerLimits, limited
 
 TIMEOUT = 10.0  # [s]
 
@@ -28,7 +29,8 @@ def ask_who_is_there() -> tuple[bool, str]:
         return True, f"{place}: not asked, STEMZOO_OFFLINE or HF_HUB_OFFLINE is set"
     try:
         url = f"{place}/api/whoami-v2"
-        answer = get_session().get(url, headers=build_hf_headers(), timeout=TIMEOUT)
+        with limited(AnswerLimits(place, LARGEST_LISTING, seconds=2 * TIMEOUT)):
+            answer = get_session().get(url, headers=build_hf_headers(), timeout=TIMEOUT)
     except (OSError, errors.HTTPError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         step = "check network, HF_ENDPOINT, proxy. Bundled weights need no Hub."
@@ -40,7 +42,7 @@ def ask_who_is_there() -> tuple[bool, str]:
         step = "renew it with 'hf auth login'"
         return False, f"{place}: {answer.status_code} for your token; {step}"
     try:
-        who = answer.json().get("name")
-    except ValueError:
+        who = answer.json()["name"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False, f"{place}: no Hub; check HF_ENDPOINT"
     return True, f"{place}: logged in as {who}"

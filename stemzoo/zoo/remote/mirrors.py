@@ -1,17 +1,18 @@
 """Fetch files of the zoo from mirrors: any folder or web server that holds the same bytes."""
 
 import hashlib
-import http.client
 import os
-import urllib.request
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote, urlsplit
+from urllib.request import url2pathname
 
+from stemzoo.io.temporaries import sweep_once, temporary_path
 from stemzoo.zoo.manifest import difference
 from stemzoo.zoo.registry import FileEntry, WeightsEntry
 from stemzoo.zoo.remote.cache import locked, mirror_cache, move_aside
+from stemzoo.zoo.remote.limits import AnswerLimits, RefusedAnswer, limited
+from stemzoo.zoo.remote.listing import LARGEST_FILE
 
 TIMEOUT = 20.0  # [s]
 
@@ -78,29 +79,48 @@ def fetch_from_mirror(mirror: str, entry: WeightsEntry, files: Sequence[FileEntr
 
 def _copy(mirror: str, path: Path, file: FileEntry) -> str | None:
     """Put a file into place if it is the expected one; else say what differs."""
+    from huggingface_hub.errors import HTTPError
+
     url = mirror if "://" in mirror else Path(mirror).expanduser().resolve().as_uri()
-    if urlsplit(url).scheme not in ("http", "https", "file"):
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https", "file"):
         raise ValueError(f"expected a mirror by http, https or file. Received: {mirror}")
     url = f"{url.rstrip('/')}/{quote(file.name)}"
-    temporary = path.with_name(f".{uuid.uuid4().hex}")
+    sweep_once(path.parent)
+    temporary = temporary_path(path.parent)
+    most = LARGEST_FILE if file.size is None else file.size
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
-            _copy_at_most(answer, temporary, file.size + 1)
+        if parts.scheme == "file":
+            # One byte more than is expected shows that there is more.
+            with open(Path(url2pathname(parts.path)) / file.name, "rb") as source:
+                temporary.write_bytes(source.read(most + 1))
+        else:
+            _copy_from_web(url, temporary, most)
         reason = difference(temporary, file)
         if reason is None:
             os.replace(temporary, path)
         return reason
-    except (OSError, http.client.HTTPException) as error:
+    except RefusedAnswer:
+        raise
+    except (OSError, HTTPError) as error:
+        reason = " ".join(str(error).split())
         raise ConnectionError(
-            f"{url}: expected a file of the mirror. Received: {error}. Try again later."
+            f"{url}: expected a file of the mirror. Received: {reason}. Try again later."
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _copy_at_most(source, path: Path, left: int) -> None:
-    """Copy no more than is asked for: a mirror may send without end."""
-    with open(path, "wb") as target:
-        while left and (chunk := source.read(min(left, 1 << 20))):
+def _copy_from_web(url: str, path: Path, most: int) -> None:
+    """Write what a web server sends, within the limits that hold for the Hub."""
+    from huggingface_hub import get_session
+
+    with (
+        limited(AnswerLimits(url, most)),
+        get_session().stream("GET", url, timeout=TIMEOUT) as answer,
+        open(path, "wb") as target,
+    ):
+        if answer.status_code != 200:
+            raise ConnectionError(f"{answer.status_code} {answer.reason_phrase}")
+        for chunk in answer.iter_raw():
             target.write(chunk)
-            left -= len(chunk)

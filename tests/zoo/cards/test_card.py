@@ -57,7 +57,7 @@ def test_cards_are_written_for_all_bundled_weights(tmp_path):
 def folder(tmp_path):
     """Write the facts of a CycleGAN that somebody trained on their own images."""
     facts = {
-        "config": {"class": "CycleGANSTEM", "config": {}},
+        "config": {"format": 1, "class": "CycleGANSTEM", "config": {}},
         "recipe": {"epochs": 3},
         "training_data": {"session": "wse2-dayC", "experimental": {"a.tif": "0"}, "simulated": 20},
         "provenance": {"parent": {"name": "cyclegan-wse2-dayB", "repository": "bob/dayB"}},
@@ -123,7 +123,7 @@ def test_a_card_of_others_does_not_say_what_only_the_zoo_knows(folder):
 )
 def test_only_what_the_sessions_of_the_zoo_made_is_called_emulated(folder, data, emulated):
     (folder / "training_data.json").write_text(json.dumps(data))
-    config = {"class": "DefectFCN", "config": {"classes": ["se_vacancy"]}}
+    config = {"format": 1, "class": "DefectFCN", "config": {"classes": ["se_vacancy"]}}
     (folder / "config.json").write_text(json.dumps(config))
     card = model_card(dataclasses.replace(THEIRS, task="detection"), folder)
     assert ("**emulated**" in card) == emulated
@@ -133,7 +133,7 @@ def test_a_card_says_that_intensities_are_seen_by_rank(folder):
     entry = dataclasses.replace(THEIRS, task="detection")
     for ranked in (False, True):
         config = {"classes": ["se_vacancy"], "ranked": ranked}
-        content = json.dumps({"class": "DefectFCN", "config": config})
+        content = json.dumps({"format": 1, "class": "DefectFCN", "config": config})
         (folder / "config.json").write_text(content)
         assert ("replaced by their ranks" in model_card(entry, folder)) == ranked
 

@@ -165,6 +165,18 @@ def test_a_commit_of_the_manifest_is_checked_by_the_manifest(commit):
     assert find_source("fcn-remote", revision=commit).entry is not None
 
 
+@pytest.mark.parametrize("revision", ["../../x", "/etc/passwd", "a/../../b", "", "-x", "a b"])
+def test_a_revision_is_no_path(hub_server, package, revision):
+    write_manifest(package)
+    hub_server.put("bob/own", FILES)
+    if revision:
+        words = ("expected a branch, a tag or a commit", repr(revision))
+        refused("hf://bob/own", ValueError, *words, revision=revision)
+    else:
+        assert find_source("hf://bob/own", revision=revision).origin == "hub"
+    assert not any(path.name == "refs" for path in hub_cache().rglob("x"))
+
+
 # Who may read it.
 
 
@@ -421,22 +433,34 @@ def test_files_that_the_manifest_does_not_expect_are_refused(hub_server, package
     # The pinned commit holds something else than the maintainer hashed.
     commit = hub_server.put(REPO, {**FILES, "config.json": b'{"format": 1 }'})
     write_manifest(package, repo_id=REPO, revision=commit)
-    refused("fcn-remote", ValueError, "config.json", "sha256", "twice")
+    refused("fcn-remote", ValueError, "config.json", "size 13. Received: 14 in the Hub's listing")
+    # Of the same size, it is seen by its hash; the large file, whose hash is listed, before.
+    for name, content, words in (
+        ("config.json", b'{"format": 3}', ("sha256", "twice")),
+        ("model.weights.h5", FILES["model.weights.h5"][::-1], ("sha256", "was not fetched")),
+    ):
+        commit = hub_server.put(REPO, {**FILES, name: content})
+        write_manifest(package, repo_id=REPO, revision=commit)
+        refused("fcn-remote", ValueError, name, *words)
 
 
 def test_a_huge_file_is_not_fetched(hub_server, package, monkeypatch):
     write_manifest(package)
     hub_server.put("bob/own", FILES)
-    monkeypatch.setattr("stemzoo.zoo.remote.download.LARGEST_FILE", 1000)
+    monkeypatch.setattr("stemzoo.zoo.remote.listing.LARGEST_FILE", 1000)
     refused("hf://bob/own", ValueError, "at most 1000 bytes", "model.weights.h5")
     assert hub_server.count("GET /lfs-download") == 0
 
 
 def test_a_repository_cannot_name_files_elsewhere(hub_server, package):
     write_manifest(package)
-    hub_server.put("bob/own", {**FILES, "../config.json": b"", "a/README.md": b"", ".env": b""})
+    hub_server.put("bob/own", {**FILES, "a/README.md": b"", ".env": b""})
     find_source("hf://bob/own")
     assert {path.name for path in tree()} == LOADED
+    for name in ("../config.json", "/etc/x", "a/../x", "C:x", "a\\x", "a//x", "x\n"):
+        hub_server.put("bob/other", {**FILES, name: b""})
+        refused("hf://bob/other", ConnectionError, "expected plain names of files", "honest")
+        hub_server.repos.pop("bob/other")
 
 
 # Several processes, and a cache that cannot be written to.

@@ -2,7 +2,8 @@
 
 import pytest
 
-from stemzoo.zoo.remote.upload import Survey, check_token, read_back, survey, tree_url, upload
+from stemzoo.zoo.remote.survey import Survey, check_token, read_back, survey, tree_url
+from stemzoo.zoo.remote.upload import upload
 
 REPO = "alice/fcn"
 # The client's own, when it uploads.

@@ -1,0 +1,98 @@
+"""Whether an image shows one lattice, grains that lie side by side, or layers over each other."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import fft
+
+from stemzoo.analysis.cell import Lattice
+from stemzoo.analysis.crystal_mask import CrystalMask, crystal_mask
+from stemzoo.analysis.lattice import find_lattice
+from stemzoo.analysis.reflections import away_from_reflections, ring_radius
+from stemzoo.simulate.materials import MATERIALS
+
+_CLEAR = 0.12  # from a reflection on, in reciprocal lattice vectors: there is nothing of it
+_APART = 0.1  # rotation [rad] or strain, by which another lattice differs from the first
+_SECOND = 0.5  # least confidence in another lattice
+_SHARE = 0.03  # of the image, which another grain must cover
+_OVERLAP = 0.5  # of the second: it lies over the first
+
+
+@dataclass(frozen=True, eq=False)
+class Arrangement:
+    """How the lattices of an image lie.
+
+    Parameters
+    ----------
+    lattices : tuple of Lattice
+        All that were found, the most prominent first; others have the same symmetry.
+    words : str
+        "no lattice", "one crystal", "grains" (side by side) or "layers" (over each other: moiré).
+    overlap : ndarray of bool, shape (M, N), or None
+        Where both lattices are.
+    """
+
+    lattices: tuple[Lattice, ...] = ()
+    words: str = "no lattice"
+    overlap: np.ndarray | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of lattices."""
+        return len(self.lattices)
+
+
+def find_arrangement(image: np.ndarray, lattice: Lattice, mask: CrystalMask) -> Arrangement:
+    """Look for a second lattice.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        Finite values.
+    lattice : Lattice
+        The most prominent lattice.
+    mask : CrystalMask
+        Where it is.
+
+    Returns
+    -------
+    Arrangement
+    """
+    one = Arrangement((lattice,), "one crystal")
+    measured = max(float(mask.valid.mean()), 1e-9)
+    shape = image.shape
+    away = away_from_reflections(shape, lattice)
+    spectrum = fft.rfft2((image - image.mean()).astype(np.float32))
+    rest = fft.irfft2(spectrum * np.minimum((away / _CLEAR) ** 4, 1), s=shape)
+    material = next(m for m in MATERIALS.values() if m.symmetry == lattice.symmetry)
+    # Of the same crystal: within a few per cent of the same spacing.
+    spacing = material.spacing
+    try:
+        other = find_lattice(
+            rest,
+            replace(material, spacing=spacing),
+            sampling=spacing * ring_radius(lattice),
+            min_confidence=_SECOND,
+        )
+    except ValueError:
+        return one
+    if _difference(lattice, other) < _APART:
+        return one  # what is left of a lattice that ends, or is distorted
+    second = crystal_mask(np.ma.masked_array(rest, ~mask.valid), other)
+    if second.share < _SHARE * measured:
+        return one
+    common = second.crystal & mask.crystal
+    over = common.mean() > _OVERLAP * second.share
+    return Arrangement((lattice, other), "layers" if over else "grains", common)
+
+
+def _difference(lattice: Lattice, other: Lattice) -> float:
+    """How much one lattice must be turned or strained to become another of its symmetry."""
+    turn = 2 * np.pi / lattice.symmetry
+    angles = np.arange(lattice.symmetry) * turn
+    # Any spot of the innermost ring may be the first.
+    first, away = lattice.reciprocal[0], []
+    for angle in angles:
+        turned = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        away.append(np.linalg.norm(other.reciprocal[0] @ turned - first))
+    return float(min(away) / np.linalg.norm(first))

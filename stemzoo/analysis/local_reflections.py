@@ -1,0 +1,258 @@
+"""Local amplitudes of the reflections of a lattice: where in an image they are, and how strong."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft, ndimage
+
+from stemzoo.analysis.cell import Lattice
+from stemzoo.analysis.reflections import half_plane_indices, ring_radius, squared_length
+from stemzoo.analysis.valid_pixels import filled
+
+_PIXELS = 5.0  # per spacing of the innermost planes: finer ones say nothing more of them
+_FLATTEN = 0.6  # lattice constants: what is slower than the lattice is taken out
+_CLIP = 4.0  # standard deviations: a bright particle, or a spark, has no weight of its own
+_SMOOTH = 2.0  # points of the grid, over which phases are smoothed for their gradients
+_STEPS = 2.0  # points of the grid per standard deviation of the window
+# Squared length of the reflections that are used, the three innermost shells.
+_FINEST = 4
+# Places far from all reflections, where the power of the background is taken.
+_BETWEEN = {
+    6: ((2 / 3, 2 / 3), (-4 / 3, 2 / 3), (2 / 3, -4 / 3), (1 / 3, 4 / 3), (4 / 3, 1 / 3)),
+    4: ((1 / 2, 3 / 2), (3 / 2, 1 / 2), (-1 / 2, 3 / 2), (-3 / 2, 1 / 2)),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class ReducedImage:
+    """An image on a coarser grid, without what is slower than its lattice.
+
+    Parameters
+    ----------
+    values : ndarray of shape (P, Q)
+        Mean over blocks of pixels, clipped; 0 where no pixel is valid.
+    weight : ndarray of shape (P, Q)
+        Part of each block that is valid.
+    level : ndarray of shape (P, Q)
+        What is slower than the lattice.
+    block : int
+        Edge of a block [px].
+    """
+
+    values: np.ndarray
+    weight: np.ndarray
+    level: np.ndarray
+    block: int
+
+    @classmethod
+    def of(cls, image: np.ndarray, valid: np.ndarray, lattice: Lattice) -> "ReducedImage":
+        """Reduce an image (M, N) with its valid pixels to what shows the lattice."""
+        block = max(int(1 / ring_radius(lattice) / _PIXELS), 1)
+        values = filled(image, valid)
+        low, middle, high = np.percentile(values[::3, ::3][valid[::3, ::3]], (1, 50, 99))
+        reach = _CLIP * max(high - low, 1e-12)
+        values = np.clip(values, middle - reach, middle + reach).astype(np.float32)
+        weight = _block_means(valid.astype(np.float32), block)
+        if weight.min() < 1:
+            values = values * valid
+        values = _block_means(values, block) / np.maximum(weight, 1e-6)
+        width = _FLATTEN / ring_radius(lattice) / block
+        level = _weighted_mean(values, weight, width)
+        flat = values - level
+        known = weight > 0.5
+        bound = _CLIP * float(np.std(flat[known])) if known.any() else 0.0
+        # Of what is within the bounds: the second time, extremes do not count.
+        bound = _CLIP * float(np.std(np.clip(flat[known], -bound, bound)))
+        return cls(np.clip(flat, -bound, bound), weight, level, block)
+
+
+@dataclass(frozen=True, eq=False)
+class LocalReflections:
+    """Reflections in windows around the points of a grid that spans an image.
+
+    Parameters
+    ----------
+    indices : ndarray of int, shape (G, 2)
+        (h, k) of each reflection, of a pair of opposites one.
+    coefficients : ndarray of complex, shape (G, P, Q)
+        Fourier coefficient of each.
+    background : ndarray of shape (P, Q)
+        Mean power of a coefficient that is no reflection.
+    weight : ndarray of shape (P, Q)
+        Part of the window that is valid.
+    block : int
+        Edge of the blocks of the reduced image [px].
+    step : tuple of float
+        Distance of grid points along rows and columns [px of the image].
+    """
+
+    indices: np.ndarray
+    coefficients: np.ndarray
+    background: np.ndarray
+    weight: np.ndarray
+    block: int
+    step: tuple[float, float]
+
+    @classmethod
+    def of(cls, image: ReducedImage, lattice: Lattice, width: float) -> "LocalReflections":
+        """Measure reflections under Gaussian windows.
+
+        Parameters
+        ----------
+        image : ReducedImage
+            The image.
+        lattice : Lattice
+            Its lattice.
+        width : float
+            Standard deviation of the window [px of the image].
+
+        Returns
+        -------
+        LocalReflections
+        """
+        indices = half_plane_indices(2)
+        indices = indices[squared_length(indices[:, 0], indices[:, 1], lattice.symmetry) <= _FINEST]
+        spots = indices @ lattice.reciprocal * image.block
+        shown = (abs(spots) < 0.45).all(axis=1)
+        indices, spots = indices[shown], spots[shown]
+        between = np.array(_BETWEEN[lattice.symmetry]) @ lattice.reciprocal * image.block
+        between = between[(abs(between) < 0.45).all(axis=1)]
+        grid = _Grid.of(image, width / image.block)
+        weight = grid.means(image.weight, np.zeros((1, 2)))[0].real
+        product = grid.means(image.values * image.weight, np.vstack([spots, between]))
+        product /= np.maximum(weight, 1e-3)
+        noise = (abs(product[len(spots) :]) ** 2).mean(axis=0)
+        noise = ndimage.gaussian_filter(noise, _STEPS, mode="nearest")
+        step = (grid.step[0] * image.block, grid.step[1] * image.block)
+        return cls(indices, product[: len(spots)], noise, weight, image.block, step)
+
+    def distortion(self, lattice: Lattice) -> np.ndarray:
+        """Return how much the lattice is strained or turned from place to place.
+
+        Parameters
+        ----------
+        lattice : Lattice
+            The lattice of the whole image.
+
+        Returns
+        -------
+        ndarray of shape (P, Q)
+            Largest of the distortions that the gradients of the phases tell: of a rotation, its
+            angle [rad].
+        """
+        spots = self.indices @ lattice.reciprocal
+        weight = (abs(self.coefficients) ** 2).mean(axis=(1, 2))
+        weight = weight / max(weight.sum(), 1e-30)
+        shift = np.empty((len(spots), 2, *self.weight.shape))
+        for axis, step in enumerate(self.step):
+            c = np.moveaxis(self.coefficients, axis + 1, 1)
+            # From both neighbours to each point; at the ends there is one.
+            turn = c[:, 1:] * c[:, :-1].conj()
+            turn = np.concatenate([turn[:, :1], turn[:, 1:] + turn[:, :-1], turn[:, -1:]], axis=1)
+            turn = np.moveaxis(turn, 1, axis + 1)
+            turn = ndimage.gaussian_filter(turn, (0, _SMOOTH, _SMOOTH))
+            shift[:, axis] = np.angle(turn) / (2 * np.pi * step)
+        # Least squares for shift = spot @ tensor, strong reflections weighing more.
+        moments = np.linalg.inv(np.einsum("g,gi,gj->ij", weight, spots, spots))
+        tensor = np.einsum("g,gi,gkpq->ikpq", weight, spots, shift)
+        tensor = np.einsum("ij,jkpq->pqik", moments, tensor)
+        return np.linalg.norm(tensor, ord=2, axis=(-2, -1))
+
+    def sampled(self, reduced: np.ndarray) -> np.ndarray:
+        """Return values (P, Q) at the points of the grid, of an array like the reduced image."""
+        places = (
+            np.minimum(np.rint(np.arange(count) * step / self.block).astype(int), n - 1)
+            for n, count, step in zip(reduced.shape, self.weight.shape, self.step, strict=True)
+        )
+        return reduced[np.ix_(*places)]
+
+    def interpolated(self, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """Return values (P, Q) of the grid at the pixels of the image, bilinearly."""
+        for axis, (n, step) in enumerate(zip(shape, self.step, strict=True)):
+            place = np.clip((np.arange(n) - (self.block - 1) / 2) / step, 0, values.shape[axis] - 1)
+            low = np.minimum(place.astype(int), values.shape[axis] - 2)
+            part = np.moveaxis(values, axis, -1)
+            part = part[..., low] + (part[..., low + 1] - part[..., low]) * (place - low)
+            values = np.moveaxis(part, -1, axis).astype(np.float32)
+        return values
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Points at which Gaussian means of an image are taken, by way of its spectrum.
+
+    Parameters
+    ----------
+    width : float
+        Standard deviation of the Gaussian [px].
+    shape : tuple of int
+        Shape of the image with zeros beside it, so that its ends do not meet [px].
+    points : tuple of int
+        Number of points along the sides of that.
+    shown : tuple of int
+        How many of them are in the image, or the next to it.
+    """
+
+    width: float
+    shape: tuple[int, int]
+    points: tuple[int, int]
+    shown: tuple[int, int]
+
+    @classmethod
+    def of(cls, image: ReducedImage, width: float) -> "_Grid":
+        """Choose points for an image."""
+        rows, columns = (
+            fft.next_fast_len(n + int(np.ceil(3 * width)), real=True) for n in image.values.shape
+        )
+        points = [min(2 * int(np.ceil(_STEPS / 2 * n / width)), n) for n in (rows, columns)]
+        shown = [
+            int(np.ceil((n - 1) * count / whole)) + 1
+            for n, count, whole in zip(image.values.shape, points, (rows, columns), strict=True)
+        ]
+        return cls(width, (rows, columns), (points[0], points[1]), (shown[0], shown[1]))
+
+    @property
+    def step(self) -> tuple[float, float]:
+        """Distance of the points along rows and columns [px]."""
+        return self.shape[0] / self.points[0], self.shape[1] / self.points[1]
+
+    def means(self, values: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+        """Gaussian means (G, P, Q) of values (M, N) times waves of some frequencies (G, 2)."""
+        spectrum = fft.fft2(values.astype(np.float32), s=self.shape)
+        out = []
+        for frequency in frequencies:
+            picked, turned = [], []
+            for k, n, count, shown in zip(
+                frequency, self.shape, self.points, self.shown, strict=True
+            ):
+                bins = np.rint(k * n) + np.arange(count) - count // 2
+                pick = np.exp(-2 * (np.pi * self.width * (bins / n - k)) ** 2) * count / n
+                picked.append((bins.astype(int) % n, pick))
+                # From the first of these bins to the frequency itself.
+                places = np.arange(shown) * n / count
+                turned.append(np.exp(2j * np.pi * (bins[0] / n - k) * places))
+            (rows, down), (columns, along) = picked
+            part = spectrum[np.ix_(rows, columns)] * (down[:, None] * along)
+            mean = fft.ifft2(part)[: self.shown[0], : self.shown[1]]
+            out.append(mean * (turned[0][:, None] * turned[1]))
+        return np.array(out)
+
+
+def _block_means(values: np.ndarray, block: int) -> np.ndarray:
+    """Means over blocks; the last ones are of what is left."""
+    for axis in (0, 1):
+        n = values.shape[axis]
+        starts = np.arange(0, n, block)
+        sizes = np.diff(np.append(starts, n)).astype(np.float32)
+        sums = np.add.reduceat(values, starts, axis=axis)
+        values = sums / (sizes[:, None] if axis == 0 else sizes)
+    return values
+
+
+def _weighted_mean(values: np.ndarray, weight: np.ndarray, width: float) -> np.ndarray:
+    """Gaussian mean of what has weight."""
+    mean = ndimage.gaussian_filter(values * weight, width, mode="nearest", truncate=3)
+    if weight.min() == 1:
+        return mean
+    total = ndimage.gaussian_filter(weight, width, mode="nearest", truncate=3)
+    return mean / np.maximum(total, 1e-6)

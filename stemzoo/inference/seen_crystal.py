@@ -1,0 +1,281 @@
+"""An image as a detector is to see it: without what is no image, columns bright, crystal known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stemzoo.analysis.cell import Lattice
+from stemzoo.analysis.crystal_mask import CrystalMask, crystal_mask
+from stemzoo.analysis.lattice import find_lattice
+from stemzoo.analysis.pixel_size import PixelSize, resolve
+from stemzoo.analysis.sublattices import find_sublattices
+from stemzoo.analysis.valid_pixels import ValidPixels, filled, find_valid_pixels
+from stemzoo.io import Image, check_image
+from stemzoo.io.images import check_shape
+from stemzoo.simulate.materials import find_material
+
+# Columns that are nearer to where the crystal ends lack a neighbour [lattice constants].
+EDGE = 0.75
+# Sign of the contrast below which columns are taken for dark.
+_DARK = -0.5
+# A mask is found in an image of at most this edge [px]: pixels of larger ones are averaged.
+_MASK_FIELD = 4096
+# Smallest part of an image in which another grain is looked for, and how many are.
+_GRAIN, _GRAINS = 0.03, 4
+# Pixel sizes by the lattices of two grains of one crystal differ by less [relative].
+_SAME_CRYSTAL = 0.04
+# Coarsest pixel in which a lattice is still told from another [Å].
+_COARSEST = 0.45
+
+
+@dataclass(frozen=True, eq=False)
+class SeenCrystal:
+    """An image as a detector is to see it, and where its crystal is.
+
+    Parameters
+    ----------
+    image : Image
+        Finite values; columns are bright.
+    pixel_size : PixelSize
+        Its pixel size.
+    mask : CrystalMask
+        Where the crystal is, in blocks of `block` pixels.
+    grains : tuple of CrystalMask
+        Where each grain of it is.
+    block : int
+        Edge of the pixels of the masks [px of the image].
+    inverted : bool
+        Whether the columns of the input are dark.
+    has_lattice : bool
+        Whether the material's lattice was found. If not, the mask holds all that was measured.
+    """
+
+    image: Image
+    pixel_size: PixelSize
+    mask: CrystalMask
+    grains: tuple[CrystalMask, ...] = ()
+    block: int = 1
+    inverted: bool = False
+    has_lattice: bool = True
+
+    @property
+    def cell(self) -> float:
+        """Lattice constant [px of the image]; NaN without a lattice."""
+        lattice = self.pixel_size.lattice
+        return float("nan") if lattice is None else _constant(lattice)
+
+    def contains(self, positions: np.ndarray) -> np.ndarray:
+        """Tell which positions lie in the crystal.
+
+        Parameters
+        ----------
+        positions : ndarray of shape (K, 2)
+            Row and column [px of the image].
+
+        Returns
+        -------
+        ndarray of bool, shape (K,)
+        """
+        return self.mask.contains(self._in_mask(positions))
+
+    def is_at_edge(self, positions: np.ndarray) -> np.ndarray:
+        """Tell which positions lie where the crystal ends within the image.
+
+        Parameters
+        ----------
+        positions : ndarray of shape (K, 2)
+            Row and column [px of the image].
+
+        Returns
+        -------
+        ndarray of bool, shape (K,)
+        """
+        if self.mask.is_whole or not self.has_lattice:
+            return np.zeros(len(positions), bool)
+        inside = self._in_mask(positions)
+        depth = np.max([grain.depth(inside) for grain in self.grains], axis=0)
+        return self.block * depth < EDGE * self.cell
+
+    def measured(self, shape: tuple[int, int], sampling: float) -> np.ndarray | None:
+        """Return the mask on another grid, for the statistics that scale an image.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Rows and columns of the grid.
+        sampling : float
+            Its pixel size [Å/px].
+
+        Returns
+        -------
+        ndarray of bool, shape (M, N), or None
+            None where all of the image is crystal.
+        """
+        if self.mask.is_whole or not self.mask.crystal.any():
+            return None
+        scale = sampling / self.pixel_size.value / self.block
+        rows, columns = (
+            np.minimum(np.rint(np.arange(n) * scale).astype(int), known - 1)
+            for n, known in zip(shape, self.mask.crystal.shape, strict=True)
+        )
+        return self.mask.crystal[np.ix_(rows, columns)]
+
+    def _in_mask(self, positions: np.ndarray) -> np.ndarray:
+        return (np.reshape(positions, (-1, 2)) - (self.block - 1) / 2) / self.block
+
+
+def find_crystal(image: Image, material: str | None, *, stacklevel: int = 2) -> SeenCrystal:
+    """Prepare an image for a detector, and find where it shows the detector's material.
+
+    Parameters
+    ----------
+    image : Image
+        With or without a pixel size; NaN and masked pixels are left out.
+    material : str or None
+        Material whose lattice is looked for; with None, the pixel size must be stated.
+    stacklevel : int
+        Whose line a warning about the pixel size points at; 2 is the caller of this function.
+
+    Returns
+    -------
+    SeenCrystal
+
+    Raises
+    ------
+    ValueError
+        If the image cannot be analysed, or its pixel size is unknown.
+
+    Examples
+    --------
+    >>> seen = find_crystal(read_image("scan.tif"), "wse2")  # doctest: +SKIP
+    >>> seen.mask.share, seen.inverted  # doctest: +SKIP
+    (0.74, False)
+    """
+    name = image.path or "image"
+    check_shape(image.data, name)
+    small, block = _blocks(image)
+    # A detector of no material may be for atoms without a crystal, on a ground of one value.
+    valid = _known_pixels(small) if material is None else find_valid_pixels(small)
+    everything = valid.mask if block == 1 else _spread(valid.mask, block, image.data.shape)
+    clean = replace(image, data=filled(image.data, everything))
+    check_image(clean.data, name)
+    pixel_size = resolve(clean, material, stacklevel=stacklevel + 1)
+    if pixel_size.lattice is None:
+        mask = CrystalMask(valid.mask, valid.mask, valid.reasons)
+        return SeenCrystal(clean, pixel_size, mask, block=block, has_lattice=False)
+    lattice = pixel_size.lattice.resampled(1, block)
+    grains = _grains(small, lattice, material)
+    mask = _together(grains)
+    if not mask.crystal.any():
+        mask = CrystalMask(valid.mask, valid.mask, valid.reasons)
+        return SeenCrystal(clean, pixel_size, mask, block=block, has_lattice=False)
+    contrast = find_sublattices(filled(small, valid.mask), grains[0].crystal, lattice).contrast
+    if contrast < _DARK:
+        # Kept within the range of the data type.
+        clean = replace(clean, data=clean.data.max() - (clean.data - clean.data.min()))
+    return SeenCrystal(clean, pixel_size, mask, grains, block, inverted=contrast < _DARK)
+
+
+def describe(seen: SeenCrystal) -> tuple[str, ...]:
+    """Say what of an image is not looked at, or looked at in another way.
+
+    Parameters
+    ----------
+    seen : SeenCrystal
+        The image.
+
+    Returns
+    -------
+    tuple of str
+        None for an image that is all crystal.
+    """
+    turned = "dark columns (bright field, or inverted): contrast turned"
+    return (*seen.mask.reasons, *([turned] if seen.inverted else []))
+
+
+def find_doubts(seen: SeenCrystal, material: str | None) -> tuple[str, ...]:
+    """Say why detections in an image should not be trusted.
+
+    Parameters
+    ----------
+    seen : SeenCrystal
+        The image.
+    material : str or None
+        Material of the detector; nothing is known of the crystal without one.
+
+    Returns
+    -------
+    tuple of str
+        Each with the next step; none if nothing is known that makes them doubtful.
+    """
+    if material is None or seen.has_lattice:
+        return ()
+    return (
+        f"no {material} lattice was found at {seen.pixel_size.picometres:.2f} pm per pixel, so "
+        "nothing tells where the crystal is; give the right --pixel-size (sampling=), weights of "
+        "the right material ('stemzoo list'), or a better image",
+    )
+
+
+def _constant(lattice: Lattice) -> float:
+    return float(np.hypot(*lattice.vectors.T).min())
+
+
+def _known_pixels(image: np.ndarray) -> ValidPixels:
+    """Leave out nothing but NaN and masked pixels."""
+    known = np.isfinite(np.ma.getdata(image)) & ~np.ma.getmaskarray(image)
+    missing = known.size - np.count_nonzero(known)
+    return ValidPixels(known, (f"{missing} pixels without a value",) if missing else ())
+
+
+def _grains(image: np.ndarray, lattice: Lattice, material: str | None) -> tuple[CrystalMask, ...]:
+    """Find the grain that a lattice is of, and others of the same crystal."""
+    found = [crystal_mask(image, lattice)]
+    left = found[0].valid & ~found[0].crystal
+    while material is not None and left.mean() > _GRAIN and len(found) < _GRAINS:
+        rest = np.where(left, image, np.nan)
+        try:
+            other = find_lattice(filled(rest, left), find_material(material))
+        except ValueError:
+            break
+        if abs(other.sampling / lattice.sampling - 1) > _SAME_CRYSTAL:
+            break
+        grain = crystal_mask(rest, other)
+        if grain.share < _GRAIN:
+            break
+        found.append(grain)
+        left &= ~grain.crystal
+    return tuple(found)
+
+
+def _together(grains: Sequence[CrystalMask]) -> CrystalMask:
+    """Return the mask of all grains."""
+    if len(grains) == 1:
+        return grains[0]
+    crystal = np.any([grain.crystal for grain in grains], axis=0)
+    valid = grains[0].valid
+    reasons = [reason for reason in grains[0].reasons if " of the image: " not in reason]
+    reasons.append(f"{len(grains)} grains")
+    if (share := (valid & ~crystal).mean()) > 0:
+        reasons.append(f"{share:.1%} of the image: no grain of this crystal")
+    return CrystalMask(valid, crystal, tuple(reasons))
+
+
+def _blocks(image: Image) -> tuple[np.ndarray, int]:
+    """Average blocks of a large image, unless its pixels are coarse already."""
+    block = -(-max(image.data.shape) // _MASK_FIELD)
+    if image.sampling is not None and image.sampling > 0:
+        block = min(block, max(int(_COARSEST / image.sampling), 1))
+    if block <= 1:
+        return image.data, 1
+    rows, columns = (n // block * block for n in image.data.shape)
+    parts = image.data[:rows, :columns].reshape(rows // block, block, columns // block, block)
+    return parts.mean(axis=(1, 3), dtype=np.float32), block
+
+
+def _spread(mask: np.ndarray, block: int, shape: tuple[int, int]) -> np.ndarray:
+    """Mask of blocks as one of pixels; a rest at bottom and right is as its neighbours."""
+    spread = mask.repeat(block, axis=0).repeat(block, axis=1)
+    missing = [(0, n - known) for n, known in zip(shape, spread.shape, strict=True)]
+    return np.pad(spread, missing, mode="edge")

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+import stemzoo
+from stemzoo.inference.seen_crystal import EDGE, find_crystal
+from stemzoo.io import Image
+from stemzoo.simulate import find_session, simulate_session
+
+# Vacuum and rims look like haze and blotches to the comparison with the training frames.
+pytestmark = pytest.mark.filterwarnings("ignore:.*unlike the frames")
+
+
+def scene(name, seed=5, edge=512):
+    (frame,) = simulate_session(find_session("wse2-dayA"), 1, (edge, edge), seed=seed, scene=name)
+    return frame
+
+
+@pytest.mark.parametrize("name", ["hole", "edge", "amorphous", "databar", "zeros", "rotated"])
+def test_defects_are_reported_in_the_crystal_only(detector, name):
+    frame = scene(name)
+    found = stemzoo.detect(Image(frame.image, frame.sampling), detector)
+    # Farther than a match, 0.75 lattice constants, from where the crystal is: none.
+    away = ~frame.crystal
+    rows, columns = np.rint(found.positions).astype(int).T
+    assert len(found) > 20
+    assert np.count_nonzero(away[rows, columns]) <= 2
+    assert found.notes
+
+
+def test_a_perfect_crystal_is_left_as_it_is(detector, day_a):
+    seen = find_crystal(Image(day_a[0].image, day_a[0].sampling), "wse2")
+    assert seen.mask.is_whole
+    assert seen.image.data is day_a[0].image
+    assert seen.measured((256, 256), 0.2074) is None
+    assert not seen.is_at_edge(np.array([[0.0, 0.0], [128.0, 128.0]])).any()
+
+
+def test_both_grains_of_a_crystal_are_looked_at():
+    frame = scene("grains")
+    seen = find_crystal(Image(frame.image, frame.sampling), "wse2")
+    assert len(seen.grains) == 2
+    assert seen.mask.share > 0.95
+    assert "2 grains" in seen.mask.reasons
+
+
+def test_dark_columns_are_turned_and_give_the_same_defects(detector, day_a):
+    frame = day_a[0]
+    straight = stemzoo.detect(Image(frame.image, frame.sampling), detector)
+    turned = stemzoo.detect(Image(65535 - frame.image, frame.sampling), detector)
+    assert turned.positions == pytest.approx(straight.positions, abs=1e-3)
+    assert any("dark columns" in note for note in turned.notes)
+
+
+@pytest.mark.parametrize("how", ["nan", "masked"])
+def test_what_has_no_value_is_left_out(detector, day_a, how):
+    frame = day_a[0]
+    image = frame.image.astype(np.float32)
+    if how == "nan":
+        image[:, :100] = np.nan
+    else:
+        image = np.ma.array(image, mask=np.arange(256)[None, :].repeat(256, 0) < 100)
+    found = stemzoo.detect(image, detector, sampling=frame.sampling)
+    assert len(found) > 3
+    assert found.positions[:, 1].min() >= 100
+    assert found.area_nm2 == pytest.approx(156 / 256 * (25.6 * frame.sampling) ** 2, rel=0.02)
+
+
+def test_edges_are_a_class_of_their_own_on_demand(detector):
+    frame = scene("edge")
+    image = Image(frame.image, frame.sampling)
+    without, with_edges = (stemzoo.detect(image, detector, edges=e) for e in (False, True))
+    assert "edge" not in without.counts()
+    assert with_edges.counts()["edge"] > 0
+    assert with_edges.select("se_vacancy").counts() == {
+        **without.select("se_vacancy").counts(),
+        "edge": 0,
+    }
+
+
+def test_blocks_of_a_large_image_are_averaged_for_the_mask():
+    """4200 px are more than 4096: blocks of 2, whose mask is that of the pixels."""
+    frame = scene("margin", edge=256)
+    image = np.tile(frame.image, (1, 17))[:, :4200]
+    seen = find_crystal(Image(image, frame.sampling), None)
+    assert seen.block == 2
+    assert seen.contains(np.array([[100.0, 4199.0]])).all()
+    assert EDGE < 1
