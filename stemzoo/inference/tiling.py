@@ -64,11 +64,42 @@ def predict_tiled(
 
 
 def _predict_windows(model: Network, image: np.ndarray, window: int) -> np.ndarray:
-    """Take each pixel from a window that sees the pixel's whole context."""
+    """Take each pixel from a window that sees the pixel's whole context.
+
+    Where a side is no multiple of the stride, a strip along it comes from a window that ends on the
+    edge of the image: pixels that are filled in beyond it would look like defects.
+    """
+    rows, columns = (_whole_strides(n, model) for n in image.shape)
+    if len(rows) == len(columns) == 1:
+        return _predict_aligned(model, image, window)
+    result: Any = None
+    for first_row, last_row, above, below in rows:
+        for first, last, left, right in columns:
+            part = _predict_aligned(model, image[first_row:last_row, first:last], window)
+            if result is None:
+                result = np.empty((*image.shape, part.shape[-1]), np.float32)
+            inside = part[above - first_row : below - first_row, left - first : right - first]
+            result[above:below, left:right] = inside
+    return result
+
+
+def _whole_strides(length: int, model: Network) -> list[tuple[int, int, int, int]]:
+    """Parts of an axis: each from and to where it is seen, and from and to where it is used."""
+    stride = model.stride
+    rest = length % stride
+    if rest == 0 or length < 2 * stride:
+        return [(0, length, 0, length)]
+    margin = -(-model.context // stride) * stride
+    strip = min(2 * margin + stride, length - rest)
+    seam = max(length - rest - margin, length // 2)
+    return [(0, length - rest, 0, seam), (length - strip, length, seam, length)]
+
+
+def _predict_aligned(model: Network, image: np.ndarray, window: int) -> np.ndarray:
+    """Do the same for an image whose sides are whole strides; shorter ones are filled up."""
     stride = model.stride
     margin = -(-model.context // stride) * stride
-    # The network itself pads with zeros at the edges of what it sees, in training as here, so the
-    # image is only filled up to a whole number of strides.
+    # The network itself pads with zeros at the edges of what it sees, in training as here.
     fill = [(0, -n % stride) for n in image.shape]
     padded = np.pad(image, fill, mode="symmetric")
     largest = max(window // stride * stride, 3 * margin)

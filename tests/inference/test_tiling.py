@@ -43,10 +43,26 @@ def test_every_pixel_is_answered_by_a_window_that_sees_its_surroundings(shape, s
 
 def test_windows_are_no_larger_than_asked_for():
     model = Blur(stride=8, context=11)
-    predict_tiled(model, noise((300, 500)), window=100)
+    predict_tiled(model, noise((304, 504)), window=100)
     assert max(map(max, model.windows)) <= 100
     # Of one size, so that the network is compiled once.
     assert len(set(model.windows)) == 1
+
+
+@pytest.mark.parametrize("shape", [(65, 64), (64, 71), (90, 131), (203, 77)])
+def test_the_last_window_ends_on_the_edge_of_the_image(shape):
+    """A network that answers with what it sees: nothing is filled in."""
+
+    class Seen(Blur):
+        def predict_on_batch(self, batch):
+            assert np.isfinite(batch).all()
+            # Pixels that are filled in repeat others; all of these are different.
+            assert len(np.unique(batch)) == batch.size
+            return np.concatenate([batch, batch], axis=-1)
+
+    model = Seen(stride=8, context=11)
+    image = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    assert (predict_tiled(model, image)[..., 0] == image).all()
 
 
 @pytest.mark.parametrize("stride", [2, 8, 16])
