@@ -13,6 +13,7 @@ from pathlib import Path
 import tables_adaptation  # noqa: F401  (enters its tables)
 import tables_cyclegans  # noqa: F401
 import tables_detectors  # noqa: F401
+import tables_materials  # noqa: F401
 from table_blocks import PAGES, TABLES
 
 from stemzoo.io.writers import write_text
