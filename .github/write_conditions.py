@@ -72,8 +72,9 @@ def write(name: str, patterns: list[str]) -> str:
         sampling=read(entry.folder / CONFIG)["config"]["sampling"],
     )
     io.write_text(entry.folder / CONDITIONS, conditions.to_json())
-    facts = ("task", "material", "session", "licence", "summary")
-    hub.register(entry.folder, **{key: getattr(entry, key) for key in facts})
+    names = ("task", "material", "session", "licence", "summary")
+    facts = {key: getattr(entry, key) for key in names} | ({"wide": True} if entry.wide else {})
+    hub.register(entry.folder, **facts)
     return f"{name}: {conditions.frames} frames of {conditions.session}"
 
 

@@ -5,7 +5,8 @@
 DATA holds folders of images and ``labels/`` with NAME.csv (row_px, col_px, class, ...) and
 NAME.json (margin_px, exclude_radius_px_uncertain). Single Se vacancies are scored: one-to-one
 matches within 0.1 nm inside the margin; sites labelled uncertain count neither way; detections of
-a single vacancy on a labelled site of another class are counted apart.
+a single vacancy on a labelled site of another class are counted apart. What is left out is counted,
+too: uncertain sites, and the border outside of the margin with the vacancies that are marked there.
 """
 
 import argparse
@@ -57,7 +58,22 @@ def score_image(path: Path, labels: Path, model, pixel_size: float | None, optio
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         plot_detections(io.read_image(path).data, found, options.out / f"{path.stem}.png")
-    return {"image": path.stem, "score": score, "on_other_class": len(apart), "found": found}
+    margin, shape = facts["margin_px"], np.array(found.shape)
+    labelled = np.all((margin <= vacancies.positions) & (vacancies.positions < shape - margin), 1)
+    left_out = {
+        "border_px": margin,
+        "border_area": round(float(1 - np.prod(shape - 2 * margin) / np.prod(shape)), 4),
+        "in_border": int(np.count_nonzero(~labelled)),
+        "marked": len(vacancies),
+        "uncertain": len(uncertain),
+    }
+    return {
+        "image": path.stem,
+        "score": score,
+        "on_other_class": len(apart),
+        "found": found,
+        "left_out": left_out,
+    }
 
 
 def main() -> None:
@@ -99,6 +115,7 @@ def main() -> None:
                 "recall": s.recall,
                 "f1": s.f1,
                 "on_other_class": row["on_other_class"],
+                "left_out": row["left_out"],
                 "pixel_size_pm": row["found"].sampling * 100,
             }
         )

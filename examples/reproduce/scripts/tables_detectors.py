@@ -92,8 +92,20 @@ def real_images() -> str:
     for one in metrics("fcn-wse2", "metrics_real")["images"]:
         scores = (f"{one[key]:.3f}" for key in ("precision", "recall", "f1"))
         labelled = one["hits"] + one["misses"]
-        rows.append((one["image"], labelled, one["false_alarms"], one["misses"], *scores))
-    return table(("image", "labelled", "false", "missed", "precision", "recall", "F1"), rows)
+        out = one["left_out"]
+        border = f"{out['border_px']} px ({100 * out['border_area']:.0f} % of the area)"
+        marked = f"{out['in_border']} of {out['marked']}"
+        rows.append(
+            (
+                *(one["image"], labelled, one["false_alarms"], one["misses"], *scores),
+                *(border, marked, out["uncertain"]),
+            )
+        )
+    head = (
+        *("image", "labelled", "false", "missed", "precision", "recall", "F1", "border left out"),
+        *("marks in it", "uncertain columns left out"),
+    )
+    return table(head, rows)
 
 
 @block
