@@ -55,6 +55,7 @@ SMALL: dict[str, Run | LeftOut] = {
     "stemzoo doctor": HUB,
     "stemzoo publish my-day": HUB,
     "stemzoo detect scan1.tif scan2.tif": Run(leaves="results/scan2.csv"),
+    "stemzoo identify scan1.tif": Run(),
     "stemzoo simulate --scene hole": Run(FRAMES, "holed/wse2-dayB_hole_0_0002_crystal.png"),
     "stemzoo simulate --session wse2-dayB": Run(FRAMES, "frames/wse2-dayB_0_0002.tif"),
     "stemzoo train fcn --data frames": Run(TRAINING, "my-detector/model.weights.h5"),
