@@ -62,6 +62,12 @@ def frames_of(entry: WeightsEntry, patterns: list[str]) -> list[io.Image]:
     return [io.read_image(path) for path in paths]
 
 
+def facts_of(entry: WeightsEntry) -> dict:
+    """Facts of the manifest that are no hashes; `wide` stands there only where it is true."""
+    names = ("task", "material", "session", "licence", "summary")
+    return {key: getattr(entry, key) for key in names} | ({"wide": True} if entry.wide else {})
+
+
 def write(name: str, patterns: list[str]) -> str:
     """Write the conditions of a set of weights, enter them, and say what they are."""
     entry = find_weights(name)
@@ -72,9 +78,7 @@ def write(name: str, patterns: list[str]) -> str:
         sampling=read(entry.folder / CONFIG)["config"]["sampling"],
     )
     io.write_text(entry.folder / CONDITIONS, conditions.to_json())
-    names = ("task", "material", "session", "licence", "summary")
-    facts = {key: getattr(entry, key) for key in names} | ({"wide": True} if entry.wide else {})
-    hub.register(entry.folder, **facts)
+    hub.register(entry.folder, **facts_of(entry))
     return f"{name}: {conditions.frames} frames of {conditions.session}"
 
 

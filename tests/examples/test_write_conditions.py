@@ -6,7 +6,7 @@ from places import ROOT
 
 from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.zoo.file_names import CONDITIONS
-from stemzoo.zoo.registry import list_weights
+from stemzoo.zoo.registry import list_weights, manifest_path
 
 PATH = ROOT / ".github" / "write_conditions.py"
 BUNDLED = [entry for entry in list_weights() if entry.bundled]
@@ -38,3 +38,11 @@ def test_frames_are_those_of_the_training(script):
     entry = script.find_weights("fcn-wse2-dayB")
     with pytest.raises(ValueError, match="the 60 files of training_data.json. Received: 0 files"):
         script.frames_of(entry, ["nowhere/*.tif"])
+
+
+@pytest.mark.parametrize("entry", BUNDLED, ids=lambda entry: entry.name)
+def test_an_entry_that_is_written_anew_keeps_its_facts(script, entry):
+    manifest = json.loads(manifest_path().read_text(encoding="utf-8"))
+    (record,) = [one for one in manifest["weights"] if one["name"] == entry.name]
+    hashes = {"name", "repo_id", "revision", "files"}
+    assert script.facts_of(entry) == {k: v for k, v in record.items() if k not in hashes}
