@@ -46,9 +46,9 @@ def check_material(found: Identification, material: str) -> MaterialCheck:
     -------
     MaterialCheck
         A refusal where the material has a probability below 0.05 (0.01 where the pixel size is not
-        known) and others together have more than 0.5; a doubt where it and those with its lattice together have
-        less than 0.5; a note where one of another lattice has 0.05 or more. Nothing without a
-        lattice, which is no question of the material.
+        known) and others together have more than 0.5; a doubt where it and those with its lattice
+        together have less than 0.5; a note where one of another lattice has 0.05 or more. Nothing
+        without a lattice, which is no question of the material.
 
     Examples
     --------
