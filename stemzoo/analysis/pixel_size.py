@@ -46,6 +46,33 @@ class PixelSize:
         return self.value * 100
 
 
+def check_stated(image: Image) -> None:
+    """Check that the pixel size of an image, if it is stated, is one of atomic resolution.
+
+    Parameters
+    ----------
+    image : Image
+        With or without a pixel size.
+
+    Raises
+    ------
+    ValueError
+        If it is absurd.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> check_stated(Image(np.eye(64), 0.2074))
+    """
+    low, high = NETWORK_RANGE
+    if image.sampling is not None and not low <= image.sampling <= high:
+        raise ValueError(
+            f"{image.path or 'image'}: the pixel size of an atomic-resolution image lies between "
+            f"{low} and {high} Å (1 to 100 pm); give it with --pixel-size PM or sampling=. "
+            f"Received: {image.sampling} Å ({image.sampling_source or 'stated'})"
+        )
+
+
 def resolve(image: Image, material: str | None, *, stacklevel: int = 2) -> PixelSize:
     """Decide on the pixel size of an image: stated, else measured from the lattice.
 
@@ -78,14 +105,8 @@ def resolve(image: Image, material: str | None, *, stacklevel: int = 2) -> Pixel
     >>> resolve(Image(np.eye(64), 0.2074, "ImageJ"), None)
     PixelSize(value=0.2074, source='ImageJ', lattice=None)
     """
+    check_stated(image)
     name = image.path or "image"
-    low, high = NETWORK_RANGE
-    if image.sampling is not None and not low <= image.sampling <= high:
-        raise ValueError(
-            f"{name}: the pixel size of an atomic-resolution image lies between {low} and {high} Å "
-            "(1 to 100 pm); give it with --pixel-size PM or sampling=. Received: "
-            f"{image.sampling} Å ({image.sampling_source or 'stated'})"
-        )
     lattice, problem = None, None
     if material is not None:
         try:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from stemzoo.analysis.identification import identify
+from stemzoo.analysis.pixel_size import check_stated
 from stemzoo.inference.advice import MisfitSummary, match_model
 from stemzoo.inference.matching import Match
 from stemzoo.inference.material_check import MaterialCheck, check_material
@@ -16,6 +17,7 @@ from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal, 
 from stemzoo.inference.stripes import find_points_in_stripes
 from stemzoo.inference.tiling import predict_tiled
 from stemzoo.io import Image
+from stemzoo.io.images import check_shape
 from stemzoo.io.pixel_size import NETWORK_RANGE
 from stemzoo.metrics.estimate import Estimate
 from stemzoo.preprocessing import resample, resampled_shape
@@ -312,8 +314,10 @@ def find_defects(
     """
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold lies between 0 and 1. Received: {threshold}")
-    seen = find_crystal(image, model.material, stacklevel=stacklevel)
+    check_shape(image.data, image.path or "image")
+    check_stated(image)
     material = _check_material(image, model, force=force)
+    seen = find_crystal(image, model.material, stacklevel=stacklevel)
     pixel_size = seen.pixel_size
     positions, indices, scores = find_classes(
         seen.image.data, model, pixel_size.value, threshold=threshold, tta=tta, seen=seen

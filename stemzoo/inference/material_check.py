@@ -46,9 +46,9 @@ def check_material(found: Identification, material: str) -> MaterialCheck:
     -------
     MaterialCheck
         A refusal where the material has a probability below 0.05 (0.01 where the pixel size is not
-        known) and another one is known; a doubt where it and those with its lattice together have
-        less than 0.5; a note where one of another lattice has 0.05 or more. Nothing without a
-        lattice, which is no question of the material.
+        known) and others together have more than 0.5; a doubt where it and those with its lattice
+        together have less than 0.5; a note where one of another lattice has 0.05 or more. Nothing
+        without a lattice, which is no question of the material.
 
     Examples
     --------
@@ -61,7 +61,8 @@ def check_material(found: Identification, material: str) -> MaterialCheck:
     others = [c for c in found.candidates if c.material != material and c.probability >= POSSIBLE]
     named = " or ".join(f"{c.material} (probability {c.probability:.2f})" for c in others)
     decides = f"; {' and '.join(found.deciding)} would tell" if found.deciding else ""
-    if others and probability < (_REFUSED_BLINDLY if found.lattice_constant is None else POSSIBLE):
+    least = _REFUSED_BLINDLY if found.lattice_constant is None else POSSIBLE
+    if probability < least and sum(c.probability for c in others) > _SURE:
         return MaterialCheck(refusal=f"the image shows {named}, no {material}{decides}")
     like_it = sum(c.probability for c in found.candidates if _is_alike(c.material, material))
     if like_it < _SURE:

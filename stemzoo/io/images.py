@@ -210,7 +210,9 @@ def _describe_damage(path: Path, error: Exception) -> str:
     """Say that a file is damaged: its size, its first bytes, and what the decoder said."""
     with path.open("rb") as file:
         start = file.read(8)
-    reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+    # The number of a system's error says nothing to a reader.
+    words = getattr(error, "strerror", None) or error
+    reason = " ".join(f"{type(error).__name__}: {words}".split())[:160]
     return (
         f"{path}: expected a complete {path.suffix.lower()} file. Received: "
         f"{path.stat().st_size} bytes beginning with {start!r} ({reason}). "

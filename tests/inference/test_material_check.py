@@ -17,6 +17,7 @@ def test_another_material_is_refused_and_the_next_step_is_named(detector, graphe
         stemzoo.detect(graphene.image, detector, sampling=graphene.sampling)
 
 
+@pytest.mark.filterwarnings("ignore:.*(disagree by|unlike the frames)")
 def test_with_force_the_result_says_that_it_is_not_to_be_trusted(detector, graphene):
     with pytest.warns(UserWarning, match="not to be trusted: .*no wse2"):
         found = stemzoo.detect(graphene.image, detector, sampling=graphene.sampling, force=True)
