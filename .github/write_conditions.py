@@ -63,9 +63,10 @@ def frames_of(entry: WeightsEntry, patterns: list[str]) -> list[io.Image]:
 
 
 def facts_of(entry: WeightsEntry) -> dict:
-    """Facts of the manifest that are no hashes; `wide` stands there only where it is true."""
-    names = ("task", "material", "session", "licence", "summary")
-    return {key: getattr(entry, key) for key in names} | ({"wide": True} if entry.wide else {})
+    """Facts of the manifest that are no hashes; `sessions` and `wide` only if they say more."""
+    facts = {key: getattr(entry, key) for key in ("task", "material", "session")}
+    facts |= {key: getattr(entry, key) for key in ("sessions", "wide") if getattr(entry, key)}
+    return facts | {key: getattr(entry, key) for key in ("licence", "summary")}
 
 
 def write(name: str, patterns: list[str]) -> str:
