@@ -1,0 +1,250 @@
+"""All atom columns of a known crystal: where they are, how intense, and how far off their sites."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from stemzoo.analysis.cell import Lattice
+from stemzoo.analysis.column_model import nearest_distance
+from stemzoo.analysis.columns import column_contrast, fit_columns
+from stemzoo.analysis.condition_features import middle
+from stemzoo.analysis.identification import identify
+from stemzoo.analysis.sites import lattice_sites
+from stemzoo.analysis.sublattices import projected_columns
+from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal
+from stemzoo.io import Image
+from stemzoo.io.images import check_shape
+from stemzoo.io.memory import check_memory
+from stemzoo.simulate.materials import Material, atomic_number, find_material
+
+COLUMN_HEAD = (
+    "row",
+    "column",
+    "x_nm",
+    "y_nm",
+    "sublattice",
+    "intensity",
+    "row_displacement_pm",
+    "column_displacement_pm",
+)
+
+# Pixels per lattice constant that are enough; finer ones are averaged, for speed.
+_PIXELS = 7.5
+# Standard deviations of a column from an edge of the image on, columns are measured: of those
+# nearer to it a part is missing.
+_BORDER = 4.0
+# Part of the distance between neighbours beyond which a shift is noise, or another column.
+_FARTHEST = 0.5
+# A larger image is identified by its middle, which takes less memory [px].
+_IDENTIFIED = 4096
+# Peak of the arrays for each pixel that is fitted, and each one of the image [bytes].
+_FITTED_BYTES, _PIXEL_BYTES = 320, 8
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Atom columns of a crystal in an image.
+
+    Parameters
+    ----------
+    positions : ndarray of shape (K, 2)
+        Row and column of the centre of each in the input image [px]; of one without intensity, of
+        its ideal site.
+    sublattices : tuple of str
+        Atoms of a full column of each one's sublattice, for instance ``"W"`` and ``"Se2"``.
+    intensity : ndarray of shape (K,)
+        Relative to full columns of its sublattice around it, see `column_contrast`: about 0.4 to
+        0.6 where one of two atoms is missing. NaN where these have none.
+    displacement_pm : ndarray of shape (K, 2)
+        From the ideal site to the centre, along rows and columns [pm]; NaN for a column without
+        intensity.
+    material : str
+        Name of the crystal.
+    sampling : float
+        Pixel size of the input image [Å/px].
+    sampling_source : str
+        Where the pixel size comes from.
+    shape : tuple of int
+        Shape of the input image.
+    crystal : SeenCrystal
+        Where the crystal is.
+    notes : tuple of str
+        What of the image was left out or turned, and why.
+    """
+
+    positions: np.ndarray
+    sublattices: tuple[str, ...]
+    intensity: np.ndarray
+    displacement_pm: np.ndarray
+    material: str
+    sampling: float
+    sampling_source: str
+    shape: tuple[int, int]
+    crystal: SeenCrystal
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.sublattices)
+
+    @property
+    def positions_nm(self) -> np.ndarray:
+        """Return x and y of each column [nm] from the centre of the first pixel; shape (K, 2)."""
+        return self.positions[:, ::-1] * (self.sampling / 10)
+
+    def counts(self) -> dict[str, int]:
+        """Count the columns of each sublattice."""
+        return dict(Counter(self.sublattices))
+
+    def rows(self) -> list[list]:
+        """Return the table, with the columns of `COLUMN_HEAD`: a list each, None for NaN."""
+        numbers = np.column_stack(
+            [
+                self.positions.round(3),
+                self.positions_nm.round(4),
+                self.intensity.round(4),
+                self.displacement_pm.round(2),
+            ]
+        )
+        cells = np.where(np.isnan(numbers), None, numbers.astype(object)).tolist()
+        return [
+            [*row[:4], name, *row[4:]] for row, name in zip(cells, self.sublattices, strict=True)
+        ]
+
+
+def find_columns(
+    image: np.ndarray | Image, material: str | None = None, sampling: float | None = None
+) -> Columns:
+    """Find and measure all atom columns of a crystal, without a network.
+
+    Parameters
+    ----------
+    image : ndarray or masked array of shape (M, N), or Image
+        At least 64 pixels on a side, any data type. Masked pixels and NaN are left out.
+    material : str, optional
+        Crystal, for instance ``"wse2"``; where not given, the one that `identify` tells.
+    sampling : float, optional
+        Pixel size [Å/px]. Else that of the `Image`, else measured from the lattice.
+
+    Returns
+    -------
+    Columns
+        Those in the crystal, and not at the edge of the image where a part of them is missing.
+
+    Warns
+    -----
+    UserWarning
+        If pixel size and lattice disagree by more than 10 %.
+
+    Raises
+    ------
+    ValueError
+        If the image cannot be analysed, what crystal it shows is undecided, or it does not show
+        the lattice of the given one.
+    KeyError
+        For an unknown material.
+
+    Notes
+    -----
+    Ideal sites follow the lattice as it lies some four cells around each (`lattice_sites`), so that
+    drift and other slow distortions are no displacements. At them, Gaussians of one width on a
+    slowly varying background are fitted (`fit_columns`). Of several grains, it is the columns of
+    that whose lattice stands out that are found.
+
+    Examples
+    --------
+    >>> columns = find_columns(image, "wse2", sampling=0.0948)  # doctest: +SKIP
+    >>> columns.counts()  # doctest: +SKIP
+    {'W': 1022, 'Se2': 1019}
+    """
+    if not isinstance(image, Image):
+        image = Image(np.asanyarray(image))
+    image = image.with_sampling(sampling)
+    name = image.path or "image"
+    check_shape(image.data, name)
+    crystal = find_material(material or _identified(image))
+    seen = find_crystal(image, crystal.name, stacklevel=3)
+    lattice = seen.pixel_size.lattice
+    if lattice is None or not seen.has_lattice:
+        raise ValueError(
+            f"{name}: expected a {crystal.name} lattice. Received: none at "
+            f"{seen.pixel_size.picometres:.2f} pm per pixel. Give the right pixel size "
+            "(--pixel-size PM, sampling=) or material (--material, material=); 'stemzoo identify' "
+            "tells which crystal an image shows."
+        )
+    return _measured(seen, crystal, lattice)
+
+
+def _identified(image: Image) -> str:
+    """Name of the material that an image shows, if there is no doubt."""
+    found = identify(middle(image.data, _IDENTIFIED), image.sampling)
+    if found.material is not None:
+        return found.material
+    name = image.path or "image"
+    if not found.possible:
+        raise ValueError(
+            f"{name}: expected a known crystal. Received: none that is recognised. Give "
+            "--material or material= if you know what it shows."
+        )
+    named = " or ".join(
+        f"{c.material} ({c.probability:.2f})" for c in found.candidates if c.material in found.possible
+    )
+    decides = f" ({' and '.join(found.deciding)} would tell)" if found.deciding else ""
+    raise ValueError(
+        f"{name}: which crystal it shows is undecided: {named}{decides}. Give --material "
+        f"{found.possible[0]} or material={found.possible[0]!r}, if it is that."
+    )
+
+
+def _measured(seen: SeenCrystal, material: Material, lattice: Lattice) -> Columns:
+    """Measure the columns of a crystal whose lattice is known."""
+    pixels, block = _averaged(seen)
+    sites = lattice_sites(pixels, material, lattice=lattice.resampled(1.0, float(block)))
+    fit = fit_columns(pixels, sites.positions)
+    ideal = sites.positions * block + (block - 1) / 2
+    room = np.minimum(sites.positions, np.array(pixels.shape) - 1 - sites.positions).min(axis=1)
+    kept = room > _BORDER * fit.width
+    # The lattice is that of the first grain.
+    kept &= seen.grains[0].contains((ideal - (seen.block - 1) / 2) / seen.block)
+    kinds, positions = sites.kinds[kept], sites.positions[kept]
+    try:
+        contrast = column_contrast(fit.intensities[kept], positions, kinds)
+    except ValueError as error:
+        raise ValueError(f"{seen.image.path or 'image'}: {error}") from None
+    shifts = fit.shifts[kept]
+    far = ~(np.hypot(*shifts.T) < _FARTHEST * nearest_distance(sites.positions))
+    shifts[far] = np.nan
+    sampling = seen.pixel_size.value
+    names = {max(atoms, key=atomic_number): _formula(atoms) for atoms in projected_columns(material)}
+    several = len(seen.grains) > 1
+    return Columns(
+        ideal[kept] + block * np.nan_to_num(shifts),
+        tuple(names[kind] for kind in kinds.tolist()),
+        contrast,
+        shifts * block * sampling * 100,
+        material=material.name,
+        sampling=sampling,
+        sampling_source=seen.pixel_size.source,
+        shape=seen.image.data.shape,
+        crystal=seen,
+        notes=(*describe(seen), *(["columns of one of these grains only"] if several else [])),
+    )
+
+
+def _averaged(seen: SeenCrystal) -> tuple[np.ndarray, int]:
+    """Average blocks of pixels that are finer than needed; return their edge, too."""
+    data = seen.image.data
+    block = max(int(seen.cell / _PIXELS), 1)
+    rows, columns = (n // block for n in data.shape)
+    check_memory(
+        seen.image.path or "image",
+        rows * columns * _FITTED_BYTES + data.size * _PIXEL_BYTES,
+        f"{data.shape[0]} x {data.shape[1]} px",
+    )
+    parts = data[: rows * block, : columns * block].reshape(rows, block, columns, block)
+    return parts.mean(axis=(1, 3), dtype=np.float64), block
+
+
+def _formula(atoms: list[str]) -> str:
+    """Name a column by its atoms, as a formula does."""
+    return "".join(f"{symbol}{n if n > 1 else ''}" for symbol, n in Counter(atoms).items())
