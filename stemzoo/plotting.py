@@ -173,7 +173,7 @@ def _write_overlay(
 def _annotations(
     shape: tuple[int, int], marks: Sequence[_Marks], found: Any, zoom: int
 ) -> np.ndarray:
-    """Marks, scale bar and a legend below on a transparent ground, as RGBA."""
+    """Draw marks, scale bar and a legend below on a transparent ground, as RGBA."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure

@@ -30,6 +30,9 @@ def columns(
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("columns"),
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 2 if a result is not to be trusted.")
+    ] = False,
     frame: Annotated[int | None, typer.Option(help="Frame of a stack to take, from 0.")] = None,
     sum_frames: Annotated[
         bool, typer.Option("--sum-frames", help="Sum the frames of a stack.")
@@ -49,6 +52,7 @@ def columns(
     paths = expand(images)
     plan_columns(paths, out)
     make_folder(out)
+    untrusted: list[str] = []
 
     def measure_one(path: Path) -> list[str]:
         found = columns_file(
@@ -59,11 +63,14 @@ def columns(
             frame=frame,
             sum_frames=sum_frames,
         )
+        untrusted.extend(found.columns.doubts)
         return [json.dumps(found.report()) if as_json else _line(found)]
 
     failures = Failures()
     each(paths, measure_one, failures)
     failures.end()
+    if strict and untrusted:
+        raise typer.Exit(2)
 
 
 def _line(found: "ColumnsFile") -> str:
@@ -72,6 +79,7 @@ def _line(found: "ColumnsFile") -> str:
     counts = ", ".join(f"{count} {name}" for name, count in measured.counts().items())
     parts = (
         f"{found.path}: {measured.material}: {counts} columns",
+        *(f"NOT TO BE TRUSTED: {doubt}" for doubt in measured.doubts),
         f"pixel {measured.sampling * 100:.2f} pm ({measured.sampling_source})",
         *([f"note: {'; '.join(measured.notes)}"] if measured.notes else []),
         f"{found.table}, {found.overlay}",

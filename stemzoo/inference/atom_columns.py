@@ -1,7 +1,8 @@
 """All atom columns of a known crystal: where they are, how intense, and how far off their sites."""
 
+import warnings
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from stemzoo.analysis.condition_features import middle
 from stemzoo.analysis.identification import identify
 from stemzoo.analysis.sites import lattice_sites
 from stemzoo.analysis.sublattices import projected_columns
+from stemzoo.inference.material_check import check_material
 from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal
 from stemzoo.io import Image
 from stemzoo.io.images import check_shape
@@ -36,8 +38,9 @@ _PIXELS = 7.5
 _BORDER = 4.0
 # Part of the distance between neighbours beyond which a shift is noise, or another column.
 _FARTHEST = 0.5
-# A larger image is identified by its middle, which takes less memory [px].
-_IDENTIFIED = 4096
+# A larger image is identified by its middle, which takes less memory, and a given material is
+# checked by less of it, which takes less time [px].
+_IDENTIFIED, _CHECKED = 4096, 512
 # Peak of the arrays for each pixel that is fitted, and each one of the image [bytes].
 _FITTED_BYTES, _PIXEL_BYTES = 320, 8
 
@@ -71,6 +74,8 @@ class Columns:
         Where the crystal is.
     notes : tuple of str
         What of the image was left out or turned, and why.
+    doubts : tuple of str
+        Why the result should not be trusted: the image shows another material than the given one.
     """
 
     positions: np.ndarray
@@ -83,9 +88,15 @@ class Columns:
     shape: tuple[int, int]
     crystal: SeenCrystal
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.sublattices)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether nothing is known that makes the result doubtful."""
+        return not self.doubts
 
     @property
     def positions_nm(self) -> np.ndarray:
@@ -106,9 +117,11 @@ class Columns:
                 self.displacement_pm.round(2),
             ]
         )
-        cells = np.where(np.isnan(numbers), None, numbers.astype(object)).tolist()
+        cells = numbers.astype(object)
+        cells[np.isnan(numbers)] = None
         return [
-            [*row[:4], name, *row[4:]] for row, name in zip(cells, self.sublattices, strict=True)
+            [*row[:4], name, *row[4:]]
+            for row, name in zip(cells.tolist(), self.sublattices, strict=True)
         ]
 
 
@@ -134,7 +147,8 @@ def find_columns(
     Warns
     -----
     UserWarning
-        If pixel size and lattice disagree by more than 10 %.
+        If pixel size and lattice disagree by more than 10 %, or the image shows another material
+        than the given one.
 
     Raises
     ------
@@ -159,11 +173,42 @@ def find_columns(
     """
     if not isinstance(image, Image):
         image = Image(np.asanyarray(image))
-    image = image.with_sampling(sampling)
+    columns = measure_columns(image.with_sampling(sampling), material, stacklevel=4)
+    for doubt in columns.doubts:
+        warnings.warn(f"{image.path or 'image'}: not to be trusted: {doubt}", stacklevel=2)
+    return columns
+
+
+def measure_columns(image: Image, material: str | None = None, *, stacklevel: int = 3) -> Columns:
+    """Do as `find_columns`, without a warning about another material.
+
+    Parameters
+    ----------
+    image : Image
+        With its pixel size, if that is known.
+    material : str, optional
+        As in `find_columns`.
+    stacklevel : int
+        Whose line a warning about the pixel size points at; 3 is the caller of this function.
+
+    Returns
+    -------
+    Columns
+
+    Raises
+    ------
+    ValueError, KeyError
+        As in `find_columns`.
+
+    Examples
+    --------
+    >>> measure_columns(read_image("scan.tif")).doubts  # doctest: +SKIP
+    ()
+    """
     name = image.path or "image"
     check_shape(image.data, name)
-    crystal = find_material(material or _identified(image))
-    seen = find_crystal(image, crystal.name, stacklevel=3)
+    crystal = find_material(_identified(image) if material is None else material)
+    seen = find_crystal(image, crystal.name, stacklevel=stacklevel)
     lattice = seen.pixel_size.lattice
     if lattice is None or not seen.has_lattice:
         raise ValueError(
@@ -172,7 +217,17 @@ def find_columns(
             "(--pixel-size PM, sampling=) or material (--material, material=); 'stemzoo identify' "
             "tells which crystal an image shows."
         )
-    return _measured(seen, crystal, lattice)
+    pixels, block = _averaged(seen)
+    try:
+        columns = _measured(seen, crystal, lattice, pixels, block)
+    except ValueError as error:  # too few columns
+        raise ValueError(f"{name}: {error}") from None
+    if material is None:
+        return columns
+    check = check_material(identify(middle(image.data, _CHECKED), image.sampling), crystal.name)
+    doubt = check.refusal or check.doubt
+    step = "; give the right --material (material=) or --pixel-size (sampling=)"
+    return replace(columns, doubts=(doubt + step,) if doubt else ())
 
 
 def _identified(image: Image) -> str:
@@ -180,25 +235,24 @@ def _identified(image: Image) -> str:
     found = identify(middle(image.data, _IDENTIFIED), image.sampling)
     if found.material is not None:
         return found.material
-    name = image.path or "image"
+    where = image.path or "image"
     if not found.possible:
         raise ValueError(
-            f"{name}: expected a known crystal. Received: none that is recognised. Give "
+            f"{where}: expected a known crystal. Received: none that is recognised. Give "
             "--material or material= if you know what it shows."
         )
-    named = " or ".join(
-        f"{c.material} ({c.probability:.2f})" for c in found.candidates if c.material in found.possible
-    )
+    named = " or ".join(f"{name} ({found.probability(name):.2f})" for name in found.possible)
     decides = f" ({' and '.join(found.deciding)} would tell)" if found.deciding else ""
     raise ValueError(
-        f"{name}: which crystal it shows is undecided: {named}{decides}. Give --material "
+        f"{where}: which crystal it shows is undecided: {named}{decides}. Give --material "
         f"{found.possible[0]} or material={found.possible[0]!r}, if it is that."
     )
 
 
-def _measured(seen: SeenCrystal, material: Material, lattice: Lattice) -> Columns:
-    """Measure the columns of a crystal whose lattice is known."""
-    pixels, block = _averaged(seen)
+def _measured(
+    seen: SeenCrystal, material: Material, lattice: Lattice, pixels: np.ndarray, block: int
+) -> Columns:
+    """Measure the columns of a crystal whose lattice is known, in averaged blocks of pixels."""
     sites = lattice_sites(pixels, material, lattice=lattice.resampled(1.0, float(block)))
     fit = fit_columns(pixels, sites.positions)
     ideal = sites.positions * block + (block - 1) / 2
@@ -206,21 +260,18 @@ def _measured(seen: SeenCrystal, material: Material, lattice: Lattice) -> Column
     kept = room > _BORDER * fit.width
     # The lattice is that of the first grain.
     kept &= seen.grains[0].contains((ideal - (seen.block - 1) / 2) / seen.block)
-    kinds, positions = sites.kinds[kept], sites.positions[kept]
-    try:
-        contrast = column_contrast(fit.intensities[kept], positions, kinds)
-    except ValueError as error:
-        raise ValueError(f"{seen.image.path or 'image'}: {error}") from None
-    shifts = fit.shifts[kept]
-    far = ~(np.hypot(*shifts.T) < _FARTHEST * nearest_distance(sites.positions))
-    shifts[far] = np.nan
+    kinds, shifts = sites.kinds[kept], fit.shifts[kept]
+    far = _FARTHEST * nearest_distance(sites.positions)
+    shifts[~(np.hypot(*shifts.T) < far)] = np.nan
     sampling = seen.pixel_size.value
-    names = {max(atoms, key=atomic_number): _formula(atoms) for atoms in projected_columns(material)}
+    names = {
+        max(atoms, key=atomic_number): _formula(atoms) for atoms in projected_columns(material)
+    }
     several = len(seen.grains) > 1
     return Columns(
         ideal[kept] + block * np.nan_to_num(shifts),
         tuple(names[kind] for kind in kinds.tolist()),
-        contrast,
+        column_contrast(fit.intensities[kept], sites.positions[kept], kinds),
         shifts * block * sampling * 100,
         material=material.name,
         sampling=sampling,

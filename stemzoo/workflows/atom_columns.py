@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stemzoo import __version__, io
-from stemzoo.inference.atom_columns import COLUMN_HEAD, Columns, find_columns
+from stemzoo.inference.atom_columns import COLUMN_HEAD, Columns, measure_columns
 from stemzoo.plotting import plot_columns
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
 from stemzoo.workflows.paths import image_files, in_utf8
@@ -76,6 +76,8 @@ class ColumnsFile:
             "material": found.material,
             "pixel_size_pm": round(found.sampling * 100, 4),
             "pixel_size_source": found.sampling_source,
+            "trusted": found.trusted,
+            "doubts": list(found.doubts),
             "notes": list(found.notes),
             "counts": found.counts(),
             "csv": str(self.table),
@@ -123,7 +125,7 @@ def columns_file(
     image = io.read_image(path, frame=frame, sum_frames=sum_frames).with_sampling(sampling)
     (plan,) = plan_columns([path], out)
     table, overlay = plan.files
-    found = find_columns(image, material)
+    found = measure_columns(image, material)
     header = [
         f"stemzoo {__version__}{_MARK}{in_utf8(path.name)}",
         f"material: {found.material}{'' if material else ' (identified)'}",
@@ -133,6 +135,7 @@ def columns_file(
         "intensity: relative to full columns of the same sublattice nearby; displacement: from the "
         "ideal site, along rows and columns",
         *(f"note: {note}" for note in found.notes),
+        *(f"not to be trusted: {doubt}" for doubt in found.doubts),
     ]
     with written_whole(out) as folder:
         io.write_csv(folder / table.name, COLUMN_HEAD, found.rows(), header=header)
