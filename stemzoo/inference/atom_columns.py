@@ -8,7 +8,8 @@ import numpy as np
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.column_model import nearest_distance
-from stemzoo.analysis.columns import column_contrast, fit_columns
+from stemzoo.analysis.column_stripes import fit_in_stripes
+from stemzoo.analysis.columns import column_contrast
 from stemzoo.analysis.condition_features import middle
 from stemzoo.analysis.identification import identify
 from stemzoo.analysis.sites import lattice_sites
@@ -33,16 +34,14 @@ COLUMN_HEAD = (
 
 # Pixels per lattice constant that are enough; finer ones are averaged, for speed.
 _PIXELS = 7.5
-# Standard deviations of a column from an edge of the image on, columns are measured: of those
-# nearer to it a part is missing.
+# Columns nearer to an edge of the image, in their standard deviations, lack a part.
 _BORDER = 4.0
 # Part of the distance between neighbours beyond which a shift is noise, or another column.
 _FARTHEST = 0.5
-# A larger image is identified by its middle, which takes less memory, and a given material is
-# checked by less of it, which takes less time [px].
+# By so much of its middle a large image is identified, and a given material checked [px].
 _IDENTIFIED, _CHECKED = 4096, 512
 # Peak of the arrays for each pixel that is fitted, and each one of the image [bytes].
-_FITTED_BYTES, _PIXEL_BYTES = 320, 8
+_FITTED_BYTES, _PIXEL_BYTES = 90, 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +253,7 @@ def _measured(
 ) -> Columns:
     """Measure the columns of a crystal whose lattice is known, in averaged blocks of pixels."""
     sites = lattice_sites(pixels, material, lattice=lattice.resampled(1.0, float(block)))
-    fit = fit_columns(pixels, sites.positions)
+    fit = fit_in_stripes(pixels, sites.positions)
     ideal = sites.positions * block + (block - 1) / 2
     room = np.minimum(sites.positions, np.array(pixels.shape) - 1 - sites.positions).min(axis=1)
     kept = room > _BORDER * fit.width
@@ -267,7 +266,7 @@ def _measured(
     names = {
         max(atoms, key=atomic_number): _formula(atoms) for atoms in projected_columns(material)
     }
-    several = len(seen.grains) > 1
+    grain = ["columns of one of these grains only"] if len(seen.grains) > 1 else []
     return Columns(
         ideal[kept] + block * np.nan_to_num(shifts),
         tuple(names[kind] for kind in kinds.tolist()),
@@ -278,7 +277,7 @@ def _measured(
         sampling_source=seen.pixel_size.source,
         shape=seen.image.data.shape,
         crystal=seen,
-        notes=(*describe(seen), *(["columns of one of these grains only"] if several else [])),
+        notes=(*describe(seen), *grain),
     )
 
 
