@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 # `import stemzoo` is quick and needs no TensorFlow.
 _NAMES = {
     "AdaptRecipe": "stemzoo.adaptation",
-    "Columns": "stemzoo.inference.atom_columns",
+    "Columns": "stemzoo.inference.column_table",
     "CycleGANRecipe": "stemzoo.training",
     "CycleGANSTEM": "stemzoo.models",
     "DefectFCN": "stemzoo.models",

@@ -16,8 +16,6 @@ _LEGEND_HEIGHT = 0.4
 _LEAST_PIXELS = 900
 # Rings of 1.1 Å radius leave a column visible, dots of this one its shape.
 _RING, _DOT = 1.1, 0.28
-# Intensities of columns, relative to full ones, below and above which they are ringed.
-_DARK, _BRIGHT = 0.75, 1.25
 
 
 def plot_training_log(rows: Sequence[Mapping[str, float]], path: str | Path) -> None:
@@ -126,10 +124,10 @@ def plot_columns(image: np.ndarray, columns: Any, path: str | Path) -> None:
         for k, name in enumerate(columns.counts())
     ]
     for words, odd, colour in (
-        (f"below {_DARK} of full", intensity < _DARK, _COLOURS[0]),
-        (f"above {_BRIGHT} of full", intensity > _BRIGHT, _COLOURS[1]),
+        ("darker than full", intensity < 1, _COLOURS[0]),
+        ("brighter", intensity > 1, _COLOURS[1]),
     ):
-        marks.append(_Marks(words, positions[odd], colour))
+        marks.append(_Marks(words, positions[odd & columns.is_odd()], colour))
     _write_overlay(image, marks, columns, path)
 
 

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from stemzoo.inference.atom_columns import Columns
+from stemzoo.inference.column_table import Columns
 from stemzoo.inference.detection import Detections
 from stemzoo.plotting import plot_columns, plot_detections, plot_training_log, scale_bar_length
 
@@ -122,13 +122,13 @@ def test_a_training_log_is_drawn_without_touching_open_figures(tmp_path):
 
 
 def test_columns_are_dots_by_sublattice_and_odd_ones_are_ringed(tmp_path):
-    positions = np.array([(300.0, 700.0), (600.0, 200.0)])
+    positions = np.array([(300.0, 700.0), (600.0, 200.0), (100, 100), (100, 200), (100, 300)])
     crystal = SimpleNamespace(mask=SimpleNamespace(is_whole=True))
     found = Columns(
         positions,
-        ("W", "Se2"),
-        np.array([1.0, 0.5]),
-        np.zeros((2, 2)),
+        ("W", "Se2", "Se2", "Se2", "Se2"),
+        np.array([1.0, 0.5, 1.02, 1.0, 0.98]),
+        np.zeros((5, 2)),
         material="wse2",
         sampling=0.1,
         sampling_source="given",

@@ -2,7 +2,7 @@
 
 import warnings
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from stemzoo.analysis.condition_features import middle
 from stemzoo.analysis.identification import identify
 from stemzoo.analysis.sites import lattice_sites
 from stemzoo.analysis.sublattices import projected_columns
+from stemzoo.inference.column_table import Columns
 from stemzoo.inference.material_check import check_material
 from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal
 from stemzoo.io import Image
@@ -21,107 +22,18 @@ from stemzoo.io.images import check_shape
 from stemzoo.io.memory import check_memory
 from stemzoo.simulate.materials import Material, atomic_number, find_material
 
-COLUMN_HEAD = (
-    "row",
-    "column",
-    "x_nm",
-    "y_nm",
-    "sublattice",
-    "intensity",
-    "row_displacement_pm",
-    "column_displacement_pm",
-)
-
 # Pixels per lattice constant that are enough; finer ones are averaged, for speed.
 _PIXELS = 7.5
 # Columns nearer to an edge of the image, in their standard deviations, lack a part.
 _BORDER = 4.0
 # Part of the distance between neighbours beyond which a shift is noise, or another column.
 _FARTHEST = 0.5
+# Scatter of the intensities of a sublattice from which on vacancies are no longer told.
+_NOISY = 0.2
 # By so much of its middle a large image is identified, and a given material checked [px].
 _IDENTIFIED, _CHECKED = 4096, 512
 # Peak of the arrays for each pixel that is fitted, and each one of the image [bytes].
 _FITTED_BYTES, _PIXEL_BYTES = 90, 10
-
-
-@dataclass(frozen=True, eq=False)
-class Columns:
-    """Atom columns of a crystal in an image.
-
-    Parameters
-    ----------
-    positions : ndarray of shape (K, 2)
-        Row and column of the centre of each in the input image [px]; of one without intensity, of
-        its ideal site.
-    sublattices : tuple of str
-        Atoms of a full column of each one's sublattice, for instance ``"W"`` and ``"Se2"``.
-    intensity : ndarray of shape (K,)
-        Relative to full columns of its sublattice around it, see `column_contrast`: about 0.4 to
-        0.6 where one of two atoms is missing. NaN where these have none.
-    displacement_pm : ndarray of shape (K, 2)
-        From the ideal site to the centre, along rows and columns [pm]; NaN for a column without
-        intensity.
-    material : str
-        Name of the crystal.
-    sampling : float
-        Pixel size of the input image [Å/px].
-    sampling_source : str
-        Where the pixel size comes from.
-    shape : tuple of int
-        Shape of the input image.
-    crystal : SeenCrystal
-        Where the crystal is.
-    notes : tuple of str
-        What of the image was left out or turned, and why.
-    doubts : tuple of str
-        Why the result should not be trusted: the image shows another material than the given one.
-    """
-
-    positions: np.ndarray
-    sublattices: tuple[str, ...]
-    intensity: np.ndarray
-    displacement_pm: np.ndarray
-    material: str
-    sampling: float
-    sampling_source: str
-    shape: tuple[int, int]
-    crystal: SeenCrystal
-    notes: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.sublattices)
-
-    @property
-    def trusted(self) -> bool:
-        """Whether nothing is known that makes the result doubtful."""
-        return not self.doubts
-
-    @property
-    def positions_nm(self) -> np.ndarray:
-        """Return x and y of each column [nm] from the centre of the first pixel; shape (K, 2)."""
-        return self.positions[:, ::-1] * (self.sampling / 10)
-
-    def counts(self) -> dict[str, int]:
-        """Count the columns of each sublattice."""
-        return dict(Counter(self.sublattices))
-
-    def rows(self) -> list[list]:
-        """Return the table, with the columns of `COLUMN_HEAD`: a list each, None for NaN."""
-        numbers = np.column_stack(
-            [
-                self.positions.round(3),
-                self.positions_nm.round(4),
-                self.intensity.round(4),
-                self.displacement_pm.round(2),
-            ]
-        )
-        cells = numbers.astype(object)
-        cells[np.isnan(numbers)] = None
-        return [
-            [*row[:4], name, *row[4:]]
-            for row, name in zip(cells.tolist(), self.sublattices, strict=True)
-        ]
 
 
 def find_columns(
@@ -267,7 +179,7 @@ def _measured(
         max(atoms, key=atomic_number): _formula(atoms) for atoms in projected_columns(material)
     }
     grain = ["columns of one of these grains only"] if len(seen.grains) > 1 else []
-    return Columns(
+    columns = Columns(
         ideal[kept] + block * np.nan_to_num(shifts),
         tuple(names[kind] for kind in kinds.tolist()),
         column_contrast(fit.intensities[kept], sites.positions[kept], kinds),
@@ -279,6 +191,12 @@ def _measured(
         crystal=seen,
         notes=(*describe(seen), *grain),
     )
+    noisy = [
+        f"{name} columns scatter by {scatter:.0%} of their intensity: single ones say little"
+        for name, scatter in columns.scatter().items()
+        if not scatter < _NOISY
+    ]
+    return replace(columns, notes=(*columns.notes, *noisy))
 
 
 def _averaged(seen: SeenCrystal) -> tuple[np.ndarray, int]:

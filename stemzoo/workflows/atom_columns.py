@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from stemzoo import __version__, io
-from stemzoo.inference.atom_columns import COLUMN_HEAD, Columns, measure_columns
+from stemzoo.inference.atom_columns import measure_columns
+from stemzoo.inference.column_table import COLUMN_HEAD, Columns
 from stemzoo.plotting import plot_columns
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
 from stemzoo.workflows.paths import image_files, in_utf8

@@ -145,6 +145,20 @@ def test_an_inverted_image_has_the_same_columns(day_a):
     assert any("contrast turned" in note for note in turned.notes)
 
 
+def test_columns_that_noise_hides_are_said_and_not_told_apart(measured):
+    columns, _, numbers = measured
+    assert columns.notes == ()
+    assert 0.03 < columns.scatter()["W"] < columns.scatter()["Se2"] < 0.15
+    single = numbers < [FULL[name] for name in columns.sublattices]
+    assert columns.is_odd()[single].mean() > 0.85
+    assert columns.is_odd()[~single].mean() < 0.02
+    positions, kinds = crystal(WSE2)
+    noise = np.random.default_rng(1).normal(0, 1.5, (256, 256))
+    noisy = stemzoo.find_columns(drawn(positions, heights_of(kinds)) + noise, "wse2", 0.2)
+    assert "Se2 columns scatter by" in " ".join(noisy.notes)
+    assert noisy.is_odd().mean() < 0.03
+
+
 def test_an_undecided_material_is_asked_for():
     rng = np.random.default_rng(5)
     positions, kinds = crystal(WSE2)
