@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 # `import stemzoo` is quick and needs no TensorFlow.
 _NAMES = {
     "AdaptRecipe": "stemzoo.adaptation",
+    "Columns": "stemzoo.inference.column_table",
     "CycleGANRecipe": "stemzoo.training",
     "CycleGANSTEM": "stemzoo.models",
     "DefectFCN": "stemzoo.models",
@@ -16,6 +17,7 @@ _NAMES = {
     "Image": "stemzoo.io",
     "detect": "stemzoo.inference.detection",
     "evaluate": "stemzoo.metrics.evaluation",
+    "find_columns": "stemzoo.inference.atom_columns",
     "find_weights": "stemzoo.zoo.registry",
     "fit_adapt": "stemzoo.adaptation",
     "identify": "stemzoo.analysis.identification",

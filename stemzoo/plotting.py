@@ -1,6 +1,7 @@
 """Pictures: overlays of detections and plots of trainings."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ _DPI = 100
 _LEGEND_HEIGHT = 0.4
 # Overlays of small images are enlarged to this many pixels so that marks and scale can be read.
 _LEAST_PIXELS = 900
+# Rings of 1.1 Å radius leave a column visible, dots of this one its shape.
+_RING, _DOT = 1.1, 0.28
 
 
 def plot_training_log(rows: Sequence[Mapping[str, float]], path: str | Path) -> None:
@@ -92,11 +95,61 @@ def plot_detections(image: np.ndarray, detections: Any, path: str | Path) -> Non
     path : str or Path
         PNG file; one picture pixel an image pixel, or more for small images.
     """
+    names = tuple(detections.counts())
+    labels = np.array(detections.classes, dtype=object)
+    positions = np.reshape(detections.positions, (-1, 2))
+    marks = [
+        _Marks(name, positions[labels == name], _COLOURS[k % len(_COLOURS)])
+        for k, name in enumerate(names)
+    ]
+    _write_overlay(image, marks, detections, path)
+
+
+def plot_columns(image: np.ndarray, columns: Any, path: str | Path) -> None:
+    """Draw atom columns over their image: dots by sublattice, rings where the intensity is odd.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        The input image.
+    columns : Columns
+        What `stemzoo.find_columns` found in it.
+    path : str or Path
+        PNG file; one picture pixel an image pixel, or more for small images.
+    """
+    names = np.array(columns.sublattices, dtype=object)
+    positions, intensity = columns.positions, columns.intensity
+    marks = [
+        _Marks(name, positions[names == name], _COLOURS[2 + k % 4], is_dot=True)
+        for k, name in enumerate(columns.counts())
+    ]
+    for words, odd, colour in (
+        ("darker than full", intensity < 1, _COLOURS[0]),
+        ("brighter", intensity > 1, _COLOURS[1]),
+    ):
+        marks.append(_Marks(words, positions[odd & columns.is_odd()], colour))
+    _write_overlay(image, marks, columns, path)
+
+
+@dataclass(frozen=True, eq=False)
+class _Marks:
+    """Marks of one kind: rings or dots at positions (K, 2)."""
+
+    name: str
+    positions: np.ndarray
+    colour: str
+    is_dot: bool = False
+
+
+def _write_overlay(
+    image: np.ndarray, marks: Sequence[_Marks], found: Any, path: str | Path
+) -> None:
+    """Draw marks over an image; `found` has its pixel size and crystal."""
     from stemzoo.io.writers import write_png
 
     rows, columns = image.shape
     zoom = max(1, int(np.ceil(_LEAST_PIXELS / max(rows, columns))))
-    layer = _annotations(image.shape, detections, zoom)
+    layer = _annotations(image.shape, marks, found, zoom)
     # The image goes below the drawing pixel for pixel: matplotlib would resample it, which takes
     # gigabytes for 4096² pixels.
     picture = np.full((*layer.shape[:2], 3), 255, np.uint8)
@@ -115,8 +168,10 @@ def plot_detections(image: np.ndarray, detections: Any, path: str | Path) -> Non
     write_png(path, picture)
 
 
-def _annotations(shape: tuple[int, int], detections: Any, zoom: int) -> np.ndarray:
-    """Rings, scale bar and a legend below on a transparent ground, as RGBA."""
+def _annotations(
+    shape: tuple[int, int], marks: Sequence[_Marks], found: Any, zoom: int
+) -> np.ndarray:
+    """Draw marks, scale bar and a legend below on a transparent ground, as RGBA."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
@@ -127,29 +182,26 @@ def _annotations(shape: tuple[int, int], detections: Any, zoom: int) -> np.ndarr
     canvas = FigureCanvasAgg(figure)
     bottom = _LEGEND_HEIGHT / (height + _LEGEND_HEIGHT)
     axes = figure.add_axes((0, bottom, 1, 1 - bottom))
-    # A ring of 1.1 Å radius leaves the column visible.
-    diameter = 2 * 1.1 / detections.sampling * zoom * 72 / _DPI
-    names = tuple(detections.counts())
-    labels = np.array(detections.classes, dtype=object)
-    for k, name in enumerate(names):
-        chosen = detections.positions[labels == name] if len(labels) else np.zeros((0, 2))
+    # Points of the drawing for an Å.
+    scale = zoom / found.sampling * 72 / _DPI
+    for kind in marks:
         axes.scatter(
-            chosen[:, 1],
-            chosen[:, 0],
-            s=diameter**2,
-            facecolors="none",
-            edgecolors=_COLOURS[k % len(_COLOURS)],
+            kind.positions[:, 1],
+            kind.positions[:, 0],
+            s=(2 * (_DOT if kind.is_dot else _RING) * scale) ** 2,
+            facecolors=kind.colour if kind.is_dot else "none",
+            edgecolors="none" if kind.is_dot else kind.colour,
             linewidths=1.5,
-            label=f"{name} ({len(chosen)})",
+            label=f"{kind.name} ({len(kind.positions)})",
         )
     axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
-    if detections.crystal is not None and not detections.crystal.mask.is_whole:
-        _draw_outline(axes, detections.crystal)
+    if found.crystal is not None and not found.crystal.mask.is_whole:
+        _draw_outline(axes, found.crystal)
     axes.axis("off")
-    _draw_scale_bar(axes, shape, detections.sampling)
+    _draw_scale_bar(axes, shape, found.sampling)
     handles, texts = axes.get_legend_handles_labels()
     legend = figure.legend(
-        handles, texts, loc="lower center", ncols=len(names), frameon=False, fontsize=9
+        handles, texts, loc="lower center", ncols=len(marks), frameon=False, fontsize=9
     )
     for handle in legend.legend_handles:
         # What scatter() draws.

@@ -1,10 +1,13 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
+from stemzoo.inference.column_table import Columns
 from stemzoo.inference.detection import Detections
-from stemzoo.plotting import plot_detections, plot_training_log, scale_bar_length
+from stemzoo.plotting import plot_columns, plot_detections, plot_training_log, scale_bar_length
 
 LEGEND = 40  # [px]
 
@@ -26,6 +29,7 @@ def share_of(pixels, colour):
 
 
 ORANGE, PINK = "#D55E00", "#CC79A7"
+BLUE, YELLOW = "#56B4E9", "#F0E442"
 
 
 @pytest.mark.parametrize("shape", [(1000, 1000), (1024, 900), (901, 2048)])
@@ -115,3 +119,27 @@ def test_a_training_log_is_drawn_without_touching_open_figures(tmp_path):
     assert share_of(pixels, "C0") > 1e-3
     assert share_of(pixels, "C1") > 1e-3
     assert share_of(pixels, "C2") == 0
+
+
+def test_columns_are_dots_by_sublattice_and_odd_ones_are_ringed(tmp_path):
+    positions = np.array([(300.0, 700.0), (600.0, 200.0), (100, 100), (100, 200), (100, 300)])
+    crystal = SimpleNamespace(mask=SimpleNamespace(is_whole=True))
+    found = Columns(
+        positions,
+        ("W", "Se2", "Se2", "Se2", "Se2"),
+        np.array([1.0, 0.5, 1.02, 1.0, 0.98]),
+        np.zeros((5, 2)),
+        material="wse2",
+        sampling=0.1,
+        sampling_source="given",
+        shape=(1000, 1000),
+        crystal=crystal,
+    )
+    plot_columns(np.zeros((1000, 1000)), found, tmp_path / "a.png")
+    pixels = picture(tmp_path / "a.png")
+    for (row, column), colour, ring in ((positions[0], BLUE, 0), (positions[1], YELLOW, ORANGE)):
+        row, column = int(row), int(column)
+        assert share_of(pixels[row - 1 : row + 2, column - 1 : column + 2], colour) > 0.9
+        # 1.1 Å below, at 0.1 Å/px.
+        below = pixels[row + 9 : row + 14, column - 2 : column + 3]
+        assert (share_of(below, ring) > 0.1) if ring else (below == 0).all()

@@ -1,0 +1,87 @@
+"""The verb that measures all atom columns of images."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stemzoo.cli.terminal import Failures, angstrom, each
+
+if TYPE_CHECKING:
+    from stemzoo.workflows.atom_columns import ColumnsFile
+
+app = typer.Typer()
+
+
+@app.command()
+def columns(
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or quoted patterns.")
+    ],
+    material: Annotated[
+        str | None, typer.Option(help="Crystal, such as wse2; else identified from the image.")
+    ] = None,
+    pixel_size: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PM",
+            help="Pixel size (pm); else from the file's metadata, else measured from the lattice.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("columns"),
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 2 if a result is not to be trusted.")
+    ] = False,
+    frame: Annotated[int | None, typer.Option(help="Frame of a stack to take, from 0.")] = None,
+    sum_frames: Annotated[
+        bool, typer.Option("--sum-frames", help="Sum the frames of a stack.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object an image instead of a line.")
+    ] = False,
+) -> None:
+    """Measure all atom columns: place, intensity and displacement, a table and an overlay each."""
+    from stemzoo.simulate.materials import find_material
+    from stemzoo.workflows.atom_columns import columns_file, plan_columns
+    from stemzoo.workflows.outputs import make_folder
+    from stemzoo.workflows.paths import expand
+
+    if material is not None:
+        find_material(material)  # an unknown one ends the call, not each file
+    paths = expand(images)
+    plan_columns(paths, out)
+    make_folder(out)
+    untrusted: list[str] = []
+
+    def measure_one(path: Path) -> list[str]:
+        found = columns_file(
+            path,
+            out,
+            material=material,
+            sampling=angstrom(pixel_size),
+            frame=frame,
+            sum_frames=sum_frames,
+        )
+        untrusted.extend(found.columns.doubts)
+        return [json.dumps(found.report()) if as_json else _line(found)]
+
+    failures = Failures()
+    each(paths, measure_one, failures)
+    failures.end()
+    if strict and untrusted:
+        raise typer.Exit(2)
+
+
+def _line(found: "ColumnsFile") -> str:
+    """Say in one line what was found in an image file."""
+    measured = found.columns
+    counts = ", ".join(f"{count} {name}" for name, count in measured.counts().items())
+    parts = (
+        f"{found.path}: {measured.material}: {counts} columns",
+        *(f"NOT TO BE TRUSTED: {doubt}" for doubt in measured.doubts),
+        f"pixel {measured.sampling * 100:.2f} pm ({measured.sampling_source})",
+        *([f"note: {'; '.join(measured.notes)}"] if measured.notes else []),
+        f"{found.table}, {found.overlay}",
+    )
+    return " | ".join(parts)

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+from drawn_crystal import SHAPE, WSE2, crystal, drawn, heights_of, inner
+
+from stemzoo.analysis.column_stripes import fit_in_stripes
+from stemzoo.analysis.columns import fit_columns
+
+
+@pytest.fixture
+def noisy():
+    positions, kinds = crystal(WSE2)
+    heights = heights_of(kinds)
+    heights[::31] *= 0.5
+    noise = np.random.default_rng(3).normal(0, 0.05, SHAPE)
+    return drawn(positions, heights) + noise, positions[inner(positions, 0)]
+
+
+def test_stripes_change_next_to_nothing(noisy):
+    image, positions = noisy
+    whole = fit_columns(image, positions)
+    fit = fit_in_stripes(image, positions, columns=len(positions) // 2)
+    assert fit.width == whole.width
+    middle = inner(positions)
+    full = np.median(whole.intensities)
+    assert fit.intensities[middle] == pytest.approx(whole.intensities[middle], abs=0.02 * full)
+    assert fit.shifts[middle] == pytest.approx(whole.shifts[middle], abs=0.03)
+
+
+def test_few_columns_are_one_stripe(noisy):
+    image, positions = noisy
+    whole, fit = fit_columns(image, positions), fit_in_stripes(image, positions)
+    assert (fit.intensities == whole.intensities).all()
+
+
+def test_a_stripe_without_columns_is_passed_over(noisy):
+    image, positions = noisy
+    upper = positions[positions[:, 0] < 100]
+    fit = fit_in_stripes(image, upper, columns=len(upper) // 4)
+    seen = inner(upper) & (upper[:, 0] < 90)
+    assert (fit.intensities[seen] > 0).all()
