@@ -206,13 +206,19 @@ def _silence() -> Iterator[None]:
                 logger.setLevel(level)
 
 
+# What decoders raise where a file is not what they take for granted.
+_STUMBLED = (AttributeError, TypeError, LookupError, ArithmeticError, AssertionError, UnicodeError)
+
+
 def _describe_damage(path: Path, error: Exception) -> str:
     """Say that a file is damaged: its size, its first bytes, and what the decoder said."""
     with path.open("rb") as file:
         start = file.read(8)
-    # The number of a system's error says nothing to a reader.
+    # Neither the number of a system's error nor what a decoder stumbled over helps a reader.
     words = getattr(error, "strerror", None) or error
     reason = " ".join(f"{type(error).__name__}: {words}".split())[:160]
+    if isinstance(error, _STUMBLED):
+        reason = "its parts contradict each other"
     return (
         f"{path}: expected a complete {path.suffix.lower()} file. Received: "
         f"{path.stat().st_size} bytes beginning with {start!r} ({reason}). "

@@ -24,6 +24,7 @@ SECONDS = 300
 REPO = "u/r"
 README = "README.md"
 DEEP = "[" * 100_000
+LONG = "n" * 5000
 
 
 def _unchanged(value: Any) -> Any:
@@ -101,7 +102,8 @@ LIES = (
         for value in (None, 5, "", "main", "a" * 39, "../../../escaped", "/tmp/escaped", ["a"], {})
     ),
     *(
-        Lie(f"a file is named {name!r:.30}", listing=_more(rfilename=name))
+        # A file that no model folder holds is not asked for.
+        Lie(f"a file is named {name!r:.30}", listing=_more(rfilename=name), harmless=name == LONG)
         for name in (
             "../escaped.txt",
             "/tmp/stemzoo_escaped.txt",
@@ -109,7 +111,7 @@ LIES = (
             "a\\..\\..\\escaped.txt",
             "a/../../../escaped.txt",
             "\0",
-            "n" * 5000,
+            LONG,
             None,
         )
     ),

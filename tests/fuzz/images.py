@@ -49,7 +49,8 @@ def attack(
         if snapshot(folder, ["detections"]) != before:
             wrong.append("changed or wrote files beside its results")
         fates = {file.name: [] if done.late else _fate(file, done) for file in files}
-        if wrong and len(files) > 1:
+        # What was said names its file; a call that takes too much or does not end does not.
+        if len(files) > 1 and any(not fault.startswith("told the user") for fault in wrong):
             wrong.extend(_which(files, model, folder))
         yield f"images {first} to {last - 1}", wrong
         yield from fates.items()

@@ -52,7 +52,8 @@ class Done:
         if self.megabytes > most_megabytes:
             found.append(f"took {self.megabytes:.0f} MB")
         for line in self.err.splitlines():
-            if not line.startswith("stemzoo: "):
+            # What is being downloaded, and from where.
+            if not line.startswith(("stemzoo: ", "hf://")):
                 found.append(f"said on the error output: {line[:200]}")
             elif NOT_FOR_USERS.search(line):
                 found.append(f"told the user: {line[:300]}")

@@ -107,8 +107,10 @@ class AnswerLimits:
         # The client writes a file of the name that is in these headers, whatever it is.
         is_about_file = response.request.method == "HEAD" and response.status_code < 400
         for header in ("X-Linked-Etag", "ETag") if self.digests and is_about_file else ():
-            name = response.headers.get(header, "").removeprefix("W/").strip('"')
-            if not name or name in self.digests:
+            if header not in response.headers:
+                continue
+            name = response.headers[header].removeprefix("W/").strip('"')
+            if name in self.digests:
                 continue
             if header == "X-Linked-Etag" or not response.has_redirect_location:
                 raise self.refusal(f"hash {' or '.join(self.digests)}", f"{name[:80]!r}")
