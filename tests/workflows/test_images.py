@@ -26,7 +26,8 @@ def out(tmp_path):
 def test_the_table_holds_the_detections_and_how_they_were_made(tiny_model, tiff, out, frames):
     report = detect_file(tiff, tiny_model, out, threshold=0.0).report()
     header, columns = io.read_csv(out / "wse2.csv")
-    assert list(columns) == ["row", "column", "x_nm", "y_nm", "class", "score"]
+    known = ["row", "column", "x_nm", "y_nm", "class", "score", "intensity", "sigma"]
+    assert list(columns) == known
     assert len(columns["row"]) == len(report["detections"]) > 3
     assert columns["row"].tolist() == [d["row"] for d in report["detections"]]
     assert columns["class"].tolist() == [d["class"] for d in report["detections"]]
