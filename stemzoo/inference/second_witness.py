@@ -8,7 +8,7 @@ from scipy.stats import median_abs_deviation
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.column_model import nearest_distance
-from stemzoo.analysis.columns import column_contrast, column_intensities
+from stemzoo.analysis.columns import column_contrast, column_intensities, column_width
 from stemzoo.analysis.sites import lattice_sites
 from stemzoo.inference.seen_crystal import SeenCrystal
 from stemzoo.simulate.materials import find_material
@@ -17,8 +17,11 @@ from stemzoo.simulate.materials import find_material
 _PIXELS = 5.0  # per lattice constant
 # Of the fit: changes an intensity by less than a tenth of what noise does.
 _TOLERANCE = 1e-4
-# A fit of more pixels, added up, would take more memory than the network.
-_LARGEST = 2048**2
+# Tiles of less than 10,000 columns are fitted one by one: memory stays small, and the algebra does
+# not wait for threads. Their margins are fitted, too [lattice constants].
+_TILE, _MARGIN = 40.0, 2.0
+# Sites of a larger image, added up, would take more memory than the network.
+_LARGEST = 4096**2
 # Farther from an ideal site there is no column [distances of nearest neighbours].
 _NEAR = 0.5
 # Columns nearer to an edge of the image shine out of it [lattice constants].
@@ -119,6 +122,31 @@ def _contrasts(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Positions (K, 2), sublattices and contrasts (K,) of all columns."""
     sites = lattice_sites(image, find_material(material), lattice=lattice)
-    intensities = column_intensities(image, sites.positions, tolerance=_TOLERANCE)
-    contrast = column_contrast(intensities, sites.positions, sites.kinds)
-    return sites.positions, sites.kinds, contrast
+    cell = float(np.hypot(*lattice.vectors.T).min())
+    intensities = _intensities(image, sites.positions, cell)
+    known = np.isfinite(intensities)
+    positions, kinds = sites.positions[known], sites.kinds[known]
+    return positions, kinds, column_contrast(intensities[known], positions, kinds)
+
+
+def _intensities(image: np.ndarray, positions: np.ndarray, cell: float) -> np.ndarray:
+    """Intensities (K,) of columns, fitted in tiles; NaN where a tile has too few."""
+    width = column_width(image, positions)
+    intensities = np.full(len(positions), np.nan)
+    counts = [max(round(n / (_TILE * cell)), 1) for n in image.shape]
+    tile = np.array(image.shape) / counts
+    for index in np.ndindex(*counts):
+        low, high = tile * index, tile * (np.array(index) + 1)
+        first = np.maximum(np.floor(low - _MARGIN * cell), 0).astype(int)
+        last = np.minimum(np.ceil(high + _MARGIN * cell), image.shape).astype(int)
+        fitted = ((positions >= first) & (positions <= last - 1)).all(axis=1)
+        if np.count_nonzero(fitted) < 2:
+            continue
+        part = image[first[0] : last[0], first[1] : last[1]]
+        found = np.full(len(positions), np.nan)
+        found[fitted] = column_intensities(
+            part, positions[fitted] - first, width=width, tolerance=_TOLERANCE
+        )
+        own = ((positions >= low) & (positions < high)).all(axis=1)
+        intensities[own] = found[own]
+    return intensities

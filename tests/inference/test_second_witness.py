@@ -10,10 +10,15 @@ from stemzoo.inference.second_witness import ColumnReadings, read_columns
 from stemzoo.inference.seen_crystal import find_crystal
 from stemzoo.io import Image
 from stemzoo.preprocessing import resample
-from stemzoo.simulate import find_material
+from stemzoo.simulate import find_material, find_session, simulate_session
 
 WSE2 = find_material("wse2")
 EDGE = 5.0  # [Å]
+
+
+@pytest.fixture(scope="module")
+def large_frame():
+    return next(iter(simulate_session(find_session("wse2-dayA"), 1, (1024, 1024), seed=77)))
 
 
 def crystal(frame, image=None):
@@ -111,7 +116,7 @@ def test_where_there_is_no_column_nothing_is_known(day_a):
 
 
 def test_images_too_large_for_a_fit_are_left_out(day_a):
-    large = Image(np.broadcast_to(np.float32(0), (9000, 9000)), day_a[0].sampling)
+    large = Image(np.broadcast_to(np.float32(0), (30000, 30000)), day_a[0].sampling)
     seen = replace(crystal(day_a[0]), image=large)
     readings = read_columns(seen, "wse2", day_a[0].points)
     assert np.isnan(readings.intensity).all()
@@ -128,3 +133,17 @@ def test_detections_keep_their_readings():
     bare = Detections(points, classes, scores, 0.2, "given", (64, 64))
     assert np.isnan(bare.sigma).all()
     assert bare.select("a").intensity.shape == (2,)
+
+
+def test_tiles_of_a_large_image_fit_together(large_frame):
+    """More than 60 lattice constants: four tiles; 24 Å around the middle hold their borders."""
+    frame = large_frame
+    points = of_class(frame, "se_vacancy")
+    assert min(frame.image.shape) * frame.sampling > 60 * WSE2.lattice_constant
+    readings = read_columns(crystal(frame), "wse2", points)
+    middle = np.array(frame.image.shape) / 2
+    seam = (abs(points - middle) < 12 / frame.sampling).any(axis=1)
+    assert np.count_nonzero(seam) > 15
+    assert np.isfinite(readings.intensity).all()
+    assert np.median(readings.intensity[seam]) == pytest.approx(0.5, abs=0.06)
+    assert np.mean(readings.sigma[seam] < -3) > 0.95
