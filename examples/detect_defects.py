@@ -32,7 +32,7 @@ found = stemzoo.detect(image, model)
 
 print(f"{found.sampling * 100:.2f} pm per pixel ({found.sampling_source}); {found.counts()}")
 print("   row  column   x nm   y nm  class         score")
-for row, column, x, y, name, score in found.rows()[:5]:
+for row, column, x, y, name, score, *_ in found.rows()[:5]:
     print(f"{row:6.1f}  {column:6.1f}  {x:5.2f}  {y:5.2f}  {name:12}  {score:5.2f}")
 print(f"... and {max(len(found) - 5, 0)} more")
 

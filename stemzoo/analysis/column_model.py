@@ -69,7 +69,9 @@ class ColumnModel:
     knots: np.ndarray
 
     @classmethod
-    def fit(cls, values: np.ndarray, positions: np.ndarray, width: float) -> "ColumnModel":
+    def fit(
+        cls, values: np.ndarray, positions: np.ndarray, width: float, *, tolerance: float = 1e-6
+    ) -> "ColumnModel":
         """Find all intensities and the background at once.
 
         Parameters
@@ -80,6 +82,8 @@ class ColumnModel:
             Row and column of all columns [px]; some may lie a little outside.
         width : float
             Standard deviation of a column [px].
+        tolerance : float
+            Relative residual at which conjugate gradients stop.
 
         Returns
         -------
@@ -97,7 +101,7 @@ class ColumnModel:
         scale = sparse.diags_array(1 / np.sqrt(np.concatenate(norms)))
         ridge = sparse.diags_array(np.repeat([_RIDGE, 1e-9], [len(n) for n in norms]))
         target = scale @ _projected(values, columns, background)
-        solution, _ = cg(scale @ normal @ scale + ridge, target, rtol=1e-6, maxiter=500)
+        solution, _ = cg(scale @ normal @ scale + ridge, target, rtol=tolerance, maxiter=500)
         intensities, knots = np.split(scale @ solution, [k])
         return cls(positions, width, columns, background, intensities, knots)
 

@@ -43,7 +43,11 @@ class ColumnFit:
 
 
 def column_intensities(
-    image: np.ndarray, positions: np.ndarray, *, width: float | None = None
+    image: np.ndarray,
+    positions: np.ndarray,
+    *,
+    width: float | None = None,
+    tolerance: float = 1e-6,
 ) -> np.ndarray:
     """Measure the intensity of atom columns.
 
@@ -55,6 +59,8 @@ def column_intensities(
         Row and column of *all* columns [px]: one that is left out counts to its neighbours.
     width : float, optional
         Standard deviation of a column [px]; measured by `column_width` where not given.
+    tolerance : float
+        Relative residual at which the search for the least squares stops.
 
     Returns
     -------
@@ -73,11 +79,15 @@ def column_intensities(
     >>> column_intensities(image, [[21.5, 31.5], [21.5, 45.0]], width=1.5).round(1).tolist()
     [19.3, 0.0]
     """
-    return fit_columns(image, positions, width=width).intensities
+    return fit_columns(image, positions, width=width, tolerance=tolerance).intensities
 
 
 def fit_columns(
-    image: np.ndarray, positions: np.ndarray, *, width: float | None = None
+    image: np.ndarray,
+    positions: np.ndarray,
+    *,
+    width: float | None = None,
+    tolerance: float = 1e-6,
 ) -> ColumnFit:
     """Fit Gaussian columns of one width on a slowly varying background.
 
@@ -93,6 +103,8 @@ def fit_columns(
         Row and column of all columns [px], two at least.
     width : float, optional
         Standard deviation of a column [px]; measured by `column_width` where not given.
+    tolerance : float
+        Relative residual at which the search for the least squares stops.
 
     Returns
     -------
@@ -110,7 +122,7 @@ def fit_columns(
     if not (np.isfinite(width) and width > 0):
         raise ValueError(f"The width is in pixels and positive. Received: {width}")
     inner, edge = _without_edges(values, _EDGE * width)
-    model = ColumnModel.fit(inner, positions - edge, width)
+    model = ColumnModel.fit(inner, positions - edge, width, tolerance=tolerance)
     return ColumnFit(model.intensities, model.shifts(inner), float(width))
 
 

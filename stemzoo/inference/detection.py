@@ -13,6 +13,7 @@ from stemzoo.inference.advice import MisfitSummary, match_model
 from stemzoo.inference.matching import Match
 from stemzoo.inference.material_check import MaterialCheck, check_material
 from stemzoo.inference.points import find_points
+from stemzoo.inference.second_witness import ColumnReadings, read_columns
 from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal, find_doubts
 from stemzoo.inference.stripes import find_points_in_stripes
 from stemzoo.inference.tiling import predict_tiled
@@ -69,6 +70,8 @@ class Detections:
         What of the image was left out or turned, and why.
     doubts : tuple of str
         Why the result should not be trusted, each with the next step.
+    readings : ColumnReadings or None
+        What a column fit measures at each place; None where there was none.
 
     Examples
     --------
@@ -92,9 +95,31 @@ class Detections:
     crystal: SeenCrystal | None = None
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    readings: ColumnReadings | None = None
 
     def __len__(self) -> int:
         return len(self.classes)
+
+    @property
+    def intensity(self) -> np.ndarray:
+        """Return the intensity of the column at each, 1 for a full one of its sublattice; (K,).
+
+        NaN where there is no lattice, or no column is near.
+        """
+        return self._readings.intensity
+
+    @property
+    def sigma(self) -> np.ndarray:
+        """Return how many standard deviations each is above a full column; shape (K,).
+
+        Negative below one. The standard deviation is that of the intact columns of the sublattice
+        in this image, noise included. NaN as for `intensity`.
+        """
+        return self._readings.sigma
+
+    @property
+    def _readings(self) -> ColumnReadings:
+        return ColumnReadings.unknown(len(self)) if self.readings is None else self.readings
 
     @property
     def details(self) -> dict[str, object]:
@@ -184,6 +209,7 @@ class Detections:
             positions=self.positions[index],
             classes=tuple(self.classes[i] for i in index),
             scores=self.scores[index],
+            readings=None if self.readings is None else self.readings[index],
         )
 
     def counts(self) -> dict[str, int]:
@@ -192,20 +218,25 @@ class Detections:
         return {name: self.classes.count(name) for name in names}
 
     def rows(self) -> list[list]:
-        """Return the table of row, column, x_nm, y_nm, class and score: one list a defect."""
+        """Return the table of `COLUMNS`, one list a defect; None stands for NaN."""
+        known = (np.round(values, 3).tolist() for values in (self.intensity, self.sigma))
         return [
-            [round(float(r), 3), round(float(c), 3), round(float(x), 4), round(float(y), 4), k, s]
-            for (r, c), (x, y), k, s in zip(
+            [
+                *(round(float(r), 3), round(float(c), 3), round(float(x), 4), round(float(y), 4)),
+                *(k, s, *(None if np.isnan(value) else value for value in measured)),
+            ]
+            for (r, c), (x, y), k, s, *measured in zip(
                 self.positions,
                 self.positions_nm,
                 self.classes,
                 np.round(self.scores.astype(float), 4).tolist(),
+                *known,
                 strict=True,
             )
         ]
 
 
-COLUMNS = ("row", "column", "x_nm", "y_nm", "class", "score")
+COLUMNS = ("row", "column", "x_nm", "y_nm", "class", "score", "intensity", "sigma")
 
 
 def detect(
@@ -241,8 +272,8 @@ def detect(
     Returns
     -------
     Detections
-        Positions in pixels of the input, only where the image shows the crystal, and how the image
-        fits the frames that the model was trained on.
+        Positions in pixels of the input, only where the image shows the crystal, what a column fit
+        measures there, and how the image fits the frames that the model was trained on.
 
     Warns
     -----
@@ -343,6 +374,7 @@ def find_defects(
             *find_doubts(seen, model.material),
             *(text for text in (material.refusal, material.doubt) if text),
         ),
+        readings=read_columns(seen, model.material, positions[kept]),
     )
 
 

@@ -77,7 +77,7 @@ class SeenCrystal:
         -------
         ndarray of bool, shape (K,)
         """
-        return self.mask.contains(self._in_mask(positions))
+        return self.mask.contains(self.in_mask(positions))
 
     def is_at_edge(self, positions: np.ndarray) -> np.ndarray:
         """Tell which positions lie where the crystal ends within the image.
@@ -93,7 +93,7 @@ class SeenCrystal:
         """
         if self.mask.is_whole or not self.has_lattice:
             return np.zeros(len(positions), bool)
-        inside = self._in_mask(positions)
+        inside = self.in_mask(positions)
         depth = np.max([grain.depth(inside) for grain in self.grains], axis=0)
         return self.block * depth < EDGE * self.cell
 
@@ -121,7 +121,8 @@ class SeenCrystal:
         )
         return self.mask.crystal[np.ix_(rows, columns)]
 
-    def _in_mask(self, positions: np.ndarray) -> np.ndarray:
+    def in_mask(self, positions: np.ndarray) -> np.ndarray:
+        """Return where positions (K, 2) [px of the image] lie in the masks [their pixels]."""
         return (np.reshape(positions, (-1, 2)) - (self.block - 1) / 2) / self.block
 
 

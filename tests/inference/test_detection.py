@@ -93,11 +93,12 @@ def test_detections_know_how_they_were_made():
     assert found.select(threshold=1.0).details == found.details
     assert len(found) == 5
     assert found.counts() == {"bright": 5}
-    row, column, x, y, name, score = found.rows()[0]
+    row, column, x, y, name, score, *measured = found.rows()[0]
     assert (x, y) == pytest.approx((column * 0.02, row * 0.02), abs=1e-3)
     assert name == "bright"
     assert 0.25 <= score <= 1
-    assert len(detection.COLUMNS) == 6
+    assert measured == [None, None]  # no lattice
+    assert len(detection.COLUMNS) == 8
 
 
 def test_detections_are_selected_by_class_and_score():

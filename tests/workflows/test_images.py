@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import stemzoo
 from stemzoo import io
 from stemzoo.workflows.frames import write_frame
 from stemzoo.workflows.images import detect_file, match_files, plan_detections
@@ -26,7 +27,8 @@ def out(tmp_path):
 def test_the_table_holds_the_detections_and_how_they_were_made(tiny_model, tiff, out, frames):
     report = detect_file(tiff, tiny_model, out, threshold=0.0).report()
     header, columns = io.read_csv(out / "wse2.csv")
-    assert list(columns) == ["row", "column", "x_nm", "y_nm", "class", "score"]
+    known = ["row", "column", "x_nm", "y_nm", "class", "score", "intensity", "sigma"]
+    assert list(columns) == known
     assert len(columns["row"]) == len(report["detections"]) > 3
     assert columns["row"].tolist() == [d["row"] for d in report["detections"]]
     assert columns["class"].tolist() == [d["class"] for d in report["detections"]]
@@ -37,6 +39,21 @@ def test_the_table_holds_the_detections_and_how_they_were_made(tiny_model, tiff,
     for fact in ("wse2.tif", "weights: tiny", "threshold: 0.0", "tta: False", "100 rows, 140 col"):
         assert fact in text
     assert f"pixel size: {frames[0].sampling * 100:.4f} pm (ImageJ)" in text
+
+
+def test_what_the_columns_say_is_in_table_and_report(day_a, tmp_path, out):
+    path, frame = tmp_path / "day_a.tif", day_a[0]
+    io.write_tiff(path, frame.image, sampling=frame.sampling)
+    report = detect_file(path, stemzoo.load("fcn-wse2"), out, threshold=0.2).report()
+    _, columns = io.read_csv(out / "day_a.csv")
+    for name in ("intensity", "sigma"):
+        # Null in JSON and empty in the table where no column is near.
+        known = np.array([d[name] for d in report["detections"]], dtype=float)
+        assert columns[name] == pytest.approx(known, nan_ok=True)
+    vacancies = columns["class"] == "se_vacancy"
+    # One of two atoms; noise and blur.
+    assert np.nanmedian(columns["intensity"][vacancies]) == pytest.approx(0.5, abs=0.08)
+    assert np.nanmax(columns["sigma"][vacancies]) < -2
 
 
 def test_the_report_is_for_machines(tiny_model, tiff, out):

@@ -1,0 +1,149 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from stemzoo.analysis.sites import lattice_sites
+from stemzoo.inference.detection import Detections
+from stemzoo.inference.second_witness import ColumnReadings, read_columns
+from stemzoo.inference.seen_crystal import find_crystal
+from stemzoo.io import Image
+from stemzoo.preprocessing import resample
+from stemzoo.simulate import find_material, find_session, simulate_session
+
+WSE2 = find_material("wse2")
+EDGE = 5.0  # [Å]
+
+
+@pytest.fixture(scope="module")
+def large_frame():
+    return next(iter(simulate_session(find_session("wse2-dayA"), 1, (1024, 1024), seed=77)))
+
+
+def crystal(frame, image=None):
+    pixels = frame.image if image is None else image
+    return find_crystal(Image(pixels, frame.sampling * frame.image.shape[0] / len(pixels)), "wse2")
+
+
+def inner(frame, points):
+    """Which points lie away from the edges of a frame."""
+    room = EDGE / frame.sampling
+    return ((points > room) & (points < np.array(frame.image.shape) - 1 - room)).all(axis=1)
+
+
+def of_class(frame, name):
+    chosen = np.array([label == name for label in frame.labels()], dtype=bool)
+    return frame.points[chosen & inner(frame, frame.points)]
+
+
+def intact(frame):
+    """Ideal sites that are no defects, from the image."""
+    sites = lattice_sites(frame.image, WSE2, sampling=frame.sampling)
+    chosen = inner(frame, sites.positions)
+    chosen &= cKDTree(frame.points).query(sites.positions)[0] > 1.5 / frame.sampling
+    return sites.positions[chosen], sites.kinds[chosen]
+
+
+def test_vacancies_have_half_the_intensity_of_full_columns(day_a):
+    found = []
+    for frame in day_a:
+        readings = read_columns(crystal(frame), "wse2", of_class(frame, "se_vacancy"))
+        found.append((readings.intensity, readings.sigma))
+    intensity, sigma = np.concatenate(found, axis=1)
+    assert len(intensity) > 15
+    # One of two atoms in the incoherent model; the rest is blur.
+    assert np.median(intensity) == pytest.approx(0.5, abs=0.06)
+    assert np.mean(sigma < -3) > 0.95
+
+
+def test_intact_columns_are_normally_distributed_around_full(day_a):
+    positions, kinds = intact(day_a[0])
+    # Some of them, as what is asked for is not counted as intact.
+    some = np.arange(0, len(positions), 5)
+    readings = read_columns(crystal(day_a[0]), "wse2", positions[some])
+    for kind in ("W", "Se"):
+        intensity = readings.intensity[kinds[some] == kind]
+        sigma = readings.sigma[kinds[some] == kind]
+        assert len(sigma) > 30
+        assert np.median(intensity) == pytest.approx(1, abs=0.02)
+        assert abs(np.median(sigma)) < 0.4
+        assert 0.6 < np.std(sigma) < 1.5
+        # One standard deviation is the same intensity for all columns of a sublattice.
+        assert np.ptp((intensity - 1) / sigma) < 1e-6
+
+
+def test_noise_makes_the_same_loss_less_certain(day_a, day_b):
+    def median(frames):
+        return np.median(
+            np.concatenate(
+                [read_columns(crystal(f), "wse2", of_class(f, "se_vacancy")).sigma for f in frames]
+            )
+        )
+
+    # An eighth of the dose counts on day B.
+    assert median(day_a) < median(day_b) - 2
+    assert median(day_b) < -2
+
+
+def test_finer_pixels_and_turned_contrast_change_little(day_a):
+    frame = day_a[0]
+    points = of_class(frame, "se_vacancy")
+    expected = read_columns(crystal(frame), "wse2", points).intensity
+    turned = read_columns(crystal(frame, frame.image.max() - frame.image), "wse2", points)
+    assert turned.intensity == pytest.approx(expected, abs=0.02)
+    fine = resample(frame.image, frame.sampling, frame.sampling / 3)
+    seen = crystal(frame, fine)
+    found = read_columns(seen, "wse2", points * frame.sampling / seen.pixel_size.value)
+    assert found.intensity == pytest.approx(expected, abs=0.1)
+
+
+def test_where_there_is_no_column_nothing_is_known(day_a):
+    frame = day_a[0]
+    seen, (positions, kinds) = crystal(frame), intact(frame)
+    tungsten, selenium = positions[kinds == "W"], positions[kinds == "Se"]
+    centre = tungsten[np.argmin(abs(tungsten - 128).sum(axis=1))]
+    near = selenium[np.argsort(((selenium - centre) ** 2).sum(axis=1))[0]]
+    hollow = 2 * centre - near  # opposite of a Se: the middle of a hexagon
+    corner = np.array([1.0, 1.0])
+    readings = read_columns(seen, "wse2", np.array([centre, hollow, corner]))
+    assert np.isnan(readings.intensity).tolist() == [False, True, True]
+    assert np.isnan(readings.sigma).tolist() == [False, True, True]
+    for other in (replace(seen, has_lattice=False), seen):
+        material = "wse2" if other is not seen else None
+        assert np.isnan(read_columns(other, material, positions).intensity).all()
+    assert read_columns(seen, "wse2", np.zeros((0, 2))).sigma.shape == (0,)
+
+
+def test_images_too_large_for_a_fit_are_left_out(day_a):
+    large = Image(np.broadcast_to(np.float32(0), (30000, 30000)), day_a[0].sampling)
+    seen = replace(crystal(day_a[0]), image=large)
+    readings = read_columns(seen, "wse2", day_a[0].points)
+    assert np.isnan(readings.intensity).all()
+
+
+def test_detections_keep_their_readings():
+    points, scores = np.arange(6.0).reshape(3, 2), np.array([0.9, 0.8, 0.6])
+    readings = ColumnReadings(np.array([0.51239, np.nan, 1.5]), np.array([-6.1234, np.nan, 4.0]))
+    classes = ("a", "b", "a")
+    found = Detections(points, classes, scores, 0.2, "given", (64, 64), readings=readings)
+    assert [row[-2:] for row in found.rows()] == [[0.512, -6.123], [None, None], [1.5, 4.0]]
+    assert found.select("a").intensity.tolist() == [0.51239, 1.5]
+    assert found.select("a", 0.7).sigma.tolist() == [-6.1234]
+    bare = Detections(points, classes, scores, 0.2, "given", (64, 64))
+    assert np.isnan(bare.sigma).all()
+    assert bare.select("a").intensity.shape == (2,)
+
+
+def test_tiles_of_a_large_image_fit_together(large_frame):
+    """More than 60 lattice constants: four tiles; 24 Å around the middle hold their borders."""
+    frame = large_frame
+    points = of_class(frame, "se_vacancy")
+    assert min(frame.image.shape) * frame.sampling > 60 * WSE2.lattice_constant
+    readings = read_columns(crystal(frame), "wse2", points)
+    middle = np.array(frame.image.shape) / 2
+    seam = (abs(points - middle) < 12 / frame.sampling).any(axis=1)
+    assert np.count_nonzero(seam) > 15
+    assert np.isfinite(readings.intensity).all()
+    assert np.median(readings.intensity[seam]) == pytest.approx(0.5, abs=0.06)
+    assert np.mean(readings.sigma[seam] < -3) > 0.95
