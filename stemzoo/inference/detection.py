@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 DEFAULT_THRESHOLD = 0.35
 # Class of what the network marks where the crystal ends: columns there lack neighbours.
 EDGE_CLASS = "edge"
+# Columns that are brighter than full ones are reported only where a column fit says so, too: on
+# frames of two sessions that takes the right ones from 61 to 83 %, and loses 3 of 178.
+BRIGHT_CLASS, BRIGHT_SIGMA = "bright", 3.0
 # Images of more pixels, as they are or as the network sees them, are gone through in stripes.
 _LARGE = 4096**2
 # Larger ones are not asked for their material, which would take much memory.
@@ -355,11 +358,13 @@ def find_defects(
     )
     at_edge = seen.is_at_edge(positions)
     kept = np.flatnonzero(seen.contains(positions) & (edges | ~at_edge))
-    classes = [EDGE_CLASS if at_edge[i] else model.classes[indices[i]] for i in kept]
+    readings = read_columns(seen, model.material, positions[kept])
+    names = np.array([EDGE_CLASS if at_edge[i] else model.classes[indices[i]] for i in kept], str)
+    told = np.flatnonzero(~((names == BRIGHT_CLASS) & (readings.sigma <= BRIGHT_SIGMA)))
     return Detections(
-        positions[kept],
-        tuple(classes),
-        scores[kept],
+        positions[kept[told]],
+        tuple(names[told].tolist()),
+        scores[kept[told]],
         sampling=pixel_size.value,
         sampling_source=pixel_size.source,
         shape=image.data.shape,
@@ -374,7 +379,7 @@ def find_defects(
             *find_doubts(seen, model.material),
             *(text for text in (material.refusal, material.doubt) if text),
         ),
-        readings=read_columns(seen, model.material, positions[kept]),
+        readings=readings[told],
     )
 
 

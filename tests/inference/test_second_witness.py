@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+import stemzoo
 from stemzoo.analysis.sites import lattice_sites
-from stemzoo.inference.detection import Detections
+from stemzoo.inference.detection import BRIGHT_SIGMA, Detections
 from stemzoo.inference.second_witness import ColumnReadings, read_columns
 from stemzoo.inference.seen_crystal import find_crystal
 from stemzoo.io import Image
@@ -147,3 +148,12 @@ def test_tiles_of_a_large_image_fit_together(large_frame):
     assert np.isfinite(readings.intensity).all()
     assert np.median(readings.intensity[seam]) == pytest.approx(0.5, abs=0.06)
     assert np.mean(readings.sigma[seam] < -3) > 0.95
+
+
+def test_a_bright_column_is_told_only_where_the_fit_says_so_too(detector, frames):
+    told = []
+    for frame in frames:
+        found = stemzoo.detect(Image(frame.image, frame.sampling), detector).select("bright")
+        told += found.sigma.tolist()
+    assert len(told) > 0
+    assert all(np.isnan(sigma) or sigma > BRIGHT_SIGMA for sigma in told)
