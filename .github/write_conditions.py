@@ -65,7 +65,10 @@ def frames_of(entry: WeightsEntry, patterns: list[str]) -> list[io.Image]:
 def facts_of(entry: WeightsEntry) -> dict:
     """Facts of the manifest that are no hashes; `sessions` and `wide` only if they say more."""
     facts = {key: getattr(entry, key) for key in ("task", "material", "session")}
-    facts |= {key: getattr(entry, key) for key in ("sessions", "wide") if getattr(entry, key)}
+    if entry.sessions:
+        facts["sessions"] = list(entry.sessions)
+    if entry.wide:
+        facts["wide"] = True
     return facts | {key: getattr(entry, key) for key in ("licence", "summary")}
 
 
