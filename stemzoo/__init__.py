@@ -12,7 +12,7 @@ _NAMES = {
     "CycleGANRecipe": "stemzoo.training",
     "CycleGANSTEM": "stemzoo.models",
     "DefectFCN": "stemzoo.models",
-    "Detections": "stemzoo.inference.detection",
+    "Detections": "stemzoo.inference.detections",
     "FCNRecipe": "stemzoo.training",
     "Image": "stemzoo.io",
     "detect": "stemzoo.inference.detection",

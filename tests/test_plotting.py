@@ -6,7 +6,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from stemzoo.inference.column_table import Columns
-from stemzoo.inference.detection import Detections
+from stemzoo.inference.detections import Detections
 from stemzoo.plotting import plot_columns, plot_detections, plot_training_log, scale_bar_length
 
 LEGEND = 40  # [px]

@@ -19,6 +19,7 @@ from stemzoo.cli.terminal import (
 )
 
 if TYPE_CHECKING:
+    from stemzoo.inference.matching import Match
     from stemzoo.workflows.images import DetectedFile
 
 app = typer.Typer()
@@ -223,22 +224,24 @@ def match(
         say(*json.dumps(content, indent=1).split("\n"))
         failures.end()
         return
-    print_table(
-        ("WEIGHTS", "SESSION", "DISTANCE", "P", "FITS", "DIFFERS"),
-        [
-            (
-                m.weights,
-                m.session,
-                f"{m.distance:.2f}",
-                f"{m.p_value:.2g}",
-                "yes" if m.fits else "no",
-                m.reason,
-            )
-            for m in ranked
-        ],
-    )
+    print_table(("WEIGHTS", "SESSION", "DISTANCE", "P", "FITS", "DIFFERS"), _ranking(ranked))
     say(advice)
     failures.end()
+
+
+def _ranking(ranked: list["Match"]) -> list[tuple[str, ...]]:
+    """Return the cells of the table of weights."""
+    return [
+        (
+            m.weights,
+            m.session,
+            f"{m.distance:.2f}",
+            f"{m.p_value:.2g}",
+            "yes" if m.fits else "no",
+            m.reason,
+        )
+        for m in ranked
+    ]
 
 
 @app.command()

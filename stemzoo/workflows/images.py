@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from stemzoo import __version__, io
 from stemzoo.inference.advice import describe_match, match_facts
-from stemzoo.inference.detection import COLUMNS, DEFAULT_THRESHOLD, Detections, find_defects
+from stemzoo.inference.detection import DEFAULT_THRESHOLD, find_defects
+from stemzoo.inference.detections import COLUMNS, Detections
 from stemzoo.inference.matching import Match, match
 from stemzoo.plotting import plot_detections
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole

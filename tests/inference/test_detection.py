@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from stemzoo.inference import detection
-from stemzoo.inference.detection import Detections, detect, find_classes, find_defects
+from stemzoo.inference.detection import detect, find_classes, find_defects
+from stemzoo.inference.detections import COLUMNS, Detections
 from stemzoo.inference.matching import check_conditions
 from stemzoo.io import Image
 from stemzoo.metrics.detection import DetectionScore, score_detections
@@ -98,7 +98,7 @@ def test_detections_know_how_they_were_made():
     assert name == "bright"
     assert 0.25 <= score <= 1
     assert measured == [None, None]  # no lattice
-    assert len(detection.COLUMNS) == 8
+    assert len(COLUMNS) == 8
 
 
 def test_detections_are_selected_by_class_and_score():
