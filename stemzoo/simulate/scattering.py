@@ -1,6 +1,7 @@
 """How strongly an atom scatters into an annular dark-field detector."""
 
 from functools import lru_cache
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +11,9 @@ from scipy.special import exp1, j0
 HC = 12398.41984  # Planck constant times speed of light [eV Å]
 REST_ENERGY = 510998.95  # of the electron [eV]
 COULOMB = 14.39964  # e / (4 pi eps0) [V Å]
+
+# The first question fills the table of form factors; another thread would find it half full.
+_TABLE = Lock()
 
 
 def electron_wavelength(energy: float) -> float:
@@ -96,7 +100,8 @@ def projected_potential(Z: int, r: np.ndarray) -> np.ndarray:
 
     if not 1 <= Z <= 98:
         raise ValueError(f"Form factors exist for Z = 1 to 98. Received: Z = {Z}")
-    formula = cromermann.getCMformula(elements[Z].symbol)
+    with _TABLE:
+        formula = cromermann.getCMformula(elements[Z].symbol)
     potential = np.zeros_like(r, dtype=np.float64)
     for a, b in zip(formula.a, formula.b, strict=True):
         if b > 1e-6:  # a term with b = 0 is a point charge at the nucleus and vanishes at r > 0

@@ -66,3 +66,28 @@ def test_probe_angle_does_not_matter():
 def test_elements_without_form_factor_are_refused(Z):
     with pytest.raises(ValueError, match=f"Received: Z = {Z}"):
         adf_cross_section(Z, Microscope())
+
+
+def test_threads_that_ask_first_at_once_all_get_an_answer(python):
+    code = """
+import sys, threading
+import numpy as np
+from periodictable import cromermann
+from stemzoo.simulate.scattering import projected_potential
+sys.setswitchinterval(1e-6)
+fill = cromermann._update_cmformulas
+def slowly():
+    cromermann._cmformulas["H"] = None  # the first entry: the table is no longer empty
+    threading.Event().wait(0.2)
+    fill()
+cromermann._update_cmformulas = slowly
+said = []
+def ask():
+    said.append(projected_potential(74, np.array([1.0]))[0])
+threads = [threading.Thread(target=ask) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(len(said), len(set(said)))
+"""
+    done = python("-c", code)
+    assert done.stdout.split() == ["4", "1"], done.stderr
