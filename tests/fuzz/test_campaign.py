@@ -50,7 +50,7 @@ def test_a_command_that_was_killed_ends_as_an_undisturbed_one(tmp_path, name):
     kills.make_inputs(tmp_path / "inputs")
     (verb,) = [verb for verb in kills.VERBS if verb.name == name]
     rng = np.random.default_rng(3)
-    assert faults(kills.attack(verb, tmp_path / "inputs", tmp_path, rng=rng, kills=2)) == []
+    assert faults(kills.attack(verb, tmp_path / "inputs", tmp_path, rng=rng, kills=1)) == []
 
 
 def test_the_campaign_tells_what_is_wrong(seeds, tmp_path):

@@ -1,8 +1,9 @@
 """Run a command under watch, and say what it did that no input may make it do."""
 
+import json
 import os
 import re
-import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +19,15 @@ NOT_FOR_USERS = re.compile(
     r"\b(Index|Type|Attribute|Recursion|Memory|Assertion|ZeroDivision|Unicode\w*)Error\b"
 )
 CODES = {0, 1, 2}
+# Runs the command from a small process: the peak of memory that the system keeps of a process holds
+# that of the one it was forked from.
+_WATCHED = """
+import json, os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:])
+_, status, usage = os.wait4(process.pid, 0)
+with open("usage", "w") as file:
+    json.dump([os.waitstatus_to_exitcode(status), usage.ru_maxrss], file)
+"""
 
 
 @dataclass(frozen=True)
@@ -85,26 +95,27 @@ def run(
         variables.pop(name, None)
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         process = subprocess.Popen(
-            [sys.executable, *map(os.fspath, arguments)],
+            [sys.executable, "-c", _WATCHED, sys.executable, *map(os.fspath, arguments)],
             cwd=folder,
             env={**variables, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
+            start_new_session=True,
         )
         late = threading.Event()
-        clock = threading.Timer(seconds, lambda: (late.set(), process.kill()))
+        clock = threading.Timer(
+            seconds, lambda: (late.set(), os.killpg(process.pid, signal.SIGKILL))
+        )
         clock.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        process.wait()
         clock.cancel()
     texts = [(folder / name).read_bytes().decode(errors="replace") for name in ("stdout", "stderr")]
-    return Done(process.returncode, *texts, _megabytes(usage), late.is_set())
-
-
-def _megabytes(usage: resource.struct_rusage) -> float:
+    if late.is_set():
+        return Done(-signal.SIGKILL, *texts, 0.0, True)
+    code, peak = json.loads((folder / "usage").read_text())
     # Linux counts kilobytes, macOS bytes.
-    return usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return Done(code, *texts, peak / (2**20 if sys.platform == "darwin" else 2**10), False)
 
 
 def snapshot(folder: Path, without: Iterable[str] = ()) -> dict[str, bytes]:
@@ -122,7 +133,7 @@ def snapshot(folder: Path, without: Iterable[str] = ()) -> dict[str, bytes]:
     dict of str to bytes
         By relative path; links are told by where they lead.
     """
-    left_out = {"stdout", "stderr", *without}
+    left_out = {"stdout", "stderr", "usage", *without}
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
