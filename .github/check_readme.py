@@ -50,7 +50,7 @@ TRAINING = "--epochs 1 --steps 2 --filters 4"
 # By the start of the command; the first that fits.
 SMALL: dict[str, Run | LeftOut] = {
     "pip install . && stemzoo detect": BY_CI,
-    "pip install '.[test]' && pytest": BY_CI,
+    "pip install '.[test]' && pytest -n 2": BY_CI,
     "stemzoo verify": BY_CI,
     "stemzoo doctor": HUB,
     "stemzoo publish my-day": HUB,
