@@ -34,6 +34,7 @@ from .verdicts import snapshot  # noqa: E402
 
 REPO = "alice/tiny"
 ADAPTING = Path(__file__).with_name("adapting.py")
+MANIFEST = Path(__file__).parents[2] / "weights_manifest.json"
 COMMAND = ("-m", "stemzoo.cli")
 # What tells when or how fast, which no two runs share.
 TIMES = {"seconds", "created", "date", "duration", "started", "time"}
@@ -53,21 +54,21 @@ class Verb:
     results : tuple of str
         Files and folders that it writes, in the folder that it runs in.
     prepare : callable, optional
-        Takes the server that stands for the Hub.
+        Takes the server that stands for the Hub, the folder of inputs and that of the run.
     """
 
     name: str
     arguments: tuple[str, ...]
     results: tuple[str, ...]
-    prepare: Callable[[HubServer, Path], None] | None = None
+    prepare: Callable[[HubServer, Path, Path], None] | None = None
 
 
-def _offer(server: HubServer, inputs: Path) -> None:
+def _offer(server: HubServer, inputs: Path, folder: Path) -> None:
     server.put(REPO, {path.name: path.read_bytes() for path in (inputs / "tiny").iterdir()})
 
 
-def _nothing(server: HubServer, inputs: Path) -> None:
-    """An empty Hub."""
+def _take_manifest(server: HubServer, inputs: Path, folder: Path) -> None:
+    shutil.copyfile(MANIFEST, folder / "manifest.json")
 
 
 VERBS = (
@@ -83,7 +84,7 @@ VERBS = (
     Verb("publish",
          (*COMMAND, *f"publish @/tiny --repo {REPO} --material wse2 --session none".split(),
           *"--licence CC-BY-4.0 --summary Tiny. --manifest manifest.json --yes".split()),
-         (), _nothing),
+         (), _take_manifest),
 )  # fmt: skip
 
 
@@ -249,7 +250,7 @@ def _try(
     folder.mkdir()
     with HubServer() if verb.prepare else nullcontext() as server:
         if verb.prepare:
-            verb.prepare(server, inputs)
+            verb.prepare(server, inputs, folder)
         if moment is not None:
             process = _start(verb, inputs, folder, server)
             try:
