@@ -166,6 +166,32 @@ def normal_scores(image: np.ndarray, *, measured: np.ndarray | None = None) -> n
     return stats.norm.ppf(ranks / (ranks.size + 1))
 
 
+def average_blocks(image: np.ndarray, block: int, dtype: type = np.float64) -> np.ndarray:
+    """Average square blocks of pixels.
+
+    Parameters
+    ----------
+    image : ndarray or masked array of shape (M, N)
+        Image.
+    block : int
+        Edge of a block [px]; what is left at the bottom and right is left out.
+    dtype : type
+        Of the means.
+
+    Returns
+    -------
+    ndarray of shape (M // block, N // block)
+
+    Examples
+    --------
+    >>> average_blocks(np.arange(12).reshape(3, 4), 2).tolist()
+    [[2.5, 4.5]]
+    """
+    rows, columns = (n // block for n in image.shape)
+    parts = image[: rows * block, : columns * block].reshape(rows, block, columns, block)
+    return parts.mean(axis=(1, 3), dtype=dtype)
+
+
 # Pixels around a part of an image beyond which splines no longer reach: 0.27^40 of a value.
 _SPLINE_REACH = 40
 

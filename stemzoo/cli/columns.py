@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stemzoo.cli.options import Frame, Images, JsonLines, PixelSize, Strict, SumFrames
 from stemzoo.cli.terminal import Failures, angstrom, each
 
 if TYPE_CHECKING:
@@ -16,30 +17,16 @@ app = typer.Typer()
 
 @app.command()
 def columns(
-    images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or quoted patterns.")
-    ],
+    images: Images,
     material: Annotated[
         str | None, typer.Option(help="Crystal, such as wse2; else identified from the image.")
     ] = None,
-    pixel_size: Annotated[
-        float | None,
-        typer.Option(
-            metavar="PM",
-            help="Pixel size (pm); else from the file's metadata, else measured from the lattice.",
-        ),
-    ] = None,
+    pixel_size: PixelSize = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("columns"),
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit code 2 if a result is not to be trusted.")
-    ] = False,
-    frame: Annotated[int | None, typer.Option(help="Frame of a stack to take, from 0.")] = None,
-    sum_frames: Annotated[
-        bool, typer.Option("--sum-frames", help="Sum the frames of a stack.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object an image instead of a line.")
-    ] = False,
+    strict: Strict = False,
+    frame: Frame = None,
+    sum_frames: SumFrames = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Measure all atom columns: place, intensity and displacement, a table and an overlay each."""
     from stemzoo.simulate.materials import find_material

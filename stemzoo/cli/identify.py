@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stemzoo.cli.options import Frame, JsonLines, SumFrames
 from stemzoo.cli.terminal import Failures, angstrom, each
 
 if TYPE_CHECKING:
@@ -21,13 +22,9 @@ def identify(
         float | None,
         typer.Option(metavar="PM", help="Pixel size (pm); else from the file's metadata."),
     ] = None,
-    frame: Annotated[int | None, typer.Option(help="Frame of a stack to take, from 0.")] = None,
-    sum_frames: Annotated[
-        bool, typer.Option("--sum-frames", help="Sum the frames of a stack.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object an image instead of a line.")
-    ] = False,
+    frame: Frame = None,
+    sum_frames: SumFrames = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Tell which crystal images show, where, and what would decide between candidates."""
     from stemzoo import io

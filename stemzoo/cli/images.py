@@ -7,6 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stemzoo.cli.options import (
+    Frame,
+    Images,
+    Json,
+    JsonLines,
+    LackingPixelSize,
+    PixelSize,
+    Strict,
+    SumFrames,
+)
 from stemzoo.cli.terminal import (
     Failures,
     angstrom,
@@ -27,17 +37,9 @@ app = typer.Typer()
 
 @app.command()
 def detect(
-    images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or quoted patterns.")
-    ],
+    images: Images,
     weights: Annotated[str, typer.Option(help="Name of the zoo, or a model folder.")] = "fcn-wse2",
-    pixel_size: Annotated[
-        float | None,
-        typer.Option(
-            metavar="PM",
-            help="Pixel size (pm); else from the file's metadata, else measured from the lattice.",
-        ),
-    ] = None,
+    pixel_size: PixelSize = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("detections"),
     threshold: Annotated[float, typer.Option(help="Lowest score to report, 0 to 1.")] = 0.35,
     tta: Annotated[
@@ -49,16 +51,10 @@ def detect(
     force: Annotated[
         bool, typer.Option("--force", help="Go on though the image shows another material.")
     ] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Exit code 2 if a result is not to be trusted.")
-    ] = False,
-    frame: Annotated[int | None, typer.Option(help="Frame of a stack to take, from 0.")] = None,
-    sum_frames: Annotated[
-        bool, typer.Option("--sum-frames", help="Sum the frames of a stack.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object an image instead of a line.")
-    ] = False,
+    strict: Strict = False,
+    frame: Frame = None,
+    sum_frames: SumFrames = False,
+    as_json: JsonLines = False,
 ) -> None:
     """Find single-atom defects in images: a table and an overlay for each."""
     from stemzoo.inference.advice import MisfitSummary
@@ -122,21 +118,15 @@ def _line(found: "DetectedFile") -> str:
 
 @app.command()
 def translate(
-    images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or quoted patterns.")
-    ],
+    images: Images,
     weights: Annotated[str, typer.Option(help="Name of the zoo, or a model folder.")],
     direction: Annotated[
         str, typer.Option(help="sim-to-exp, or exp-to-sim (denoises).")
     ] = "sim-to-exp",
-    pixel_size: Annotated[
-        float | None, typer.Option(metavar="PM", help="Pixel size (pm), if the files lack it.")
-    ] = None,
+    pixel_size: LackingPixelSize = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("translated"),
-    frame: Annotated[int | None, typer.Option(help="Frame of a stack to take, from 0.")] = None,
-    sum_frames: Annotated[
-        bool, typer.Option("--sum-frames", help="Sum the frames of a stack.")
-    ] = False,
+    frame: Frame = None,
+    sum_frames: SumFrames = False,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Feed the generator noise of this seed.")
     ] = None,
@@ -187,11 +177,9 @@ def match(
             help="Pixel size (pm); else from the files' metadata, else measured from the lattice.",
         ),
     ] = None,
-    frame: Annotated[int | None, typer.Option(help="Frame of a stack to take, from 0.")] = None,
-    sum_frames: Annotated[
-        bool, typer.Option("--sum-frames", help="Sum the frames of a stack.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    frame: Frame = None,
+    sum_frames: SumFrames = False,
+    as_json: Json = False,
 ) -> None:
     """Rank the weights of the zoo by how well they fit images, and say what to do next."""
     from stemzoo.inference.advice import advise
@@ -254,9 +242,7 @@ def evaluate(
     simulated: Annotated[
         str | None, typer.Option(help="Folder or pattern of raw simulations, for the ceiling.")
     ] = None,
-    pixel_size: Annotated[
-        float | None, typer.Option(metavar="PM", help="Pixel size (pm), if the files lack it.")
-    ] = None,
+    pixel_size: LackingPixelSize = None,
     out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("evaluation"),
     extractor: Annotated[
         str, typer.Option(help="efficientnet-lite0, or inception-v3 (needs internet once).")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from stemzoo.cli.options import LackingPixelSize
 from stemzoo.cli.terminal import angstrom, load_kind, say, start_keras
 
 app = typer.Typer()
@@ -83,9 +84,7 @@ def train_cyclegan(
     ],
     material: Annotated[str, typer.Option(help="Material, for the simulations.")],
     out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
-    pixel_size: Annotated[
-        float | None, typer.Option(metavar="PM", help="Pixel size (pm), if the files lack it.")
-    ] = None,
+    pixel_size: LackingPixelSize = None,
     session: Annotated[str | None, typer.Option(help="What to call this day.")] = None,
     simulated: Annotated[int, typer.Option(min=1, help="Number of simulated frames.")] = 20,
     size: Annotated[str, typer.Option(help="zoo, or paper (for a GPU).")] = "zoo",
@@ -170,9 +169,7 @@ def adapt(
         str | None,
         typer.Option(metavar="WEIGHTS", help="Detector to start from; else the material's own."),
     ] = None,
-    pixel_size: Annotated[
-        float | None, typer.Option(metavar="PM", help="Pixel size (pm), if the files lack it.")
-    ] = None,
+    pixel_size: LackingPixelSize = None,
     session: Annotated[str | None, typer.Option(help="What to call these conditions.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:

@@ -9,19 +9,19 @@ from typing import Annotated
 
 import typer
 
+from stemzoo.cli.options import Json
 from stemzoo.cli.terminal import Failures, each, print_table, say, start_keras
 
 app = typer.Typer()
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="See 'stemzoo list'.")]
-_Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
 @app.command("list")
 def list_(
     material: Annotated[str | None, typer.Option(help="Only this material.")] = None,
     task: Annotated[str | None, typer.Option(help="Only this task.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List the weights of the zoo."""
     from stemzoo.zoo.registry import list_weights
@@ -52,7 +52,7 @@ def info(
     source: Annotated[
         str, typer.Argument(metavar="NAME", help="Name of the zoo, or a model folder.")
     ],
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """Show what is known of weights; nothing is fetched."""
     from stemzoo.zoo.inventory import describe_weights

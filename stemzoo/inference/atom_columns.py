@@ -20,6 +20,7 @@ from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal
 from stemzoo.io import Image
 from stemzoo.io.images import check_shape
 from stemzoo.io.memory import check_memory
+from stemzoo.preprocessing import average_blocks
 from stemzoo.simulate.materials import Material, atomic_number, find_material
 
 # Pixels per lattice constant that are enough; finer ones are averaged, for speed.
@@ -170,7 +171,7 @@ def _measured(
     room = np.minimum(sites.positions, np.array(pixels.shape) - 1 - sites.positions).min(axis=1)
     kept = room > _BORDER * fit.width
     # The lattice is that of the first grain.
-    kept &= seen.grains[0].contains((ideal - (seen.block - 1) / 2) / seen.block)
+    kept &= seen.grains[0].contains(seen.in_mask(ideal))
     kinds, shifts = sites.kinds[kept], fit.shifts[kept]
     far = _FARTHEST * nearest_distance(sites.positions)
     shifts[~(np.hypot(*shifts.T) < far)] = np.nan
@@ -209,8 +210,7 @@ def _averaged(seen: SeenCrystal) -> tuple[np.ndarray, int]:
         rows * columns * _FITTED_BYTES + data.size * _PIXEL_BYTES,
         f"{data.shape[0]} x {data.shape[1]} px",
     )
-    parts = data[: rows * block, : columns * block].reshape(rows, block, columns, block)
-    return parts.mean(axis=(1, 3), dtype=np.float64), block
+    return average_blocks(data, block), block
 
 
 def _formula(atoms: list[str]) -> str:

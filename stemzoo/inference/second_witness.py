@@ -11,6 +11,7 @@ from stemzoo.analysis.column_model import nearest_distance
 from stemzoo.analysis.columns import column_contrast, column_intensities, column_width
 from stemzoo.analysis.sites import lattice_sites
 from stemzoo.inference.seen_crystal import SeenCrystal
+from stemzoo.preprocessing import average_blocks
 from stemzoo.simulate.materials import find_material
 
 # Finer pixels are added up, for speed: columns are still told from each other.
@@ -88,8 +89,7 @@ def read_columns(seen: SeenCrystal, material: str | None, positions: np.ndarray)
     rows, columns = (n // block for n in image.shape)
     if rows * columns > _LARGEST:
         return readings
-    parts = image[: rows * block, : columns * block].reshape(rows, block, columns, block)
-    coarse = parts.mean(axis=(1, 3), dtype=np.float64)
+    coarse = average_blocks(image, block)
     try:
         sites, kinds, contrast = _contrasts(coarse, material, lattice.resampled(1.0, float(block)))
     except ValueError:  # too few columns

@@ -13,6 +13,7 @@ from stemzoo.analysis.sublattices import find_sublattices
 from stemzoo.analysis.valid_pixels import ValidPixels, filled, find_valid_pixels
 from stemzoo.io import Image, check_image
 from stemzoo.io.images import check_shape
+from stemzoo.preprocessing import average_blocks
 from stemzoo.simulate.materials import find_material
 
 # Columns that are nearer to where the crystal ends lack a neighbour [lattice constants].
@@ -270,9 +271,7 @@ def _blocks(image: Image) -> tuple[np.ndarray, int]:
         block = min(block, max(int(_COARSEST / image.sampling), 1))
     if block <= 1:
         return image.data, 1
-    rows, columns = (n // block * block for n in image.data.shape)
-    parts = image.data[:rows, :columns].reshape(rows // block, block, columns // block, block)
-    return parts.mean(axis=(1, 3), dtype=np.float32), block
+    return average_blocks(image.data, block, np.float32), block
 
 
 def _spread(mask: np.ndarray, block: int, shape: tuple[int, int]) -> np.ndarray:
