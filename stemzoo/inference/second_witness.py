@@ -57,8 +57,62 @@ class ColumnReadings:
         return cls(np.full(count, np.nan), np.full(count, np.nan))
 
 
-def read_columns(seen: SeenCrystal, material: str | None, positions: np.ndarray) -> ColumnReadings:
-    """Measure the columns at some places of an image.
+@dataclass(frozen=True, eq=False)
+class CrystalColumns:
+    """All columns of a crystal that are judged, and how bright each is.
+
+    Parameters
+    ----------
+    positions : ndarray of shape (L, 2)
+        Row and column [px of the image].
+    sublattices : ndarray of str, shape (L,)
+        Heaviest element of each column when it is whole.
+    intensity : ndarray of shape (L,)
+        Relative to the full columns of the same sublattice around: 1 for a full one; NaN where
+        there are too few columns of the sublattice.
+    noise : ndarray of shape (L,)
+        Standard deviation of the intensity of intact columns of the sublattice.
+    reach : float
+        Farther from its position nothing belongs to a column [px].
+    """
+
+    positions: np.ndarray
+    sublattices: np.ndarray
+    intensity: np.ndarray
+    noise: np.ndarray
+    reach: float
+
+    def nearest(self, positions: np.ndarray) -> np.ndarray:
+        """Return the column at each place.
+
+        Parameters
+        ----------
+        positions : ndarray of shape (K, 2)
+            Row and column [px].
+
+        Returns
+        -------
+        ndarray of int, shape (K,)
+            Index of the column; -1 where there is none.
+        """
+        if not len(self.positions) or not len(positions):
+            return np.full(len(positions), -1)
+        distance, index = cKDTree(self.positions).query(positions)
+        return np.where(distance < self.reach, index, -1)
+
+    def readings(self, positions: np.ndarray) -> ColumnReadings:
+        """Return what is measured at some places (K, 2) [px]; NaN where there is no column."""
+        readings, at = ColumnReadings.unknown(len(positions)), self.nearest(positions)
+        on = at >= 0
+        readings.intensity[on] = self.intensity[at[on]]
+        readings.sigma[on] = (self.intensity[at[on]] - 1) / self.noise[at[on]]
+        return readings
+
+
+def measure_crystal(
+    seen: SeenCrystal, material: str | None, suspects: np.ndarray
+) -> CrystalColumns | None:
+    """Measure all columns of an image that can be judged.
 
     Parameters
     ----------
@@ -66,55 +120,79 @@ def read_columns(seen: SeenCrystal, material: str | None, positions: np.ndarray)
         The image, and where its crystal is.
     material : str or None
         Material of the crystal.
+    suspects : ndarray of shape (K, 2)
+        Row and column [px of the image]; columns there are not counted as intact.
+
+    Returns
+    -------
+    CrystalColumns or None
+        Without those near an edge of the image, and in a grain other than the first. None where no
+        lattice was found, or there are too few columns, or too many for a fit.
+
+    Examples
+    --------
+    >>> measure_crystal(seen, "wse2", suspects).noise.mean().round(2)  # doctest: +SKIP
+    0.06
+    """
+    lattice = seen.pixel_size.lattice
+    if material is None or lattice is None or not seen.has_lattice:
+        return None
+    block = max(int(seen.cell / _PIXELS), 1)
+    image = seen.image.data
+    rows, columns = (n // block for n in image.shape)
+    if rows * columns > _LARGEST:
+        return None
+    coarse = average_blocks(image, block)
+    try:
+        sites, kinds, contrast = _contrasts(coarse, material, lattice.resampled(1.0, float(block)))
+    except ValueError:  # too few columns
+        return None
+    reach = _NEAR * nearest_distance(sites) * block
+    sites = sites * block + (block - 1) / 2
+    judged = np.isfinite(contrast) & (seen.grains[0].contains(seen.in_mask(sites)))
+    room = np.minimum(sites, np.array(image.shape) - 1 - sites).min(axis=1)
+    judged &= room > _BORDER * seen.cell
+    sites, kinds, contrast = sites[judged], kinds[judged], contrast[judged]
+    unknown = np.full(len(sites), np.nan)
+    found = CrystalColumns(sites, kinds, unknown, unknown.copy(), reach)
+    intact = np.ones(len(sites), bool)
+    suspected = found.nearest(suspects)
+    intact[suspected[suspected >= 0]] = False
+    for kind in np.unique(kinds):
+        usual = contrast[intact & (kinds == kind)]
+        width = median_abs_deviation(usual, scale="normal") if len(usual) else 0.0
+        if len(usual) < _COLUMNS or not width > 0:
+            continue
+        full = np.median(usual)
+        found.intensity[kinds == kind] = contrast[kinds == kind] / full
+        found.noise[kinds == kind] = width / full
+    return found
+
+
+def read_columns(seen: SeenCrystal, material: str | None, positions: np.ndarray) -> ColumnReadings:
+    """Measure the columns at some places of an image.
+
+    Parameters
+    ----------
+    seen, material
+        As in `measure_crystal`.
     positions : ndarray of shape (K, 2)
         Row and column [px of the image]; columns there are not counted as intact.
 
     Returns
     -------
     ColumnReadings
-        NaN where no lattice was found, no column is near (at an edge, too), in a grain other than
-        the first, and in an image that is too large for a fit.
+        NaN where `measure_crystal` finds no column.
 
     Examples
     --------
     >>> read_columns(seen, "wse2", positions).intensity.round(2)  # doctest: +SKIP
     array([0.52, 1.48])
     """
-    readings = ColumnReadings.unknown(len(positions))
-    lattice = seen.pixel_size.lattice
-    if material is None or lattice is None or not seen.has_lattice or not len(positions):
-        return readings
-    block = max(int(seen.cell / _PIXELS), 1)
-    image = seen.image.data
-    rows, columns = (n // block for n in image.shape)
-    if rows * columns > _LARGEST:
-        return readings
-    coarse = average_blocks(image, block)
-    try:
-        sites, kinds, contrast = _contrasts(coarse, material, lattice.resampled(1.0, float(block)))
-    except ValueError:  # too few columns
-        return readings
-    near = _NEAR * nearest_distance(sites) * block
-    sites = sites * block + (block - 1) / 2
-    judged = np.isfinite(contrast) & (seen.grains[0].contains(seen.in_mask(sites)))
-    room = np.minimum(sites, np.array(image.shape) - 1 - sites).min(axis=1)
-    judged &= room > _BORDER * seen.cell
-    sites, kinds, contrast = sites[judged], kinds[judged], contrast[judged]
-    if not len(sites):
-        return readings
-    distance, nearest = cKDTree(sites).query(positions)
-    intact = np.ones(len(sites), bool)
-    intact[nearest[distance < near]] = False
-    for kind in np.unique(kinds):
-        usual = contrast[intact & (kinds == kind)]
-        width = median_abs_deviation(usual, scale="normal")
-        if len(usual) < _COLUMNS or not width > 0:
-            continue
-        full = np.median(usual)
-        at = (distance < near) & (kinds[nearest] == kind)
-        readings.intensity[at] = contrast[nearest[at]] / full
-        readings.sigma[at] = (contrast[nearest[at]] - full) / width
-    return readings
+    columns = measure_crystal(seen, material, positions) if len(positions) else None
+    if columns is None:
+        return ColumnReadings.unknown(len(positions))
+    return columns.readings(positions)
 
 
 def _contrasts(
