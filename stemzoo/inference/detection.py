@@ -1,6 +1,7 @@
 """Find defects in an image of any size with a trained network."""
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,14 @@ from stemzoo.inference.advice import MisfitSummary, match_model
 from stemzoo.inference.detections import Detections
 from stemzoo.inference.material_check import MaterialCheck, check_material
 from stemzoo.inference.points import find_points
-from stemzoo.inference.second_witness import read_columns
+from stemzoo.inference.reporting import (
+    DEFAULT_THRESHOLD,
+    EDGE_CLASS,
+    LOWEST_SCORE,
+    find_calibration,
+    report_by_probability,
+    report_by_score,
+)
 from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal, find_doubts
 from stemzoo.inference.stripes import find_points_in_stripes
 from stemzoo.inference.tiling import predict_tiled
@@ -23,13 +31,6 @@ from stemzoo.preprocessing import resample, resampled_shape
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
 
-# Chosen on simulated frames of both WSe2 days, where F1 changes by less than 0.01 from 0.3 to 0.5.
-DEFAULT_THRESHOLD = 0.35
-# Class of what the network marks where the crystal ends: columns there lack neighbours.
-EDGE_CLASS = "edge"
-# Columns that are brighter than full ones are reported only where a column fit says so, too: on
-# frames of two sessions that takes the right ones from 61 to 83 %, and loses 3 of 178.
-BRIGHT_CLASS, BRIGHT_SIGMA = "bright", 3.0
 # Images of more pixels, as they are or as the network sees them, are gone through in stripes.
 _LARGE = 4096**2
 # Larger ones are not asked for their material, which would take much memory.
@@ -58,7 +59,7 @@ def detect(
         Pixel size [Å/px]. Else that of the `Image`, else measured from the lattice spots of the
         model's material.
     threshold : float
-        Lowest score to report, 0 to 1.
+        Lowest probability to report, 0 to 1; lowest score, for weights that are not calibrated.
     tta : bool
         Average over the 8 rotations and flips: 8 times slower, slightly better.
     edges : bool
@@ -147,33 +148,30 @@ def find_defects(
     material = _check_material(image, model, force=force)
     seen = find_crystal(image, model.material, stacklevel=stacklevel)
     pixel_size = seen.pixel_size
-    positions, indices, scores = find_classes(
-        seen.image.data, model, pixel_size.value, threshold=threshold, tta=tta, seen=seen
+    calibration = find_calibration(model)
+    lowest = threshold if calibration is None else min(threshold, LOWEST_SCORE)
+    marks = find_classes(
+        seen.image.data, model, pixel_size.value, threshold=lowest, tta=tta, seen=seen
     )
-    at_edge = seen.is_at_edge(positions)
-    kept = np.flatnonzero(seen.contains(positions) & (edges | ~at_edge))
-    readings = read_columns(seen, model.material, positions[kept])
-    names = np.array([EDGE_CLASS if at_edge[i] else model.classes[indices[i]] for i in kept], str)
-    told = np.flatnonzero(~((names == BRIGHT_CLASS) & (readings.sigma <= BRIGHT_SIGMA)))
-    return Detections(
-        positions[kept[told]],
-        tuple(names[told].tolist()),
-        scores[kept[told]],
-        sampling=pixel_size.value,
+    if calibration is None:
+        found = report_by_score(marks, model, seen, edges=edges)
+    else:
+        found = report_by_probability(marks, model, seen, calibration, threshold, edges=edges)
+    return replace(
+        found,
         sampling_source=pixel_size.source,
-        shape=image.data.shape,
         model_classes=(*model.classes, EDGE_CLASS) if edges else tuple(model.classes),
         model=model.name,
         threshold=threshold,
         tta=tta,
         match=match_model(seen.image, model, sampling=pixel_size.value, lattice=pixel_size.lattice),
         crystal=seen,
+        material=model.material,
         notes=(*describe(seen), *([material.note] if material.note else [])),
         doubts=(
             *find_doubts(seen, model.material),
             *(text for text in (material.refusal, material.doubt) if text),
         ),
-        readings=readings[told],
     )
 
 

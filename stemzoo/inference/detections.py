@@ -1,14 +1,21 @@
 """Defects that were found in an image, as arrays, counts, densities and a table."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy import stats
 
+from stemzoo.analysis.sublattices import projected_columns
+from stemzoo.inference.expectation import Expectation, ExpectedCount, count_interval, expect
 from stemzoo.inference.matching import Match
 from stemzoo.inference.second_witness import ColumnReadings
 from stemzoo.inference.seen_crystal import SeenCrystal
 from stemzoo.metrics.estimate import Estimate
+from stemzoo.simulate.defects import find_defect
+from stemzoo.simulate.materials import atomic_number, find_material
+
+# Below this expected F1 the user is told; of fewer expected defects no one can tell it.
+LEAST_F1, FEWEST = 0.85, 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +41,7 @@ class Detections:
     model : str
         Name of the model.
     threshold : float
-        Lowest score that was reported.
+        Lowest probability that was reported; lowest score, where there are no probabilities.
     tta : bool
         Whether the probabilities are means over the 8 rotations and flips.
     match : Match or None
@@ -47,6 +54,14 @@ class Detections:
         Why the result should not be trusted, each with the next step.
     readings : ColumnReadings or None
         What a column fit measures at each place; None where there was none.
+    material : str or None
+        Material of the crystal.
+    probability : ndarray of shape (K,), or None
+        That each is a defect of its class, by score and column; None if the weights are not
+        calibrated.
+    counted : mapping of str to ExpectedCount
+        How many defects of each class the whole image is likely to hold; empty if the weights are
+        not calibrated.
 
     Examples
     --------
@@ -71,6 +86,9 @@ class Detections:
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     readings: ColumnReadings | None = None
+    material: str | None = None
+    probability: np.ndarray | None = None
+    counted: Mapping[str, ExpectedCount] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -118,28 +136,63 @@ class Detections:
         share = 1.0 if self.crystal is None else self.crystal.mask.share
         return share * self.shape[0] * self.shape[1] * (self.sampling / 10) ** 2
 
-    def density(self, name: str) -> Estimate:
-        """Return how many defects of a class there are per nm² of crystal.
+    @property
+    def sites(self) -> dict[str, int]:
+        """Return how many columns of each sublattice the searched area holds.
+
+        By the heaviest element of each; empty where the lattice is not known.
+        """
+        seen = self.crystal
+        if self.material is None or seen is None or seen.pixel_size.lattice is None:
+            return {}
+        material = find_material(self.material)
+        cell = abs(float(np.linalg.det(seen.pixel_size.lattice.vectors)))
+        if material.symmetry == 6:
+            cell *= 2  # the table's orthogonal cell holds two hexagonal ones
+        cells = seen.mask.share * self.shape[0] * self.shape[1] / cell
+        kinds = [max(column, key=atomic_number) for column in projected_columns(material)]
+        return {kind: round(cells * kinds.count(kind)) for kind in dict.fromkeys(kinds)}
+
+    def sites_of(self, name: str) -> int:
+        """Return how many columns may hold a defect of a class; 0 where that is not known.
+
+        Those of the element that a vacancy lacks; of the metal for ``"metal_dark"``; all for
+        classes that may be anywhere.
+        """
+        sites = self.sites
+        if not sites or self.material is None:
+            return 0
+        material = find_material(self.material)
+        try:
+            host = find_defect(material, name).element
+        except ValueError:  # a class of several defects
+            host = material.sites[0].symbol if name == "metal_dark" else None
+        return sites.get(host, 0) if host is not None else sum(sites.values())
+
+    def density(self, name: str, *, per: str = "nm2") -> Estimate:
+        """Return how many defects of a class there are per nm² of crystal, or per site.
 
         Parameters
         ----------
         name : str
             The class.
+        per : str
+            ``"nm2"``, or ``"site"``: per column that may hold one, see `sites_of`.
 
         Returns
         -------
         Estimate
             With the interval that holds the true density of randomly placed defects with 95 %
-            probability. Missed defects and false ones are not corrected for.
+            probability. Of calibrated weights, expected misses and false ones are corrected for,
+            and the interval includes what is not known of them. NaN per site where the lattice is
+            not known.
 
         Raises
         ------
         KeyError
             If the model does not know the class.
-
-        References
-        ----------
-        F. Garwood, Biometrika 28, 437 (1936): exact interval of a Poisson mean.
+        ValueError
+            If `per` is neither.
 
         Examples
         --------
@@ -148,13 +201,71 @@ class Detections:
         >>> print(found.density("a"))  # 2 in 100 nm²
         Estimate(value=0.02, low=0.0024, high=0.0722)
         """
-        counts = self.counts()
-        if name not in counts:
+        self._check_class(name)
+        if per not in ("nm2", "site"):
+            raise ValueError(f"Expected per='nm2' or per='site'. Received: {per!r}")
+        unit: float = self.area_nm2 if per == "nm2" else self.sites_of(name)
+        if not unit > 0:
+            return Estimate(float("nan"), float("nan"), float("nan"))
+        count = self.counted.get(name)
+        value = self.counts()[name] if count is None else count.total
+        ends = count_interval(value, 0.0 if count is None else count.uncertainty)
+        return Estimate(*(round(float(n / unit), 5) for n in (value, *ends)))
+
+    def expectation(self, name: str) -> Expectation | None:
+        """Return the precision and recall to expect of a class in this image.
+
+        Parameters
+        ----------
+        name : str
+            The class.
+
+        Returns
+        -------
+        Expectation or None
+            None if the weights are not calibrated.
+
+        Raises
+        ------
+        KeyError
+            If the model does not know the class.
+
+        Examples
+        --------
+        >>> found.expectation("se_vacancy").recall  # doctest: +SKIP
+        Estimate(value=0.93, low=0.9, high=0.96)
+        """
+        self._check_class(name)
+        if name not in self.counted or self.probability is None:
+            return None
+        whole = self.counted[name]
+        own = np.array([label == name for label in self.classes], dtype=bool)
+        hits = ExpectedCount.of(self.probability[own], whole.spread)
+        return expect(int(own.sum()), hits, whole - hits)
+
+    def warning_of_errors(self) -> str | None:
+        """Say in one line which classes are likely to be found badly; None if none is."""
+        poor = []
+        for name in self.counted:
+            found = self.expectation(name)
+            if found is None or max(found.expected, found.reported) < FEWEST:
+                continue
+            if found.f1.value < LEAST_F1:
+                poor.append(
+                    f"{name} F1 {found.f1.value:.2f} ({found.f1.low:.2f} to {found.f1.high:.2f}; "
+                    f"precision {found.precision.value:.2f}, recall {found.recall.value:.2f})"
+                )
+        if not poor:
+            return None
+        return (
+            f"many errors are to be expected in this image: {', '.join(poor)}; check some by eye, "
+            "raise --threshold (threshold=) for fewer false ones, or take a better image (more "
+            "dose, several frames added up)"
+        )
+
+    def _check_class(self, name: str) -> None:
+        if name not in (counts := self.counts()):
             raise KeyError(f"Expected one of {', '.join(counts)}. Received: {name!r}")
-        count, area = counts[name], self.area_nm2
-        low = stats.chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
-        high = stats.chi2.ppf(0.975, 2 * count + 2) / 2
-        return Estimate(*(round(float(n / area), 4) for n in (count, low, high)))
 
     @property
     def positions_nm(self) -> np.ndarray:
@@ -162,20 +273,21 @@ class Detections:
         return self.positions[:, ::-1] * (self.sampling / 10)
 
     def select(self, name: str | None = None, threshold: float = 0.0) -> "Detections":
-        """Keep one class, or all, from a score on.
+        """Keep one class, or all, from a probability on, or a score where there is none.
 
         Parameters
         ----------
         name : str, optional
             Class to keep.
         threshold : float
-            Lowest score to keep.
+            Lowest probability to keep; lowest score, where there are no probabilities.
 
         Returns
         -------
         Detections
         """
-        keep = self.scores >= threshold
+        likely = self.scores if self.probability is None else self.probability
+        keep = ~(likely < threshold)
         if name is not None:
             keep &= np.array([label == name for label in self.classes], dtype=bool)
         index = np.flatnonzero(keep)
@@ -185,6 +297,7 @@ class Detections:
             classes=tuple(self.classes[i] for i in index),
             scores=self.scores[index],
             readings=None if self.readings is None else self.readings[index],
+            probability=None if self.probability is None else self.probability[index],
         )
 
     def counts(self) -> dict[str, int]:
@@ -194,7 +307,9 @@ class Detections:
 
     def rows(self) -> list[list]:
         """Return the table of `COLUMNS`, one list a defect; None stands for NaN."""
-        known = (np.round(values, 3).tolist() for values in (self.intensity, self.sigma))
+        unknown = np.full(len(self), np.nan)
+        likely = unknown if self.probability is None else self.probability
+        known = (np.round(values, 3).tolist() for values in (self.intensity, self.sigma, likely))
         return [
             [
                 *(round(float(r), 3), round(float(c), 3), round(float(x), 4), round(float(y), 4)),
@@ -211,4 +326,4 @@ class Detections:
         ]
 
 
-COLUMNS = ("row", "column", "x_nm", "y_nm", "class", "score", "intensity", "sigma")
+COLUMNS = ("row", "column", "x_nm", "y_nm", "class", "score", "intensity", "sigma", "probability")

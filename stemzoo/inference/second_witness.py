@@ -82,6 +82,16 @@ class CrystalColumns:
     noise: np.ndarray
     reach: float
 
+    def __getitem__(self, index: np.ndarray) -> "CrystalColumns":
+        """Return some of the columns."""
+        return CrystalColumns(
+            self.positions[index],
+            self.sublattices[index],
+            self.intensity[index],
+            self.noise[index],
+            self.reach,
+        )
+
     def nearest(self, positions: np.ndarray) -> np.ndarray:
         """Return the column at each place.
 

@@ -1,0 +1,284 @@
+"""How likely a place is a defect, by a network's score and by the intensity of the column there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, logit
+
+_FORMAT = 1
+# Scores beyond say no more; a place without a mark has the lowest.
+_LOWEST, _HIGHEST = 0.02, 0.98
+# Largest evidence of a column, as a log of odds; and the density that every class has anywhere, as
+# no intensity is normally distributed far from its mean.
+_MOST, _TAIL = 8.0, 1e-3
+# Noise of a column to which others are compared.
+_NOISE = 0.1
+JOINT_TERMS = ("constant", "score", "other_score", "column", "other_column", "noise")
+LONE_TERMS = ("constant", "score", "other_score")
+
+
+@dataclass(frozen=True, eq=False)
+class Witnesses:
+    """What is seen at places that may be defects.
+
+    Parameters
+    ----------
+    marks : ndarray of int, shape (K,)
+        Index of the class that the network sees; -1 where it sees none.
+    scores : ndarray of shape (K,)
+        Its score, 0 to 1; 0 where it sees none.
+    sublattices : ndarray of str, shape (K,)
+        Of the column there; empty where none was measured.
+    intensity, noise : ndarray of shape (K,)
+        Intensity of the column relative to full ones, and its standard deviation for full ones;
+        NaN where none was measured.
+    """
+
+    marks: np.ndarray
+    scores: np.ndarray
+    sublattices: np.ndarray
+    intensity: np.ndarray
+    noise: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.marks)
+
+    @property
+    def has_column(self) -> np.ndarray:
+        """Whether a column was measured at each; shape (K,)."""
+        return np.isfinite(self.intensity) & np.isfinite(self.noise)
+
+    def __getitem__(self, index: np.ndarray) -> "Witnesses":
+        """Return some of the places."""
+        return Witnesses(
+            *(
+                values[index]
+                for values in (
+                    self.marks,
+                    self.scores,
+                    self.sublattices,
+                    self.intensity,
+                    self.noise,
+                )
+            )
+        )
+
+
+@dataclass(frozen=True)
+class ClassCalibration:
+    """The numbers that make a probability of what is seen, for one class.
+
+    Parameters
+    ----------
+    levels : mapping of str to pair of float
+        By sublattice: median intensity of columns of the class, and its standard deviation beside
+        noise.
+    joint : tuple of float
+        Coefficients of `JOINT_TERMS`, where a column was measured.
+    lone : tuple of float
+        Coefficients of `LONE_TERMS`, elsewhere.
+    spread : float
+        Standard deviation of the number of uncertain defects of an image beside chance, relative.
+    least_intensity : float or None
+        Columns that are less bright are not reported as this class.
+    """
+
+    levels: Mapping[str, tuple[float, float]]
+    joint: tuple[float, ...]
+    lone: tuple[float, ...]
+    spread: float = 0.0
+    least_intensity: float | None = None
+
+    def column_evidence(self, seen: Witnesses) -> np.ndarray:
+        """Return how much the columns speak for the class against full columns.
+
+        Parameters
+        ----------
+        seen : Witnesses
+            K places.
+
+        Returns
+        -------
+        ndarray of shape (K,)
+            Log of the ratio of both densities, up to 8; 0 without a column.
+        """
+        evidence = np.where(seen.has_column, -_MOST, 0.0)
+        for kind, (level, scatter) in self.levels.items():
+            at = seen.has_column & (seen.sublattices == kind)
+            intensity, noise = seen.intensity[at], seen.noise[at]
+            like_class = _density(intensity - level, np.hypot(noise, scatter))
+            evidence[at] = np.log(like_class) - np.log(_density(intensity - 1, noise))
+        return _MOST * np.tanh(evidence / _MOST)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How probable what a detector and the columns say is, for each class.
+
+    Parameters
+    ----------
+    classes : mapping of str to ClassCalibration
+        By class, in the order of the detector.
+    sessions : tuple of str
+        Simulated sessions that it was fitted on.
+    frames : int
+        How many frames of these.
+    weights_sha256 : str
+        Hash of the weights that it is for.
+
+    Notes
+    -----
+    One logistic regression a class on terms with a meaning: log odds of the network's score for
+    the class, and for another one; the columns' evidence (`ClassCalibration.column_evidence`) for
+    the class, and that for another one where it is positive; log of the noise. Where no column was
+    measured, the score alone.
+
+    References
+    ----------
+    J. Platt, Probabilistic outputs for support vector machines, Advances in Large Margin
+    Classifiers, MIT Press 1999.
+    """
+
+    classes: Mapping[str, ClassCalibration]
+    sessions: tuple[str, ...] = ()
+    frames: int = 0
+    weights_sha256: str = ""
+
+    def probabilities(self, seen: Witnesses) -> np.ndarray:
+        """Return the probability of each class at each place.
+
+        Parameters
+        ----------
+        seen : Witnesses
+            K places.
+
+        Returns
+        -------
+        ndarray of shape (K, C)
+            At most 1 in sum.
+        """
+        terms = joint_terms(seen, list(self.classes.values()))
+        on = seen.has_column
+        found = np.zeros((len(seen), len(self.classes)))
+        for k, one in enumerate(self.classes.values()):
+            found[on, k] = expit(terms[k][on] @ np.array(one.joint))
+            found[~on, k] = expit(terms[k][~on, : len(LONE_TERMS)] @ np.array(one.lone))
+        return found / np.maximum(found.sum(axis=1, keepdims=True), 1)
+
+    def reported(self, seen: Witnesses, probabilities: np.ndarray) -> np.ndarray:
+        """Tell which of the probabilities may be reported; bool, shape (K, C)."""
+        least = np.array(
+            [
+                -np.inf if one.least_intensity is None else one.least_intensity
+                for one in self.classes.values()
+            ]
+        )
+        return ~(seen.intensity[:, None] < least) & (probabilities > 0)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return what JSON is to hold."""
+        return {
+            "format": _FORMAT,
+            "weights_sha256": self.weights_sha256,
+            "sessions": list(self.sessions),
+            "frames": self.frames,
+            "classes": {
+                name: {
+                    "levels": {kind: _rounded(pair) for kind, pair in one.levels.items()},
+                    "joint": dict(zip(JOINT_TERMS, _rounded(one.joint), strict=True)),
+                    "lone": dict(zip(LONE_TERMS, _rounded(one.lone), strict=True)),
+                    "spread": round(one.spread, 4),
+                    "least_intensity": one.least_intensity,
+                }
+                for name, one in self.classes.items()
+            },
+        }
+
+    @classmethod
+    def from_record(cls, record: Any) -> "Calibration":
+        """Read what `to_record` returned, which may come from anywhere.
+
+        Parameters
+        ----------
+        record : Any
+            From JSON.
+
+        Returns
+        -------
+        Calibration
+
+        Raises
+        ------
+        ValueError
+            If it is none of this format.
+        """
+        try:
+            if record["format"] != _FORMAT:
+                raise ValueError(f"format {record['format']}")
+            return cls(
+                classes={str(k): _read_class(v) for k, v in record["classes"].items()},
+                sessions=tuple(map(str, record["sessions"])),
+                frames=int(record["frames"]),
+                weights_sha256=str(record["weights_sha256"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"Expected a calibration in format {_FORMAT}; calibrate the weights again. "
+                f"Received: {str(error)[:200]}"
+            ) from error
+
+
+def joint_terms(seen: Witnesses, classes: list[ClassCalibration]) -> np.ndarray:
+    """Return the terms of the logistic regressions.
+
+    Parameters
+    ----------
+    seen : Witnesses
+        K places.
+    classes : list of ClassCalibration
+        C classes; their levels are used.
+
+    Returns
+    -------
+    ndarray of shape (C, K, 6)
+        `JOINT_TERMS`, of which `LONE_TERMS` are the first.
+    """
+    lowest = logit(_LOWEST)
+    scores = logit(np.clip(seen.scores, _LOWEST, _HIGHEST)) - lowest
+    evidence = np.array([one.column_evidence(seen) for one in classes])
+    noise = np.log(np.where(seen.has_column, seen.noise, _NOISE) / _NOISE)
+    terms = np.zeros((len(classes), len(seen), len(JOINT_TERMS)))
+    for k, own in enumerate(terms):
+        others = np.delete(evidence, k, axis=0)
+        own[:, 0] = 1
+        own[:, 1] = np.where(seen.marks == k, scores, 0)
+        own[:, 2] = np.where((seen.marks != k) & (seen.marks >= 0), scores, 0)
+        own[:, 3] = evidence[k]
+        own[:, 4] = np.maximum(others.max(axis=0, initial=0), 0)
+        own[:, 5] = noise
+    return terms
+
+
+def _density(distance: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """Return a normal density with tails, but for a common factor; shape (K,)."""
+    return np.exp(-np.minimum((distance / width) ** 2, 100) / 2) / width + _TAIL
+
+
+def _rounded(values: Any) -> list[float]:
+    return [float(f"{value:.5g}") for value in values]
+
+
+def _read_class(record: Any) -> ClassCalibration:
+    joint, lone = (
+        tuple(float(record[key][term]) for term in terms)
+        for key, terms in (("joint", JOINT_TERMS), ("lone", LONE_TERMS))
+    )
+    levels = {str(k): (float(level), float(s)) for k, (level, s) in record["levels"].items()}
+    least = record["least_intensity"]
+    spread = float(record["spread"])
+    numbers = [*joint, *lone, spread, *(n for pair in levels.values() for n in pair)]
+    if not np.isfinite(numbers).all() or min([0.0, *(s for _, s in levels.values())]) < 0:
+        raise ValueError("numbers that are not finite, or negative widths")
+    return ClassCalibration(levels, joint, lone, spread, None if least is None else float(least))

@@ -1,0 +1,160 @@
+"""How many of the defects of an image are found, and how many of those found are true."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from stemzoo.metrics.estimate import Estimate
+
+_DRAWS = 2000
+_INTERVAL = (0.025, 0.975)
+
+
+@dataclass(frozen=True)
+class ExpectedCount:
+    """How many defects of a class an image is likely to hold, by calibrated probabilities.
+
+    Parameters
+    ----------
+    total : float
+        Sum of the probabilities of all places, reported or not.
+    variance : float
+        Of the true number about it, if each place were independent of the others.
+    spread : float
+        Standard deviation of the uncertain ones beside that, relative; see `Calibration`.
+    """
+
+    total: float
+    variance: float
+    spread: float
+
+    @classmethod
+    def of(cls, probabilities: np.ndarray, spread: float) -> "ExpectedCount":
+        """Add up probabilities of shape (K,).
+
+        Examples
+        --------
+        >>> ExpectedCount.of(np.array([1.0, 0.5, 0.5]), 0.0)
+        ExpectedCount(total=2.0, variance=0.5, spread=0.0)
+        """
+        p = np.asarray(probabilities, dtype=float)
+        return cls(float(p.sum()), float((p * (1 - p)).sum()), spread)
+
+    @property
+    def uncertainty(self) -> float:
+        """Variance of the true number about the expected one."""
+        return self.variance + (self.spread * self.variance) ** 2
+
+    def __sub__(self, other: "ExpectedCount") -> "ExpectedCount":
+        total, variance = self.total - other.total, self.variance - other.variance
+        return ExpectedCount(max(total, 0.0), max(variance, 0.0), self.spread)
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What to expect of the reported defects of a class in an image.
+
+    Parameters
+    ----------
+    precision, recall, f1 : Estimate
+        With intervals of 95 %; NaN where nothing is reported, or nothing expected.
+    reported : int
+        Number of reported defects.
+    expected : float
+        Expected number of true ones in the image.
+    """
+
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    reported: int
+    expected: float
+
+
+def expect(reported: int, hits: ExpectedCount, misses: ExpectedCount) -> Expectation:
+    """Tell what to expect of reported defects.
+
+    Parameters
+    ----------
+    reported : int
+        How many are reported.
+    hits, misses : ExpectedCount
+        True ones among these, and among all other places.
+
+    Returns
+    -------
+    Expectation
+
+    Notes
+    -----
+    Intervals are quantiles of numbers of hits and misses that are drawn from gamma distributions
+    of the same means and variances; hits are not more than what is reported.
+
+    Examples
+    --------
+    >>> sure, none = ExpectedCount(9.0, 0.9, 0.0), ExpectedCount(0.0, 0.0, 0.0)
+    >>> found = expect(10, sure, none)
+    >>> found.precision.value, found.recall.value
+    (0.9, 1.0)
+    """
+    rng = np.random.default_rng(0)  # the same image, the same interval
+    drawn = []
+    for count in (misses, hits):
+        if count.total > 0 and count.uncertainty > 0:
+            shape = count.total**2 / count.uncertainty
+            drawn.append(rng.gamma(shape, count.total / shape, _DRAWS))
+        else:
+            drawn.append(np.full(_DRAWS, count.total))
+    missed, true = np.append(drawn[0], misses.total), np.append(drawn[1], hits.total)
+    true = np.minimum(true, reported)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        figures = (true / reported, true / (true + missed), 2 * true / (reported + true + missed))
+    precision, recall, f1 = (_estimate(values) for values in figures)
+    return Expectation(precision, recall, f1, reported, hits.total + misses.total)
+
+
+def _estimate(values: np.ndarray) -> Estimate:
+    """Return the last value with the quantiles of the others."""
+    if not np.isfinite(values[-1]):
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    low, high = np.nanquantile(values[:-1], _INTERVAL)
+    return Estimate(*(round(float(min(max(n, 0), 1)), 4) for n in (values[-1], low, high)))
+
+
+def count_interval(count: float, uncertainty: float = 0.0) -> tuple[float, float]:
+    """Return the interval that holds the mean of a Poisson process with 95 % probability.
+
+    Parameters
+    ----------
+    count : float
+        Counted events, or the expected number of them.
+    uncertainty : float
+        Variance of their true number about that.
+
+    Returns
+    -------
+    low, high : float
+
+    Notes
+    -----
+    That of Garwood for a plain count. Else the count is a scaled Poisson number of the same mean
+    and variance, as in Fay and Feuer; one event more, of weight 1 at least, makes the upper end.
+
+    References
+    ----------
+    F. Garwood, Biometrika 28, 437 (1936); M. P. Fay, E. J. Feuer, Statistics in Medicine 16, 791
+    (1997).
+
+    Examples
+    --------
+    >>> [round(end, 2) for end in count_interval(2)]
+    [0.24, 7.22]
+    >>> [round(end, 2) for end in count_interval(100, 100)]
+    [74.32, 133.1]
+    """
+    scale = 1 + uncertainty / count if count > 0 else 1.0
+    events = count / scale
+    low = float(stats.chi2.ppf(_INTERVAL[0], 2 * events)) / 2 * scale if events > 0 else 0.0
+    high = float(stats.chi2.ppf(_INTERVAL[1], 2 * events + 2)) / 2 * scale
+    return low, high

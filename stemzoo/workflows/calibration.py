@@ -1,0 +1,238 @@
+"""Calibrate a detector's folder: simulated frames in, probabilities that can be trusted out."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from stemzoo.analysis.calibration import Calibration
+from stemzoo.analysis.calibration_fit import JudgedFrame, fit_calibration
+from stemzoo.inference.candidates import Candidates
+from stemzoo.inference.detection import LOWEST_SCORE, find_classes
+from stemzoo.inference.reporting import find_candidates
+from stemzoo.inference.seen_crystal import find_crystal
+from stemzoo.io import Image, write_json
+from stemzoo.io.json_files import read_json
+from stemzoo.simulate.dataset import simulate_frame
+from stemzoo.simulate.distributions import LogUniform, Uniform, draw
+from stemzoo.simulate.labels import LabelledImage
+from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.named_sessions import SESSIONS, choose_session, find_session
+from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.zoo.file_names import PROVENANCE
+from stemzoo.zoo.hub import load
+
+if TYPE_CHECKING:
+    from stemzoo.models.fcn import DefectFCN
+
+log = logging.getLogger(__name__)
+
+# A place is at a defect that is nearer: half of the distance between neighbouring columns [Å].
+NEAR = 1.0
+# So many times as many defects as the session has: single vacancies vary less than rare defects.
+_VACANCIES, _OTHERS = Uniform(0.4, 1.5), LogUniform(0.1, 1.5)
+# Frames show so many lattice constants, in no more pixels.
+_SIDE, _MOST_PIXELS = 32, 640
+# Beside those that training drew its frames from.
+SEED = 20_000_000
+
+
+def widened(session: AcquisitionSession) -> AcquisitionSession:
+    """Return a session with conditions beyond those of another one.
+
+    Parameters
+    ----------
+    session : AcquisitionSession
+        The other one.
+
+    Returns
+    -------
+    AcquisitionSession
+        With blur up to 2 Å, twofold astigmatism up to 6 nm, a quarter of the dose and less, line
+        jitter up to 0.9 px and more contamination.
+
+    Examples
+    --------
+    >>> from stemzoo.simulate import find_session
+    >>> widened(find_session("wse2-dayA")).name
+    'wse2-dayA-widened'
+    """
+    efficiency = session.efficiency
+    most = 1.0 if isinstance(efficiency, float | int) and efficiency == 1 else 0.3
+    return replace(
+        session,
+        name=f"{session.name}-widened",
+        source_size=Uniform(0.6, 2.0),
+        C12=Uniform(0, 60),
+        efficiency=LogUniform(most / 4, most),
+        line_jitter=Uniform(0, 0.9),
+        contamination=Uniform(0, 2.5, power=2),
+    )
+
+
+def calibrate_folder(
+    folder: str | Path,
+    *,
+    sessions: Sequence[str] = (),
+    frames: int = 160,
+    seed: int = SEED,
+    least_intensity: dict[str, float] | None = None,
+) -> Calibration:
+    """Fit the probabilities of a detector, and enter them into its folder.
+
+    Parameters
+    ----------
+    folder : path-like
+        Model folder of a `DefectFCN`; its ``provenance.json`` gets the entry ``calibration``.
+    sessions : sequence of str
+        Names of simulated sessions; those that the detector was trained on where not given, else
+        that of its material. Half of the frames are of these, half of wider conditions.
+    frames : int
+        Number of frames.
+    seed : int
+        Seed of the frames; other ones than those of a training.
+    least_intensity : dict, optional
+        By class, the least intensity of a column that is reported.
+
+    Returns
+    -------
+    Calibration
+
+    Raises
+    ------
+    ValueError, KeyError
+        If the folder holds no detector of a known material, or a session is unknown.
+
+    Examples
+    --------
+    >>> calibrate_folder("my-detector").frames  # doctest: +SKIP
+    160
+    """
+    folder = Path(folder)
+    model = load(folder if folder.is_absolute() else f"./{folder}")
+    if getattr(model, "task", None) != "detection" or model.material is None:
+        raise ValueError(
+            f"{folder}: expected a detector of a known material. Received: {type(model).__name__} "
+            f"of {model.material}"
+        )
+    chosen = [find_session(name) for name in sessions] or _own_sessions(model)
+    judged = list(judged_frames(model, chosen, frames, seed))
+    fitted = fit_calibration(
+        judged,
+        model.classes,
+        sessions=[session.name for session in chosen],
+        weights_sha256=model.provenance.sha256,
+    )
+    for name, least in (least_intensity or {}).items():
+        if name not in fitted.classes:
+            raise KeyError(f"Expected one of {', '.join(fitted.classes)}. Received: {name!r}")
+        one = replace(fitted.classes[name], least_intensity=least)
+        fitted = replace(fitted, classes={**fitted.classes, name: one})
+    path = folder / PROVENANCE
+    record = read_json(path, {}) if path.is_file() else {}
+    write_json(path, {**record, "calibration": fitted.to_record()})
+    return fitted
+
+
+def judged_frames(
+    model: "DefectFCN", sessions: Sequence[AcquisitionSession], frames: int, seed: int
+) -> Iterator[JudgedFrame]:
+    """Simulate frames, and say at which places of each there is a defect.
+
+    Parameters
+    ----------
+    model : DefectFCN
+        The detector.
+    sessions : sequence of AcquisitionSession
+        Half of the frames are of these, half of wider conditions.
+    frames : int
+        How many, in all.
+    seed : int
+        Their seed.
+
+    Yields
+    ------
+    JudgedFrame
+        Frames in which the crystal is not found are left out.
+    """
+    sources = [each for session in sessions for each in (session, widened(session))]
+    for k in range(frames):
+        session = sources[k % len(sources)]
+        rng = np.random.default_rng([seed, k])
+        defects = {
+            name: part * draw(_VACANCIES if name.endswith("_vacancy") else _OTHERS, rng)
+            for name, part in session.defects.items()
+        }
+        conditions = session.draw(rng)
+        constant = find_material(session.material).lattice_constant
+        side = min(round(_SIDE * constant / float(conditions.sampling)), _MOST_PIXELS)
+        frame = simulate_frame(conditions, (side, side), rng=rng, defects=defects)
+        try:
+            candidates = candidates_in(frame, model)
+        except ValueError as error:
+            log.warning("frame %d of %s is left out: %s", k, session.name, error)
+            continue
+        yield judge(frame, candidates, model.classes)
+
+
+def candidates_in(frame: LabelledImage, model: "DefectFCN") -> Candidates:
+    """Return the places of a frame that may be defects.
+
+    Parameters
+    ----------
+    frame : LabelledImage
+        A simulated frame.
+    model : DefectFCN
+        A detector.
+
+    Returns
+    -------
+    Candidates
+
+    Raises
+    ------
+    ValueError
+        If the image cannot be analysed.
+    """
+    seen = find_crystal(Image(frame.image, frame.sampling), model.material)
+    sampling = seen.pixel_size.value
+    marks = find_classes(seen.image.data, model, sampling, threshold=LOWEST_SCORE, seen=seen)
+    return find_candidates(marks, model.material, seen)
+
+
+def judge(frame: LabelledImage, candidates: Candidates, classes: Sequence[str]) -> JudgedFrame:
+    """Say which places of a frame are at a defect.
+
+    Parameters
+    ----------
+    frame : LabelledImage
+        The frame.
+    candidates : Candidates
+        Places in it.
+    classes : sequence of str
+        Names of the detector's classes.
+
+    Returns
+    -------
+    JudgedFrame
+    """
+    truth = np.full(len(candidates.positions), -1)
+    labels = np.array(frame.labels(), dtype=str)
+    labelled = np.array([np.count_nonzero(labels == name) for name in classes])
+    if len(truth) and len(labels):
+        distance, nearest = cKDTree(candidates.positions).query(frame.points)
+        for k, name in enumerate(classes):
+            truth[nearest[(labels == name) & (distance < NEAR / frame.sampling)]] = k
+    return JudgedFrame(candidates.seen, truth, labelled)
+
+
+def _own_sessions(model: "DefectFCN") -> list[AcquisitionSession]:
+    """Sessions that a detector was trained on, as far as they have names."""
+    named = model.provenance.training_data.get("session") or []
+    names = [named] if isinstance(named, str) else list(named)
+    found = [SESSIONS[name] for name in names if name in SESSIONS]
+    return found or [choose_session(None, model.material)]
