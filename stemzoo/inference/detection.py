@@ -157,17 +157,18 @@ def find_defects(
         found = report_by_score(marks, model, seen, edges=edges)
     else:
         found = report_by_probability(marks, model, seen, calibration, threshold, edges=edges)
+    classes = (*model.classes, EDGE_CLASS) if edges else tuple(model.classes)
+    found = replace(found, model_classes=classes)
+    said = (*describe(seen), material.note, found.warning_of_errors())
     return replace(
         found,
-        sampling_source=pixel_size.source,
-        model_classes=(*model.classes, EDGE_CLASS) if edges else tuple(model.classes),
         model=model.name,
         threshold=threshold,
         tta=tta,
         match=match_model(seen.image, model, sampling=pixel_size.value, lattice=pixel_size.lattice),
         crystal=seen,
         material=model.material,
-        notes=(*describe(seen), *([material.note] if material.note else [])),
+        notes=tuple(note for note in said if note),
         doubts=(
             *find_doubts(seen, model.material),
             *(text for text in (material.refusal, material.doubt) if text),

@@ -15,7 +15,7 @@ from stemzoo.simulate.defects import find_defect
 from stemzoo.simulate.materials import atomic_number, find_material
 
 # Below this expected F1 the user is told; of fewer expected defects no one can tell it.
-LEAST_F1, FEWEST = 0.85, 5.0
+LEAST_F1, FEWEST = 0.85, 10.0
 
 
 @dataclass(frozen=True, eq=False)

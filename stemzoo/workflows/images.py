@@ -88,6 +88,16 @@ class DetectedFile:
             "crystal_nm2": round(found.area_nm2, 3),
             "counts": found.counts(),
             "density_per_nm2": {name: asdict(found.density(name)) for name in found.counts()},
+            "sites": found.sites,
+            "density_per_site": {
+                name: asdict(found.density(name, per="site")) for name in found.counts()
+            },
+            "calibrated": found.probability is not None,
+            "expected": {
+                name: asdict(expected)
+                for name in found.counts()
+                if (expected := found.expectation(name)) is not None
+            },
             "csv": str(self.table),
             "overlay": str(self.overlay),
             "detections": [dict(zip(COLUMNS, row, strict=True)) for row in found.rows()],
@@ -148,6 +158,8 @@ def detect_file(
         f"image: {found.shape[0]} rows, {found.shape[1]} columns; row and column count from 0 at "
         "the centre of the top-left pixel",
         f"against the frames that the weights were trained on: {describe_match(found.match)}",
+        f"searched: {found.area_nm2:.2f} nm²{_sites(found)}",
+        *_expected(found),
         *(f"note: {note}" for note in found.notes),
         *(f"not to be trusted: {doubt}" for doubt in found.doubts),
     ]
@@ -155,6 +167,31 @@ def detect_file(
         io.write_csv(folder / table.name, COLUMNS, found.rows(), header=header)
         plot_detections(image.data, found, folder / overlay.name)
     return DetectedFile(image, found, table, overlay)
+
+
+def _sites(found: Detections) -> str:
+    """Columns of each sublattice in the area that was searched."""
+    return "".join(f"; {count} {kind} columns" for kind, count in found.sites.items())
+
+
+def _expected(found: Detections) -> list[str]:
+    """Lines on how probable the detections are, and how many there are likely to be."""
+    if found.probability is None:
+        return [
+            f"probability: not known, {found.model} is not calibrated (calibrate_folder of "
+            "stemzoo.workflows.calibration does it)"
+        ]
+    lines = []
+    for name in found.counts():
+        expected, density = found.expectation(name), found.density(name)
+        if expected is None:
+            continue
+        lines.append(
+            f"{name}: {density.value:.4g} per nm² ({density.low:.4g} to {density.high:.4g}), "
+            "corrected for expected misses and false ones; expected precision "
+            f"{expected.precision.value:.2f}, recall {expected.recall.value:.2f}"
+        )
+    return lines
 
 
 def match_files(

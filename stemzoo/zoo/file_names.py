@@ -21,6 +21,8 @@ CONDITIONS = "conditions.json"
 METRICS = "metrics.json"
 METRICS_REAL = "metrics_real.json"
 EVALUATION = "evaluation.json"
+# Probabilities against shares of true ones, for the card.
+RELIABILITY = "reliability.png"
 CARD = "README.md"
 
 REQUIRED = (CONFIG, WEIGHTS)

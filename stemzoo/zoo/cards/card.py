@@ -9,10 +9,10 @@ from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
 from stemzoo.simulate.named_sessions import SESSIONS
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.zoo.cards.citations import bibtex_of
-from stemzoo.zoo.cards.tables import measured
+from stemzoo.zoo.cards.tables import certainty_tables, measured
 from stemzoo.zoo.cards.tasks import TASKS, intended_use
 from stemzoo.zoo.facts import FIELDS, read_facts
-from stemzoo.zoo.file_names import CONDITIONS, CONFIG
+from stemzoo.zoo.file_names import CONDITIONS, CONFIG, RELIABILITY
 from stemzoo.zoo.registry import PLAIN_NAME, WeightsEntry, list_weights
 
 _EMULATED = """Trained on simulated images, those of the named days from **emulated** acquisition
@@ -57,7 +57,7 @@ def find_pictures(folder: Path, *, samples: bool = True) -> dict[str, Path]:
     folder : Path
         Model folder.
     samples : bool
-        Also what may show measured images: all but the plots of the losses.
+        Also what may show measured images: all but plots of losses and probabilities.
 
     Returns
     -------
@@ -66,7 +66,8 @@ def find_pictures(folder: Path, *, samples: bool = True) -> dict[str, Path]:
     """
     paths = [path for path in sorted(folder.glob("*.png")) if PLAIN_NAME.fullmatch(path.name)]
     if not samples:
-        return {path.name: path for path in paths if path.name.endswith("training_log.png")}
+        shown = ("training_log.png", RELIABILITY)
+        return {path.name: path for path in paths if path.name.endswith(shown)}
     pictures = {path.name: path for path in paths}
     epochs = sorted(folder.glob("samples/epoch_*.png"))
     return {**pictures, "training_samples.png": epochs[-1]} if epochs else pictures
@@ -136,11 +137,36 @@ def _body(entry: WeightsEntry, facts: dict, pictures: list[str]) -> list[str]:
         f"## Use\n\n```sh\n{words.shell.format(name=name)}\n```\n\n"
         f'```python\nimport stemzoo\n\nmodel = stemzoo.load("{name}")\n{words.call}\n```',
         _limits(entry, facts),
-        _training(entry, facts, pictures),
+        _training(entry, facts, [name for name in pictures if not name.endswith(RELIABILITY)]),
         measured(facts),
+        _certainty(facts, [name for name in pictures if name.endswith(RELIABILITY)]),
         f"## Licences\n\nCode: Apache-2.0. Weights: {entry.licence}. Training data: {data}",
         f"## Cite\n\n```bibtex\n{bibtex_of(entry)}\n```",
     ]
+
+
+def _certainty(facts: dict, pictures: list[str]) -> str:
+    """Write the section on calibrated probabilities; empty if there are none."""
+    record = facts.get("provenance", {}).get("calibration")
+    if record is None:
+        return ""
+    sessions = ", ".join(f"`{name}`" for name in record["sessions"])
+    text = (
+        "## How sure\n\nEach detection has a probability that joins the network's score and the "
+        "intensity of the column, and is reported from 0.35 on where nothing else is asked for. "
+        f"It was fitted on {record['frames']} simulated frames of {sessions} and of wider "
+        "conditions, with other seeds than the training's."
+    )
+    for name, one in record["classes"].items():
+        if one["least_intensity"] is not None:
+            text += (
+                f" Columns of less than {one['least_intensity']:g} times the intensity of a full "
+                f"one are not reported as `{name}`: in real images most of these were none."
+            )
+    measured_on = facts.get("metrics", {}).get("calibration")
+    if measured_on is not None:
+        text += "\n\n" + certainty_tables(measured_on)
+    return "\n\n".join([text, *(f"![reliability]({name})" for name in pictures)])
 
 
 def _is_emulated(entry: WeightsEntry, facts: dict) -> bool:

@@ -73,6 +73,41 @@ def measured(facts: dict) -> str:
     return "## Measured\n\n" + "\n\n".join(parts) if parts else ""
 
 
+def certainty_tables(report: dict) -> str:
+    """Write what was measured of calibrated probabilities.
+
+    Parameters
+    ----------
+    report : dict
+        What ``measure_calibration.py`` writes.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    ways = ("network", "columns", "joint")
+    rows = [
+        (row["condition"], row["labelled"], *(f"{row[way]:.3f}" for way in ways))
+        for row in report["f1"]
+    ]
+    errors = ", ".join(
+        f"{name} {facts['error']:.3f} ({facts['places']} places)"
+        for name, facts in report["reliability"].items()
+    )
+    expected = report["expected_f1"]
+    return (
+        "F1 of all classes together, in simulated frames of sessions and conditions that the "
+        "probabilities were not fitted on (but for the randomised ones: other frames of these):"
+        "\n\n"
+        + table(("condition", "labelled", "network alone", "columns alone", "both"), rows)
+        + f"\n\nCalibration error, places of a probability of 0.05 and more: {errors}. The F1 of "
+        f"single vacancies that `detect` expects of an image differs by "
+        f"{expected['mean_absolute_error']:.3f} from the true one on average (rank correlation "
+        f"{expected['rank_correlation']:.2f}, {expected['frames']} frames)."
+    )
+
+
 def _translation_table(metrics: dict) -> str:
     counts = ", ".join(f"{n} {name}" for name, n in metrics["images"].items())
     which = f" of {metrics['size']}² pixels that it was not trained on" if "size" in metrics else ""
