@@ -102,7 +102,8 @@ class ClassCalibration:
         Returns
         -------
         ndarray of shape (K,)
-            Log of the ratio of both densities, up to 8; 0 without a column.
+            Log of the ratio of both densities; 0 without a column, -8 where it is of a sublattice
+            that does not host the class.
         """
         evidence = np.where(seen.has_column, -_MOST, 0.0)
         for kind, (level, scatter) in self.levels.items():
@@ -110,7 +111,7 @@ class ClassCalibration:
             intensity, noise = seen.intensity[at], seen.noise[at]
             like_class = _density(intensity - level, np.hypot(noise, scatter))
             evidence[at] = np.log(like_class) - np.log(_density(intensity - 1, noise))
-        return _MOST * np.tanh(evidence / _MOST)
+        return evidence
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Calibration:
     -----
     One logistic regression a class on terms with a meaning: log odds of the network's score for
     the class, and for another one; the columns' evidence (`ClassCalibration.column_evidence`) for
-    the class, and that for another one where it is positive; log of the noise. Where no column was
+    the class, and by how much that for another one is larger; log of the noise. Where no column was
     measured, the score alone.
 
     References
@@ -255,10 +256,16 @@ def joint_terms(seen: Witnesses, classes: list[ClassCalibration]) -> np.ndarray:
         own[:, 0] = 1
         own[:, 1] = np.where(seen.marks == k, scores, 0)
         own[:, 2] = np.where((seen.marks != k) & (seen.marks >= 0), scores, 0)
-        own[:, 3] = evidence[k]
-        own[:, 4] = np.maximum(others.max(axis=0, initial=0), 0)
+        own[:, 3] = _saturated(evidence[k])
+        better = others.max(axis=0, initial=-_MOST) - evidence[k]
+        own[:, 4] = _saturated(np.maximum(better, 0))
         own[:, 5] = noise
     return terms
+
+
+def _saturated(evidence: np.ndarray) -> np.ndarray:
+    """Return evidence (K,) that grows no further than 8."""
+    return _MOST * np.tanh(evidence / _MOST)
 
 
 def _density(distance: np.ndarray, width: np.ndarray) -> np.ndarray:

@@ -119,6 +119,8 @@ def calibrate_folder(
             f"{folder}: expected a detector of a known material. Received: {type(model).__name__} "
             f"of {model.material}"
         )
+    if unknown := set(least_intensity or {}) - set(model.classes):
+        raise KeyError(f"Expected one of {', '.join(model.classes)}. Received: {unknown.pop()!r}")
     chosen = [find_session(name) for name in sessions] or _own_sessions(model)
     judged = list(judged_frames(model, chosen, frames, seed))
     fitted = fit_calibration(
@@ -128,8 +130,6 @@ def calibrate_folder(
         weights_sha256=model.provenance.sha256,
     )
     for name, least in (least_intensity or {}).items():
-        if name not in fitted.classes:
-            raise KeyError(f"Expected one of {', '.join(fitted.classes)}. Received: {name!r}")
         one = replace(fitted.classes[name], least_intensity=least)
         fitted = replace(fitted, classes={**fitted.classes, name: one})
     path = folder / PROVENANCE

@@ -97,8 +97,8 @@ def test_detections_know_how_they_were_made():
     assert (x, y) == pytest.approx((column * 0.02, row * 0.02), abs=1e-3)
     assert name == "bright"
     assert 0.25 <= score <= 1
-    assert measured == [None, None]  # no lattice
-    assert len(COLUMNS) == 8
+    assert measured == [None, None, None]  # no lattice, no calibration
+    assert len(COLUMNS) == 9
 
 
 def test_detections_are_selected_by_class_and_score():
