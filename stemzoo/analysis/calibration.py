@@ -13,6 +13,8 @@ _LOWEST, _HIGHEST = 0.02, 0.98
 # Largest evidence of a column, as a log of odds; and the density that every class has anywhere, as
 # no intensity is normally distributed far from its mean.
 _MOST, _TAIL = 8.0, 1e-3
+# Weight of the frequency in the frames against that in the image [defects].
+_PRIOR_COUNT, _ROUNDS = 3.0, 30
 # Noise of a column to which others are compared.
 _NOISE = 0.1
 JOINT_TERMS = ("constant", "score", "other_score", "column", "other_column", "noise")
@@ -83,6 +85,9 @@ class ClassCalibration:
         Standard deviation of the number of uncertain defects of an image beside chance, relative.
     least_intensity : float or None
         Columns that are less bright are not reported as this class.
+    frequency : float or None
+        Part of the places that are of the class in the frames, if it is to be found anew for each
+        image: some classes are a hundred times as frequent in one sample as in another.
     """
 
     levels: Mapping[str, tuple[float, float]]
@@ -90,6 +95,7 @@ class ClassCalibration:
     lone: tuple[float, ...]
     spread: float = 0.0
     least_intensity: float | None = None
+    frequency: float | None = None
 
     def column_evidence(self, seen: Witnesses) -> np.ndarray:
         """Return how much the columns speak for the class against full columns.
@@ -134,10 +140,12 @@ class Calibration:
     One logistic regression a class on terms with a meaning: log odds of the network's score for
     the class, and for another one; the columns' evidence (`ClassCalibration.column_evidence`) for
     the class, and by how much that for another one is larger; log of the noise. Where no column was
-    measured, the score alone.
+    measured, the score alone. The frequency of classes that vary much is found from the image by
+    expectation maximisation, drawn to that in the frames by three defects.
 
     References
     ----------
+    M. Saerens, P. Latinne, C. Decaestecker, Neural Computation 14, 21 (2002): other frequencies;
     J. Platt, Probabilistic outputs for support vector machines, Advances in Large Margin
     Classifiers, MIT Press 1999.
     """
@@ -166,7 +174,24 @@ class Calibration:
         for k, one in enumerate(self.classes.values()):
             found[on, k] = expit(terms[k][on] @ np.array(one.joint))
             found[~on, k] = expit(terms[k][~on, : len(LONE_TERMS)] @ np.array(one.lone))
-        return found / np.maximum(found.sum(axis=1, keepdims=True), 1)
+        found /= np.maximum(found.sum(axis=1, keepdims=True), 1)
+        return self._at_own_frequencies(found)
+
+    def _at_own_frequencies(self, found: np.ndarray) -> np.ndarray:
+        """Probabilities (K, C) when some classes are as frequent as the image itself says."""
+        known = [one.frequency for one in self.classes.values()]
+        varying = np.array([value is not None for value in known])
+        usual = np.array([value or 1.0 for value in known])
+        if not varying.any() or not len(found):
+            return found
+        none = np.maximum(1 - found.sum(axis=1, keepdims=True), 1e-9)
+        part, anew = usual, found
+        for _ in range(_ROUNDS):
+            anew = found * (part / usual)
+            anew = anew / (anew.sum(axis=1, keepdims=True) + none)
+            own = (anew.sum(axis=0) + _PRIOR_COUNT) / (len(found) + _PRIOR_COUNT / usual)
+            part = np.where(varying, own, usual)
+        return anew
 
     def reported(self, seen: Witnesses, probabilities: np.ndarray) -> np.ndarray:
         """Tell which of the probabilities may be reported; bool, shape (K, C)."""
@@ -192,6 +217,7 @@ class Calibration:
                     "lone": dict(zip(LONE_TERMS, _rounded(one.lone), strict=True)),
                     "spread": round(one.spread, 4),
                     "least_intensity": one.least_intensity,
+                    "frequency": one.frequency,
                 }
                 for name, one in self.classes.items()
             },
@@ -283,9 +309,14 @@ def _read_class(record: Any) -> ClassCalibration:
         for key, terms in (("joint", JOINT_TERMS), ("lone", LONE_TERMS))
     )
     levels = {str(k): (float(level), float(s)) for k, (level, s) in record["levels"].items()}
-    least = record["least_intensity"]
+    least, frequency = (
+        None if record[key] is None else float(record[key])
+        for key in ("least_intensity", "frequency")
+    )
     spread = float(record["spread"])
     numbers = [*joint, *lone, spread, *(n for pair in levels.values() for n in pair)]
     if not np.isfinite(numbers).all() or min([0.0, *(s for _, s in levels.values())]) < 0:
         raise ValueError("numbers that are not finite, or negative widths")
+    if frequency is not None and not 0 < frequency < 1:
+        raise ValueError(f"frequency {frequency}")
     return ClassCalibration(levels, joint, lone, spread, None if least is None else float(least))

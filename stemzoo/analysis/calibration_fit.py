@@ -1,6 +1,6 @@
 """Fit the numbers of a calibration to places of which the truth is known."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,6 +46,7 @@ def fit_calibration(
     frames: Sequence[JudgedFrame],
     classes: Sequence[str],
     *,
+    varying: Collection[str] = (),
     sessions: Sequence[str] = (),
     weights_sha256: str = "",
 ) -> Calibration:
@@ -57,6 +58,8 @@ def fit_calibration(
         Of conditions as wide as those it is to be used for.
     classes : sequence of str
         Names of the C classes.
+    varying : collection of str
+        Classes whose frequency is found anew for each image.
     sessions, weights_sha256
         As in `Calibration`.
 
@@ -95,7 +98,8 @@ def fit_calibration(
     for k, own in enumerate(terms):
         joint = _logistic(own[on], truth[on] == k)
         lone = _logistic(own[~on, : len(LONE_TERMS)], truth[~on] == k)
-        fitted[k] = replace(fitted[k], joint=joint, lone=lone)
+        frequency = float((truth == k).mean()) if classes[k] in varying else None
+        fitted[k] = replace(fitted[k], joint=joint, lone=lone, frequency=frequency)
     calibration = Calibration(
         dict(zip(classes, fitted, strict=True)), tuple(sessions), len(frames), weights_sha256
     )

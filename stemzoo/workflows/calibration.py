@@ -126,6 +126,8 @@ def calibrate_folder(
     fitted = fit_calibration(
         judged,
         model.classes,
+        # Dopants and adsorbates depend on the sample, vacancies less.
+        varying=[name for name in model.classes if not name.endswith("vacancy")],
         sessions=[session.name for session in chosen],
         weights_sha256=model.provenance.sha256,
     )

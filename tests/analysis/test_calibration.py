@@ -126,3 +126,17 @@ def test_frames_without_a_class_cannot_be_fitted():
         fit_calibration([one], (*CLASSES, "third"))
     with pytest.raises(ValueError, match="none"):
         fit_calibration([], CLASSES)
+
+
+def test_what_is_rare_in_an_image_is_less_probable_there():
+    rng = np.random.default_rng(6)
+    frames = [frame(rng, noise=noise) for noise in np.linspace(0.05, 0.4, 12)]
+    fitted = fit_calibration(frames, CLASSES, varying=["bright"])
+    assert fitted.classes["bright"].frequency == pytest.approx(0.03, abs=0.01)
+    rare = frame(np.random.default_rng(7), noise=0.35, part=0.001)
+    fixed = fit_calibration(frames, CLASSES)
+    true = rare.labelled[1]
+    anew, usual = (one.probabilities(rare.seen)[:, 1].sum() for one in (fitted, fixed))
+    assert abs(anew - true) < 0.5 * abs(usual - true)
+    again = Calibration.from_record(fitted.to_record())
+    assert again.classes["bright"].frequency == fitted.classes["bright"].frequency
