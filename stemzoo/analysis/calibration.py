@@ -319,4 +319,4 @@ def _read_class(record: Any) -> ClassCalibration:
         raise ValueError("numbers that are not finite, or negative widths")
     if frequency is not None and not 0 < frequency < 1:
         raise ValueError(f"frequency {frequency}")
-    return ClassCalibration(levels, joint, lone, spread, None if least is None else float(least))
+    return ClassCalibration(levels, joint, lone, spread, least, frequency)
