@@ -78,7 +78,8 @@ def flatten(image: np.ndarray, width: float) -> np.ndarray:
     """
     if width <= 0:
         return image
-    return image - ndimage.gaussian_filter(image, width, mode="nearest") + image.mean()
+    background = ndimage.gaussian_filter(image, width, mode="nearest")
+    return image - background + background.mean()
 
 
 def wiener(image: np.ndarray, strength: float) -> np.ndarray:
