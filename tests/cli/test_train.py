@@ -87,7 +87,9 @@ def test_a_detector_of_coarser_pixels_is_trained_and_trained_on_and_detects(run,
     assert stemzoo.load("./on").sampling == 0.4148
     refused = run(*tiny, "--from", "./coarse", "--pixel-size", 20.74, "--out", "other")
     assert refused.code == 2
-    assert refused.err.startswith("error: ./coarse takes pixels of 0.4148 Å; leave out --pixel-size")
+    assert refused.err.startswith(
+        "stemzoo: ./coarse takes pixels of 0.4148 Å; leave out --pixel-size"
+    )
 
 
 def test_another_training_in_a_finished_folder_is_one_line_and_the_same_one_is_done(run, here):

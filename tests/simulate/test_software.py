@@ -56,7 +56,9 @@ def test_frames_of_any_microscope_are_integers_with_all_their_labels():
         filters = {"median": 3.0, "flattening": 20.0, "wiener": 1.0, "sharpening": 1.0}
         rng = [np.random.default_rng(2) for _ in range(2)]
         one, other = (
-            simulate_frame(replace(session, **changes), (96, 96), rng=r, defects={"se_vacancy": 0.1})
+            simulate_frame(
+                replace(session, **changes), (96, 96), rng=r, defects={"se_vacancy": 0.1}
+            )
             for changes, r in zip((filters, dict.fromkeys(filters, 0.0)), rng, strict=True)
         )
         assert one.image.dtype == np.dtype(f"uint{bits}")
