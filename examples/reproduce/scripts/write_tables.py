@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import tables_adaptation  # noqa: F401  (enters its tables)
+import tables_certainty  # noqa: F401
 import tables_cyclegans  # noqa: F401
 import tables_detectors  # noqa: F401
 import tables_materials  # noqa: F401
