@@ -210,7 +210,8 @@ class Detections:
         count = self.counted.get(name)
         value = self.counts()[name] if count is None else count.total
         ends = count_interval(value, 0.0 if count is None else count.uncertainty)
-        return Estimate(*(round(float(n / unit), 5) for n in (value, *ends)))
+        digits = 4 if per == "nm2" else 6
+        return Estimate(*(round(float(n / unit), digits) for n in (value, *ends)))
 
     def expectation(self, name: str) -> Expectation | None:
         """Return the precision and recall to expect of a class in this image.
@@ -250,11 +251,13 @@ class Detections:
             found = self.expectation(name)
             if found is None or max(found.expected, found.reported) < FEWEST:
                 continue
-            if found.f1.value < LEAST_F1:
+            if found.f1.value < LEAST_F1 and found.reported:
                 poor.append(
                     f"{name} F1 {found.f1.value:.2f} ({found.f1.low:.2f} to {found.f1.high:.2f}; "
                     f"precision {found.precision.value:.2f}, recall {found.recall.value:.2f})"
                 )
+            elif not found.reported:
+                poor.append(f"{name}, none reported where about {found.expected:.0f} are likely")
         if not poor:
             return None
         return (

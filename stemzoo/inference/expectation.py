@@ -151,7 +151,7 @@ def count_interval(count: float, uncertainty: float = 0.0) -> tuple[float, float
     >>> [round(end, 2) for end in count_interval(2)]
     [0.24, 7.22]
     >>> [round(end, 2) for end in count_interval(100, 100)]
-    [74.32, 133.1]
+    [74.22, 131.84]
     """
     scale = 1 + uncertainty / count if count > 0 else 1.0
     events = count / scale

@@ -124,7 +124,7 @@ def report_by_probability(
         readings=readings,
         probability=likely,
         counted={
-            name: ExpectedCount.of(p[:, k], one.spread)
+            name: ExpectedCount.of(allowed[:, k], one.spread)
             for k, (name, one) in enumerate(calibration.classes.items())
         },
     )

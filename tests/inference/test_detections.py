@@ -84,3 +84,6 @@ def test_many_expected_errors_are_said_in_one_line(found):
     assert "precision 0.60, recall 0.60" in line
     assert "--threshold" in line
     assert "\n" not in line
+    assert (
+        "none reported where about 20 are likely" in many.select(threshold=0.7).warning_of_errors()
+    )
