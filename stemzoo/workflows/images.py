@@ -90,11 +90,11 @@ class DetectedFile:
             "density_per_nm2": {name: asdict(found.density(name)) for name in found.counts()},
             "sites": found.sites,
             "density_per_site": {
-                name: asdict(found.density(name, per="site")) for name in found.counts()
+                name: _known(asdict(found.density(name, per="site"))) for name in found.counts()
             },
             "calibrated": found.probability is not None,
             "expected": {
-                name: asdict(expected)
+                name: _known(asdict(expected))
                 for name in found.counts()
                 if (expected := found.expectation(name)) is not None
             },
@@ -167,6 +167,13 @@ def detect_file(
         io.write_csv(folder / table.name, COLUMNS, found.rows(), header=header)
         plot_detections(image.data, found, folder / overlay.name)
     return DetectedFile(image, found, table, overlay)
+
+
+def _known(value: Any) -> Any:
+    """Return figures with None for those that are not known (NaN)."""
+    if isinstance(value, dict):
+        return {key: _known(inner) for key, inner in value.items()}
+    return None if isinstance(value, float) and value != value else value
 
 
 def _sites(found: Detections) -> str:

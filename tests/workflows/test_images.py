@@ -28,7 +28,7 @@ def test_the_table_holds_the_detections_and_how_they_were_made(tiny_model, tiff,
     report = detect_file(tiff, tiny_model, out, threshold=0.0).report()
     header, columns = io.read_csv(out / "wse2.csv")
     known = ["row", "column", "x_nm", "y_nm", "class", "score", "intensity", "sigma"]
-    assert list(columns) == known
+    assert list(columns) == [*known, "probability"]
     assert len(columns["row"]) == len(report["detections"]) > 3
     assert columns["row"].tolist() == [d["row"] for d in report["detections"]]
     assert columns["class"].tolist() == [d["class"] for d in report["detections"]]
@@ -36,6 +36,8 @@ def test_the_table_holds_the_detections_and_how_they_were_made(tiny_model, tiff,
     assert columns["x_nm"] == pytest.approx(columns["column"] * scale, abs=1e-3)
     text = "\n".join(header)
     assert "against the frames that the weights were trained on: not compared" in header
+    assert np.isnan(columns["probability"].astype(float)).all() or not columns["probability"].any()
+    assert "probability: not known, tiny is not calibrated" in text
     for fact in ("wse2.tif", "weights: tiny", "threshold: 0.0", "tta: False", "100 rows, 140 col"):
         assert fact in text
     assert f"pixel size: {frames[0].sampling * 100:.4f} pm (ImageJ)" in text
@@ -54,6 +56,26 @@ def test_what_the_columns_say_is_in_table_and_report(day_a, tmp_path, out):
     # One of two atoms; noise and blur.
     assert np.nanmedian(columns["intensity"][vacancies]) == pytest.approx(0.5, abs=0.08)
     assert np.nanmax(columns["sigma"][vacancies]) < -2
+
+
+def test_probabilities_sites_and_what_to_expect_are_in_table_and_report(day_a, tmp_path, out):
+    path, frame = tmp_path / "day_a.tif", day_a[0]
+    io.write_tiff(path, frame.image, sampling=frame.sampling)
+    report = detect_file(path, stemzoo.load("fcn-wse2"), out).report()
+    assert json.loads(json.dumps(report)) == report
+    header, columns = io.read_csv(out / "day_a.csv")
+    assert columns["probability"].tolist() == [d["probability"] for d in report["detections"]]
+    assert columns["probability"].min() >= 0.35
+    assert report["calibrated"]
+    sites, area = report["sites"], report["crystal_nm2"]
+    assert f"searched: {area:.2f} nm²; {sites['W']} W columns; {sites['Se']} Se columns" in header
+    (line,) = (line for line in header if line.startswith("se_vacancy: "))
+    assert (
+        f"expected precision {report['expected']['se_vacancy']['precision']['value']:.2f}" in line
+    )
+    per_site = report["density_per_site"]["se_vacancy"]["value"]
+    per_nm2 = report["density_per_nm2"]["se_vacancy"]["value"]
+    assert per_site * sites["Se"] == pytest.approx(per_nm2 * area, rel=0.01)
 
 
 def test_the_report_is_for_machines(tiny_model, tiff, out):
