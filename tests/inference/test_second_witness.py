@@ -6,8 +6,8 @@ from scipy.spatial import cKDTree
 
 import stemzoo
 from stemzoo.analysis.sites import lattice_sites
-from stemzoo.inference.detection import BRIGHT_SIGMA
 from stemzoo.inference.detections import Detections
+from stemzoo.inference.reporting import BRIGHT_SIGMA
 from stemzoo.inference.second_witness import ColumnReadings, read_columns
 from stemzoo.inference.seen_crystal import find_crystal
 from stemzoo.io import Image
