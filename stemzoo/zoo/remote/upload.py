@@ -122,8 +122,8 @@ def _try_upload(repo_id, files, message, private, create_pr, replace) -> Commit:
     )
     if not COMMIT.fullmatch(str(done.oid)):
         raise RefusedAnswer(
-            f"hf://{repo_id}: expected a commit of 40 hex digits. Received: {str(done.oid)[:80]!r}: "
-            f"no answer of an honest server. Check HF_ENDPOINT and the network. {AGAIN}"
+            f"hf://{repo_id}: expected a commit of 40 hex digits. Received: {str(done.oid)[:80]!r}"
+            ". No honest server answers so. Check HF_ENDPOINT and the network. " + AGAIN
         )
     return Commit(done.oid, done.pr_url or done.commit_url, is_new=True, pull_request=create_pr)
 
