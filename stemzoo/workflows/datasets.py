@@ -1,5 +1,6 @@
 """Labelled and measured images as files and folders: what trainings start from."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,13 +19,15 @@ from stemzoo.simulate.labels import LABEL_RADIUS, class_mask, to_sampling
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
-from stemzoo.workflows.frames import read_frame
-from stemzoo.workflows.paths import Failed, find_files, read_each, visible
+from stemzoo.workflows.frames import frame_tables, read_frame
+from stemzoo.workflows.paths import Failed, find_files, read_each
 from stemzoo.zoo.file_names import TRAINING_DATA
 from stemzoo.zoo.hub import sha256
 
 if TYPE_CHECKING:
     from stemzoo.models.cyclegan import CycleGANSTEM
+
+_NO_LABELS = "no table NAME.csv of labels with its image NAME.tif"
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +203,7 @@ def hash_frames(folder: Path) -> dict[str, str]:
     dict of str to str
         By file name.
     """
-    tables = visible(folder, "*.csv")
+    tables, _ = frame_tables(folder)
     return {path.name: sha256(path) for path in (table.with_suffix(".tif") for table in tables)}
 
 
@@ -246,11 +249,15 @@ def _simulated(
 
 
 def _read_folder(folder: Path) -> TrainingSet:
-    tables = visible(folder, "*.csv")
+    tables, others = frame_tables(folder)
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
     if not tables:
+        found = f"{others[0].name}{more}: {_NO_LABELS}" if others else "no .csv file"
         raise ValueError(
-            f"{folder}: expected frames written by 'stemzoo simulate'. Received: no .csv file"
+            f"{folder}: expected frames written by 'stemzoo simulate'. Received: {found}"
         )
+    if others:
+        warnings.warn(f"{others[0]}{more}: left out, {_NO_LABELS}", stacklevel=3)
     images, masks, facts = [], [], set()
     for table in tables:
         frame = read_frame(table)
