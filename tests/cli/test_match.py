@@ -30,8 +30,6 @@ def test_weights_are_ranked_and_the_last_line_says_what_to_do(run, days):
     assert "no lattice of graphene" in graphene
     step = "Next: stemzoo detect 'wse2-dayA_*.tif' --weights fcn-wse2"
     assert f"no adapting is needed. {step}" in last
-        "no adapting is needed. Next: stemzoo detect 'wse2-dayA_*.tif' --weights fcn-wse2" in last
-    )
 
 
 def test_json_is_for_machines(run, days):
