@@ -10,9 +10,9 @@ import numpy as np
 
 from stemzoo import __version__, io
 from stemzoo.analysis.pixel_size import resolve
+from stemzoo.analysis.resampling import resample_image
 from stemzoo.inference.translation import translate
-from stemzoo.io.memory import check_memory
-from stemzoo.preprocessing import ZOO_SAMPLING, resample, resampled_shape, resampling_memory
+from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.labels import LABEL_RADIUS, class_mask, to_sampling
@@ -184,7 +184,7 @@ def experimental_set(
         raise ValueError(f"Expected images that can be used. Received: none of {len(paths)}.")
     first = read_files[0][1][1]
     images = tuple(
-        _resampled(image, step, first, path) if abs(step / first - 1) > 0.01 else image
+        resample_image(image, step, first, path) if abs(step / first - 1) > 0.01 else image
         for path, (image, step) in read_files
     )
     return ExperimentalSet(images, first, name, {path.name: sha256(path) for path, _ in read_files})
@@ -262,7 +262,7 @@ def _read_folder(folder: Path) -> TrainingSet:
     for table in tables:
         frame = read_frame(table)
         facts.add((frame.classes, frame.material))
-        images.append(_resampled(frame.image, frame.sampling, ZOO_SAMPLING, table))
+        images.append(resample_image(frame.image, frame.sampling, ZOO_SAMPLING, table))
         points = frame.points * (frame.sampling / ZOO_SAMPLING)
         values = [frame.classes.index(label) + 1 for label in frame.labels]
         masks.append(class_mask(points, values, images[-1].shape, LABEL_RADIUS / ZOO_SAMPLING))
@@ -272,12 +272,3 @@ def _read_folder(folder: Path) -> TrainingSet:
         )
     classes, material = facts.pop()
     return TrainingSet(tuple(images), tuple(masks), classes, ZOO_SAMPLING, material)
-
-
-def _resampled(image: np.ndarray, sampling: float, target: float, path: Path) -> np.ndarray:
-    """Change the pixel size of an image [Å/px], if there is memory for that."""
-    rows, columns = resampled_shape(image.shape, sampling, target)
-    what = f"{rows} x {columns} px, once its pixels of {sampling:.4g} Å are of {target:.4g} Å"
-    step = "Check the pixel size, or crop the image"
-    check_memory(path, resampling_memory(image.shape, sampling, target), what, step)
-    return resample(image, sampling, target)

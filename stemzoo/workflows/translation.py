@@ -136,7 +136,7 @@ def translate_file(
     if sampling is None:
         sampling = resolve(image, model.material).value
     rng = None if seed is None else np.random.default_rng(seed)
-    result = translate_quietly(image.data, model, direction, sampling=sampling, rng=rng)
+    result = translate_quietly(image.data, model, direction, sampling=sampling, rng=rng, name=path)
     metadata, found = {}, None
     if direction == "exp-to-sim":
         found = match_model(image, model, sampling=sampling)
