@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from scipy import ndimage
 
+from stemzoo.analysis.pixel_size import check_stated
 from stemzoo.analysis.resampling import check_resampling
 from stemzoo.inference.advice import MisfitSummary, match_model
 from stemzoo.io import Image, check_image
@@ -78,7 +79,7 @@ def translate(
     Raises
     ------
     ValueError
-        If the image cannot be translated or the direction is unknown.
+        If the image cannot be translated, the direction is unknown or the pixel size absurd.
 
     Examples
     --------
@@ -125,7 +126,9 @@ def translate_quietly(
     check_image(image, name)
     if direction not in DIRECTIONS:
         raise ValueError(f"direction is {' or '.join(DIRECTIONS)}. Received: {direction!r}")
-    sampling = model.sampling if sampling is None else sampling
+    if sampling is None:
+        sampling = model.sampling
+    check_stated(Image(np.asarray(image), sampling, "given", path=Path(name)))
     needed = _memory(image.shape, sampling, model.sampling)
     check_resampling(name, image.shape, sampling, model.sampling, needed)
     values = rescale(resample(image, sampling, model.sampling))

@@ -181,9 +181,13 @@ def test_what_a_translation_takes_is_known_before(direction, sampling, monkeypat
 
 
 def test_a_pixel_size_that_would_need_gigabytes_is_refused_at_once():
-    # 512 px of 10 Å would be 25,551 of 0.2 Å; splines of them back, 20 bytes each: 13 GB and more.
-    words = (
-        "25551 x 25551 px, once its pixels of 10 Å are of 0.2 Å, which needs 1.* GB. Check the p"
-    )
+    # 2048 px of 1 Å are 10,236 of 0.2 Å, of 24 bytes each.
+    words = "10236 x 10236 px, once its pixels of 1 Å are of 0.2 Å, which needs 2.5 GB. Check"
     with pytest.raises(ValueError, match=words):
-        translate_quietly(noise(512, 512), Model, "sim-to-exp", sampling=10.0)
+        translate_quietly(noise(2048, 2048), Model, "sim-to-exp", sampling=1.0)
+
+
+@pytest.mark.parametrize("sampling", [0.0, -0.2, np.nan, np.inf, 1e300, 1e-300, 50.0])
+def test_an_absurd_pixel_size_is_named(sampling):
+    with pytest.raises(ValueError, match=r"scan\.tif: the pixel size .* lies between"):
+        translate_quietly(noise(64, 64), Model, "sim-to-exp", sampling=sampling, name="scan.tif")
