@@ -7,14 +7,14 @@ import numpy as np
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.crystal_level import CrystalLevel
 from stemzoo.analysis.hum import find_hum
-from stemzoo.analysis.line_shifts import find_line_shifts, straighten
+from stemzoo.analysis.line_shifts import find_line_shifts, may_sway, straighten
 from stemzoo.analysis.row_flicker import RowFlicker, find_row_flicker
 from stemzoo.analysis.scan_errors import ScanErrors
 from stemzoo.simulate.materials import Material
 
-# Flicker that is undone: weaker one changes no detection, and noise makes less than this, of which
-# two halves of the columns do not share so much.
-_FLICKER, _SHARED = 0.02, 0.3
+# Flicker that is undone: weaker one changes no detection. Of what noise makes, two halves of the
+# columns do not share so much.
+_FLICKER, _SHARED = {"gain": 0.04, "offset": 0.08}, 0.3
 # Cells along a side, and part of the image that is crystal, below which nothing is measured: the
 # reflections fill the spectrum.
 _CELLS, _CRYSTAL = 16.0, 0.05
@@ -147,25 +147,29 @@ def find_corrections(
     image = np.asarray(image, np.float32)
     level = CrystalLevel.of(image, crystal, lattice)
     contrast = level.contrast(image)
-    rows: RowFlicker | None = find_row_flicker(image, level)
-    if rows is not None and rows.rms > _FLICKER and rows.shared > _SHARED:
-        even = rows.undo(image)
-        better = level.contrast(even)
-    else:
-        even, better = image, 0.0
-    if better > _BETTER * contrast:
-        contrast = better
-    else:
-        rows, even = None, image
-    try:
-        shifts = find_line_shifts(even, material, sampling)
-    except ValueError:  # another crystal is not told apart from one that is hardly seen
-        shifts = None
-    if shifts is not None and level.contrast(straighten(even, shifts)) > _BETTER * contrast:
-        # Shifted lines give each reflection satellites, which would pass for hum.
-        return Corrections(rows, ScanErrors(shifts))
+    rows, even = find_row_flicker(image, level), image
+    undone = None
+    if rows.rms > _FLICKER[rows.kind] and rows.shared > _SHARED:
+        better = level.contrast(rows.undo(image))
+        if better > _BETTER * contrast:
+            undone, even, contrast = rows, rows.undo(image), better
+    if may_sway(level.flat(even), lattice):
+        shifts = _line_shifts(even, material, sampling)
+        if shifts is not None and level.contrast(straighten(even, shifts)) > _BETTER * contrast:
+            # Shifted lines give each reflection satellites, which would pass for hum.
+            return Corrections(undone, ScanErrors(shifts))
     hum = find_hum(even, lattice)
     waves = sum(wave.on(even.shape) for wave in hum)
     if hum and level.contrast(even - waves) > _BETTER * contrast:
-        return Corrections(rows, ScanErrors(hum=hum), float(np.std(waves) / even.std()))
-    return Corrections(rows)
+        return Corrections(undone, ScanErrors(hum=hum), float(np.std(waves) / even.std()))
+    return Corrections(undone)
+
+
+def _line_shifts(
+    image: np.ndarray, material: Material, sampling: float
+) -> tuple[float, ...] | None:
+    """Measure how lines are shifted; None where the lattice is another than the material's."""
+    try:
+        return find_line_shifts(image, material, sampling)
+    except ValueError:
+        return None

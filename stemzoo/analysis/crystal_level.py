@@ -34,12 +34,16 @@ class CrystalLevel:
         Mean brightness over some cells around, of the crystal alone, above `black`.
     black : float
         What brightness is counted from, in units of the image; 0 unless pixels are negative.
+    away : ndarray of float32, shape (M, N // 2 + 1)
+        How far each place of half the spectrum is from the nearest reflection, see
+        `away_from_reflections`.
     """
 
     lattice: Lattice
     weight: np.ndarray
     level: np.ndarray
     black: float
+    away: np.ndarray
 
     @classmethod
     def of(cls, image: np.ndarray, crystal: np.ndarray, lattice: Lattice) -> "CrystalLevel":
@@ -80,10 +84,12 @@ class CrystalLevel:
         mean = np.float32(sample.mean() - black)
         level = np.where(part > 1e-3, sums / np.maximum(part, 1e-3), mean)
         level = np.maximum(level, _DIM * mean)
-        level, part = (_spread(values, block, image.shape) for values in (level, part))
-        # At a straight edge half of the surroundings is crystal.
-        weight = np.clip(2 * part - 1, 0, 1) * crystal if part.min() < 1 else np.ones_like(part)
-        return cls(lattice, weight.astype(np.float32), level, black)
+        weight = np.ones(image.shape, np.float32)
+        if not crystal.all():
+            # At a straight edge half of the surroundings is crystal.
+            weight = np.clip(2 * _spread(part, block, image.shape) - 1, 0, 1) * crystal
+        away = away_from_reflections(image.shape, lattice).astype(np.float32)
+        return cls(lattice, weight, _spread(level, block, image.shape), black, away)
 
     def flat(self, image: np.ndarray) -> np.ndarray:
         """Return an image relative to the level, 0 where it is as bright and outside the crystal.
@@ -117,7 +123,7 @@ class CrystalLevel:
         spectrum = fft.rfft2(flat * rows[:, None] * columns)
         power = spectrum.real**2 + spectrum.imag**2
         frequency = np.hypot(*frequencies(flat.shape)) / ring_radius(self.lattice)
-        away = away_from_reflections(flat.shape, self.lattice)
+        away = self.away
         foot = _FOOT / (min(flat.shape) * np.hypot(*self.lattice.reciprocal.T).max())
         reflections = (away < foot) & (frequency > _INNER) & (frequency < _OUTER)
         between = (away > max(_AWAY, 2 * foot)) & (frequency > _SLOWER)
@@ -126,11 +132,11 @@ class CrystalLevel:
 
 def _spread(values: np.ndarray, block: int, shape: tuple[int, ...]) -> np.ndarray:
     """Values of blocks at the pixels of an image, bilinearly."""
-    for axis, n in enumerate(shape):
-        place = np.clip((np.arange(n) - (block - 1) / 2) / block, 0, values.shape[axis] - 1)
-        low = np.clip(place.astype(int), 0, max(values.shape[axis] - 2, 0))
-        high = np.minimum(low + 1, values.shape[axis] - 1)
-        part = np.moveaxis(values, axis, -1)
-        part = part[..., low] + (part[..., high] - part[..., low]) * (place - low)
-        values = np.moveaxis(part, -1, axis).astype(np.float32)
-    return values
+    spread = []
+    for known, n in zip(values.shape, shape, strict=True):
+        place = np.clip((np.arange(n) - (block - 1) / 2) / block, 0, known - 1)
+        # The share of each block in each pixel.
+        share = np.maximum(1 - abs(place[:, None] - np.arange(known)), 0)
+        spread.append(share.astype(np.float32))
+    rows, columns = spread
+    return rows @ values.astype(np.float32) @ columns.T

@@ -6,11 +6,7 @@ import numpy as np
 from scipy import fft, ndimage
 
 from stemzoo.analysis.crystal_level import CrystalLevel
-from stemzoo.analysis.reflections import (
-    away_from_reflections,
-    half_plane_reflections,
-    innermost_frequency,
-)
+from stemzoo.analysis.reflections import half_plane_reflections, innermost_frequency
 from stemzoo.analysis.spectrum import frequencies
 
 _BLOCK = 32  # columns that are counted together: neighbours share noise
@@ -177,10 +173,9 @@ def _lattice_in_rows(mean: np.ndarray, known: np.ndarray, crystal: CrystalLevel)
 def _periodic(flat: np.ndarray, crystal: CrystalLevel) -> np.ndarray:
     """Return what is periodic along the rows, of means 0."""
     y, x = frequencies(flat.shape)
-    away = away_from_reflections(flat.shape, crystal.lattice)
     longest = np.hypot(*crystal.lattice.reciprocal.T).max()
     width = max(_NARROW, _BINS / (min(flat.shape) * longest))
-    passed = np.exp(-0.5 * (away / width) ** 2).astype(np.float32)
+    passed = np.exp(-0.5 * (crystal.away / width) ** 2)
     passed[np.hypot(y, x) < 0.5 * innermost_frequency(crystal.lattice)] = 0
     # What is slower along the rows than this is in their means.
     passed[:, x[0] * flat.shape[1] < _PERIODS] = 0
