@@ -1,13 +1,14 @@
 """What the scan did to an image of a crystal, and how to undo it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.crystal_level import CrystalLevel
 from stemzoo.analysis.hum import find_hum
-from stemzoo.analysis.line_shifts import find_line_shifts, may_sway, straighten
+from stemzoo.analysis.line_shifts import find_line_shifts, may_sway
+from stemzoo.analysis.response import Response, find_response
 from stemzoo.analysis.row_flicker import RowFlicker, find_row_flicker
 from stemzoo.analysis.scan_errors import ScanErrors
 from stemzoo.simulate.materials import Material
@@ -24,7 +25,7 @@ _BETTER = 1.01
 
 @dataclass(frozen=True, eq=False)
 class Corrections:
-    """What is undone in an image, in this order: flicker of rows, hum, shifts of lines.
+    """What is undone in an image, in this order: flicker of rows, hum or shifts of lines, response.
 
     Parameters
     ----------
@@ -34,6 +35,8 @@ class Corrections:
         Shifts of lines, and hum.
     hum_strength : float
         Standard deviation of the hum, as a part of that of the image.
+    response : Response or None
+        A response that is not linear.
 
     Examples
     --------
@@ -45,9 +48,11 @@ class Corrections:
     rows: RowFlicker | None = None
     scan: ScanErrors = field(default_factory=ScanErrors)
     hum_strength: float = 0.0
+    response: Response | None = None
 
     def __bool__(self) -> bool:
-        return self.rows is not None or self.scan != ScanErrors()
+        parts = (self.rows, self.response)
+        return self.scan != ScanErrors() or any(part is not None for part in parts)
 
     def undo(self, image: np.ndarray) -> np.ndarray:
         """Correct the image in which the errors were found.
@@ -65,7 +70,9 @@ class Corrections:
         if not self:
             return image
         image = image if self.rows is None else self.rows.undo(image)
-        return self.scan.undo(image).astype(np.float32)
+        image = self.scan.undo(image)
+        image = image if self.response is None else self.response.undo(image)
+        return image.astype(np.float32)
 
     def move(self, points: np.ndarray) -> np.ndarray:
         """Bring points of the corrected image to where they are in the image as it was.
@@ -104,6 +111,8 @@ class Corrections:
         if self.scan.line_shifts is not None:
             rms = np.std(self.scan.line_shifts)
             lines.append(f"shifts of lines {rms:.1f} px rms, undone")
+        if self.response is not None:
+            lines.append(f"response of gamma {self.response.gamma:.1f}, undone")
         return tuple(lines)
 
 
@@ -146,23 +155,41 @@ def find_corrections(
         return Corrections()
     image = np.asarray(image, np.float32)
     level = CrystalLevel.of(image, crystal, lattice)
-    contrast = level.contrast(image)
-    rows, even = find_row_flicker(image, level), image
-    undone = None
+    found = Corrections()
+    rows = find_row_flicker(image, level)
     if rows.rms > _FLICKER[rows.kind] and rows.shared > _SHARED:
-        better = level.contrast(rows.undo(image))
-        if better > _BETTER * contrast:
-            undone, even, contrast = rows, rows.undo(image), better
-    if may_sway(level.flat(even), lattice):
-        shifts = _line_shifts(even, material, sampling)
-        if shifts is not None and level.contrast(straighten(even, shifts)) > _BETTER * contrast:
+        found = _better(found, Corrections(rows), image, level)
+    even = found.undo(image)
+    scan, strength = _scan_errors(even, material, sampling, level)
+    if scan != ScanErrors():
+        found = _better(found, replace(found, scan=scan, hum_strength=strength), image, level)
+    # It says of itself whether it is better: contrasts before and after are not of one brightness.
+    response = find_response(found.undo(image), crystal, lattice)
+    return found if response is None else replace(found, response=response)
+
+
+def _better(
+    old: Corrections, new: Corrections, image: np.ndarray, level: CrystalLevel
+) -> Corrections:
+    """Choose those corrections that make the lattice clearer, the old ones in case of doubt."""
+    before, after = (level.contrast(one.undo(image)) for one in (old, new))
+    return new if after > _BETTER * before else old
+
+
+def _scan_errors(
+    image: np.ndarray, material: Material, sampling: float, level: CrystalLevel
+) -> tuple[ScanErrors, float]:
+    """Measure shifts of lines, else hum, and how strong the hum is."""
+    if may_sway(level.flat(image), level.lattice):
+        shifts = _line_shifts(image, material, sampling)
+        if shifts is not None:
             # Shifted lines give each reflection satellites, which would pass for hum.
-            return Corrections(undone, ScanErrors(shifts))
-    hum = find_hum(even, lattice)
-    waves = sum(wave.on(even.shape) for wave in hum)
-    if hum and level.contrast(even - waves) > _BETTER * contrast:
-        return Corrections(undone, ScanErrors(hum=hum), float(np.std(waves) / even.std()))
-    return Corrections(undone)
+            return ScanErrors(shifts), 0.0
+    hum = find_hum(image, level.lattice)
+    if not hum:
+        return ScanErrors(), 0.0
+    waves = np.sum([wave.on(image.shape) for wave in hum], axis=0)
+    return ScanErrors(hum=hum), float(np.std(waves) / image.std())
 
 
 def _line_shifts(

@@ -1,4 +1,4 @@
-"""The slow brightness of a crystal, and an image relative to it."""
+"""The slow brightness of a crystal, and how clear its lattice is in an image."""
 
 from dataclasses import dataclass
 
@@ -21,6 +21,52 @@ _FOOT = 3.0  # half width of a peak under a Hann window, and a little more [bins
 
 
 @dataclass(frozen=True, eq=False)
+class LatticeSpectrum:
+    """Which places of a spectrum belong to the reflections of a lattice.
+
+    Parameters
+    ----------
+    away : ndarray of float32, shape (M, N // 2 + 1)
+        How far each place of half the spectrum is from the nearest reflection, see
+        `away_from_reflections`.
+    reflections, between : ndarray of int, shape (K,), (L,)
+        Places at the inner reflections, and away from all of them: indices of the flat spectrum.
+    """
+
+    away: np.ndarray
+    reflections: np.ndarray
+    between: np.ndarray
+
+    @classmethod
+    def of(cls, shape: tuple[int, int], lattice: Lattice) -> "LatticeSpectrum":
+        """Tell apart the places of the spectrum of an image with a lattice."""
+        away = away_from_reflections(shape, lattice).astype(np.float32)
+        frequency = np.hypot(*frequencies(shape)) / ring_radius(lattice)
+        foot = _FOOT / (min(shape) * np.hypot(*lattice.reciprocal.T).max())
+        inner = (frequency > _INNER) & (frequency < _OUTER)
+        between = (away > max(_AWAY, 2 * foot)) & (frequency > _SLOWER)
+        return cls(away, np.flatnonzero((away < foot) & inner), np.flatnonzero(between))
+
+    def contrast(self, flat: np.ndarray) -> float:
+        """Tell how much stronger the reflections are than what lies between them.
+
+        Parameters
+        ----------
+        flat : ndarray of float32, shape (M, N)
+            An image without its mean.
+
+        Returns
+        -------
+        float
+            Ratio of the mean power at and between the reflections.
+        """
+        rows, columns = (hann_window(n).astype(np.float32) for n in flat.shape)
+        spectrum = fft.rfft2(flat * rows[:, None] * columns)
+        power = (spectrum.real**2 + spectrum.imag**2).ravel()
+        return float(power[self.reflections].mean() / power[self.between].mean())
+
+
+@dataclass(frozen=True, eq=False)
 class CrystalLevel:
     """The slow brightness of a crystal.
 
@@ -34,16 +80,15 @@ class CrystalLevel:
         Mean brightness over some cells around, of the crystal alone, above `black`.
     black : float
         What brightness is counted from, in units of the image; 0 unless pixels are negative.
-    away : ndarray of float32, shape (M, N // 2 + 1)
-        How far each place of half the spectrum is from the nearest reflection, see
-        `away_from_reflections`.
+    spectrum : LatticeSpectrum
+        Where its reflections are.
     """
 
     lattice: Lattice
     weight: np.ndarray
     level: np.ndarray
     black: float
-    away: np.ndarray
+    spectrum: LatticeSpectrum
 
     @classmethod
     def of(cls, image: np.ndarray, crystal: np.ndarray, lattice: Lattice) -> "CrystalLevel":
@@ -88,8 +133,8 @@ class CrystalLevel:
         if not crystal.all():
             # At a straight edge half of the surroundings is crystal.
             weight = np.clip(2 * _spread(part, block, image.shape) - 1, 0, 1) * crystal
-        away = away_from_reflections(image.shape, lattice).astype(np.float32)
-        return cls(lattice, weight, _spread(level, block, image.shape), black, away)
+        spectrum = LatticeSpectrum.of(image.shape, lattice)
+        return cls(lattice, weight, _spread(level, block, image.shape), black, spectrum)
 
     def flat(self, image: np.ndarray) -> np.ndarray:
         """Return an image relative to the level, 0 where it is as bright and outside the crystal.
@@ -118,16 +163,7 @@ class CrystalLevel:
         float
             Ratio of the mean power at and between the reflections.
         """
-        flat = self.flat(image)
-        rows, columns = (hann_window(n).astype(np.float32) for n in flat.shape)
-        spectrum = fft.rfft2(flat * rows[:, None] * columns)
-        power = spectrum.real**2 + spectrum.imag**2
-        frequency = np.hypot(*frequencies(flat.shape)) / ring_radius(self.lattice)
-        away = self.away
-        foot = _FOOT / (min(flat.shape) * np.hypot(*self.lattice.reciprocal.T).max())
-        reflections = (away < foot) & (frequency > _INNER) & (frequency < _OUTER)
-        between = (away > max(_AWAY, 2 * foot)) & (frequency > _SLOWER)
-        return float(power[reflections].mean() / power[between].mean())
+        return self.spectrum.contrast(self.flat(image))
 
 
 def _spread(values: np.ndarray, block: int, shape: tuple[int, ...]) -> np.ndarray:

@@ -52,7 +52,7 @@ def detect(
         bool, typer.Option("--force", help="Go on though the image shows another material.")
     ] = False,
     as_is: Annotated[
-        bool, typer.Option("--as-is", help="Undo nothing that the scan did: flicker, hum, shifts.")
+        bool, typer.Option("--as-is", help="Undo nothing: flicker of rows, hum, shifts, gamma.")
     ] = False,
     strict: Strict = False,
     frame: Frame = None,

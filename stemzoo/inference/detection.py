@@ -70,7 +70,7 @@ def detect(
     force : bool
         Use the model though the image shows another material.
     as_is : bool
-        Undo nothing that the scan did to the image (flicker of rows, hum, shifts of lines).
+        Undo nothing of what scan and detector did: flicker of rows, hum, shifts of lines, gamma.
 
     Returns
     -------

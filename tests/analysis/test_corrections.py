@@ -80,3 +80,15 @@ def test_an_image_of_few_cells_is_left_as_it_is(image):
     # 16 cells are 16 · 3.28 Å / 0.2074 Å = 253 px.
     found = find_corrections(part, WSE2, SAMPLING, lattice, np.ones(part.shape, bool))
     assert not found
+
+
+def test_a_response_that_is_no_straight_line_is_undone_and_told(image):
+    bad = (image / image.max()) ** 2.5
+    found = corrections(bad)
+    (line,) = found.describe()
+    # To a quarter; the zero of the file is not that of the detector.
+    assert line in [f"response of gamma {n / 10}, undone" for n in range(19, 33)]
+    skewed, straight = (
+        np.corrcoef(one.ravel(), image.ravel())[0, 1] for one in (bad, found.undo(bad))
+    )
+    assert straight > 0.98 > skewed

@@ -1,7 +1,7 @@
 """What a bad scan, detector or file does to a frame: the development group for corrections.
 
-Nothing here is shared with `stemzoo.simulate`, and corrections were chosen on these conditions: what
-they do on conditions that nobody has seen is another question.
+Nothing here is shared with `stemzoo.simulate`. Corrections were chosen on these conditions, so what
+they do on others is another question.
 """
 
 from collections.abc import Callable
