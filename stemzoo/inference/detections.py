@@ -62,6 +62,9 @@ class Detections:
     counted : mapping of str to ExpectedCount
         How many defects of each class the whole image is likely to hold; empty if the weights are
         not calibrated.
+    undone : tuple of str
+        What the scan did to the image and was undone before it was looked at, and how strong it
+        was.
 
     Examples
     --------
@@ -89,6 +92,7 @@ class Detections:
     material: str | None = None
     probability: np.ndarray | None = None
     counted: Mapping[str, ExpectedCount] = field(default_factory=dict)
+    undone: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.classes)

@@ -1,5 +1,6 @@
 """Labelled and measured images as files and folders: what trainings start from."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,22 +10,24 @@ import numpy as np
 
 from stemzoo import __version__, io
 from stemzoo.analysis.pixel_size import resolve
+from stemzoo.analysis.resampling import resample_image
 from stemzoo.inference.translation import translate
-from stemzoo.io.memory import check_memory
-from stemzoo.preprocessing import ZOO_SAMPLING, resample, resampled_shape, resampling_memory
+from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.labels import LABEL_RADIUS, class_mask, to_sampling
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
-from stemzoo.workflows.frames import read_frame
-from stemzoo.workflows.paths import Failed, find_files, read_each, visible
+from stemzoo.workflows.frames import frame_tables, read_frame
+from stemzoo.workflows.paths import Failed, find_files, read_each
 from stemzoo.zoo.file_names import TRAINING_DATA
 from stemzoo.zoo.hub import sha256
 
 if TYPE_CHECKING:
     from stemzoo.models.cyclegan import CycleGANSTEM
+
+_NO_LABELS = "no table NAME.csv of labels with its image NAME.tif"
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +189,7 @@ def experimental_set(
         raise ValueError(f"Expected images that can be used. Received: none of {len(paths)}.")
     first = read_files[0][1][1]
     images = tuple(
-        _resampled(image, step, first, path) if abs(step / first - 1) > 0.01 else image
+        resample_image(image, step, first, path) if abs(step / first - 1) > 0.01 else image
         for path, (image, step) in read_files
     )
     return ExperimentalSet(images, first, name, {path.name: sha256(path) for path, _ in read_files})
@@ -205,7 +208,7 @@ def hash_frames(folder: Path) -> dict[str, str]:
     dict of str to str
         By file name.
     """
-    tables = visible(folder, "*.csv")
+    tables, _ = frame_tables(folder)
     return {path.name: sha256(path) for path in (table.with_suffix(".tif") for table in tables)}
 
 
@@ -253,16 +256,20 @@ def _simulated(
 
 
 def _read_folder(folder: Path, sampling: float) -> TrainingSet:
-    tables = visible(folder, "*.csv")
+    tables, others = frame_tables(folder)
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
     if not tables:
+        found = f"{others[0].name}{more}: {_NO_LABELS}" if others else "no .csv file"
         raise ValueError(
-            f"{folder}: expected frames written by 'stemzoo simulate'. Received: no .csv file"
+            f"{folder}: expected frames written by 'stemzoo simulate'. Received: {found}"
         )
+    if others:
+        warnings.warn(f"{others[0]}{more}: left out, {_NO_LABELS}", stacklevel=3)
     images, masks, facts = [], [], set()
     for table in tables:
         frame = read_frame(table)
         facts.add((frame.classes, frame.material))
-        images.append(_resampled(frame.image, frame.sampling, sampling, table))
+        images.append(resample_image(frame.image, frame.sampling, sampling, table))
         points = frame.points * (frame.sampling / sampling)
         values = [frame.classes.index(label) + 1 for label in frame.labels]
         masks.append(class_mask(points, values, images[-1].shape, LABEL_RADIUS / sampling))
@@ -272,12 +279,3 @@ def _read_folder(folder: Path, sampling: float) -> TrainingSet:
         )
     classes, material = facts.pop()
     return TrainingSet(tuple(images), tuple(masks), classes, sampling, material)
-
-
-def _resampled(image: np.ndarray, sampling: float, target: float, path: Path) -> np.ndarray:
-    """Change the pixel size of an image [Å/px], if there is memory for that."""
-    rows, columns = resampled_shape(image.shape, sampling, target)
-    what = f"{rows} x {columns} px, once its pixels of {sampling:.4g} Å are of {target:.4g} Å"
-    step = "Check the pixel size, or crop the image"
-    check_memory(path, resampling_memory(image.shape, sampling, target), what, step)
-    return resample(image, sampling, target)

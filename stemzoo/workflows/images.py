@@ -12,7 +12,7 @@ from stemzoo.inference.detections import COLUMNS, Detections
 from stemzoo.inference.matching import Match, match
 from stemzoo.plotting import plot_detections
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
-from stemzoo.workflows.paths import Failed, image_files, in_utf8, read_each
+from stemzoo.workflows.paths import Failed, image_files, read_each
 
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
@@ -85,6 +85,7 @@ class DetectedFile:
             "trusted": found.trusted,
             "doubts": list(found.doubts),
             "notes": list(found.notes),
+            "undone": list(found.undone),
             "crystal_nm2": round(found.area_nm2, 3),
             "counts": found.counts(),
             "density_per_nm2": {name: asdict(found.density(name)) for name in found.counts()},
@@ -114,6 +115,7 @@ def detect_file(
     tta: bool = False,
     edges: bool = False,
     force: bool = False,
+    as_is: bool = False,
     frame: int | None = None,
     sum_frames: bool = False,
 ) -> DetectedFile:
@@ -127,7 +129,7 @@ def detect_file(
         A trained detector.
     out : Path
         Existing folder for the results.
-    sampling, threshold, tta, edges, force
+    sampling, threshold, tta, edges, force, as_is
         As in `stemzoo.detect`.
     frame, sum_frames
         As in `stemzoo.read_image`.
@@ -150,9 +152,11 @@ def detect_file(
     image = io.read_image(path, frame=frame, sum_frames=sum_frames).with_sampling(sampling)
     (plan,) = plan_detections([path], out)
     table, overlay = plan.files
-    found = find_defects(image, model, threshold=threshold, tta=tta, edges=edges, force=force)
+    found = find_defects(
+        image, model, threshold=threshold, tta=tta, edges=edges, force=force, as_is=as_is
+    )
     header = [
-        f"stemzoo {__version__}{_MARK}{in_utf8(path.name)}",
+        f"stemzoo {__version__}{_MARK}{path.name}",
         f"weights: {found.model}; threshold: {found.threshold}; tta: {found.tta}",
         f"pixel size: {found.sampling * 100:.4f} pm ({found.sampling_source})",
         f"image: {found.shape[0]} rows, {found.shape[1]} columns; row and column count from 0 at "
@@ -161,6 +165,7 @@ def detect_file(
         f"searched: {found.area_nm2:.2f} nm²{_sites(found)}",
         *_expected(found),
         *(f"note: {note}" for note in found.notes),
+        *(f"of the scan: {text}" for text in found.undone),
         *(f"not to be trusted: {doubt}" for doubt in found.doubts),
     ]
     with written_whole(out) as folder:
