@@ -174,8 +174,9 @@ def find_crystal(image: Image, material: str | None, *, stacklevel: int = 2) -> 
     if not mask.crystal.any():
         mask = CrystalMask(valid.mask, valid.mask, valid.reasons)
         return SeenCrystal(clean, pixel_size, mask, block=block, has_lattice=False)
-    small = filled(_blocks(image)[0], valid.mask)
-    contrast = find_sublattices(small, grains[0].crystal, lattice).contrast
+    contrast = find_sublattices(
+        filled(_blocks(image)[0], valid.mask), grains[0].crystal, lattice
+    ).contrast
     if contrast < _DARK:
         # Kept within the range of the data type.
         clean = replace(clean, data=clean.data.max() - (clean.data - clean.data.min()))
