@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.reflections import half_plane_reflections
 from stemzoo.preprocessing import normal_scores
@@ -22,6 +23,8 @@ _NEIGHBOURS = (0.2, 1.0, 0.2)  # what the lines around count, in case of doubt
 _AROUND, _FREE = 2.0, 0.6
 _FINEST = 4  # squared length of the finest reflections, in units of the innermost
 _SHARPER = 1.1  # times the power of the reflections, if it is not to be chance
+_SMALL = 0.6  # of these, to first order
+_WEAK = 0.3  # of the usual strength: lines that are weaker than this are not told
 _LEAST = 1.0  # rms [px]: as large as the jitter that weights are trained with, and larger
 
 
@@ -95,6 +98,29 @@ def find_line_shifts(
     except ValueError:
         return None
     return tuple(map(float, shifts))
+
+
+def may_sway(flat: np.ndarray, lattice: Lattice) -> bool:
+    """Tell quickly whether lines may be shifted by as much as `find_line_shifts` reports.
+
+    Parameters
+    ----------
+    flat : ndarray of shape (M, N)
+        An image without what is slower than its lattice.
+    lattice : Lattice
+        Its lattice.
+
+    Returns
+    -------
+    bool
+        False where the shifts that the waves of each line tell to first order, noise included, are
+        clearly less than that.
+    """
+    spots = half_plane_reflections(lattice, _FINEST)
+    shifts = _Lines(flat, spots[(abs(spots) < 0.5).all(axis=1)]).small_shifts()
+    rows = np.arange(len(shifts))
+    shifts = shifts - np.polyval(np.polyfit(rows, shifts, 1), rows)
+    return bool(np.sqrt(np.mean(shifts**2)) > _SMALL * _LEAST)
 
 
 def straighten(image: np.ndarray, shifts: Sequence[float] | None) -> np.ndarray:
@@ -172,6 +198,19 @@ class _Lines:
             # The origin is free: with it in the middle, shifts stay within the reach.
             found -= np.median(found)
         return found
+
+    def small_shifts(self) -> np.ndarray:
+        """Return the shift of each line, shape (M,), to first order [px]."""
+        waves = self._mean(np.zeros(len(self.turns))) * self.turns
+        expected = waves @ self.overlap.T
+        change = (waves * (-2j * np.pi * self.along)) @ self.overlap.T
+        strength = np.sum(abs(expected) ** 2, axis=1)
+        gain = np.sum((expected.conj() * self.amplitudes).real, axis=1) / strength
+        # What the change has in common with the wave itself tells the gain.
+        common = np.sum((expected.conj() * change).real, axis=1) / strength
+        change -= common[:, None] * expected
+        power = np.maximum(gain, _WEAK) * np.sum(abs(change) ** 2, axis=1)
+        return np.sum((change.conj() * self.amplitudes).real, axis=1) / np.maximum(power, 1e-30)
 
     def gain(self, shifts: np.ndarray) -> float:
         """Tell how many times stronger the reflections are without these shifts."""

@@ -51,6 +51,9 @@ def detect(
     force: Annotated[
         bool, typer.Option("--force", help="Go on though the image shows another material.")
     ] = False,
+    as_is: Annotated[
+        bool, typer.Option("--as-is", help="Undo nothing: flicker of rows, hum, shifts, gamma.")
+    ] = False,
     strict: Strict = False,
     frame: Frame = None,
     sum_frames: SumFrames = False,
@@ -79,6 +82,7 @@ def detect(
             tta=tta,
             edges=edges,
             force=force,
+            as_is=as_is,
             frame=frame,
             sum_frames=sum_frames,
         )
@@ -110,6 +114,7 @@ def _line(found: "DetectedFile") -> str:
         f"{report['image']}: {counts}",
         *doubts,
         f"pixel {report['pixel_size_pm']:.2f} pm ({report['pixel_size_source']})",
+        *found.detections.undone,
         *([f"note: {'; '.join(notes)}"] if notes else []),
         f"{report['csv']}, {report['overlay']}",
     )

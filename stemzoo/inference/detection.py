@@ -1,10 +1,12 @@
 """Find defects in an image of any size with a trained network."""
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stemzoo.analysis.corrections import Corrections, find_corrections
 from stemzoo.analysis.identification import identify
 from stemzoo.analysis.pixel_size import check_stated
 from stemzoo.inference.advice import MisfitSummary, match_model
@@ -19,6 +21,7 @@ from stemzoo.io import Image
 from stemzoo.io.images import check_shape
 from stemzoo.io.pixel_size import NETWORK_RANGE
 from stemzoo.preprocessing import resample, resampled_shape
+from stemzoo.simulate.materials import find_material
 
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
@@ -32,7 +35,7 @@ EDGE_CLASS = "edge"
 BRIGHT_CLASS, BRIGHT_SIGMA = "bright", 3.0
 # Images of more pixels, as they are or as the network sees them, are gone through in stripes.
 _LARGE = 4096**2
-# Larger ones are not asked for their material, which would take much memory.
+# Larger ones are not asked for their material and errors of the scan: that takes much memory.
 _LARGE_SIDE = 4096
 
 
@@ -45,6 +48,7 @@ def detect(
     tta: bool = False,
     edges: bool = False,
     force: bool = False,
+    as_is: bool = False,
 ) -> Detections:
     """Find single-atom defects in an image.
 
@@ -65,6 +69,8 @@ def detect(
         Report what the network marks where the crystal ends, too, as class "edge".
     force : bool
         Use the model though the image shows another material.
+    as_is : bool
+        Undo nothing of what scan and detector did: flicker of rows, hum, shifts of lines, gamma.
 
     Returns
     -------
@@ -93,7 +99,14 @@ def detect(
         image = Image(np.asanyarray(image))
     image = image.with_sampling(sampling)
     detections = find_defects(
-        image, model, threshold=threshold, tta=tta, edges=edges, force=force, stacklevel=4
+        image,
+        model,
+        threshold=threshold,
+        tta=tta,
+        edges=edges,
+        force=force,
+        as_is=as_is,
+        stacklevel=4,
     )
     for doubt in detections.doubts:
         warnings.warn(f"{image.path or 'image'}: not to be trusted: {doubt}", stacklevel=2)
@@ -112,6 +125,7 @@ def find_defects(
     tta: bool = False,
     edges: bool = False,
     force: bool = False,
+    as_is: bool = False,
     stacklevel: int = 3,
 ) -> Detections:
     """Do as `detect`, without a warning about an image that is unlike the training frames.
@@ -120,7 +134,7 @@ def find_defects(
     ----------
     image : Image
         With its pixel size, if that is known.
-    model, threshold, tta, edges, force
+    model, threshold, tta, edges, force, as_is
         As in `detect`.
     stacklevel : int
         Whose line a warning about the pixel size points at; 3 is the caller of this function.
@@ -146,13 +160,17 @@ def find_defects(
     check_stated(image)
     material = _check_material(image, model, force=force)
     seen = find_crystal(image, model.material, stacklevel=stacklevel)
+    corrections = Corrections() if as_is else _find_corrections(seen, model.material)
+    straight = replace(seen.image, data=corrections.undo(seen.image.data))
+    seen = replace(seen, image=straight)
     pixel_size = seen.pixel_size
-    positions, indices, scores = find_classes(
+    found, indices, scores = find_classes(
         seen.image.data, model, pixel_size.value, threshold=threshold, tta=tta, seen=seen
     )
+    positions = corrections.move(found)
     at_edge = seen.is_at_edge(positions)
     kept = np.flatnonzero(seen.contains(positions) & (edges | ~at_edge))
-    readings = read_columns(seen, model.material, positions[kept])
+    readings = read_columns(seen, model.material, found[kept])
     names = np.array([EDGE_CLASS if at_edge[i] else model.classes[indices[i]] for i in kept], str)
     told = np.flatnonzero(~((names == BRIGHT_CLASS) & (readings.sigma <= BRIGHT_SIGMA)))
     return Detections(
@@ -174,6 +192,19 @@ def find_defects(
             *(text for text in (material.refusal, material.doubt) if text),
         ),
         readings=readings[told],
+        undone=corrections.describe(),
+    )
+
+
+def _find_corrections(seen: SeenCrystal, material: str | None) -> Corrections:
+    """Measure what the scan did to an image whose lattice is known."""
+    lattice = seen.pixel_size.lattice
+    large = max(seen.image.data.shape) > _LARGE_SIDE
+    if material is None or lattice is None or not seen.has_lattice or large:
+        return Corrections()
+    crystal = find_material(material)
+    return find_corrections(
+        seen.image.data, crystal, seen.pixel_size.value, lattice, seen.mask.crystal
     )
 
 

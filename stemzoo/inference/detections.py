@@ -47,6 +47,9 @@ class Detections:
         Why the result should not be trusted, each with the next step.
     readings : ColumnReadings or None
         What a column fit measures at each place; None where there was none.
+    undone : tuple of str
+        What the scan did to the image and was undone before it was looked at, and how strong it
+        was.
 
     Examples
     --------
@@ -71,6 +74,7 @@ class Detections:
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     readings: ColumnReadings | None = None
+    undone: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.classes)

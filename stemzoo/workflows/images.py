@@ -85,6 +85,7 @@ class DetectedFile:
             "trusted": found.trusted,
             "doubts": list(found.doubts),
             "notes": list(found.notes),
+            "undone": list(found.undone),
             "crystal_nm2": round(found.area_nm2, 3),
             "counts": found.counts(),
             "density_per_nm2": {name: asdict(found.density(name)) for name in found.counts()},
@@ -104,6 +105,7 @@ def detect_file(
     tta: bool = False,
     edges: bool = False,
     force: bool = False,
+    as_is: bool = False,
     frame: int | None = None,
     sum_frames: bool = False,
 ) -> DetectedFile:
@@ -117,7 +119,7 @@ def detect_file(
         A trained detector.
     out : Path
         Existing folder for the results.
-    sampling, threshold, tta, edges, force
+    sampling, threshold, tta, edges, force, as_is
         As in `stemzoo.detect`.
     frame, sum_frames
         As in `stemzoo.read_image`.
@@ -140,7 +142,9 @@ def detect_file(
     image = io.read_image(path, frame=frame, sum_frames=sum_frames).with_sampling(sampling)
     (plan,) = plan_detections([path], out)
     table, overlay = plan.files
-    found = find_defects(image, model, threshold=threshold, tta=tta, edges=edges, force=force)
+    found = find_defects(
+        image, model, threshold=threshold, tta=tta, edges=edges, force=force, as_is=as_is
+    )
     header = [
         f"stemzoo {__version__}{_MARK}{path.name}",
         f"weights: {found.model}; threshold: {found.threshold}; tta: {found.tta}",
@@ -149,6 +153,7 @@ def detect_file(
         "the centre of the top-left pixel",
         f"against the frames that the weights were trained on: {describe_match(found.match)}",
         *(f"note: {note}" for note in found.notes),
+        *(f"of the scan: {text}" for text in found.undone),
         *(f"not to be trusted: {doubt}" for doubt in found.doubts),
     ]
     with written_whole(out) as folder:

@@ -2,10 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from swaying_lines import shifted, sway
 
 from stemzoo.analysis.lattice import find_lattice
-from stemzoo.analysis.line_shifts import find_line_shifts, straighten
+from stemzoo.analysis.line_shifts import find_line_shifts, may_sway, straighten
 from stemzoo.simulate import find_material, find_session, simulate_frame, simulate_session
 
 WSE2 = find_material("wse2")
@@ -140,3 +141,12 @@ def test_a_frame_that_is_higher_than_the_measured_one_gets_shifts_throughout():
     found = np.array(find_line_shifts(frame.image, WSE2, SAMPLING))
     assert found[:192].std() == pytest.approx(4 / np.sqrt(2), rel=0.1)
     assert found[192:].std() == pytest.approx(4 / np.sqrt(2), rel=0.1)
+
+
+@pytest.mark.parametrize(("amplitude", "sways"), [(0.0, False), (1.5, True), (3.0, True)])
+def test_the_quick_look_tells_lines_that_sway(frames, amplitude, sways):
+    image = frames["wse2-dayA"]
+    lattice = find_lattice(image, WSE2, sampling=SAMPLING)
+    bad = shifted(image, sway(384, amplitude))
+    flat = bad - ndimage.gaussian_filter(bad, 40)
+    assert may_sway(flat, lattice) == sways

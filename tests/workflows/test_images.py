@@ -71,6 +71,19 @@ def test_the_report_is_for_machines(tiny_model, tiff, out):
     assert report["overlay"] == str(out / "wse2.png")
 
 
+def test_what_was_undone_is_in_table_and_report_unless_the_image_is_taken_as_it_is(
+    day_a, tmp_path, out
+):
+    path, frame = tmp_path / "day_a.tif", day_a[0]
+    gain = np.exp(0.2 * np.random.default_rng(0).normal(size=(len(frame.image), 1)))
+    io.write_tiff(path, (frame.image * gain).astype(np.float32), sampling=frame.sampling)
+    model = stemzoo.load("fcn-wse2")
+    (undone,) = detect_file(path, model, out).report()["undone"]
+    assert undone.startswith("row gain ")
+    assert f"of the scan: {undone}" in io.read_csv(out / "day_a.csv")[0]
+    assert detect_file(path, model, out, as_is=True).report()["undone"] == []
+
+
 def test_a_frame_of_a_stack_is_chosen(tiny_model, frames, tmp_path, out):
     stack = np.stack([frame.image[:80, :80] for frame in frames[:2]])
     np.save(tmp_path / "stack.npy", stack)

@@ -159,3 +159,29 @@ def match_images() -> str:
         for one in results("match")["images"]
     ]
     return table(("image", "distance", "p", "what differs most"), rows)
+
+
+@block
+def locked() -> str:
+    """Score detectors on the conditions that nothing is tuned on."""
+    found = results("locked")["weights"]
+    names = list(found)
+    rows = []
+    for scores in zip(*found.values(), strict=True):
+        first = scores[0]
+        figures = [f"{score['f1']:.2f}" for score in scores]
+        others = (first[key] for key in ("outside", "not_trusted", "refused"))
+        frames = f"of {first['frames']}"
+        outside, doubted, refused = others
+        rows.append(
+            (
+                first["condition"],
+                str(first["labelled"]),
+                *figures,
+                str(outside),
+                f"{doubted} {frames}",
+                f"{refused} {frames}",
+            )
+        )
+    head = ("condition", "labelled", *(f"F1, `{name}`" for name in names))
+    return table((*head, "outside", "not trusted", "refused"), rows)
