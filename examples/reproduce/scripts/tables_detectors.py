@@ -159,3 +159,14 @@ def match_images() -> str:
         for one in results("match")["images"]
     ]
     return table(("image", "distance", "p", "what differs most"), rows)
+
+
+@block
+def corrections() -> str:
+    """F1 on frames of bad scans, as they are and with what can be undone undone."""
+    rows = []
+    for one in results("corrections")["faults"]:
+        before, after = one["as_is"], one["corrected"]
+        undone = f"{after['undone']} of {one['frames']}"
+        rows.append((one["fault"], f"{before['f1']:.3f}", f"{after['f1']:.3f}", undone))
+    return table(("fault", "F1 as it is (`--as-is`)", "F1", "frames with something undone"), rows)
