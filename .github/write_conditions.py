@@ -33,7 +33,12 @@ def simulated_frames(data: dict) -> list[io.Image]:
         image
         for j, name in enumerate(data["session"])
         for image in training_set(
-            [name], [], frames=FRAMES, size=data["size"], seed=data["seed"] + j
+            [name],
+            [],
+            frames=FRAMES,
+            size=data["size"],
+            seed=data["seed"] + j,
+            sampling=data["sampling"],
         ).images
     ]
     return [io.Image(image, data["sampling"]) for image in images]

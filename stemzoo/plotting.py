@@ -14,6 +14,8 @@ _DPI = 100
 _LEGEND_HEIGHT = 0.4
 # Overlays of small images are enlarged to this many pixels so that marks and scale can be read.
 _LEAST_PIXELS = 900
+# Of larger ones every second or third pixel is shown: the drawing takes 7 bytes a pixel of it.
+_MOST_PIXELS = 8192
 # Rings of 1.1 Å radius leave a column visible, dots of this one its shape.
 _RING, _DOT = 1.1, 0.28
 
@@ -93,7 +95,7 @@ def plot_detections(image: np.ndarray, detections: Any, path: str | Path) -> Non
     detections : Detections
         What `stemzoo.detect` found in it.
     path : str or Path
-        PNG file; one picture pixel an image pixel, or more for small images.
+        PNG file; one picture pixel an image pixel, more for small images, fewer above 8192 px.
     """
     names = tuple(detections.counts())
     labels = np.array(detections.classes, dtype=object)
@@ -115,7 +117,7 @@ def plot_columns(image: np.ndarray, columns: Any, path: str | Path) -> None:
     columns : Columns
         What `stemzoo.find_columns` found in it.
     path : str or Path
-        PNG file; one picture pixel an image pixel, or more for small images.
+        PNG file; one picture pixel an image pixel, more for small images, fewer above 8192 px.
     """
     names = np.array(columns.sublattices, dtype=object)
     positions, intensity = columns.positions, columns.intensity
@@ -147,9 +149,11 @@ def _write_overlay(
     """Draw marks over an image; `found` has its pixel size and crystal."""
     from stemzoo.io.writers import write_png
 
-    rows, columns = image.shape
+    step = -(-max(image.shape) // _MOST_PIXELS)
+    rows, columns = (n // step for n in image.shape)
+    image = image[: rows * step : step, : columns * step : step]
     zoom = max(1, int(np.ceil(_LEAST_PIXELS / max(rows, columns))))
-    layer = _annotations(image.shape, marks, found, zoom)
+    layer = _annotations((rows, columns), marks, found, zoom, step)
     # The image goes below the drawing pixel for pixel: matplotlib would resample it, which takes
     # gigabytes for 4096² pixels.
     picture = np.full((*layer.shape[:2], 3), 255, np.uint8)
@@ -157,9 +161,11 @@ def _write_overlay(
     known = np.ma.masked_invalid(image, copy=False)
     low, high = np.percentile(known.compressed(), [0.5, 99.5])
     span = float(high) - float(low)
-    scaled = (np.asarray(known.filled(low), np.float32) - low) / (span if span > 0 else 1.0)
-    grey = (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
-    picture[: rows * zoom, : columns * zoom] = grey.repeat(zoom, 0).repeat(zoom, 1)[..., None]
+    for first in range(0, rows, 256):
+        part = slice(first, first + 256)
+        scaled = (np.asarray(known[part].filled(low), np.float32) - low) / (span if span > 0 else 1)
+        grey = (np.clip(scaled, 0, 1) * 255).astype(np.uint8).repeat(zoom, 0).repeat(zoom, 1)
+        picture[first * zoom : first * zoom + len(grey), : columns * zoom] = grey[..., None]
     for first in range(0, len(picture), 256):
         part = slice(first, first + 256)
         opacity = layer[part, :, 3:].astype(np.float32) / 255
@@ -169,9 +175,12 @@ def _write_overlay(
 
 
 def _annotations(
-    shape: tuple[int, int], marks: Sequence[_Marks], found: Any, zoom: int
+    shape: tuple[int, int], marks: Sequence[_Marks], found: Any, zoom: int, step: int
 ) -> np.ndarray:
-    """Draw marks, scale bar and a legend below on a transparent ground, as RGBA."""
+    """Draw marks, scale bar and a legend below on a transparent ground, as RGBA.
+
+    `shape` is that of every so many pixels of the image (`step`), before they are enlarged.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
@@ -183,7 +192,8 @@ def _annotations(
     bottom = _LEGEND_HEIGHT / (height + _LEGEND_HEIGHT)
     axes = figure.add_axes((0, bottom, 1, 1 - bottom))
     # Points of the drawing for an Å.
-    scale = zoom / found.sampling * 72 / _DPI
+    scale = zoom / (found.sampling * step) * 72 / _DPI
+    rows, columns = rows * step, columns * step
     for kind in marks:
         axes.scatter(
             kind.positions[:, 1],
@@ -198,7 +208,7 @@ def _annotations(
     if found.crystal is not None and not found.crystal.mask.is_whole:
         _draw_outline(axes, found.crystal)
     axes.axis("off")
-    _draw_scale_bar(axes, shape, found.sampling)
+    _draw_scale_bar(axes, (rows, columns), found.sampling)
     handles, texts = axes.get_legend_handles_labels()
     legend = figure.legend(
         handles, texts, loc="lower center", ncols=len(marks), frameon=False, fontsize=9

@@ -72,6 +72,10 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, path: str) -> None:
         if self.injected:
             time.sleep(self.injected.delay)
+        if self.injected and self.injected.answer:
+            self.close_connection = True
+            self.injected.answer(self)
+            return
         if self.injected and self.injected.status:
             self._send(self.injected.status, b"", self.injected.headers)
             return

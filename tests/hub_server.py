@@ -7,6 +7,7 @@ client with HF_HUB_DISABLE_XET=1 (or `constants.HF_HUB_DISABLE_XET = True`): thi
 import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import ThreadingHTTPServer
 from types import SimpleNamespace
@@ -27,6 +28,8 @@ class Fault:
     wrong_bytes: bool = False
     hang_up: bool = False
     delay: float = 0.0
+    # Writes the whole answer by itself, such as one of `lying_hub.endless`.
+    answer: Callable | None = None
 
 
 class HubServer:
@@ -44,6 +47,8 @@ class HubServer:
         self.faults: list[Fault] = []
         self.requests: list[str] = []
         self.pauses: list[float] = []
+        # Bytes of the answers that a fault wrote by itself.
+        self.sent = 0
         self.gone = False
         self.lock = threading.Lock()
         # Chunks of a body are this many bytes, with this wait after each [s].

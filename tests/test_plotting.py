@@ -38,6 +38,21 @@ def test_a_large_image_keeps_its_pixels(tmp_path, shape):
     assert picture(tmp_path / "a.png").shape[:2] == (shape[0] + LEGEND, shape[1])
 
 
+def test_of_the_largest_images_every_second_pixel_is_shown(tmp_path):
+    shape = (8400, 601)
+    image = np.zeros(shape, np.uint8)
+    image[4000:] = 200
+    found = detections([(2000, 300)], ("se_vacancy",), shape, 0.05)
+    plot_detections(image, found, tmp_path / "a.png")
+    pixels = picture(tmp_path / "a.png")
+    assert pixels.shape[:2] == (4200 + LEGEND, 300)
+    assert (pixels[1995, 10].max(), pixels[2005, 10].min()) == (0, 1)
+    # Rings of 1.1 Å radius: 22 px of the image, 11 of the picture.
+    ring = np.argwhere((abs(pixels - to_rgb(ORANGE)).max(-1) < 0.1)[:4200])
+    assert ring.mean(axis=0) == pytest.approx([1000, 150], abs=1)
+    assert np.ptp(ring, axis=0) == pytest.approx([22, 22], abs=3)
+
+
 def test_a_small_image_is_enlarged_by_a_whole_number(tmp_path):
     plot_detections(np.eye(64, 100), detections([], (), (64, 100)), tmp_path / "a.png")
     assert picture(tmp_path / "a.png").shape[:2] == (64 * 9 + LEGEND, 900)

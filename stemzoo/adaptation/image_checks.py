@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from stemzoo.analysis.lattice import MIN_CONFIDENCE, find_lattice
+from stemzoo.analysis.resampling import resample_image
 from stemzoo.analysis.scan_errors import ScanErrors, all_scan_errors
 from stemzoo.io import Image, check_image
 from stemzoo.io.images import image_list
-from stemzoo.preprocessing import resample
 from stemzoo.simulate.materials import MATERIALS, Material, find_material
 
 # Images with more of their pixels at the upper end of the scale are saturated. At the lower end,
@@ -94,7 +94,7 @@ def prepare_images(
     for image, name, step in zip(values, names, steps, strict=True):
         check_image(image, name)
         _warn_of_saturation(image, name)
-        prepared.append(resample(image, step, sampling))
+        prepared.append(resample_image(image, step, sampling, name))
         if min(prepared[-1].shape) < patch:
             raise ValueError(
                 f"{name}: expected at least {patch} px a side at {sampling:.4g} Å/px, the size of "

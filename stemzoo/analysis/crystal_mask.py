@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.local_reflections import LocalReflections, ReducedImage
-from stemzoo.analysis.valid_pixels import find_valid_pixels
+from stemzoo.analysis.valid_pixels import count_pixels, find_valid_pixels
 
 _WINDOW, _WIDEST = 1.2, 6.0  # standard deviation of the windows, in lattice constants
 _NOISE = 0.08  # of the relative amplitude; windows are widened until it is no more
@@ -146,6 +146,8 @@ def crystal_mask(image: np.ndarray, lattice: Lattice) -> CrystalMask:
             where = (local.interpolated(excess, valid.shape) > 0) & ~out
             causes.append((where, words))
             out |= where
+    # What follows takes as much memory again, which is short for the largest images.
+    del reduced, local, amplitude, shown
     if causes:
         out = _without_specks(out, valid, cell**2)
     for where, words in causes:
@@ -162,9 +164,13 @@ def _relative_amplitude(
     width = _WINDOW
     while True:
         local = LocalReflections.of(reduced, lattice, width * cell)
-        seen = np.sqrt(np.maximum(abs(local.coefficients) ** 2 - local.background, 0))
+        # In place, as the largest images leave no memory for a copy.
+        seen = abs(local.coefficients)
+        np.square(seen, out=seen)
+        seen -= local.background
+        np.sqrt(np.maximum(seen, 0, out=seen), out=seen)
         known = local.weight > min(_KNOWN, local.weight.max() / 2)
-        usual = np.percentile(seen[:, known], _USUAL, axis=1)
+        usual = np.array([np.percentile(amplitude[known], _USUAL) for amplitude in seen])
         total = max(float((usual**2).sum()), 1e-30)
         noise = np.sqrt(np.median(local.background[known]) / 2 / total)
         if noise <= _NOISE or width >= _WIDEST:
@@ -179,14 +185,16 @@ def _brightness(
     level = local.sampled(reduced.level)
     crystal = amplitude > _CRYSTAL
     usual = np.median(level[crystal]) if crystal.any() else np.median(level)
-    return (level - usual) / max(float(reduced.values[reduced.weight > 0.5].std()), 1e-12)
+    known = reduced.weight > 0.5
+    values = reduced.values.ravel() if known.all() else reduced.values[known]
+    return (level - usual) / max(float(values.std()), 1e-12)
 
 
 def _without_specks(out: np.ndarray, valid: np.ndarray, cell_area: float) -> np.ndarray:
     """Leave out small areas that are no crystal, and take in small patches of crystal."""
     for area, what in ((_GAP, out), (_PATCH, ~out & valid)):
         labels, count = ndimage.label(what)
-        sizes = np.bincount(labels.ravel(), minlength=count + 1)
+        sizes = count_pixels(labels, count)
         small = sizes < area * cell_area
         small[0] = False
         if small.any():

@@ -1,5 +1,6 @@
 """Local amplitudes of the reflections of a lattice: where in an image they are, and how strong."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ _FLATTEN = 0.6  # lattice constants: what is slower than the lattice is taken ou
 _CLIP = 4.0  # standard deviations: a bright particle, or a spark, has no weight of its own
 _SMOOTH = 2.0  # points of the grid, over which phases are smoothed for their gradients
 _STEPS = 2.0  # points of the grid per standard deviation of the window
+# Pixels of the reduced image: with more, of 12,000² and more as recorded, memory is short.
+_LARGE = 6000**2
 # Squared length of the reflections that are used, the three innermost shells.
 _FINEST = 4
 # Places far from all reflections, where the power of the background is taken.
@@ -51,19 +54,25 @@ class ReducedImage:
         values = filled(image, valid)
         low, middle, high = np.percentile(values[::3, ::3][valid[::3, ::3]], (1, 50, 99))
         reach = _CLIP * max(high - low, 1e-12)
-        values = np.clip(values, middle - reach, middle + reach).astype(np.float32)
-        weight = _block_means(valid.astype(np.float32), block)
-        if weight.min() < 1:
-            values = values * valid
-        values = _block_means(values, block) / np.maximum(weight, 1e-6)
-        width = _FLATTEN / ring_radius(lattice) / block
-        level = _weighted_mean(values, weight, width)
-        flat = values - level
+        clipped = np.empty(values.shape, np.float32)
+        for rows in _rows(values.shape):
+            clipped[rows] = np.clip(values[rows], middle - reach, middle + reach)
+        values = clipped
+        if valid.all():
+            # Takes no memory, which is scarce for the largest images.
+            weight = np.broadcast_to(np.float32(1), [-(-n // block) for n in valid.shape])
+            values = _block_means(values, block)
+        else:
+            weight = _block_means(valid.astype(np.float32), block)
+            values = _block_means(values * valid, block) / np.maximum(weight, 1e-6)
+        level = _weighted_mean(values, weight, _FLATTEN / ring_radius(lattice) / block)
+        values -= level
         known = weight > 0.5
-        bound = _CLIP * float(np.std(flat[known])) if known.any() else 0.0
+        inside = values.ravel() if known.all() else values[known]
+        bound = _CLIP * float(np.std(inside)) if known.any() else 0.0
         # Of what is within the bounds: the second time, extremes do not count.
-        bound = _CLIP * float(np.std(np.clip(flat[known], -bound, bound)))
-        return cls(np.clip(flat, -bound, bound), weight, level, block)
+        bound = _CLIP * float(np.std(np.clip(inside, -bound, bound)))
+        return cls(np.clip(values, -bound, bound, out=values), weight, level, block)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,13 +127,21 @@ class LocalReflections:
         between = np.array(_BETWEEN[lattice.symmetry]) @ lattice.reciprocal * image.block
         between = between[(abs(between) < 0.45).all(axis=1)]
         grid = _Grid.of(image, width / image.block)
-        weight = grid.means(image.weight, np.zeros((1, 2)))[0].real
-        product = grid.means(image.values * image.weight, np.vstack([spots, between]))
-        product /= np.maximum(weight, 1e-3)
-        noise = (abs(product[len(spots) :]) ** 2).mean(axis=0)
-        noise = ndimage.gaussian_filter(noise, _STEPS, mode="nearest")
+        weight = next(grid.means(image.weight, np.zeros((1, 2)))).real
+        known = np.maximum(weight, 1e-3)
+        kind = np.complex64 if grid.is_large else np.complex128
+        coefficients = np.empty((len(spots), *grid.shown), kind)
+        noise = np.zeros(grid.shown)
+        values = image.values if image.weight.min() == 1 else image.values * image.weight
+        for k, mean in enumerate(grid.means(values, np.vstack([spots, between]))):
+            mean /= known
+            if k < len(spots):
+                coefficients[k] = mean
+            else:
+                noise += abs(mean) ** 2
+        noise = ndimage.gaussian_filter(noise / len(between), _STEPS, mode="nearest")
         step = (grid.step[0] * image.block, grid.step[1] * image.block)
-        return cls(indices, product[: len(spots)], noise, weight, image.block, step)
+        return cls(indices, coefficients, noise, weight, image.block, step)
 
     def distortion(self, lattice: Lattice) -> np.ndarray:
         """Return how much the lattice is strained or turned from place to place.
@@ -143,18 +160,19 @@ class LocalReflections:
         spots = self.indices @ lattice.reciprocal
         weight = (abs(self.coefficients) ** 2).mean(axis=(1, 2))
         weight = weight / max(weight.sum(), 1e-30)
-        shift = np.empty((len(spots), 2, *self.weight.shape))
-        for axis, step in enumerate(self.step):
-            c = np.moveaxis(self.coefficients, axis + 1, 1)
-            # From both neighbours to each point; at the ends there is one.
-            turn = c[:, 1:] * c[:, :-1].conj()
-            turn = np.concatenate([turn[:, :1], turn[:, 1:] + turn[:, :-1], turn[:, -1:]], axis=1)
-            turn = np.moveaxis(turn, 1, axis + 1)
-            turn = ndimage.gaussian_filter(turn, (0, _SMOOTH, _SMOOTH))
-            shift[:, axis] = np.angle(turn) / (2 * np.pi * step)
         # Least squares for shift = spot @ tensor, strong reflections weighing more.
         moments = np.linalg.inv(np.einsum("g,gi,gj->ij", weight, spots, spots))
-        tensor = np.einsum("g,gi,gkpq->ikpq", weight, spots, shift)
+        tensor = np.empty((2, 2, *self.weight.shape))
+        for axis, step in enumerate(self.step):
+            shift = np.empty(self.coefficients.shape)
+            for k, coefficient in enumerate(self.coefficients):
+                c = np.moveaxis(coefficient, axis, 0)
+                # From both neighbours to each point; at the ends there is one.
+                turn = c[1:] * c[:-1].conj()
+                turn = np.concatenate([turn[:1], turn[1:] + turn[:-1], turn[-1:]])
+                turn = ndimage.gaussian_filter(np.moveaxis(turn, 0, axis), _SMOOTH)
+                shift[k] = np.angle(turn) / (2 * np.pi * step)
+            tensor[:, axis] = np.einsum("g,gi,gpq->ipq", weight, spots, shift)
         tensor = np.einsum("ij,jkpq->pqik", moments, tensor)
         return np.linalg.norm(tensor, ord=2, axis=(-2, -1))
 
@@ -171,9 +189,12 @@ class LocalReflections:
         for axis, (n, step) in enumerate(zip(shape, self.step, strict=True)):
             place = np.clip((np.arange(n) - (self.block - 1) / 2) / step, 0, values.shape[axis] - 1)
             low = np.minimum(place.astype(int), values.shape[axis] - 2)
-            part = np.moveaxis(values, axis, -1)
-            part = part[..., low] + (part[..., low + 1] - part[..., low]) * (place - low)
-            values = np.moveaxis(part, -1, axis).astype(np.float32)
+            lines = np.moveaxis(values, axis, -1)
+            found = np.empty((len(lines), n), np.float32)
+            for rows in _rows(found.shape):
+                part = lines[rows]
+                found[rows] = part[:, low] + (part[:, low + 1] - part[:, low]) * (place - low)
+            values = np.moveaxis(found, -1, axis)
         return values
 
 
@@ -212,14 +233,20 @@ class _Grid:
         return cls(width, (rows, columns), (points[0], points[1]), (shown[0], shown[1]))
 
     @property
+    def is_large(self) -> bool:
+        """Whether memory is short: half the spectrum tells all, and single precision does."""
+        return self.shape[0] * self.shape[1] > _LARGE
+
+    @property
     def step(self) -> tuple[float, float]:
         """Distance of the points along rows and columns [px]."""
         return self.shape[0] / self.points[0], self.shape[1] / self.points[1]
 
-    def means(self, values: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-        """Gaussian means (G, P, Q) of values (M, N) times waves of some frequencies (G, 2)."""
-        spectrum = fft.fft2(values.astype(np.float32), s=self.shape)
-        out = []
+    def means(self, values: np.ndarray, frequencies: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield Gaussian means (P, Q) of values (M, N) times the wave of each frequency (G, 2)."""
+        transform = fft.rfft2 if self.is_large else fft.fft2
+        spectrum = transform(values.astype(np.float32, copy=False), s=self.shape)
+        del values  # before the means take their memory
         for frequency in frequencies:
             picked, turned = [], []
             for k, n, count, shown in zip(
@@ -232,14 +259,33 @@ class _Grid:
                 places = np.arange(shown) * n / count
                 turned.append(np.exp(2j * np.pi * (bins[0] / n - k) * places))
             (rows, down), (columns, along) = picked
-            part = spectrum[np.ix_(rows, columns)] * (down[:, None] * along)
+            part = self._picked(spectrum, rows, columns) * (down[:, None] * along)
             mean = fft.ifft2(part)[: self.shown[0], : self.shown[1]]
-            out.append(mean * (turned[0][:, None] * turned[1]))
-        return np.array(out)
+            yield mean * (turned[0][:, None] * turned[1])
+
+    def _picked(self, spectrum: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Rows and columns of the spectrum of real values, of which half may be there."""
+        there = columns < spectrum.shape[1]
+        if there.all():
+            return spectrum[np.ix_(rows, columns)]
+        picked = np.empty((len(rows), len(columns)), spectrum.dtype)
+        picked[:, there] = spectrum[np.ix_(rows, columns[there])]
+        opposite = np.ix_(-rows % self.shape[0], -columns[~there] % self.shape[1])
+        picked[:, ~there] = spectrum[opposite].conj()
+        return picked
+
+
+def _rows(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield rows of a megabyte or two, for what would take more memory at once."""
+    count = max(2**18 // shape[1], 1)
+    for first in range(0, shape[0], count):
+        yield slice(first, first + count)
 
 
 def _block_means(values: np.ndarray, block: int) -> np.ndarray:
     """Means over blocks; the last ones are of what is left."""
+    if block == 1:
+        return values
     for axis in (0, 1):
         n = values.shape[axis]
         starts = np.arange(0, n, block)
@@ -251,8 +297,8 @@ def _block_means(values: np.ndarray, block: int) -> np.ndarray:
 
 def _weighted_mean(values: np.ndarray, weight: np.ndarray, width: float) -> np.ndarray:
     """Gaussian mean of what has weight."""
-    mean = ndimage.gaussian_filter(values * weight, width, mode="nearest", truncate=3)
     if weight.min() == 1:
-        return mean
+        return ndimage.gaussian_filter(values, width, mode="nearest", truncate=3)
+    mean = ndimage.gaussian_filter(values * weight, width, mode="nearest", truncate=3)
     total = ndimage.gaussian_filter(weight, width, mode="nearest", truncate=3)
     return mean / np.maximum(total, 1e-6)

@@ -40,6 +40,13 @@ def _show_warning(
         complain(f"warning: {message}")
 
 
+class _Complaints(logging.Handler):
+    """Prints what the library logs, as all text for people: a name in it may hold anything."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        complain(f"warning: {record.getMessage()}")
+
+
 def _version(value: bool) -> None:
     if value:
         from stemzoo import __version__
@@ -62,6 +69,7 @@ def main() -> None:
     warnings.showwarning = _show_warning
     # Of each new image size TensorFlow says that it compiles once more.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    logging.getLogger("stemzoo").handlers = [_Complaints(logging.WARNING)]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A name that the console cannot show must not end the call.

@@ -238,8 +238,7 @@ def advise(ranked: Sequence[Match], paths: Sequence[Path] = ()) -> str:
     if detector is None:
         return f"Nothing fits. {_next_training(ranked, paths)}"
     name = detector.weights
-    image = shlex.quote(str(paths[0])) if len(paths) == 1 else "IMAGE..."
-    step = f"stemzoo detect {image} --weights {name}"
+    step = f"stemzoo detect {_as_arguments(paths)} --weights {name}"
     if not find_weights(name).wide:
         return f"{name} fits. Next: {step}"
     wide = f"{name} was trained on widely randomised conditions, which include these"
@@ -265,7 +264,7 @@ def _next_training(ranked: Sequence[Match], paths: Sequence[Path]) -> str:
     if not cyclegans:
         return "Train new weights: stemzoo train cyclegan --help"
     nearest = min(cyclegans, key=lambda one: one.distance).weights
-    return f"Next: stemzoo adapt {_glob_pattern(paths)} --from {nearest} --out DIR"
+    return f"Next: stemzoo adapt {_as_arguments(paths)} --from {nearest} --out DIR"
 
 
 def _best_fitting(task: str, ranked: Sequence[Match]) -> Match | None:
@@ -275,11 +274,15 @@ def _best_fitting(task: str, ranked: Sequence[Match]) -> Match | None:
     return min(fitting, key=lambda one: not wide[one.weights], default=None)
 
 
-def _glob_pattern(paths: Sequence[Path]) -> str:
-    """Return one quoted pattern that files share: their longest common beginning, and suffix."""
-    if len(paths) == 1:
-        return shlex.quote(str(paths[0]))
-    if len({(path.parent, path.suffix) for path in paths}) != 1:
-        return "'GLOB'"
-    start = glob.escape(os.path.commonprefix([str(path) for path in paths]))
-    return shlex.quote(f"{start}*{paths[0].suffix}")
+def _as_arguments(paths: Sequence[Path]) -> str:
+    """Name files for a shell: those of a folder and suffix by what their names begin with."""
+    groups: dict[tuple[Path, str], list[str]] = {}
+    for path in paths:
+        # A name that begins with a dash would be taken for an option.
+        name = f"./{path}" if str(path).startswith("-") else str(path)
+        groups.setdefault((path.parent, path.suffix), []).append(name)
+    patterns = [
+        names[0] if len(names) == 1 else f"{glob.escape(os.path.commonprefix(names))}*{suffix}"
+        for (_, suffix), names in groups.items()
+    ]
+    return " ".join(map(shlex.quote, patterns)) or "IMAGE..."

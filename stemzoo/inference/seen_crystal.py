@@ -276,6 +276,8 @@ def _blocks(image: Image) -> tuple[np.ndarray, int]:
 
 def _spread(mask: np.ndarray, block: int, shape: tuple[int, int]) -> np.ndarray:
     """Mask of blocks as one of pixels; a rest at bottom and right is as its neighbours."""
+    if mask.all():
+        return np.broadcast_to(True, shape)  # without memory for each pixel
     spread = mask.repeat(block, axis=0).repeat(block, axis=1)
     missing = [(0, n - known) for n, known in zip(shape, spread.shape, strict=True)]
     return np.pad(spread, missing, mode="edge")

@@ -2,14 +2,17 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy import ndimage
 
+from stemzoo.analysis.pixel_size import check_stated
+from stemzoo.analysis.resampling import check_resampling
 from stemzoo.inference.advice import MisfitSummary, match_model
 from stemzoo.io import Image, check_image
-from stemzoo.preprocessing import resample, rescale
+from stemzoo.preprocessing import resample, resampled_shape, resampling_memory, rescale
 
 if TYPE_CHECKING:
     from stemzoo.models.cyclegan import CycleGANSTEM
@@ -20,6 +23,8 @@ DIRECTIONS = {"sim-to-exp": "sim_to_exp", "exp-to-sim": "exp_to_sim"}
 _BATCH = 16
 # Standard deviation of the Gaussian that leaves the brightness of a tile, fraction of its edge.
 _BRIGHTNESS = 0.1
+# Of each pixel that is translated: as it is, mirrored, blended, in tiles, and its noise.
+_PIXEL_BYTES = 24
 
 
 class Generator(Protocol):
@@ -74,7 +79,7 @@ def translate(
     Raises
     ------
     ValueError
-        If the image cannot be translated or the direction is unknown.
+        If the image cannot be translated, the direction is unknown or the pixel size absurd.
 
     Examples
     --------
@@ -98,6 +103,7 @@ def translate_quietly(
     sampling: float | None = None,
     noise: float = 0.1,
     rng: np.random.Generator | None = None,
+    name: str | Path = "image",
 ) -> np.ndarray:
     """Do as `translate`, without comparing the image with the training frames.
 
@@ -105,6 +111,8 @@ def translate_quietly(
     ----------
     image, model, direction, sampling, noise, rng
         As in `translate`.
+    name : path or str
+        The image, for messages.
 
     Returns
     -------
@@ -115,10 +123,14 @@ def translate_quietly(
     --------
     >>> denoised = translate_quietly(image, model, "exp-to-sim")  # doctest: +SKIP
     """
-    check_image(image, "image")
+    check_image(image, name)
     if direction not in DIRECTIONS:
         raise ValueError(f"direction is {' or '.join(DIRECTIONS)}. Received: {direction!r}")
-    sampling = model.sampling if sampling is None else sampling
+    if sampling is None:
+        sampling = model.sampling
+    check_stated(Image(np.asarray(image), sampling, "given", path=Path(name)))
+    needed = _memory(image.shape, sampling, model.sampling)
+    check_resampling(name, image.shape, sampling, model.sampling, needed)
     values = rescale(resample(image, sampling, model.sampling))
     if rng is not None and direction == "sim-to-exp":
         values = values + rng.normal(0, noise, values.shape).astype(np.float32)
@@ -131,6 +143,17 @@ def translate_quietly(
     back = resample(result, model.sampling, sampling)
     fill = [(0, max(n - have, 0)) for n, have in zip(image.shape, back.shape, strict=True)]
     return np.clip(np.pad(back, fill, mode="edge")[: image.shape[0], : image.shape[1]], -1, 1)
+
+
+def _memory(shape: tuple[int, int], sampling: float, target: float) -> int:
+    """Peak of the arrays that an image and its translation take [bytes], without the network."""
+    middle = resampled_shape(shape, sampling, target)
+    pixels = middle[0] * middle[1]
+    if middle == shape:
+        return _PIXEL_BYTES * pixels
+    there = resampling_memory(shape, sampling, target)
+    back = 4 * pixels + resampling_memory(middle, target, sampling)
+    return max(there, _PIXEL_BYTES * pixels, back)
 
 
 def translate_tiled(generator: Generator, image: np.ndarray, tile: int) -> np.ndarray:

@@ -28,7 +28,8 @@ def write_csv(
     rows : iterable of sequences
         One cell for each column; None becomes an empty cell.
     header : sequence of str, optional
-        Lines written above the names, each after "# ".
+        Lines written above the names, each after "# "; what cannot be printed, such as the end of
+        a line in a file's name, is escaped.
 
     Raises
     ------
@@ -42,8 +43,7 @@ def write_csv(
     columns = list(columns)
     _check_columns(path, columns)
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        for line in header:
-            file.writelines(f"# {part}\n" for part in str(line).splitlines() or [""])
+        file.writelines(f"# {_in_one_line(str(line))}\n" for line in header)
         table = csv.writer(file, lineterminator="\n")
         table.writerow(columns)
         for number, row in enumerate(rows):
@@ -100,6 +100,11 @@ def read_csv(path: str | Path) -> tuple[list[str], dict[str, np.ndarray]]:
         _check_row(path, names, row, number)
     cells = zip(*table[1:], strict=True) if len(table) > 1 else [()] * len(names)
     return header, {name: _column(column) for name, column in zip(names, cells, strict=True)}
+
+
+def _in_one_line(text: str) -> str:
+    """Return text as Python writes it, with what a terminal acts on, or UTF-8 lacks, escaped."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _check_columns(path: str | Path, columns: Sequence[str]) -> None:

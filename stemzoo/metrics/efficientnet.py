@@ -125,10 +125,12 @@ def weights_path() -> Path:
 def _build() -> Any:
     import keras
 
+    from stemzoo.models.layers import LAST
+
     layers = keras.layers
 
     def conv(x, filters, kernel, stride, name):
-        options = {"strides": stride, "padding": "same", "use_bias": False, "name": name}
+        options = {"strides": stride, "padding": "same", "use_bias": False, "name": name, **LAST}
         if filters is None:
             return layers.DepthwiseConv2D(kernel, **options)(x)
         return layers.Conv2D(filters, kernel, **options)(x)
@@ -154,7 +156,7 @@ def _build() -> Any:
         for k in range(repeats):  # a stage strides in its first block
             x = block(x, kernel, stride if k == 0 else 1, expansion, filters, next(names))
     x = norm(conv(x, 1280, 1, 1, "conv_head"), "bn1")
-    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    x = layers.GlobalAveragePooling2D(**LAST, name="pool")(x)
     return keras.Model(inputs, layers.Dense(1000, name="fc")(x), name="efficientnet_lite0_top")
 
 

@@ -222,6 +222,11 @@ def _load(extractor: str):
         return efficientnet.efficientnet_lite0()
     import keras
 
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            "InceptionV3 expects image_data_format channels_last in keras.json. Received: "
+            f'{keras.config.image_data_format()}. Change it, or use extractor="efficientnet-lite0".'
+        )
     try:
         return keras.applications.InceptionV3(include_top=False, pooling="avg", weights="imagenet")
     except Exception as error:  # a bare Exception is what Keras raises without a network

@@ -182,6 +182,8 @@ def _network(patch: int, steps: int, rng: np.random.Generator):
     """Four convolutions and the mean over the patch: it sees texture, not places."""
     import keras
 
+    from stemzoo.models.layers import LAST
+
     layers = keras.layers
 
     def start():
@@ -192,9 +194,9 @@ def _network(patch: int, steps: int, rng: np.random.Generator):
     x = inputs
     for filters, stride in ((8, 1), (16, 2), (16, 2), (16, 2)):
         x = layers.Conv2D(
-            filters, 3, stride, "same", activation="relu", kernel_initializer=start()
+            filters, 3, stride, "same", activation="relu", kernel_initializer=start(), **LAST
         )(x)
-    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.GlobalAveragePooling2D(**LAST)(x)
     model = keras.Model(inputs, layers.Dense(1, kernel_initializer=start())(x))
     rate = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, steps)
     loss = keras.losses.BinaryCrossentropy(from_logits=True)

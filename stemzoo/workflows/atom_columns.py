@@ -10,7 +10,7 @@ from stemzoo.inference.atom_columns import measure_columns
 from stemzoo.inference.column_table import COLUMN_HEAD, Columns
 from stemzoo.plotting import plot_columns
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
-from stemzoo.workflows.paths import image_files, in_utf8
+from stemzoo.workflows.paths import image_files
 
 # Tells a table of columns from others.
 _MARK = " atom columns in "
@@ -128,7 +128,7 @@ def columns_file(
     table, overlay = plan.files
     found = measure_columns(image, material)
     header = [
-        f"stemzoo {__version__}{_MARK}{in_utf8(path.name)}",
+        f"stemzoo {__version__}{_MARK}{path.name}",
         f"material: {found.material}{'' if material else ' (identified)'}",
         f"pixel size: {found.sampling * 100:.4f} pm ({found.sampling_source})",
         f"image: {found.shape[0]} rows, {found.shape[1]} columns; row and column count from 0 at "

@@ -1,5 +1,6 @@
 """Labelled and measured images as files and folders: what trainings start from."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,22 +10,24 @@ import numpy as np
 
 from stemzoo import __version__, io
 from stemzoo.analysis.pixel_size import resolve
+from stemzoo.analysis.resampling import resample_image
 from stemzoo.inference.translation import translate
-from stemzoo.io.memory import check_memory
-from stemzoo.preprocessing import ZOO_SAMPLING, resample, resampled_shape, resampling_memory
+from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.labels import LABEL_RADIUS, class_mask, to_sampling
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
-from stemzoo.workflows.frames import read_frame
-from stemzoo.workflows.paths import Failed, find_files, read_each, visible
+from stemzoo.workflows.frames import frame_tables, read_frame
+from stemzoo.workflows.paths import Failed, find_files, read_each
 from stemzoo.zoo.file_names import TRAINING_DATA
 from stemzoo.zoo.hub import sha256
 
 if TYPE_CHECKING:
     from stemzoo.models.cyclegan import CycleGANSTEM
+
+_NO_LABELS = "no table NAME.csv of labels with its image NAME.tif"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +61,7 @@ def training_set(
     size: int,
     seed: int,
     translators: Sequence["CycleGANSTEM"] = (),
+    sampling: float = ZOO_SAMPLING,
 ) -> TrainingSet:
     """Simulate labelled frames, or read those that `stemzoo simulate` wrote.
 
@@ -76,6 +80,8 @@ def training_set(
     translators : sequence of CycleGANSTEM
         Each translates clean frames of its material and orientation, simulated like those of
         `sessions`.
+    sampling : float
+        Pixel size of the set [Å/px].
 
     Returns
     -------
@@ -96,8 +102,10 @@ def training_set(
             )
         domain = domain_session(translator.material, translator.sampling, translator.rotation)
         sources.append((domain, translator))
-    parts = [_simulated(*source, frames, size, seed + j) for j, source in enumerate(sources)]
-    parts += [_read_folder(folder) for folder in folders]
+    parts = [
+        _simulated(*source, frames, size, seed + j, sampling) for j, source in enumerate(sources)
+    ]
+    parts += [_read_folder(folder, sampling) for folder in folders]
     if not parts:
         raise ValueError(
             "Name what to train on: --session NAME (simulated now), --translate WEIGHTS (simulated "
@@ -181,7 +189,7 @@ def experimental_set(
         raise ValueError(f"Expected images that can be used. Received: none of {len(paths)}.")
     first = read_files[0][1][1]
     images = tuple(
-        _resampled(image, step, first, path) if abs(step / first - 1) > 0.01 else image
+        resample_image(image, step, first, path) if abs(step / first - 1) > 0.01 else image
         for path, (image, step) in read_files
     )
     return ExperimentalSet(images, first, name, {path.name: sha256(path) for path, _ in read_files})
@@ -200,7 +208,7 @@ def hash_frames(folder: Path) -> dict[str, str]:
     dict of str to str
         By file name.
     """
-    tables = visible(folder, "*.csv")
+    tables, _ = frame_tables(folder)
     return {path.name: sha256(path) for path in (table.with_suffix(".tif") for table in tables)}
 
 
@@ -225,11 +233,13 @@ def _simulated(
     frames: int,
     size: int,
     seed: int,
+    sampling: float,
 ) -> TrainingSet:
     first = session.draw(np.random.default_rng(seed)).sampling
     # Frames with finer pixels need more of them for the same field of view.
     zoom = ZOO_SAMPLING / first if abs(first / ZOO_SAMPLING - 1) > 0.15 else 1.0
     edge = round(size * zoom)
+    resized = abs(first / sampling - 1) > 0.15
     rng = np.random.default_rng([seed, 1])
     images: list[np.ndarray] = []
     masks: list[np.ndarray] = []
@@ -237,40 +247,35 @@ def _simulated(
     for frame in simulate_session(session, frames, (edge, edge), seed=seed):
         if translator is not None:
             frame = replace(frame, image=translate(frame.image, translator, rng=rng))
-        if zoom != 1.0:
-            frame = to_sampling(frame, ZOO_SAMPLING)
+        if resized:
+            frame = to_sampling(frame, sampling)
         images.append(frame.image)
         masks.append(frame.mask)
         classes = frame.classes
-    return TrainingSet(tuple(images), tuple(masks), classes, ZOO_SAMPLING, session.material)
+    return TrainingSet(tuple(images), tuple(masks), classes, sampling, session.material)
 
 
-def _read_folder(folder: Path) -> TrainingSet:
-    tables = visible(folder, "*.csv")
+def _read_folder(folder: Path, sampling: float) -> TrainingSet:
+    tables, others = frame_tables(folder)
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
     if not tables:
+        found = f"{others[0].name}{more}: {_NO_LABELS}" if others else "no .csv file"
         raise ValueError(
-            f"{folder}: expected frames written by 'stemzoo simulate'. Received: no .csv file"
+            f"{folder}: expected frames written by 'stemzoo simulate'. Received: {found}"
         )
+    if others:
+        warnings.warn(f"{others[0]}{more}: left out, {_NO_LABELS}", stacklevel=3)
     images, masks, facts = [], [], set()
     for table in tables:
         frame = read_frame(table)
         facts.add((frame.classes, frame.material))
-        images.append(_resampled(frame.image, frame.sampling, ZOO_SAMPLING, table))
-        points = frame.points * (frame.sampling / ZOO_SAMPLING)
+        images.append(resample_image(frame.image, frame.sampling, sampling, table))
+        points = frame.points * (frame.sampling / sampling)
         values = [frame.classes.index(label) + 1 for label in frame.labels]
-        masks.append(class_mask(points, values, images[-1].shape, LABEL_RADIUS / ZOO_SAMPLING))
+        masks.append(class_mask(points, values, images[-1].shape, LABEL_RADIUS / sampling))
     if len(facts) > 1:
         raise ValueError(
             f"{folder}: expected one material and one set of classes. Received: {facts}"
         )
     classes, material = facts.pop()
-    return TrainingSet(tuple(images), tuple(masks), classes, ZOO_SAMPLING, material)
-
-
-def _resampled(image: np.ndarray, sampling: float, target: float, path: Path) -> np.ndarray:
-    """Change the pixel size of an image [Å/px], if there is memory for that."""
-    rows, columns = resampled_shape(image.shape, sampling, target)
-    what = f"{rows} x {columns} px, once its pixels of {sampling:.4g} Å are of {target:.4g} Å"
-    step = "Check the pixel size, or crop the image"
-    check_memory(path, resampling_memory(image.shape, sampling, target), what, step)
-    return resample(image, sampling, target)
+    return TrainingSet(tuple(images), tuple(masks), classes, sampling, material)

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from stemzoo import __version__, io
+from stemzoo.analysis.resampling import resample_image
 from stemzoo.analysis.spectrum import radial_power_spectrum
 from stemzoo.metrics.evaluation import CLASSIFIER_STEPS, Evaluation, evaluate
 from stemzoo.plotting import plot_pictures
-from stemzoo.preprocessing import resample, rescale
+from stemzoo.preprocessing import rescale
 from stemzoo.workflows.datasets import experimental_set
 from stemzoo.workflows.outputs import make_folder, plan_outputs, written_whole
 from stemzoo.workflows.paths import Failed, find_files
@@ -90,7 +91,10 @@ def evaluate_files(
     make_folder(out)
     sampling = found["measured"].sampling
     sets = {
-        name: [resample(image, part.sampling, sampling) for image in part.images]
+        name: [
+            resample_image(image, part.sampling, sampling, f"{name} image {i}")
+            for i, image in enumerate(part.images)
+        ]
         for name, part in found.items()
     }
     report = evaluate(

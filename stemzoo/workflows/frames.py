@@ -1,5 +1,6 @@
 """Labelled frames as files: what `stemzoo simulate` writes and `stemzoo train` reads."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from stemzoo.io.json_files import Field, parse_json, read_small
 from stemzoo.simulate.labels import LabelledImage
 from stemzoo.simulate.scenes import PERFECT
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs
+from stemzoo.workflows.paths import visible
 
 # What stands beside a simulated frame NAME.tif: NAME and one of these.
 LABEL_ENDINGS = (".csv", "_mask.png", "_crystal.png", ".json")
@@ -99,6 +101,48 @@ def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index:
     ]
     columns = ("row", "column", "x_nm", "y_nm", "class", "defect")
     io.write_csv(out / f"{name}.csv", columns, rows, header=header)
+
+
+def first_line(path: Path) -> str:
+    """Return the first line of a text file, or its first 4 kB; nothing if it cannot be read."""
+    if not path.is_file():  # opening a pipe would wait for its other end
+        return ""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.readline(4096)
+    except OSError:
+        return ""
+
+
+def frame_tables(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Tell the tables of frames in a folder from others, such as what `stemzoo columns` writes.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder; one that does not exist holds nothing.
+
+    Returns
+    -------
+    frames : list of Path
+        Tables that a training reads; the labels of a frame, if all is well.
+    others : list of Path
+        Tables that have no image beside them, or which stemzoo wrote of one that it did not
+        simulate.
+
+    Examples
+    --------
+    >>> frame_tables(Path("nowhere"))
+    ([], [])
+    """
+    frames: list[Path] = []
+    others: list[Path] = []
+    for table in visible(folder, "*.csv"):
+        head = first_line(table)
+        result = head.startswith("# stemzoo ") and "simulated frame" not in head
+        lone = not any(os.path.lexists(table.with_suffix(end)) for end in (".tif", ".json"))
+        (others if result or lone else frames).append(table)
+    return frames, others
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from stemzoo.inference.detections import COLUMNS, Detections
 from stemzoo.inference.matching import Match, match
 from stemzoo.plotting import plot_detections
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
-from stemzoo.workflows.paths import Failed, image_files, in_utf8, read_each
+from stemzoo.workflows.paths import Failed, image_files, read_each
 
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
@@ -146,7 +146,7 @@ def detect_file(
         image, model, threshold=threshold, tta=tta, edges=edges, force=force, as_is=as_is
     )
     header = [
-        f"stemzoo {__version__}{_MARK}{in_utf8(path.name)}",
+        f"stemzoo {__version__}{_MARK}{path.name}",
         f"weights: {found.model}; threshold: {found.threshold}; tta: {found.tta}",
         f"pixel size: {found.sampling * 100:.4f} pm ({found.sampling_source})",
         f"image: {found.shape[0]} rows, {found.shape[1]} columns; row and column count from 0 at "

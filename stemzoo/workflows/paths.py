@@ -108,17 +108,6 @@ def visible(folder: Path, pattern: str) -> list[Path]:
     return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
 
 
-def in_utf8(name: str) -> str:
-    """Return a file's name as UTF-8 text holds it: bytes that are none become question marks.
-
-    Examples
-    --------
-    >>> in_utf8("scan" + chr(0xDCFF))
-    'scan?'
-    """
-    return name.encode("utf-8", errors="replace").decode()
-
-
 def read_each(
     paths: Sequence[Path], read: Callable[[Path], T], failed: Failed | None = None
 ) -> list[tuple[Path, T]]:

@@ -13,7 +13,7 @@ from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.advice import describe_match, match_model
 from stemzoo.inference.matching import Match
 from stemzoo.inference.translation import DIRECTIONS, translate_quietly
-from stemzoo.workflows.frames import LABEL_ENDINGS
+from stemzoo.workflows.frames import LABEL_ENDINGS, first_line
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
 from stemzoo.workflows.paths import image_files
 
@@ -136,7 +136,7 @@ def translate_file(
     if sampling is None:
         sampling = resolve(image, model.material).value
     rng = None if seed is None else np.random.default_rng(seed)
-    result = translate_quietly(image.data, model, direction, sampling=sampling, rng=rng)
+    result = translate_quietly(image.data, model, direction, sampling=sampling, rng=rng, name=path)
     metadata, found = {}, None
     if direction == "exp-to-sim":
         found = match_model(image, model, sampling=sampling)
@@ -175,13 +175,8 @@ def is_simulated(path: Path) -> bool:
     >>> is_simulated(Path("scan.tif"))
     False
     """
-    if path.with_name(f"{path.stem}_mask.png").is_file():
-        return True
-    try:
-        with path.with_suffix(".csv").open(encoding="utf-8") as table:
-            return "simulated frame" in table.readline()
-    except (OSError, UnicodeDecodeError):
-        return False
+    mask = path.with_name(f"{path.stem}_mask.png")
+    return mask.is_file() or "simulated frame" in first_line(path.with_suffix(".csv"))
 
 
 @dataclass

@@ -1,7 +1,9 @@
 """Look into a file of weights before anything is built from it."""
 
+import io
 import math
 from pathlib import Path
+from typing import Any
 
 from stemzoo.io.hdf5 import walk
 
@@ -50,19 +52,60 @@ def read_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def write_half(source: str | Path, target: str | Path) -> None:
+class _InMemory(io.BytesIO):
+    """A file that Keras writes to as to any other; its name has to end so."""
+
+    def __str__(self) -> str:
+        return "memory.weights.h5"
+
+
+def weights_in_memory(network: Any) -> io.BytesIO:
+    """Return the file of a network's weights, without its optimizer.
+
+    HDF5 is not to meet a full disk: it may end the whole process, some time later.
+
+    Parameters
+    ----------
+    network : keras.Model
+        A network.
+
+    Returns
+    -------
+    io.BytesIO
+        HDF5 file.
+
+    Examples
+    --------
+    >>> weights_in_memory(network).getbuffer().nbytes  # doctest: +SKIP
+    158096
+    """
+    file = _InMemory()
+    # Keras would save it with the model.
+    optimizer, network.optimizer = getattr(network, "optimizer", None), None
+    try:
+        network.save_weights(file)
+    finally:
+        network.optimizer = optimizer
+    return file
+
+
+def in_half_precision(file: io.BytesIO) -> io.BytesIO:
     """Copy a file of weights in half precision.
 
     Parameters
     ----------
-    source : path-like
-        HDF5 file that Keras wrote just now.
-    target : path-like
-        Receives the same groups, with float16 in place of float32: half the size.
+    file : io.BytesIO
+        HDF5 file of `weights_in_memory`.
+
+    Returns
+    -------
+    io.BytesIO
+        The same groups, with float16 in place of float32: half the size.
     """
     import h5py
 
-    with h5py.File(source, "r") as old, h5py.File(target, "w") as new:
+    copied = io.BytesIO()
+    with h5py.File(file, "r") as old, h5py.File(copied, "w") as new:
         new.attrs.update(old.attrs)
 
         def copy(name, item):
@@ -74,25 +117,28 @@ def write_half(source: str | Path, target: str | Path) -> None:
             made.attrs.update(item.attrs)
 
         old.visititems(copy)
+    return copied
 
 
-def layer_names(path: str | Path) -> dict[str, str]:
-    """Name the layer of each array of a file that Keras wrote just now; for messages.
+def read_layers(file: str | Path | io.BytesIO) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Tell shape and layer of each array of a file that Keras wrote just now.
 
     Parameters
     ----------
-    path : path-like
+    file : path-like or io.BytesIO
         HDF5 file.
 
     Returns
     -------
-    dict of str to str
-        The keys are those of `read_shapes`.
+    dict of str to tuple
+        Shape and name of the layer, which is empty where there is none; keys as of `read_shapes`.
     """
     import h5py
 
-    with h5py.File(path, "r") as file:
-        return {name: array.parent.attrs.get("name", "") for name, array in walk(file)}
+    with h5py.File(file, "r") as read:
+        return {
+            path: (array.shape, array.parent.attrs.get("name", "")) for path, array in walk(read)
+        }
 
 
 def _bytes_of(array, path: str) -> int:

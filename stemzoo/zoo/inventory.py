@@ -24,7 +24,7 @@ from stemzoo.zoo.manifest import difference
 from stemzoo.zoo.registry import find_weights
 from stemzoo.zoo.remote.download import cached_snapshot
 from stemzoo.zoo.sources import find_source
-from stemzoo.zoo.whole_folder import whole_folder
+from stemzoo.zoo.whole_folder import finish, whole_folder
 
 
 def describe_weights(source: str | Path) -> dict:
@@ -125,6 +125,7 @@ def copy_weights(source: str, to: str | Path | None = None) -> Path:
     # Weights without an entry come from an address of the Hub.
     name = found.entry.name if found.entry else str(found.repo_id).split("/")[1]
     folder = Path(to) / name
+    finish(folder)
     paths = {file: folder / file.name for file in found.files}
     there = [file for file, path in paths.items() if os.path.lexists(path)]
     for file in there:

@@ -3,7 +3,6 @@
 import importlib
 import inspect
 import math
-import tempfile
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,8 @@ from stemzoo.io import atomic_path, write_json
 from stemzoo.io.json_files import parse_json, read_small
 from stemzoo.zoo.facts import FIELDS
 from stemzoo.zoo.file_names import COMPLETE, CONFIG, FOLDER_FORMAT, WEIGHTS
-from stemzoo.zoo.hdf5 import layer_names, read_shapes, write_half
+from stemzoo.zoo.hdf5 import in_half_precision, read_layers, read_shapes, weights_in_memory
+from stemzoo.zoo.whole_folder import finish
 
 if TYPE_CHECKING:
     from stemzoo.models.zoo_model import ZooModel
@@ -96,7 +96,9 @@ def write_model(model: "ZooModel", folder: Path, *, half: bool = False) -> None:
     for network in model.weight_networks().values():
         _check_finite(network, float(np.finfo("float16" if half else "float32").max))
     for name, network in zip(weight_files(model), model.weight_networks().values(), strict=True):
-        _write_weights(network, folder / name, half)
+        file = weights_in_memory(network)
+        with atomic_path(folder / name) as temporary:
+            temporary.write_bytes((in_half_precision(file) if half else file).getbuffer())
     config = {"format": FOLDER_FORMAT, "class": kind, "config": model.get_config()}
     write_json(folder / CONFIG, config)
 
@@ -110,22 +112,6 @@ def _check_finite(network: Any, largest: float) -> None:
                 f"{network.name}: expected finite weights, up to {largest:g}. Received: others in "
                 f"{variable.path}. Train again, with a lower learning rate."
             )
-
-
-def _write_weights(network: Any, path: Path, half: bool) -> None:
-    with atomic_path(path) as temporary:
-        # Keras insists on the suffix .weights.h5, and would save the optimizer with a model.
-        named = temporary.with_name(temporary.stem + ".weights.h5")
-        optimizer, network.optimizer = getattr(network, "optimizer", None), None
-        try:
-            network.save_weights(named)
-            if half:
-                write_half(named, temporary)
-            else:
-                named.replace(temporary)
-        finally:
-            network.optimizer = optimizer
-            named.unlink(missing_ok=True)
 
 
 def read_model(folder: Path, names: Collection[str], changes: dict | None = None) -> Any:
@@ -197,6 +183,7 @@ def holds_model(folder: Path, model: "ZooModel", *, half: bool = False) -> bool:
     -------
     bool
     """
+    finish(folder)
     names = {*COMPLETE, *weight_files(model)}
     if not folder.is_dir() or not all((folder / name).is_file() for name in names):
         return False
@@ -253,13 +240,9 @@ def _check_variables(network: Any, stored: dict[str, tuple[int, ...]]) -> None:
 
     Keras itself does not mind what a file holds beyond the network's variables.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        own = Path(folder) / "own.weights.h5"
-        network.save_weights(own)
-        expected = read_shapes(own)
-        layers = layer_names(own)
-    for name, shape in expected.items():
-        where = f"{name} (layer {layers[name]})"
+    expected = read_layers(weights_in_memory(network))
+    for name, (shape, layer) in expected.items():
+        where = f"{name} (layer {layer})"
         if name not in stored:
             raise ValueError(f"none for {where}")
         if stored[name] != shape:

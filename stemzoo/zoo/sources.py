@@ -11,6 +11,7 @@ from stemzoo.zoo.published import check_published, check_version, fetch_publishe
 from stemzoo.zoo.registry import FileEntry, find_weights
 from stemzoo.zoo.remote.cache import is_offline
 from stemzoo.zoo.repositories import fetch_repository
+from stemzoo.zoo.whole_folder import finish
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,7 @@ def _from_folder(folder: Path, revision: str | None) -> Source:
             f"expected a revision with a name of the zoo or hf://user/repository. Received: "
             f"revision={revision!r} with the folder {folder}"
         )
+    finish(folder)
     missing: str | None = "folder"
     if folder.is_dir():
         missing = next((n for n in COMPLETE if not os.path.lexists(folder / n)), None)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from swaying_lines import shifted, sway
@@ -53,6 +55,13 @@ def test_images_are_brought_to_the_pixel_size_of_the_model():
     (frame,) = simulate_session(session, 1, (256, 256), seed=1)
     for found in (check([Image(frame.image, 0.15)]), check([frame.image], own=0.15)):
         assert found[0].shape == (185, 185)  # 256 · 0.15 / 0.2074
+
+
+def test_a_pixel_size_that_would_need_gigabytes_is_refused_before_resampling(image):
+    # 256 px of 50 Å are 61,476 of 0.2074 Å.
+    assert "61476 x 61476 px, once its pixels of 50 Å" in refused([image], own=50.0)
+    lying = Image(image, 50.0, path=Path("day.tif"))
+    assert refused([lying]).startswith("day.tif: expected an image that needs at most")
 
 
 def test_no_image_is_one_line():

@@ -1,6 +1,7 @@
 """The mask on scenes whose truth is known: simulated frames with parts replaced."""
 
 import time
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -160,3 +161,30 @@ def test_it_is_quick():
     crystal_mask(image, lattice)
     # 0.03 s on one core; the limit is the issue's.
     assert time.process_time() - start < 0.3
+
+
+def plane_waves(side):
+    """WSe2 with 8 px per lattice constant, as an image of 16384² px has after averaging."""
+    rows, columns = np.mgrid[:side, :side].astype(np.float32)
+    turns = np.deg2rad([0, 60, 120])
+    waves = (np.cos(np.pi / np.sqrt(12) * (rows * np.cos(t) + columns * np.sin(t))) for t in turns)
+    noise = np.random.default_rng(0).normal(0, 0.3, (side, side))
+    return (sum(waves) + noise).astype(np.float32)
+
+
+def test_the_largest_images_take_little_memory_and_show_the_same(monkeypatch):
+    image = plane_waves(2048)
+    image[:600, 1000:1600] = np.random.default_rng(1).normal(size=(600, 600))
+    lattice = find_lattice(image, find_material("wse2"), sampling=0.41)
+    usual = crystal_mask(image, lattice)
+    monkeypatch.setattr("stemzoo.analysis.local_reflections._LARGE", 0)
+    tracemalloc.start()
+    try:
+        mask = crystal_mask(image, lattice)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert usual.share == pytest.approx(1 - 0.3**2, abs=0.02)
+    assert (mask.crystal == usual.crystal).all()
+    # For 16384² px, averaged to 8192², these are 1.6 GB; image and TensorFlow take 1.3 GB.
+    assert peak < 24 * image.size

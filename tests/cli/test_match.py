@@ -28,7 +28,8 @@ def test_weights_are_ranked_and_the_last_line_says_what_to_do(run, days):
     (graphene,) = (row for row in rows if row.startswith("cyclegan-graphene"))
     assert "inf" in graphene
     assert "no lattice of graphene" in graphene
-    assert "no adapting is needed. Next: stemzoo detect IMAGE... --weights fcn-wse2" in last
+    step = "Next: stemzoo detect 'wse2-dayA_*.tif' --weights fcn-wse2"
+    assert f"no adapting is needed. {step}" in last
 
 
 def test_json_is_for_machines(run, days):

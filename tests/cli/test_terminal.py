@@ -1,6 +1,7 @@
 import errno
 import io as memory
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -181,3 +182,15 @@ def test_a_backend_that_is_not_there_is_told_as_such(python, here, monkeypatch, 
     done = python("-m", "stemzoo.cli", "doctor", cwd=here)
     assert (done.returncode, done.stderr) == (1, "")
     assert f"NO  device    expected a backend of Keras. Received: '{backend}'" in done.stdout
+
+
+def test_what_the_library_logs_is_printed_as_all_text_is(here, tiny_folder):
+    name = "model\x1b[2J"
+    shutil.copytree(tiny_folder, name)
+    Path(name, "training_data.json").write_text("{")
+    command = [sys.executable, "-m", "stemzoo.cli", "verify", f"./{name}"]
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert r"stemzoo: warning: model\x1b[2J/training_data.json: expected" in done.stderr
+    assert "\x1b" not in done.stderr + done.stdout

@@ -175,13 +175,18 @@ def test_advice_follows_from_the_ranking(ranked, words):
         (["a b.tif"], "'a b.tif'"),
         (["day/a1.tif", "day/a2.tif"], "'day/a*.tif'"),
         (["day [1]/a1.tif", "day [1]/a2.tif"], "'day [[]1]/a*.tif'"),
-        (["day/a1.tif", "other/a2.tif"], "'GLOB'"),
-        ([], "'GLOB'"),
+        (["day/a1.tif", "other/a2.tif"], "day/a1.tif other/a2.tif"),
+        (["a/1.tif", "b c/1.tif", "b c/2.tif", "a/1.dm4"], "a/1.tif 'b c/*.tif' a/1.dm4"),
+        (["$(x)/1.tif", "-o.tif"], "'$(x)/1.tif' ./-o.tif"),
+        (["-a1.tif", "-a2.tif"], "'./-a*.tif'"),
+        ([], "IMAGE..."),
     ],
 )
-def test_files_are_named_by_a_pattern(paths, pattern):
-    ranked = [matched("cyclegan-wse2-dayB")]
-    assert f"stemzoo adapt {pattern} --from" in advise(ranked, [Path(p) for p in paths])
+def test_files_are_named_as_a_shell_takes_them(paths, pattern):
+    paths = [Path(path) for path in paths]
+    adapted = advise([matched("cyclegan-wse2-dayB")], paths)
+    assert f"stemzoo adapt {pattern} --from" in adapted
+    assert f"stemzoo detect {pattern} --weights" in advise([matched("fcn-wse2", **FITS)], paths)
 
 
 def test_the_example_needs_no_adapting_and_looks_like_its_session():

@@ -1,3 +1,4 @@
+import tracemalloc
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,3 +70,18 @@ def test_a_network_that_looks_around_sees_the_same_in_stripes(tta):
     assert len(found[2]) == len(expected[2]) > 10
     np.testing.assert_allclose(found[0], expected[0], rtol=0, atol=1e-3)
     np.testing.assert_allclose(found[2], expected[2], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("tta", [False, True])
+def test_a_larger_image_takes_no_more_memory_than_its_own(tta):
+    def peak(rows):
+        # Few spots: what is found is kept.
+        image = np.tile(spots(256, 512, count=5), (rows // 256, 1)).astype(np.uint16)
+        tracemalloc.start()
+        try:
+            find_points_in_stripes(image, Spots(), 0.2, threshold=0.9, tta=tta, height=128)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(4096) < 1.1 * peak(512)

@@ -1,8 +1,15 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from stemzoo.inference.translation import texture_tiled, translate, translate_tiled
+from stemzoo.inference.translation import (
+    texture_tiled,
+    translate,
+    translate_quietly,
+    translate_tiled,
+)
 from stemzoo.models import CycleGANSTEM
 from stemzoo.simulate import simulate_session
 from stemzoo.simulate.domain import domain_session
@@ -152,3 +159,35 @@ def test_a_measured_image_unlike_the_training_frames_is_one_warning(day_conditio
     # A simulation is not meant to look like them; a small image cannot be compared.
     translate(image, model, "sim-to-exp", sampling=sampling)
     translate(image[:100, :100], model, "exp-to-sim", sampling=sampling)
+
+
+@pytest.mark.parametrize("direction", ["sim-to-exp", "exp-to-sim"])
+@pytest.mark.parametrize("sampling", [0.2, 0.1, 0.4, 0.05])
+def test_what_a_translation_takes_is_known_before(direction, sampling, monkeypatch):
+    image, options = noise(512, 512), {"sampling": sampling, "rng": np.random.default_rng(0)}
+    translate_quietly(image, Model, direction, **options)  # what is loaded once is not counted
+    tracemalloc.start()
+    try:
+        translate_quietly(image, Model, direction, **options)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # With half of what it took it is refused, and with twice as much it is made.
+    monkeypatch.setattr("stemzoo.io.memory.BUDGET", peak / 2)
+    with pytest.raises(ValueError, match="scan.tif: expected an image that needs at most"):
+        translate_quietly(image, Model, direction, **options, name="scan.tif")
+    monkeypatch.setattr("stemzoo.io.memory.BUDGET", peak * 2)
+    translate_quietly(image, Model, direction, **options)
+
+
+def test_a_pixel_size_that_would_need_gigabytes_is_refused_at_once():
+    # 2048 px of 1 Å are 10,236 of 0.2 Å, of 24 bytes each.
+    words = "10236 x 10236 px, once its pixels of 1 Å are of 0.2 Å, which needs 2.5 GB. Check"
+    with pytest.raises(ValueError, match=words):
+        translate_quietly(noise(2048, 2048), Model, "sim-to-exp", sampling=1.0)
+
+
+@pytest.mark.parametrize("sampling", [0.0, -0.2, np.nan, np.inf, 1e300, 1e-300, 50.0])
+def test_an_absurd_pixel_size_is_named(sampling):
+    with pytest.raises(ValueError, match=r"scan\.tif: the pixel size .* lies between"):
+        translate_quietly(noise(64, 64), Model, "sim-to-exp", sampling=sampling, name="scan.tif")

@@ -9,15 +9,28 @@ def test_csv_comes_back_with_header_and_types(tmp_path):
     rows = [(1, np.float32(0.5), "se, vacancy", None), (2, np.nan, 'a "b"\nc', 3.5)]
     write_csv(path, ["n", "row_px", "kind", "height"], rows, header=["stemzoo", "", "two\nlines"])
     header, columns = read_csv(path)
-    assert header == ["stemzoo", "", "two", "lines"]
+    assert header == ["stemzoo", "", r"two\nlines"]
     assert list(columns) == ["n", "row_px", "kind", "height"]
     np.testing.assert_array_equal(columns["n"], [1.0, 2.0])
     np.testing.assert_array_equal(columns["row_px"], [0.5, np.nan])
     np.testing.assert_array_equal(columns["height"], [np.nan, 3.5])
     assert columns["kind"].tolist() == ["se, vacancy", 'a "b"\nc']
-    assert path.read_text().startswith(
-        "# stemzoo\n# \n# two\n# lines\nn,row_px,kind,height\n1,0.5,"
-    )
+    assert path.read_text().startswith("# stemzoo\n# \n# two\\nlines\nn,row_px,kind,height\n1,0.5,")
+
+
+def test_a_header_holds_nothing_that_a_terminal_acts_on(tmp_path):
+    names = ["a\x1b[2J.tif", "b\rc", "d\n# weights: others", "\u202etxt", "Å µ", "\udcff"]
+    write_csv(tmp_path / "a.csv", ["x"], [(1,)], header=[f"in {name}" for name in names])
+    shown = [
+        r"a\x1b[2J.tif",
+        r"b\rc",
+        r"d\n# weights: others",
+        r"\u202etxt",
+        "Å µ",
+        r"\udcff",
+    ]
+    assert read_csv(tmp_path / "a.csv")[0] == [f"in {name}" for name in shown]
+    assert all(line.isprintable() for line in (tmp_path / "a.csv").read_text().split("\n"))
 
 
 def test_csv_numbers_come_back_exactly(tmp_path):

@@ -54,6 +54,12 @@ def test_features_are_what_the_classifier_sees(classifier):
     np.testing.assert_allclose(features @ kernel + bias, logits, rtol=1e-4, atol=1e-4)
 
 
+def test_the_order_of_axes_in_keras_json_changes_nothing(classifier, channels_first):
+    x = np.random.default_rng(0).uniform(-1, 1, (1, SIZE, SIZE, 3)).astype(np.float32)
+    found = efficientnet_lite0(include_top=True).predict_on_batch(x)
+    np.testing.assert_array_equal(found, classifier.predict_on_batch(x))
+
+
 def test_preprocessing_is_that_of_the_lite_networks():
     np.testing.assert_array_equal(preprocess(np.array([127.0, 255.0])), [0.0, 1.0])
 

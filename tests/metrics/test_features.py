@@ -132,6 +132,12 @@ def test_without_network_inception_names_the_other_extractor(monkeypatch):
         extract_features([noise(96, 96)], "inception-v3", patch=96)
 
 
+@pytest.mark.usefixtures("channels_first")
+def test_inception_says_which_order_of_axes_it_needs():
+    with pytest.raises(ValueError, match="channels_last in keras.json. Received: channels_first"):
+        extract_features([noise(96, 96)], "inception-v3", patch=96)
+
+
 def test_efficientnet_features_are_the_same_alone_and_in_company():
     images = [noise(64, 64, seed=seed) for seed in range(3)]
     together = extract_features(images, patch=64)

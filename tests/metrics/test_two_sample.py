@@ -42,6 +42,18 @@ def test_the_same_rng_gives_the_same_result():
     assert results[0] == results[1] != results[2]
 
 
+def test_the_order_of_axes_in_keras_json_changes_nothing(request):
+    images = list(np.random.default_rng(0).normal(size=(8, 64, 64)))
+
+    def test():
+        options = {"patch": 16, "steps": 3, "folds": 2, "rng": np.random.default_rng(0)}
+        return two_sample_test(images[:4], images[4:], **options)
+
+    usual = test()
+    request.getfixturevalue("channels_first")
+    assert test() == usual
+
+
 def test_no_image_is_both_trained_on_and_tested_and_neighbours_stay_together(monkeypatch):
     # Images are known by their width.
     rng = np.random.default_rng(0)

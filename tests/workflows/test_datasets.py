@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +55,16 @@ def test_discs_of_a_folder_lie_on_the_defects(folder, frames):
         assert found.masks[0][tuple(inside)] == found.classes.index(label) + 1
     area = np.pi * (LABEL_RADIUS / ZOO_SAMPLING) ** 2
     assert (found.masks[0] > 0).sum() < 1.1 * area * len(points)
+
+
+def test_a_set_of_another_pixel_size_shows_the_same_defects():
+    fine = training_set([SESSION], (), frames=1, size=96, seed=5)
+    coarse = training_set([SESSION], (), frames=1, size=96, seed=5, sampling=2 * ZOO_SAMPLING)
+    assert (coarse.sampling, coarse.classes) == (2 * ZOO_SAMPLING, fine.classes)
+    # The frame's own pixel size differs from the zoo's by up to 5 %, which only a zoo set neglects.
+    assert coarse.images[0].shape[0] == pytest.approx(48, abs=3)
+    counts = [len(np.unique(part.masks[0])) for part in (fine, coarse)]
+    assert counts[0] == counts[1] > 1
 
 
 def test_sessions_are_simulated_and_the_same_seed_gives_the_same_images():
@@ -125,7 +136,38 @@ def test_folders_that_hold_no_frames_are_refused(tmp_path):
 
     refused("Received: no .csv file")
     io.write_csv(tmp_path / "a.csv", ["row"], [(1,)], header=["by hand"])
+    refused("Received: a.csv: no table NAME.csv of labels with its image NAME.tif")
+    io.write_tiff(tmp_path / "a.tif", np.eye(64))
     refused("expected the header of a frame")
+
+
+def test_tables_that_are_no_labels_are_left_out_and_named(folder, frames, tmp_path):
+    alone = training_set((), [folder], frames=0, size=0, seed=0)
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    hashes = hash_frames(tmp_path)
+    # As `stemzoo columns` and `stemzoo detect` write them beside an image, and a user's own.
+    for kind in ("atom columns", "detections"):
+        name = f"scan {kind}.tif"
+        io.write_tiff(tmp_path / name, frames[0].image, sampling=frames[0].sampling)
+        table = (tmp_path / name).with_suffix(".csv")
+        io.write_csv(table, ["row"], [(1,)], header=[f"stemzoo 0.1.0 {kind} in {name}"])
+    io.write_csv(tmp_path / "results.csv", ["dose"], [(1,)])
+    reason = r"results\.csv and 2 more: left out, no table NAME\.csv of labels"
+    with pytest.warns(UserWarning, match=reason):
+        found = training_set((), [tmp_path], frames=0, size=0, seed=0)
+    assert all((a == b).all() for a, b in zip(found.images, alone.images, strict=True))
+    assert hash_frames(tmp_path) == hashes
+    for path in tmp_path.glob("frame_*"):
+        path.unlink()
+    with pytest.raises(ValueError, match=r"Received: results\.csv and 2 more: no table NAME"):
+        training_set((), [tmp_path], frames=0, size=0, seed=0)
+
+
+def test_a_frame_that_lost_its_image_is_named(folder, tmp_path):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "frame_0.tif").unlink()
+    with pytest.raises(OSError, match=r"frame_0\.tif"):
+        training_set((), [tmp_path], frames=0, size=0, seed=0)
 
 
 def test_frames_without_a_pixel_size_are_refused(frames, tmp_path):

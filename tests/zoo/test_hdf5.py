@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stemzoo.io.hdf5 import MOST_OBJECTS
-from stemzoo.zoo.hdf5 import layer_names, read_shapes
+from stemzoo.zoo.hdf5 import read_layers, read_shapes
 
 
 @pytest.fixture
@@ -38,7 +38,10 @@ def test_arrays_are_listed_with_their_shapes(file, path):
     file.create_group("layers/empty/vars")
     file.close()
     assert read_shapes(path) == {"layers/conv2d/vars/0": (3, 3, 1, 4), "vars/0": ()}
-    assert layer_names(path) == {"layers/conv2d/vars/0": "first", "vars/0": ""}
+    assert read_layers(path) == {
+        "layers/conv2d/vars/0": ((3, 3, 1, 4), "first"),
+        "vars/0": ((), ""),
+    }
 
 
 def test_links_that_lead_elsewhere_are_refused(file, path, tmp_path):

@@ -110,8 +110,8 @@ def test_a_save_that_fails_leaves_folder_and_model_as_they_were(folder, make_mod
     model.compile("adam", loss="sparse_categorical_crossentropy")
     optimizer = model.optimizer
 
-    def fail(path):
-        path.write_bytes(b"half of the weigh")
+    def fail(file):
+        file.write(b"half of the weigh")
         raise OSError("no space left on device")
 
     monkeypatch.setattr(model, "save_weights", fail, raising=False)

@@ -170,3 +170,29 @@ def corrections() -> str:
         undone = f"{after['undone']} of {one['frames']}"
         rows.append((one["fault"], f"{before['f1']:.3f}", f"{after['f1']:.3f}", undone))
     return table(("fault", "F1 as it is (`--as-is`)", "F1", "frames with something undone"), rows)
+
+
+@block
+def locked() -> str:
+    """Score detectors on the conditions that nothing is tuned on."""
+    found = results("locked")["weights"]
+    names = list(found)
+    rows = []
+    for scores in zip(*found.values(), strict=True):
+        first = scores[0]
+        figures = [f"{score['f1']:.2f}" for score in scores]
+        others = (first[key] for key in ("outside", "not_trusted", "refused"))
+        frames = f"of {first['frames']}"
+        outside, doubted, refused = others
+        rows.append(
+            (
+                first["condition"],
+                str(first["labelled"]),
+                *figures,
+                str(outside),
+                f"{doubted} {frames}",
+                f"{refused} {frames}",
+            )
+        )
+    head = ("condition", "labelled", *(f"F1, `{name}`" for name in names))
+    return table((*head, "outside", "not trusted", "refused"), rows)

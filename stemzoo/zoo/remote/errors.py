@@ -170,6 +170,8 @@ def explain_write(error: BaseException, repo_id: str, cache: Path) -> BaseExcept
     """
     from huggingface_hub import constants, errors
 
+    if isinstance(error, RefusedAnswer):
+        return RefusedAnswer(f"{error} {AGAIN}")
     uri, endpoint = f"hf://{repo_id}", constants.ENDPOINT
     status = getattr(getattr(error, "response", None), "status_code", None)
     says = " ".join(str(getattr(error, "server_message", None) or error).split())[:300].rstrip(".")

@@ -8,8 +8,16 @@ from pathlib import Path
 
 from stemzoo.zoo.remote.cache import hub_cache
 from stemzoo.zoo.remote.download import one_voice
-from stemzoo.zoo.remote.errors import HubFault, explain_write
-from stemzoo.zoo.remote.limits import LARGEST_LISTING, LONGEST, AnswerLimits, limited
+from stemzoo.zoo.remote.errors import AGAIN, HubFault, explain_write
+from stemzoo.zoo.remote.limits import (
+    COMMIT,
+    LARGEST_LISTING,
+    LONGEST,
+    SLOWEST,
+    AnswerLimits,
+    RefusedAnswer,
+    limited,
+)
 from stemzoo.zoo.remote.listing import WAITS, ask_hub
 from stemzoo.zoo.remote.survey import hub_api, is_same, survey, tree_url
 
@@ -92,32 +100,38 @@ def _try_upload(repo_id, files, message, private, create_pr, replace) -> Commit:
     limits = {"private": private, "replace": replace}
     found = survey(repo_id, files, **limits, must_exist=create_pr)
     if found.head is None:
-        _explained(api.create_repo, repo_id, private=private, exist_ok=True)
+        _ask(api.create_repo, repo_id, private=private, exist_ok=True)
         found = survey(repo_id, files, **limits, must_exist=True)
     if found.head is not None and not (found.add or found.delete):
         return Commit(found.head, tree_url(repo_id, found.head), is_new=False)
     if create_pr and (opened := _open_pull_request(api, repo_id, files, message)):
         return opened
-    operations = [
-        *(CommitOperationAdd(name, str(files[name])) for name in found.add),
-        *(CommitOperationDelete(name) for name in found.delete),
-    ]
-    done = _explained(
+    added = [CommitOperationAdd(name, str(files[name])) for name in found.add]
+    # One by one: of several, the client would hand each to a thread that knows no limits.
+    for operation in added:
+        size = files[operation.path_in_repo].stat().st_size
+        _ask(api.preupload_lfs_files, repo_id, [operation], create_pr=create_pr, sent=size)
+    done = _ask(
         api.create_commit,
         repo_id,
-        operations,
+        [*added, *(CommitOperationDelete(name) for name in found.delete)],
         commit_message=message,
         parent_commit=found.head,
         create_pr=create_pr,
+        sent=sum(path.stat().st_size for path in files.values()),
     )
+    if not COMMIT.fullmatch(str(done.oid)):
+        raise RefusedAnswer(
+            f"hf://{repo_id}: expected a commit of 40 hex digits. Received: {str(done.oid)[:80]!r}"
+            ". No honest server answers so. Check HF_ENDPOINT and the network. " + AGAIN
+        )
     return Commit(done.oid, done.pr_url or done.commit_url, is_new=True, pull_request=create_pr)
 
 
 def _open_pull_request(api, repo_id: str, files, message: str) -> Commit | None:
     """Find an open pull request of an earlier run that holds these files."""
     options = {"discussion_type": "pull_request", "discussion_status": "open"}
-    with limited(AnswerLimits(f"hf://{repo_id}", LARGEST_LISTING, seconds=LONGEST)):
-        opened = _explained(lambda repo: list(api.get_repo_discussions(repo, **options)), repo_id)
+    opened = _ask(lambda repo: list(api.get_repo_discussions(repo, **options)), repo_id)
     for request in opened:
         if request.title != message:
             continue
@@ -127,10 +141,15 @@ def _open_pull_request(api, repo_id: str, files, message: str) -> Commit | None:
     return None
 
 
-def _explained(call, repo_id: str, *arguments, **options):
-    """Call the Hub's client to write; its errors become built-in ones of one line."""
+def _ask(call, repo_id: str, *arguments, sent: int = 0, **options):
+    """Call the Hub's client to write, with so many bytes to send; errors become one line.
+
+    Its answers are held to limits.
+    """
+    seconds = LONGEST + sent / SLOWEST
     try:
-        return call(repo_id, *arguments, **options)
+        with limited(AnswerLimits(f"hf://{repo_id}", LARGEST_LISTING, seconds=seconds)):
+            return call(repo_id, *arguments, **options)
     except Exception as error:
         # The client wraps what happens to a large file.
         cause = error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error

@@ -1,7 +1,12 @@
 """One commit of files, compared with what a repository holds; the rest is in test_publishing."""
 
-import pytest
+import time
 
+import pytest
+from lying_hub import dripping, endless
+
+from stemzoo.zoo.remote import upload as uploading
+from stemzoo.zoo.remote.limits import LARGEST_LISTING
 from stemzoo.zoo.remote.survey import Survey, check_token, read_back, survey, tree_url
 from stemzoo.zoo.remote.upload import upload
 
@@ -63,3 +68,41 @@ def test_a_token_is_needed(files, monkeypatch):
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(PermissionError, match="/settings/tokens, then log in with 'hf auth login'"):
         check_token()
+
+
+# Everything that is asked while files go up, in this order.
+QUESTIONS = ("create$", "preupload", "lfs/objects/batch", "lfs-upload", "lfs-verify", "/commit/")
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_an_answer_without_end_to_an_upload_is_refused(hub_server, files, question):
+    hub_server.fail(question, answer=endless({"Content-Type": "application/json"}))
+    with pytest.raises(ConnectionError, match="expected at most .* run the same command") as caught:
+        upload(REPO, files, "words")
+    assert "\n" not in str(caught.value)
+    # What has arrived is read: some of it may be under way when the client hangs up.
+    assert hub_server.sent < LARGEST_LISTING + 8 * 2**20
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"])
+def test_a_hub_that_answers_an_upload_for_ever_is_left(
+    hub_server, files, monkeypatch, question, start
+):
+    monkeypatch.setattr(uploading, "LONGEST", 0.4)
+    hub_server.fail(question, answer=dripping(start))
+    begin = time.monotonic()
+    with pytest.raises(ConnectionError, match="Received: .* run the same command again"):
+        upload(REPO, files, "words")
+    assert time.monotonic() - begin < 4
+    hub_server.faults.clear()
+    assert upload(REPO, files, "words").is_new
+
+
+@pytest.mark.parametrize("oid", ["../../evil", "/tmp/evil", "", None, ["a" * 40], "A" * 40])
+def test_a_commit_that_is_no_commit_is_refused(hub_server, files, oid):
+    said = {"success": True, "commitOid": oid, "commitUrl": f"{hub_server.url}/{REPO}/commit/x"}
+    hub_server.fail("/commit/", answer=lambda handler: handler._json(said))
+    with pytest.raises(ConnectionError, match="expected a(n answer| commit of 40 hex| Hub)") as e:
+        upload(REPO, files, "words")
+    assert "\n" not in str(e.value)
