@@ -133,6 +133,7 @@ def crystal_mask(image: np.ndarray, lattice: Lattice) -> CrystalMask:
     if not valid.any():
         return CrystalMask(valid, valid, pixels.reasons)
     reduced = ReducedImage.of(np.ma.getdata(image), valid, lattice)
+    del image  # the caller may have no use for it
     local, amplitude = _relative_amplitude(reduced, lattice, cell)
     shown = (
         (_CRYSTAL - amplitude, "this lattice is not there"),

@@ -71,7 +71,7 @@ class ReducedImage:
         inside = values.ravel() if known.all() else values[known]
         bound = _CLIP * float(np.std(inside)) if known.any() else 0.0
         # Of what is within the bounds: the second time, extremes do not count.
-        bound = _CLIP * float(np.std(np.clip(inside, -bound, bound)))
+        bound = _CLIP * float(np.std(np.clip(inside, -bound, bound, out=inside)))
         return cls(np.clip(values, -bound, bound, out=values), weight, level, block)
 
 

@@ -69,9 +69,9 @@ def find_sublattices(image: np.ndarray, crystal: np.ndarray, lattice: Lattice) -
     Sublattices(ratio=0.72, error=0.01, contrast=1.0)
     """
     cell = float(np.hypot(*lattice.vectors.T).min())
-    local = LocalReflections.of(
-        ReducedImage.of(np.ma.getdata(image), crystal, lattice), lattice, _WINDOW * cell
-    )
+    reduced = ReducedImage.of(np.ma.getdata(image), crystal, lattice)
+    del image  # the caller may have no use for it
+    local = LocalReflections.of(reduced, lattice, _WINDOW * cell)
     inside = local.weight > 0.5 * local.weight.max()
     spots = {}
     for (h, k), values in zip(local.indices.tolist(), local.coefficients, strict=True):

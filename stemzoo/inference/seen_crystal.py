@@ -156,9 +156,11 @@ def find_crystal(image: Image, material: str | None, *, stacklevel: int = 2) -> 
     """
     name = image.path or "image"
     check_shape(image.data, name)
+    # Made anew where it is needed: it may be as large as what its use takes.
     small, block = _blocks(image)
     # A detector of no material may be for atoms without a crystal, on a ground of one value.
     valid = _known_pixels(small) if material is None else find_valid_pixels(small)
+    del small
     everything = valid.mask if block == 1 else _spread(valid.mask, block, image.data.shape)
     clean = replace(image, data=filled(image.data, everything))
     check_image(clean.data, name)
@@ -167,12 +169,14 @@ def find_crystal(image: Image, material: str | None, *, stacklevel: int = 2) -> 
         mask = CrystalMask(valid.mask, valid.mask, valid.reasons)
         return SeenCrystal(clean, pixel_size, mask, block=block, has_lattice=False)
     lattice = pixel_size.lattice.resampled(1, block)
-    grains = _grains(small, lattice, material)
+    grains = _grains(image, lattice, material)
     mask = _together(grains)
     if not mask.crystal.any():
         mask = CrystalMask(valid.mask, valid.mask, valid.reasons)
         return SeenCrystal(clean, pixel_size, mask, block=block, has_lattice=False)
-    contrast = find_sublattices(filled(small, valid.mask), grains[0].crystal, lattice).contrast
+    contrast = find_sublattices(
+        filled(_blocks(image)[0], valid.mask), grains[0].crystal, lattice
+    ).contrast
     if contrast < _DARK:
         # Kept within the range of the data type.
         clean = replace(clean, data=clean.data.max() - (clean.data - clean.data.min()))
@@ -231,12 +235,12 @@ def _known_pixels(image: np.ndarray) -> ValidPixels:
     return ValidPixels(known, (f"{missing} pixels without a value",) if missing else ())
 
 
-def _grains(image: np.ndarray, lattice: Lattice, material: str | None) -> tuple[CrystalMask, ...]:
-    """Find the grain that a lattice is of, and others of the same crystal."""
-    found = [crystal_mask(image, lattice)]
+def _grains(image: Image, lattice: Lattice, material: str | None) -> tuple[CrystalMask, ...]:
+    """Find the grain that a lattice of blocks of pixels is of, and others of the same crystal."""
+    found = [crystal_mask(_blocks(image)[0], lattice)]
     left = found[0].valid & ~found[0].crystal
     while material is not None and left.mean() > _GRAIN and len(found) < _GRAINS:
-        rest = np.where(left, image, np.nan)
+        rest = np.where(left, _blocks(image)[0], np.nan)
         try:
             other = find_lattice(filled(rest, left), find_material(material))
         except ValueError:

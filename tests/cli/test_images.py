@@ -10,7 +10,7 @@ from matplotlib.image import imread
 
 import stemzoo
 from stemzoo import io
-from stemzoo.simulate import SCENES
+from stemzoo.simulate import SCENES, find_session, simulate_session
 
 SESSION = "wse2-randomised"
 
@@ -258,6 +258,17 @@ def test_the_bundled_detector_is_the_default(run, here, frames):
     report = json.loads(done.out)
     assert report["weights"] == "fcn-wse2"
     assert report["counts"]["se_vacancy"] > 0
+
+
+def test_what_was_undone_is_in_the_line_unless_the_image_is_taken_as_it_is(run, here):
+    frame = next(simulate_session(find_session("wse2-dayA"), 1, (384, 384), seed=2))
+    gain = np.exp(0.2 * np.random.default_rng(0).normal(size=(384, 1)))
+    io.write_tiff("wse2.tif", (frame.image * gain).astype(np.float32), sampling=frame.sampling)
+    done = run("detect", "wse2.tif")
+    assert (done.code, done.err) == (0, "")
+    assert " | row gain " in done.out
+    assert " % rms, undone | " in done.out
+    assert "undone" not in run("detect", "wse2.tif", "--as-is").out
 
 
 # simulate

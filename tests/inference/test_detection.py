@@ -241,7 +241,7 @@ def test_by_rank_the_response_of_the_microscopes_detector_does_not_matter(detect
     assert len(straight) > 10
     # Equal, as the pixels of the session are those of the network, so that nothing is interpolated.
     assert bent.positions == pytest.approx(straight.positions, abs=0.01)
-    as_it_is = find_defects(Image(expanded, frame.sampling), detector)
+    as_it_is = find_defects(Image(expanded, frame.sampling), detector, as_is=True)
     assert len(as_it_is) != len(straight)
 
 

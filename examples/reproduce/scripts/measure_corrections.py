@@ -1,7 +1,7 @@
 """Measure a detector on frames of a bad scan, as they are and with what can be undone undone.
 
-    python scripts/measure_corrections.py results/corrections.json [--weights fcn-wse2] [--seed 500]
-        [--fault "row gain 24 %" ...]
+    python scripts/measure_corrections.py results/corrections.json [--weights fcn-wse2]
+        [--frames 10] [--seed 500] [--fault "row gain 24 %" ...]
 
 The conditions are those of scan_faults.py, on which the corrections were chosen.
 """
@@ -23,23 +23,23 @@ from stemzoo.simulate.defects import EDGE
 # Session, rotation [degrees], pixel size [Å], scene.
 FRAMES = (
     ("wse2-dayA", 0.0, 0.2074, None),
-    ("wse2-dayA", 30.0, 0.2074, None),
-    ("wse2-dayA", 11.0, 0.15, None),
-    ("wse2-dayA", 0.0, 0.28, None),
-    ("wse2-dayA", 0.0, 0.2074, "edge"),
-    ("wse2-dayA", 17.0, 0.2074, "hole"),
     ("wse2-dayB", 30.0, 0.2074, None),
-    ("wse2-dayB", 2.0, 0.18, None),
-    ("wse2-dayA", 5.0, 0.12, None),
     ("wse2-dayA", 30.0, 0.25, "edge"),
+    ("wse2-dayA", 11.0, 0.15, None),
+    ("wse2-dayB", 2.0, 0.18, None),
+    ("wse2-dayA", 17.0, 0.2074, "hole"),
+    ("wse2-dayA", 0.0, 0.28, None),
+    ("wse2-dayA", 5.0, 0.12, None),
+    ("wse2-dayA", 0.0, 0.2074, "edge"),
+    ("wse2-dayA", 30.0, 0.2074, None),
 )
 RADIUS, BORDER = 1.0, 3.0  # of a match, and what is left out [Å]
 
 
-def frames(seed: int) -> list[LabelledImage]:
-    """Simulate the frames, in electrons, of 106 Å a side or more."""
+def frames(count: int, seed: int) -> list[LabelledImage]:
+    """Simulate the first frames, in electrons, of 106 Å a side or more."""
     found = []
-    for i, (name, rotation, sampling, scene) in enumerate(FRAMES):
+    for i, (name, rotation, sampling, scene) in enumerate(FRAMES[:count]):
         session = replace(find_session(name), rotation=rotation, sampling=sampling, bits=0)
         size = max(512, round(106 / sampling) // 16 * 16)
         found += simulate_session(session, 1, (size, size), seed=seed + i, scene=scene)
@@ -86,11 +86,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path, help="JSON file")
     parser.add_argument("--weights", default="fcn-wse2")
+    parser.add_argument("--frames", type=int, default=len(FRAMES))
     parser.add_argument("--seed", type=int, default=500)
     parser.add_argument("--fault", action="append", choices=list(FAULTS))
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    model, tested = stemzoo.load(options.weights), frames(options.seed)
+    model, tested = stemzoo.load(options.weights), frames(options.frames, options.seed)
     rows = []
     for fault in options.fault or FAULTS:
         rows.append(measure(model, fault, tested))

@@ -162,6 +162,17 @@ def match_images() -> str:
 
 
 @block
+def corrections() -> str:
+    """F1 on frames of bad scans, as they are and with what can be undone undone."""
+    rows = []
+    for one in results("corrections")["faults"]:
+        before, after = one["as_is"], one["corrected"]
+        undone = f"{after['undone']} of {one['frames']}"
+        rows.append((one["fault"], f"{before['f1']:.3f}", f"{after['f1']:.3f}", undone))
+    return table(("fault", "F1 as it is (`--as-is`)", "F1", "frames with something undone"), rows)
+
+
+@block
 def locked() -> str:
     """Score detectors on the conditions that nothing is tuned on."""
     found = results("locked")["weights"]
