@@ -45,7 +45,7 @@ def test_json_is_one_object_an_image(run, tiff, tiny_folder):
     first, second = map(json.loads, done.out.splitlines())
     assert (first["image"], second["image"]) == ("wse2.tif", "twin.tif")
     assert first["detections"] == second["detections"] != []
-    names = ["row", "column", "x_nm", "y_nm", "class", "score", "intensity", "sigma"]
+    names = ["row", "column", "x_nm", "y_nm", "class", "score", "intensity", "sigma", "probability"]
     assert list(first["detections"][0]) == names
     _, columns = io.read_csv(first["csv"])
     assert columns["score"].tolist() == [d["score"] for d in first["detections"]]

@@ -129,7 +129,7 @@ def test_detections_keep_their_readings():
     readings = ColumnReadings(np.array([0.51239, np.nan, 1.5]), np.array([-6.1234, np.nan, 4.0]))
     classes = ("a", "b", "a")
     found = Detections(points, classes, scores, 0.2, "given", (64, 64), readings=readings)
-    assert [row[-2:] for row in found.rows()] == [[0.512, -6.123], [None, None], [1.5, 4.0]]
+    assert [row[6:8] for row in found.rows()] == [[0.512, -6.123], [None, None], [1.5, 4.0]]
     assert found.select("a").intensity.tolist() == [0.51239, 1.5]
     assert found.select("a", 0.7).sigma.tolist() == [-6.1234]
     bare = Detections(points, classes, scores, 0.2, "given", (64, 64))
