@@ -97,6 +97,11 @@ class Identification:
         """Whether columns are dark: as in bright field, or an inverted picture."""
         return self.sublattices is not None and self.sublattices.contrast < -0.5
 
+    @property
+    def mirrored(self) -> float:
+        """Part of the crystal that is a grain turned by 60 degrees, whose lattice is the same."""
+        return self.sublattices.mirrored if self.sublattices else 0.0
+
     def probability(self, material: str) -> float:
         """Return the probability of a material; 0 without a lattice."""
         name = find_material(material).name
@@ -137,6 +142,7 @@ class Identification:
             "lattice_constant_pm": self.lattice_constant and round(self.lattice_constant * 100, 1),
             "sublattice_ratio": round(ratio, 3) if np.isfinite(ratio) else None,
             "inverted": self.is_inverted,
+            "turned_by_60_degrees": round(self.mirrored, 3),
             "lattices": self.arrangement.count,
             "arrangement": self.arrangement.words,
             "crystal_share": round(self.mask.share, 4),
@@ -222,7 +228,9 @@ def _identified(
     odds, dark = odds_of(materials, constant, sublattices, detector), DarkColumns()
     sides = np.array([chalcogen_side(m) for m in materials])
     shares = odds / odds.sum()
-    if sublattices and all(shares[:-1][sides == side].sum() >= POSSIBLE for side in (-1, 1)):
+    # Columns of several layers, or of grains whose sublattices have changed places, tell nothing.
+    single = sublattices and not sublattices.mirrored and arrangement.words != "layers"
+    if single and all(shares[:-1][sides == side].sum() >= POSSIBLE for side in (-1, 1)):
         sign = np.sign(sublattices.contrast) or 1.0
         dark = find_dark_columns(sign * whole, mask, lattice)
         odds[:-1] *= side_odds(sides, dark)
