@@ -46,6 +46,10 @@ def train_fcn(
     filters: Annotated[int, typer.Option(min=1)] = 16,
     depth: Annotated[int, typer.Option(min=1)] = 3,
     learning_rate: Annotated[float, typer.Option()] = 2e-3,
+    pixel_size: Annotated[
+        float | None,
+        typer.Option(metavar="PM", help="Pixel size that the network takes; 20.74 pm by default."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Train a defect detector on labelled frames, simulated now or read from folders."""
@@ -73,6 +77,7 @@ def train_fcn(
         start=start,
         frames=frames,
         size=size,
+        sampling=angstrom(pixel_size),
     )
     train_fcn_files(options, report=say)
 

@@ -43,7 +43,19 @@ class LogUniform:
         return float(np.exp(rng.uniform(np.log(self.low), np.log(self.high))))
 
 
-Distribution = Normal | Uniform | LogUniform | float
+@dataclass(frozen=True)
+class Sometimes:
+    """Zero but in a part of the frames, whose values are drawn from `values`."""
+
+    part: float
+    values: Uniform | LogUniform
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """Draw one value."""
+        return self.values.draw(rng) if float(rng.random()) < self.part else 0.0
+
+
+Distribution = Normal | Uniform | LogUniform | Sometimes | float
 
 
 def draw(distribution: Distribution, rng: np.random.Generator) -> float:
@@ -51,7 +63,7 @@ def draw(distribution: Distribution, rng: np.random.Generator) -> float:
 
     Parameters
     ----------
-    distribution : Normal, Uniform, LogUniform or float
+    distribution : Normal, Uniform, LogUniform, Sometimes or float
         What to draw from.
     rng : numpy.random.Generator
         Source of randomness.

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
 from stemzoo.simulate.materials import find_material, nearest_names
-from stemzoo.simulate.noise_models import manual_noise, noise_free, randomised
+from stemzoo.simulate.noise_models import any_microscope, manual_noise, noise_free, randomised
 from stemzoo.simulate.sessions import AcquisitionSession
 
 # Rare point defects beside the vacancies that the sessions are about.
@@ -169,6 +169,16 @@ _BY_HAND = AcquisitionSession(
     name="wse2", material="wse2", defects=_TRAINING_DEFECTS, dwell_time=20e-6
 )
 
+_RANDOMISED = randomised("wse2-randomised", "wse2", _TRAINING_DEFECTS)
+# Finely sampled frames at a comparable dose per area, as many microscopes record them.
+_RANDOMISED_FINE = randomised(
+    "wse2-randomised-fine",
+    "wse2",
+    _TRAINING_DEFECTS,
+    sampling=LogUniform(0.09, 0.15),
+    dwell_time=LogUniform(20e-6, 1.5e-3),
+)
+
 SESSIONS = MappingProxyType(
     {
         session.name: session
@@ -179,15 +189,10 @@ SESSIONS = MappingProxyType(
             _SRTIO3,
             manual_noise(_BY_HAND),
             noise_free(_BY_HAND),
-            randomised("wse2-randomised", "wse2", _TRAINING_DEFECTS),
-            # Finely sampled frames at a comparable dose per area, as many microscopes record them.
-            randomised(
-                "wse2-randomised-fine",
-                "wse2",
-                _TRAINING_DEFECTS,
-                sampling=LogUniform(0.09, 0.15),
-                dwell_time=LogUniform(20e-6, 1.5e-3),
-            ),
+            _RANDOMISED,
+            _RANDOMISED_FINE,
+            any_microscope(_RANDOMISED, bits=8),
+            any_microscope(_RANDOMISED_FINE, bits=16),
         )
     }
 )

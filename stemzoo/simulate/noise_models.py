@@ -1,9 +1,10 @@
 """Simpler and wider sessions than a real one: by hand, without noise, and randomised."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from stemzoo.preprocessing import ZOO_SAMPLING
-from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
+from stemzoo.simulate.distributions import LogUniform, Normal, Sometimes, Uniform
 from stemzoo.simulate.sessions import AcquisitionSession
 
 # Electrons: the authors add Gaussian noise of 0.003 of the beam current, at 3745 to 4369 electrons
@@ -140,3 +141,46 @@ def randomised(
         "read_noise": Uniform(0, 4),
     }
     return AcquisitionSession(name=name, material=material, defects=defects, **{**wide, **changes})
+
+
+def any_microscope(session: AcquisitionSession, bits: int) -> AcquisitionSession:
+    """Return a randomised session with what else real files have.
+
+    Less dose, wider probes, more astigmatism; flicker of rows, swaying lines, hum, responses that
+    are not linear, saturation, and what software does before it saves.
+
+    Parameters
+    ----------
+    session : AcquisitionSession
+        From `randomised`.
+    bits : int
+        8 or 16.
+
+    Returns
+    -------
+    AcquisitionSession
+        Named as the other one with ``any`` in place of ``randomised``.
+    """
+    dwell_time = session.dwell_time
+    assert isinstance(dwell_time, LogUniform)  # as `randomised` makes it
+    return replace(
+        session,
+        name=session.name.replace("randomised", "any"),
+        bits=bits,
+        dwell_time=LogUniform(dwell_time.low / 2, dwell_time.high),
+        source_size=Uniform(0.6, 2.0),
+        C12=Uniform(0, 60, power=2),
+        row_gain=Sometimes(0.4, Uniform(0.02, 0.25)),
+        row_offset=Sometimes(0.3, Uniform(0.02, 0.15)),
+        sway=Sometimes(0.3, Uniform(0.3, 2.5)),
+        sway_period=LogUniform(8, 150),
+        hum=Sometimes(0.3, Uniform(0.05, 0.6)),
+        hum_period=LogUniform(4, 80),
+        gamma=LogUniform(0.4, 3.0),
+        median=Sometimes(0.15, Uniform(2, 4)),
+        flattening=Sometimes(0.2, LogUniform(12, 100)),
+        wiener=Sometimes(0.15, LogUniform(0.3, 3)),
+        sharpening=Sometimes(0.25, Uniform(0.3, 2)),
+        brightness=Uniform(0.35, 0.6),
+        contrast=Uniform(0.4, 1.4),
+    )

@@ -9,8 +9,10 @@ from stemzoo.simulate.acquisition import (
     detector_signal,
     shot_noise,
 )
+from stemzoo.simulate.electronics import flicker, hum, respond, sway
 from stemzoo.simulate.scan import average_frames
 from stemzoo.simulate.sessions import DrawnSession
+from stemzoo.simulate.software import flatten, median, sharpen, wiener
 
 
 def record(
@@ -52,21 +54,16 @@ def record(
         mean = expected.mean() if film is None else np.average(expected, weights=film)
         haze = haze if film is None else haze * film
         image = image + drawn.contamination * mean * haze
-    line_shifts = None
-    if drawn.line_shifts:  # as many as there are rows, from any place of the measured ones
-        line_shifts = np.asarray(drawn.line_shifts[0])
-        missing = max(len(image) - len(line_shifts), 0)
-        line_shifts = np.pad(line_shifts, (0, missing), mode="reflect")
-        first = int(rng.integers(len(line_shifts) - len(image) + 1))
-        line_shifts = line_shifts[first : first + len(image)]
     image, row_shift = average_frames(
         image,
         frames=max(round(drawn.frames), 1),
         misregistration=drawn.misregistration,
         line_jitter=drawn.line_jitter,
-        line_shifts=line_shifts,
+        line_shifts=_line_shifts(drawn, len(image), rng),
         rng=rng,
     )
+    if drawn.row_gain > 0:
+        image = image * np.clip(1 + flicker(len(image), drawn.row_gain, rng), 0, None)
     electrons = shot_noise(image, drawn.current * drawn.efficiency, drawn.dwell_time, rng)
     if drawn.afterglow > 0:
         electrons = afterglow(electrons, drawn.afterglow, drawn.afterglow_decay)
@@ -75,4 +72,32 @@ def record(
     recorded = detector_signal(
         electrons, gain=drawn.gain, offset=drawn.offset, read_noise=drawn.read_noise, rng=rng
     )
-    return recorded, row_shift
+    return _processed(recorded, drawn, rng), row_shift
+
+
+def _line_shifts(drawn: DrawnSession, rows: int, rng: np.random.Generator) -> np.ndarray | None:
+    """Shifts of the lines that all frames share [px]: measured ones, and swaying."""
+    shifts = None
+    if drawn.line_shifts:  # as many as there are rows, from any place of the measured ones
+        shifts = np.asarray(drawn.line_shifts[0])
+        missing = max(rows - len(shifts), 0)
+        shifts = np.pad(shifts, (0, missing), mode="reflect")
+        first = int(rng.integers(len(shifts) - rows + 1))
+        shifts = shifts[first : first + rows]
+    if drawn.sway > 0:
+        swaying = sway(rows, drawn.sway, drawn.sway_period, rng)
+        shifts = swaying if shifts is None else shifts + swaying
+    return shifts
+
+
+def _processed(image: np.ndarray, drawn: DrawnSession, rng: np.random.Generator) -> np.ndarray:
+    """Add what electronics do after the detector, then what software does before it saves."""
+    mean = image.mean()
+    if drawn.row_offset > 0:
+        image = image + mean * flicker(len(image), drawn.row_offset, rng)
+    if drawn.hum > 0:
+        image = image + mean * drawn.hum * hum(image.shape, drawn.hum_period, rng)
+    if drawn.gamma != 1:
+        image = respond(image, drawn.gamma)
+    image = flatten(median(image, drawn.median), drawn.flattening)
+    return sharpen(wiener(image, drawn.wiener), drawn.sharpening)

@@ -85,6 +85,19 @@ class AcquisitionSession:
         See `detector_signal`.
     brightness, contrast : Distribution
         See `quantise`.
+    row_gain : Distribution
+        Flicker of the beam current from row to row, as a part of it, see `flicker`.
+    row_offset : Distribution
+        Flicker of the detector's zero, as a part of the mean signal.
+    sway, sway_period : Distribution
+        Shifts of lines to and fro, see `stemzoo.simulate.electronics.sway` [px, rows].
+    hum, hum_period : Distribution
+        Amplitude of a wave, as a part of the mean signal, and its period [px], see
+        `stemzoo.simulate.electronics.hum`.
+    gamma : Distribution
+        See `respond`.
+    median, flattening, wiener, sharpening : Distribution
+        Filters of software, none at or below 0, in this order, see `stemzoo.simulate.software`.
 
     Examples
     --------
@@ -148,6 +161,17 @@ class AcquisitionSession:
     offset: Distribution = 0.0
     brightness: Distribution = 0.45
     contrast: Distribution = 0.8
+    row_gain: Distribution = 0.0
+    row_offset: Distribution = 0.0
+    sway: Distribution = 0.0
+    sway_period: Distribution = 26.0
+    hum: Distribution = 0.0
+    hum_period: Distribution = 13.0
+    gamma: Distribution = 1.0
+    median: Distribution = 0.0
+    flattening: Distribution = 0.0
+    wiener: Distribution = 0.0
+    sharpening: Distribution = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "defects", MappingProxyType(dict(self.defects)))
@@ -235,6 +259,17 @@ class DrawnSession(AcquisitionSession):
     offset: float
     brightness: float
     contrast: float
+    row_gain: float
+    row_offset: float
+    sway: float
+    sway_period: float
+    hum: float
+    hum_period: float
+    gamma: float
+    median: float
+    flattening: float
+    wiener: float
+    sharpening: float
 
     def microscope(self) -> Microscope:
         """Return the optics."""

@@ -58,6 +58,7 @@ def training_set(
     size: int,
     seed: int,
     translators: Sequence["CycleGANSTEM"] = (),
+    sampling: float = ZOO_SAMPLING,
 ) -> TrainingSet:
     """Simulate labelled frames, or read those that `stemzoo simulate` wrote.
 
@@ -76,6 +77,8 @@ def training_set(
     translators : sequence of CycleGANSTEM
         Each translates clean frames of its material and orientation, simulated like those of
         `sessions`.
+    sampling : float
+        Pixel size of the set [Å/px].
 
     Returns
     -------
@@ -96,8 +99,10 @@ def training_set(
             )
         domain = domain_session(translator.material, translator.sampling, translator.rotation)
         sources.append((domain, translator))
-    parts = [_simulated(*source, frames, size, seed + j) for j, source in enumerate(sources)]
-    parts += [_read_folder(folder) for folder in folders]
+    parts = [
+        _simulated(*source, frames, size, seed + j, sampling) for j, source in enumerate(sources)
+    ]
+    parts += [_read_folder(folder, sampling) for folder in folders]
     if not parts:
         raise ValueError(
             "Name what to train on: --session NAME (simulated now), --translate WEIGHTS (simulated "
@@ -225,11 +230,13 @@ def _simulated(
     frames: int,
     size: int,
     seed: int,
+    sampling: float,
 ) -> TrainingSet:
     first = session.draw(np.random.default_rng(seed)).sampling
     # Frames with finer pixels need more of them for the same field of view.
     zoom = ZOO_SAMPLING / first if abs(first / ZOO_SAMPLING - 1) > 0.15 else 1.0
     edge = round(size * zoom)
+    resized = abs(first / sampling - 1) > 0.15
     rng = np.random.default_rng([seed, 1])
     images: list[np.ndarray] = []
     masks: list[np.ndarray] = []
@@ -237,15 +244,15 @@ def _simulated(
     for frame in simulate_session(session, frames, (edge, edge), seed=seed):
         if translator is not None:
             frame = replace(frame, image=translate(frame.image, translator, rng=rng))
-        if zoom != 1.0:
-            frame = to_sampling(frame, ZOO_SAMPLING)
+        if resized:
+            frame = to_sampling(frame, sampling)
         images.append(frame.image)
         masks.append(frame.mask)
         classes = frame.classes
-    return TrainingSet(tuple(images), tuple(masks), classes, ZOO_SAMPLING, session.material)
+    return TrainingSet(tuple(images), tuple(masks), classes, sampling, session.material)
 
 
-def _read_folder(folder: Path) -> TrainingSet:
+def _read_folder(folder: Path, sampling: float) -> TrainingSet:
     tables = visible(folder, "*.csv")
     if not tables:
         raise ValueError(
@@ -255,16 +262,16 @@ def _read_folder(folder: Path) -> TrainingSet:
     for table in tables:
         frame = read_frame(table)
         facts.add((frame.classes, frame.material))
-        images.append(_resampled(frame.image, frame.sampling, ZOO_SAMPLING, table))
-        points = frame.points * (frame.sampling / ZOO_SAMPLING)
+        images.append(_resampled(frame.image, frame.sampling, sampling, table))
+        points = frame.points * (frame.sampling / sampling)
         values = [frame.classes.index(label) + 1 for label in frame.labels]
-        masks.append(class_mask(points, values, images[-1].shape, LABEL_RADIUS / ZOO_SAMPLING))
+        masks.append(class_mask(points, values, images[-1].shape, LABEL_RADIUS / sampling))
     if len(facts) > 1:
         raise ValueError(
             f"{folder}: expected one material and one set of classes. Received: {facts}"
         )
     classes, material = facts.pop()
-    return TrainingSet(tuple(images), tuple(masks), classes, ZOO_SAMPLING, material)
+    return TrainingSet(tuple(images), tuple(masks), classes, sampling, material)
 
 
 def _resampled(image: np.ndarray, sampling: float, target: float, path: Path) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.analysis.lattice import find_rotation
+from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.domain import largest_shape, simulate_domain
 from stemzoo.workflows.datasets import (
     ExperimentalSet,
@@ -46,6 +47,8 @@ class FCNOptions:
         Simulated frames a session, or a CycleGAN.
     size : int
         Edge of simulated frames at 0.2074 Å/px [px].
+    sampling : float, optional
+        Pixel size that a new network takes [Å/px]; the zoo's where not given.
     """
 
     out: Path
@@ -56,6 +59,7 @@ class FCNOptions:
     start: str | None = None
     frames: int = 200
     size: int = 512
+    sampling: float | None = None
 
 
 def train_fcn_files(
@@ -90,6 +94,11 @@ def train_fcn_files(
     start = None
     if options.start is not None:
         start = load_kind(options.start, "DefectFCN", "train fcn --from")
+        if options.sampling not in (None, start.sampling):
+            raise ValueError(
+                f"{options.start} takes pixels of {start.sampling} Å; leave out --pixel-size, or "
+                f"--from. Received: {options.sampling} Å"
+            )
     else:
         options.recipe.check_network()  # before frames are simulated for it
     with folder_lock(options.out):
@@ -100,6 +109,7 @@ def train_fcn_files(
             size=options.size,
             seed=options.recipe.seed,
             translators=translators,
+            sampling=start.sampling if start else options.sampling or ZOO_SAMPLING,
         )
         model = train_fcn(
             labelled.images,
@@ -121,6 +131,7 @@ def _write_fcn(model: "DefectFCN", labelled: TrainingSet, options: FCNOptions) -
     """Write the weights, and what they were trained on, into the folder of the training."""
     simulated = bool(options.sessions or options.translators)
     facts: dict[str, Any] = {
+        "sampling": labelled.sampling,
         "from": options.start and Path(options.start).name,
         "session": list(options.sessions),
         "translate": [Path(weights).name for weights in options.translators],

@@ -75,6 +75,23 @@ def test_a_detector_is_trained_on_simulations_that_a_cyclegan_makes_realistic(ru
     assert type(stemzoo.load("./detector")).__name__ == "DefectFCN"
 
 
+def test_a_detector_of_coarser_pixels_is_trained_and_trained_on_and_detects(run, here):
+    tiny = ("--frames", 1, "--size", 128, "--epochs", 1, "--steps", 1, "--batch", 1)
+    tiny = ("train", "fcn", "--session", "wse2-any", *tiny, "--patch", 32)
+    new = ("--pixel-size", 41.48, "--filters", 2, "--depth", 1)
+    assert run(*tiny, *new, "--out", "coarse").code == 0
+    assert stemzoo.load("./coarse").sampling == 0.4148
+    assert json.loads(Path("coarse/training_data.json").read_text())["sampling"] == 0.4148
+    done = run(*tiny, "--from", "./coarse", "--out", "on")
+    assert (done.code, done.err) == (0, "")
+    assert stemzoo.load("./on").sampling == 0.4148
+    refused = run(*tiny, "--from", "./coarse", "--pixel-size", 20.74, "--out", "other")
+    assert refused.code == 2
+    assert refused.err.startswith(
+        "stemzoo: ./coarse takes pixels of 0.4148 Å; leave out --pixel-size"
+    )
+
+
 def test_another_training_in_a_finished_folder_is_one_line_and_the_same_one_is_done(run, here):
     assert run("simulate", "--session", "wse2-dayB", "--size", 128, "--out", "frames").code == 0
     tiny = ("--epochs", 1, "--steps", 1, "--batch", 1, "--patch", 32, "--filters", 2, "--depth", 1)

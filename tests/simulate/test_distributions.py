@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stemzoo.simulate.distributions import LogUniform, Normal, Uniform, draw
+from stemzoo.simulate.distributions import LogUniform, Normal, Sometimes, Uniform, draw
 
 
 def rng(seed=0):
@@ -27,3 +27,11 @@ def test_a_clipped_normal_stays_above_its_limit_and_a_number_is_itself():
     assert min(values) == 0
     assert {type(value) for value in values} == {float}
     assert draw(3, rng()) == 3.0
+
+
+def test_what_is_only_sometimes_there_is_zero_else():
+    source, n = rng(), 20000
+    values = np.array([draw(Sometimes(0.3, Uniform(2, 4)), source) for _ in range(n)])
+    there = values > 0
+    assert there.mean() == pytest.approx(0.3, abs=4 * np.sqrt(0.3 * 0.7 / n))
+    assert (values[there].min() >= 2, values[there].mean()) == (True, pytest.approx(3, rel=0.01))

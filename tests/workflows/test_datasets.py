@@ -56,6 +56,16 @@ def test_discs_of_a_folder_lie_on_the_defects(folder, frames):
     assert (found.masks[0] > 0).sum() < 1.1 * area * len(points)
 
 
+def test_a_set_of_another_pixel_size_shows_the_same_defects():
+    fine = training_set([SESSION], (), frames=1, size=96, seed=5)
+    coarse = training_set([SESSION], (), frames=1, size=96, seed=5, sampling=2 * ZOO_SAMPLING)
+    assert (coarse.sampling, coarse.classes) == (2 * ZOO_SAMPLING, fine.classes)
+    # The frame's own pixel size differs from the zoo's by up to 5 %, which only a zoo set neglects.
+    assert coarse.images[0].shape[0] == pytest.approx(48, abs=3)
+    counts = [len(np.unique(part.masks[0])) for part in (fine, coarse)]
+    assert counts[0] == counts[1] > 1
+
+
 def test_sessions_are_simulated_and_the_same_seed_gives_the_same_images():
     first = training_set([SESSION], (), frames=2, size=64, seed=5)
     again = training_set([SESSION], (), frames=2, size=64, seed=5)

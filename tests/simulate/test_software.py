@@ -1,0 +1,67 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from stemzoo.simulate import find_session, simulate_frame
+from stemzoo.simulate.software import flatten, median, sharpen, wiener
+
+NOISE = np.random.default_rng(0).normal(5, 1, (96, 80))
+ROWS, COLUMNS = np.mgrid[:96, :80]
+LATTICE = np.cos(2 * np.pi * COLUMNS / 8) + np.cos(2 * np.pi * ROWS / 6)
+
+
+@pytest.mark.parametrize("change", [median, sharpen, flatten, wiener])
+def test_a_filter_that_is_off_leaves_the_image_itself(change):
+    assert change(NOISE, 0.0) is NOISE
+
+
+def test_a_median_takes_out_single_pixels():
+    image = np.zeros((9, 9))
+    image[4, 4] = 100
+    assert not median(image, 3.4).any()
+    assert median(image, 1.9).max() == 100
+
+
+def test_sharpening_amplifies_what_is_finer_than_its_width():
+    # A Gaussian of 2 px passes exp(-2 pi² 2² / 8²) = 0.29 of a wave of 8 px, so sharpening it once
+    # adds 0.71 of it.
+    wave = np.cos(2 * np.pi * COLUMNS / 8)
+    inner = np.s_[:, 16:64]
+    sharpened = sharpen(wave, 1.0)[inner]
+    assert np.ptp(sharpened) / np.ptp(wave[inner]) == pytest.approx(1.71, abs=0.01)
+
+
+def test_a_flattened_image_keeps_its_lattice_and_mean_but_no_slope():
+    image = LATTICE + 0.2 * COLUMNS
+    changed = flatten(image, 12.0)
+    assert changed.mean() == pytest.approx(image.mean())
+    means = changed[:, 24:56].mean(0).reshape(4, 8).mean(1)
+    assert np.ptp(means) < 0.05 < np.ptp(image[:, 24:56].mean(0).reshape(4, 8).mean(1))
+    assert np.corrcoef(changed[:, 24:56].ravel(), LATTICE[:, 24:56].ravel())[0, 1] > 0.99
+
+
+def test_a_wiener_filter_brings_a_noisy_lattice_nearer_to_the_clean_one():
+    noisy = LATTICE + 2 * (NOISE - 5)
+    filtered = wiener(noisy, 1.0)
+    before, after = (np.sqrt(np.mean((image - LATTICE) ** 2)) for image in (noisy, filtered))
+    assert after < 0.5 * before
+    assert filtered.mean() == pytest.approx(noisy.mean())
+
+
+def test_frames_of_any_microscope_are_integers_with_all_their_labels():
+    for name, bits in (("wse2-any", 8), ("wse2-any-fine", 16)):
+        session = find_session(name)
+        # Every filter at once, none of which moves a label.
+        filters = {"median": 3.0, "flattening": 20.0, "wiener": 1.0, "sharpening": 1.0}
+        rng = [np.random.default_rng(2) for _ in range(2)]
+        one, other = (
+            simulate_frame(
+                replace(session, **changes), (96, 96), rng=r, defects={"se_vacancy": 0.1}
+            )
+            for changes, r in zip((filters, dict.fromkeys(filters, 0.0)), rng, strict=True)
+        )
+        assert one.image.dtype == np.dtype(f"uint{bits}")
+        assert len(one.points)
+        assert one.points == pytest.approx(other.points)
+        assert (one.image != other.image).any()
