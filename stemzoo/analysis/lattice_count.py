@@ -41,6 +41,11 @@ class Arrangement:
         """Number of lattices."""
         return len(self.lattices)
 
+    @property
+    def second_layer(self) -> np.ndarray | None:
+        """Where another layer lies over the first, shape (M, N); None without one."""
+        return self.overlap if self.words == "layers" else None
+
 
 def find_arrangement(image: np.ndarray, lattice: Lattice, mask: CrystalMask) -> Arrangement:
     """Look for a second lattice.

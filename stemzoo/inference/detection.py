@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stemzoo.analysis.identification import identify
+from stemzoo.analysis.condition_features import middle
+from stemzoo.analysis.identification import Identification, identify
 from stemzoo.analysis.pixel_size import check_stated
 from stemzoo.inference.advice import MisfitSummary, match_model
 from stemzoo.inference.detections import Detections
@@ -32,8 +33,8 @@ EDGE_CLASS = "edge"
 BRIGHT_CLASS, BRIGHT_SIGMA = "bright", 3.0
 # Images of more pixels, as they are or as the network sees them, are gone through in stripes.
 _LARGE = 4096**2
-# Larger ones are not asked for their material, which would take much memory.
-_LARGE_SIDE = 4096
+# Of larger ones, the middle is asked for its material: all of it would take much memory.
+_LARGE_SIDE, _MIDDLE = 4096, 2048
 
 
 def detect(
@@ -144,8 +145,9 @@ def find_defects(
         raise ValueError(f"threshold lies between 0 and 1. Received: {threshold}")
     check_shape(image.data, image.path or "image")
     check_stated(image)
-    material = _check_material(image, model, force=force)
-    seen = find_crystal(image, model.material, stacklevel=stacklevel)
+    found = None if model.material is None else _identified(image)
+    material = _check_material(image, model, found, force=force)
+    seen = find_crystal(image, model.material, found=found, stacklevel=stacklevel)
     pixel_size = seen.pixel_size
     positions, indices, scores = find_classes(
         seen.image.data, model, pixel_size.value, threshold=threshold, tta=tta, seen=seen
@@ -177,11 +179,19 @@ def find_defects(
     )
 
 
-def _check_material(image: Image, model: "DefectFCN", *, force: bool) -> MaterialCheck:
+def _identified(image: Image) -> Identification:
+    """Tell which crystal an image shows, or the middle of a large one."""
+    large = max(image.data.shape) > _LARGE_SIDE
+    return identify(middle(image.data, _MIDDLE) if large else image.data, image.sampling)
+
+
+def _check_material(
+    image: Image, model: "DefectFCN", identified: Identification | None, *, force: bool
+) -> MaterialCheck:
     """Refuse an image of another material, unless told not to."""
-    if model.material is None or max(image.data.shape) > _LARGE_SIDE:
+    if model.material is None or identified is None:
         return MaterialCheck()
-    found = check_material(identify(image.data, image.sampling), model.material)
+    found = check_material(identified, model.material)
     if found.refusal is not None and not force:
         raise ValueError(
             f"{image.path or 'image'}: expected {model.material}, which {model.name} is for. "

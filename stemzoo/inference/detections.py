@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+from scipy.special import chdtri
 
 from stemzoo.inference.matching import Match
 from stemzoo.inference.second_witness import ColumnReadings
@@ -152,8 +152,8 @@ class Detections:
         if name not in counts:
             raise KeyError(f"Expected one of {', '.join(counts)}. Received: {name!r}")
         count, area = counts[name], self.area_nm2
-        low = stats.chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
-        high = stats.chi2.ppf(0.975, 2 * count + 2) / 2
+        low = chdtri(2 * count, 0.975) / 2 if count else 0.0
+        high = chdtri(2 * count + 2, 0.025) / 2
         return Estimate(*(round(float(n / area), 4) for n in (count, low, high)))
 
     @property

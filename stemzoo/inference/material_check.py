@@ -89,8 +89,8 @@ def check_material(found: Identification, material: str) -> MaterialCheck:
     notes = [f"may be {_named(may_be)}, too{decides}"] if may_be else []
     if found.mirrored:
         notes.append(
-            f"{found.mirrored:.0%} of the crystal is turned by 60 degrees (a mirror twin): there, "
-            "intensities are compared with the wrong sublattice"
+            f"{found.mirrored:.0%} of the crystal is turned by 60 degrees (a mirror twin, or a "
+            "second layer): there, intensities are compared with the wrong sublattice"
         )
     return MaterialCheck(note="; ".join(notes) or None)
 

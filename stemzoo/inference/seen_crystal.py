@@ -7,12 +7,14 @@ import numpy as np
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.crystal_mask import CrystalMask, crystal_mask
+from stemzoo.analysis.identification import Identification
 from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.pixel_size import PixelSize, resolve
 from stemzoo.analysis.sublattices import find_sublattices
 from stemzoo.analysis.valid_pixels import ValidPixels, filled, find_valid_pixels
 from stemzoo.io import Image, check_image
 from stemzoo.io.images import check_shape
+from stemzoo.io.pixel_size import LATTICE_RANGE
 from stemzoo.preprocessing import average_blocks
 from stemzoo.simulate.materials import find_material
 
@@ -127,7 +129,13 @@ class SeenCrystal:
         return (np.reshape(positions, (-1, 2)) - (self.block - 1) / 2) / self.block
 
 
-def find_crystal(image: Image, material: str | None, *, stacklevel: int = 2) -> SeenCrystal:
+def find_crystal(
+    image: Image,
+    material: str | None,
+    *,
+    found: Identification | None = None,
+    stacklevel: int = 2,
+) -> SeenCrystal:
     """Prepare an image for a detector, and find where it shows the detector's material.
 
     Parameters
@@ -136,6 +144,8 @@ def find_crystal(image: Image, material: str | None, *, stacklevel: int = 2) -> 
         With or without a pixel size; NaN and masked pixels are left out.
     material : str or None
         Material whose lattice is looked for; with None, the pixel size must be stated.
+    found : Identification, optional
+        What `stemzoo.identify` says of the image: what it has found is not looked for again.
     stacklevel : int
         Whose line a warning about the pixel size points at; 2 is the caller of this function.
 
@@ -157,22 +167,31 @@ def find_crystal(image: Image, material: str | None, *, stacklevel: int = 2) -> 
     name = image.path or "image"
     check_shape(image.data, name)
     small, block = _blocks(image)
+    known = found if block == 1 and found and found.mask.valid.shape == image.data.shape else None
     # A detector of no material may be for atoms without a crystal, on a ground of one value.
-    valid = _known_pixels(small) if material is None else find_valid_pixels(small)
+    if material is None:
+        valid = _known_pixels(small)
+    else:
+        valid = (known and known.pixels) or find_valid_pixels(small)
     everything = valid.mask if block == 1 else _spread(valid.mask, block, image.data.shape)
     clean = replace(image, data=filled(image.data, everything))
     check_image(clean.data, name)
-    pixel_size = resolve(clean, material, stacklevel=stacklevel + 1)
+    lattice = _lattice_in_range(known, material)
+    pixel_size = resolve(clean, material, lattice=lattice, stacklevel=stacklevel + 1)
     if pixel_size.lattice is None:
         mask = CrystalMask(valid.mask, valid.mask, valid.reasons)
         return SeenCrystal(clean, pixel_size, mask, block=block, has_lattice=False)
-    lattice = pixel_size.lattice.resampled(1, block)
-    grains = _grains(small, lattice, material)
+    first = known if lattice is not None else None
+    grains = _grains(small, pixel_size.lattice.resampled(1, block), material, first)
     mask = _together(grains)
     if not mask.crystal.any():
         mask = CrystalMask(valid.mask, valid.mask, valid.reasons)
         return SeenCrystal(clean, pixel_size, mask, block=block, has_lattice=False)
-    contrast = find_sublattices(filled(small, valid.mask), grains[0].crystal, lattice).contrast
+    if first is not None and first.sublattices is not None:
+        contrast = first.sublattices.contrast
+    else:
+        whole, lattice = filled(small, valid.mask), pixel_size.lattice.resampled(1, block)
+        contrast = find_sublattices(whole, grains[0].crystal, lattice).contrast
     if contrast < _DARK:
         # Kept within the range of the data type.
         clean = replace(clean, data=clean.data.max() - (clean.data - clean.data.min()))
@@ -231,10 +250,23 @@ def _known_pixels(image: np.ndarray) -> ValidPixels:
     return ValidPixels(known, (f"{missing} pixels without a value",) if missing else ())
 
 
-def _grains(image: np.ndarray, lattice: Lattice, material: str | None) -> tuple[CrystalMask, ...]:
+def _lattice_in_range(found: Identification | None, material: str | None) -> Lattice | None:
+    """Lattice that was found, as one of a material: none of a pixel size that is not looked for."""
+    if found is None or material is None:
+        return None
+    lattice = found.lattice_of(material)
+    low, high = LATTICE_RANGE
+    return lattice if lattice is not None and low < lattice.sampling < high else None
+
+
+def _grains(
+    image: np.ndarray, lattice: Lattice, material: str | None, known: Identification | None
+) -> tuple[CrystalMask, ...]:
     """Find the grain that a lattice is of, and others of the same crystal."""
-    found = [crystal_mask(image, lattice)]
+    found = [crystal_mask(image, lattice) if known is None else known.mask]
     left = found[0].valid & ~found[0].crystal
+    if known is not None and known.arrangement.second_layer is not None:
+        left &= ~known.arrangement.second_layer  # where the first grain is, too
     while material is not None and left.mean() > _GRAIN and len(found) < _GRAINS:
         rest = np.where(left, image, np.nan)
         try:
