@@ -9,6 +9,11 @@ from stemzoo.analysis.condition_features import middle
 from stemzoo.analysis.identification import Identification, identify
 from stemzoo.analysis.pixel_size import check_stated
 from stemzoo.inference.advice import MisfitSummary, match_model
+from stemzoo.inference.bundled_detectors import (
+    BundledDetectors,
+    choose_detector,
+    detector_commands,
+)
 from stemzoo.inference.detections import Detections
 from stemzoo.inference.material_check import MaterialCheck, check_material
 from stemzoo.inference.points import find_points
@@ -39,7 +44,7 @@ _LARGE_SIDE, _MIDDLE = 4096, 2048
 
 def detect(
     image: np.ndarray | Image,
-    model: "DefectFCN",
+    model: "DefectFCN | None" = None,
     *,
     sampling: float | None = None,
     threshold: float = DEFAULT_THRESHOLD,
@@ -53,8 +58,9 @@ def detect(
     ----------
     image : ndarray or masked array of shape (M, N), or Image
         At least 64 pixels on a side, any data type. Masked pixels and NaN are left out.
-    model : DefectFCN
-        A trained detector, from `stemzoo.load`.
+    model : DefectFCN, optional
+        A trained detector, from `stemzoo.load`; where not given, that of the package for the
+        material that the image shows.
     sampling : float, optional
         Pixel size [Å/px]. Else that of the `Image`, else measured from the lattice spots of the
         model's material.
@@ -82,19 +88,27 @@ def detect(
     Raises
     ------
     ValueError
-        If the image cannot be analysed, its pixel size is unknown, or it shows another material.
+        If the image cannot be analysed, its pixel size is unknown, or it shows another material, or
+        one that no detector of the package is for.
 
     Examples
     --------
     >>> import stemzoo
-    >>> model = stemzoo.load("fcn-wse2")  # doctest: +SKIP
-    >>> detections = stemzoo.detect(image, model, sampling=0.2)  # doctest: +SKIP
+    >>> detections = stemzoo.detect(image, sampling=0.2)  # doctest: +SKIP
+    >>> detections.model, detections.model_source  # doctest: +SKIP
+    ('fcn-wse2', 'the image shows wse2 (0.96)')
     """
     if not isinstance(image, Image):
         image = Image(np.asanyarray(image))
     image = image.with_sampling(sampling)
     detections = find_defects(
-        image, model, threshold=threshold, tta=tta, edges=edges, force=force, stacklevel=4
+        image,
+        BundledDetectors() if model is None else model,
+        threshold=threshold,
+        tta=tta,
+        edges=edges,
+        force=force,
+        stacklevel=4,
     )
     for doubt in detections.doubts:
         warnings.warn(f"{image.path or 'image'}: not to be trusted: {doubt}", stacklevel=2)
@@ -107,7 +121,7 @@ def detect(
 
 def find_defects(
     image: Image,
-    model: "DefectFCN",
+    model: "DefectFCN | BundledDetectors",
     *,
     threshold: float = DEFAULT_THRESHOLD,
     tta: bool = False,
@@ -121,7 +135,9 @@ def find_defects(
     ----------
     image : Image
         With its pixel size, if that is known.
-    model, threshold, tta, edges, force
+    model : DefectFCN or BundledDetectors
+        A detector, or those of the package, of which one is chosen by the material.
+    threshold, tta, edges, force
         As in `detect`.
     stacklevel : int
         Whose line a warning about the pixel size points at; 3 is the caller of this function.
@@ -145,7 +161,13 @@ def find_defects(
         raise ValueError(f"threshold lies between 0 and 1. Received: {threshold}")
     check_shape(image.data, image.path or "image")
     check_stated(image)
-    found = None if model.material is None else _identified(image)
+    choice, found = None, None
+    if isinstance(model, BundledDetectors):
+        found = _identified(image)
+        choice = choose_detector(found, image.path, force=force)
+        model = model.load(choice.weights)
+    elif model.material is not None:
+        found = _identified(image)
     material = _check_material(image, model, found, force=force)
     seen = find_crystal(image, model.material, found=found, stacklevel=stacklevel)
     pixel_size = seen.pixel_size
@@ -176,6 +198,7 @@ def find_defects(
             *(text for text in (material.refusal, material.doubt) if text),
         ),
         readings=readings[told],
+        model_source=choice.reason if choice else "given",
     )
 
 
@@ -193,10 +216,11 @@ def _check_material(
         return MaterialCheck()
     found = check_material(identified, model.material)
     if found.refusal is not None and not force:
+        step = detector_commands(identified.candidates[0].material, image.path)
         raise ValueError(
             f"{image.path or 'image'}: expected {model.material}, which {model.name} is for. "
-            f"Received: {found.refusal}. Choose weights of the right material ('stemzoo list'), "
-            "give the right pixel size (--pixel-size PM, sampling=), or go on all the same "
+            f"Received: {found.refusal}. {step} "
+            "Else give the right pixel size (--pixel-size PM, sampling=), or go on all the same "
             "(--force, force=True)"
         )
     return found

@@ -47,6 +47,8 @@ class Detections:
         Why the result should not be trusted, each with the next step.
     readings : ColumnReadings or None
         What a column fit measures at each place; None where there was none.
+    model_source : str
+        Why it was this model: "given", or what the image shows.
 
     Examples
     --------
@@ -71,6 +73,7 @@ class Detections:
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     readings: ColumnReadings | None = None
+    model_source: str = "given"
 
     def __len__(self) -> int:
         return len(self.classes)

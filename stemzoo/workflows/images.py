@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stemzoo import __version__, io
 from stemzoo.inference.advice import describe_match, match_facts
+from stemzoo.inference.bundled_detectors import BundledDetectors
 from stemzoo.inference.detection import DEFAULT_THRESHOLD, find_defects
 from stemzoo.inference.detections import COLUMNS, Detections
 from stemzoo.inference.matching import Match, match
@@ -77,6 +78,7 @@ class DetectedFile:
             "image": str(self.image.path),
             "shape": list(found.shape),
             "weights": found.model,
+            "weights_source": found.model_source,
             "pixel_size_pm": round(found.sampling * 100, 4),
             "pixel_size_source": found.sampling_source,
             "threshold": found.threshold,
@@ -96,7 +98,7 @@ class DetectedFile:
 
 def detect_file(
     path: Path,
-    model: "DefectFCN",
+    model: "DefectFCN | BundledDetectors",
     out: Path,
     *,
     sampling: float | None = None,
@@ -113,8 +115,8 @@ def detect_file(
     ----------
     path : Path
         Image file.
-    model : DefectFCN
-        A trained detector.
+    model : DefectFCN or BundledDetectors
+        A trained detector, or those of the package, of which one is chosen by the material.
     out : Path
         Existing folder for the results.
     sampling, threshold, tta, edges, force
@@ -144,6 +146,7 @@ def detect_file(
     header = [
         f"stemzoo {__version__}{_MARK}{in_utf8(path.name)}",
         f"weights: {found.model}; threshold: {found.threshold}; tta: {found.tta}",
+        *([f"chosen: {found.model_source}"] if found.model_source != "given" else []),
         f"pixel size: {found.sampling * 100:.4f} pm ({found.sampling_source})",
         f"image: {found.shape[0]} rows, {found.shape[1]} columns; row and column count from 0 at "
         "the centre of the top-left pixel",
