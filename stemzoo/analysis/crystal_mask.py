@@ -16,6 +16,7 @@ _USUAL = 90  # percentile of the amplitudes that is usual in crystal
 _KNOWN = 0.3  # part of a window that must be valid for its amplitude to count
 _DISTORTED = 0.06  # strain or rotation that no scan makes: another grain
 _BRIGHT = 8.0  # brightness above the median, in standard deviations of the lattice's contrast
+_STEPS = 100  # places along the shorter side, between which a rectangle may begin and end
 _TOLD = 0.0005  # smallest part of the image that is told
 _PATCH, _GAP = 12.0, 2.0  # [cells]: smaller patches of crystal, and gaps in it, are chance
 
@@ -81,6 +82,38 @@ class CrystalMask:
             return np.full(len(positions), np.inf)
         rows, columns = self._pixels(positions)
         return ndimage.distance_transform_edt(self.crystal)[rows, columns]
+
+    def largest_rectangle(self) -> tuple[slice, slice]:
+        """Return rows and columns of the largest rectangle that is all crystal.
+
+        Returns
+        -------
+        tuple of slice
+            To within a hundredth of the shorter side; empty where there is no crystal.
+
+        Examples
+        --------
+        >>> crystal = np.ones((64, 64), bool)
+        >>> crystal[:, :20] = False
+        >>> CrystalMask(crystal, crystal, ()).largest_rectangle()
+        (slice(0, 64, None), slice(20, 64, None))
+        """
+        block = max(min(self.crystal.shape) // _STEPS, 1)
+        rows, columns = (n // block for n in self.crystal.shape)
+        parts = self.crystal[: rows * block, : columns * block]
+        whole = np.asarray(parts.reshape(rows, block, columns, block).all(axis=(1, 3)))
+        height, best = np.zeros(columns, int), (0, 0, 0, 0, 0)
+        for row in range(rows):
+            height = np.where(whole[row], height + 1, 0)
+            for low in np.unique(height[height > 0]):
+                # The longest stretch that is so high at least.
+                ends = np.flatnonzero(np.diff(np.r_[0, height >= low, 0]))
+                starts, stops = ends[::2], ends[1::2]
+                widest = int(np.argmax(stops - starts))
+                first, last = int(starts[widest]), int(stops[widest])
+                top, area = row + 1 - int(low), int(low) * (last - first)
+                best = max(best, (area, top, row + 1, first, last))
+        return slice(best[1] * block, best[2] * block), slice(best[3] * block, best[4] * block)
 
     def _pixels(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns of the pixels that hold positions (K, 2)."""

@@ -1,6 +1,7 @@
 """Find defects in an image of any size with a trained network."""
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from stemzoo.inference.bundled_detectors import (
     choose_detector,
     detector_commands,
 )
+from stemzoo.inference.crystal_part import crystal_part
 from stemzoo.inference.detections import Detections
 from stemzoo.inference.material_check import MaterialCheck, check_material
 from stemzoo.inference.points import find_points
@@ -190,7 +192,12 @@ def find_defects(
         model=model.name,
         threshold=threshold,
         tta=tta,
-        match=match_model(seen.image, model, sampling=pixel_size.value, lattice=pixel_size.lattice),
+        match=match_model(
+            replace(seen.image, data=crystal_part(seen.image.data, seen.mask)),
+            model,
+            sampling=pixel_size.value,
+            lattice=pixel_size.lattice,
+        ),
         crystal=seen,
         notes=(*describe(seen), *([material.note] if material.note else [])),
         doubts=(

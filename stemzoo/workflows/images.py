@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stemzoo import __version__, io
+from stemzoo.analysis.valid_pixels import filled, find_valid_pixels
 from stemzoo.inference.advice import describe_match, match_facts
 from stemzoo.inference.bundled_detectors import BundledDetectors
 from stemzoo.inference.detection import DEFAULT_THRESHOLD, find_defects
 from stemzoo.inference.detections import COLUMNS, Detections
 from stemzoo.inference.matching import Match, match
+from stemzoo.io.images import check_shape
 from stemzoo.plotting import plot_detections
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
 from stemzoo.workflows.paths import Failed, image_files, in_utf8, read_each
@@ -195,7 +197,8 @@ def match_files(
 
     def read(path: Path) -> io.Image:
         image = io.read_image(path, frame=frame, sum_frames=sum_frames)
-        io.check_image(image.data, path)
+        check_shape(image.data, path)
+        io.check_image(filled(image.data, find_valid_pixels(image.data).mask), path)
         return image
 
     images = [image for _, image in read_each(paths, read, failed)]
