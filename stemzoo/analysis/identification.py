@@ -15,6 +15,7 @@ from stemzoo.analysis.reflections import ring_radius
 from stemzoo.analysis.sublattices import Sublattices, find_sublattices
 from stemzoo.analysis.valid_pixels import ValidPixels, filled, find_valid_pixels
 from stemzoo.io import Image
+from stemzoo.io.images import as_image
 from stemzoo.simulate.materials import MATERIALS, find_material
 from stemzoo.simulate.scattering import AnnularDetector
 
@@ -196,9 +197,8 @@ def identify(
     >>> found.candidates[0].material, found.deciding  # doctest: +SKIP
     ('wse2', ('elemental analysis',))
     """
-    if isinstance(image, Image):
-        sampling = image.sampling if sampling is None else sampling
-        image = image.data
+    known = as_image(image)
+    sampling, image = known.sampling if sampling is None else sampling, known.data
     if sampling is not None and not (np.isfinite(sampling) and sampling > 0):
         raise ValueError(f"Expected a sampling above 0 Å/px. Received: sampling={sampling}")
     pixels = find_valid_pixels(image)

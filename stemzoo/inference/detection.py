@@ -24,7 +24,7 @@ from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal, 
 from stemzoo.inference.stripes import find_points_in_stripes
 from stemzoo.inference.tiling import predict_tiled
 from stemzoo.io import Image
-from stemzoo.io.images import check_shape
+from stemzoo.io.images import as_image, check_shape
 from stemzoo.io.pixel_size import NETWORK_RANGE
 from stemzoo.preprocessing import resample, resampled_shape
 
@@ -100,9 +100,7 @@ def detect(
     >>> detections.model, detections.model_source  # doctest: +SKIP
     ('fcn-wse2', 'the image shows wse2 (0.96)')
     """
-    if not isinstance(image, Image):
-        image = Image(np.asanyarray(image))
-    image = image.with_sampling(sampling)
+    image = as_image(image).with_sampling(sampling)
     detections = find_defects(
         image,
         BundledDetectors() if model is None else model,

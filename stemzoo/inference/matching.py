@@ -19,7 +19,7 @@ from stemzoo.inference.bundled_detectors import detector_commands
 from stemzoo.inference.crystal_part import CrystalPart
 from stemzoo.inference.material_check import have_one_lattice
 from stemzoo.io import Image
-from stemzoo.io.images import image_list
+from stemzoo.io.images import as_image, image_list
 from stemzoo.simulate.materials import find_material
 from stemzoo.zoo.file_names import CONDITIONS
 from stemzoo.zoo.manifest import difference
@@ -254,9 +254,8 @@ def _all_features(
 def _data_and_sampling(
     image: np.ndarray | Image, sampling: float | None
 ) -> tuple[np.ndarray, float | None]:
-    if isinstance(image, Image):
-        return np.asanyarray(image.data), sampling or image.sampling
-    return np.asanyarray(image), sampling
+    image = as_image(image)
+    return np.asanyarray(image.data), sampling or image.sampling
 
 
 def _match_features(
