@@ -1,6 +1,7 @@
 """The part of an image that shows its crystal, for what is measured of all pixels."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from stemzoo.analysis.valid_pixels import filled
 from stemzoo.io import check_image
 from stemzoo.io.images import MIN_SIDE, check_shape
 
-# In this much of the middle of an image, its crystal is looked for [px].
+# Of a larger image, the middle is asked for its material, and no part is taken [px].
 _LARGEST = 4096
 
 
@@ -57,7 +58,9 @@ class CrystalPart:
     material: str | None
 
     @classmethod
-    def of(cls, image: np.ndarray, sampling: float | None) -> "CrystalPart":
+    def of(
+        cls, image: np.ndarray, sampling: float | None, name: str | Path = "image"
+    ) -> "CrystalPart":
         """Find the part of an image.
 
         Parameters
@@ -66,6 +69,8 @@ class CrystalPart:
             An image; masked pixels and NaN are left out.
         sampling : float or None
             Its pixel size [Å/px].
+        name : str or Path
+            Its name, for messages.
 
         Returns
         -------
@@ -81,11 +86,13 @@ class CrystalPart:
         >>> CrystalPart.of(image, 0.2).pixels.shape  # doctest: +SKIP
         (676, 768)
         """
-        check_shape(image, "image")
+        check_shape(image, name)
         if sampling is not None:
             check_sampling(sampling)
-        image = middle(image, _LARGEST)
-        found = identify(image, sampling)
+        found = identify(middle(image, _LARGEST), sampling)
+        if max(image.shape) > _LARGEST:
+            check_image(image, name)
+            return cls(image, sampling, found.material)
         clean = image if found.pixels is None else filled(image, found.pixels.mask)
-        check_image(clean, "image")
+        check_image(clean, name)
         return cls(crystal_part(clean, found.mask), sampling, found.material)
