@@ -17,6 +17,9 @@ _KNOWN = 0.3  # part of a window that must be valid for its amplitude to count
 _DISTORTED = 0.06  # strain or rotation that no scan makes: another grain
 _BRIGHT = 8.0  # brightness above the median, in standard deviations of the lattice's contrast
 _STEPS = 100  # places along the shorter side, between which a rectangle may begin and end
+# A second layer: how much stronger and brighter it is, and the least part of the crystal that is
+# one layer, and that is two.
+_LAYER, _LAYER_BRIGHT, _LAYER_SHARE = 1.25, 0.7, 0.15
 _TOLD = 0.0005  # smallest part of the image that is told
 _PATCH, _GAP = 12.0, 2.0  # [cells]: smaller patches of crystal, and gaps in it, are chance
 
@@ -146,8 +149,10 @@ def crystal_mask(image: np.ndarray, lattice: Lattice) -> CrystalMask:
     -----
     The amplitudes of the innermost reflections in Gaussian windows of 1.2 lattice constants (more
     where noise asks for it), less the power between the reflections, are compared with what is
-    usual in this image: less than 0.45 of it is no crystal, nor is a place where the phases say
-    that the lattice is turned or strained by more than 0.06, or one that is far brighter than the
+    usual in this image: less than 0.45 of it is no crystal. Where the amplitudes fall into two
+    groups, and the brightness with them, the stronger one is a second layer. Left out, too, is a
+    place where the phases say
+    that the lattice is turned or strained by more than 0.06, and one that is far brighter than the
     rest (a particle).
 
     References
@@ -167,10 +172,18 @@ def crystal_mask(image: np.ndarray, lattice: Lattice) -> CrystalMask:
         return CrystalMask(valid, valid, pixels.reasons)
     reduced = ReducedImage.of(np.ma.getdata(image), valid, lattice)
     local, amplitude = _relative_amplitude(reduced, lattice, cell)
+    brightness = _brightness(reduced, local, amplitude)
+    distortion = local.distortion(lattice)
+    same = (amplitude > _CRYSTAL) & (distortion < _DISTORTED)
+    layer = amplitude - _single_layer(amplitude, brightness, same)
     shown = (
         (_CRYSTAL - amplitude, "this lattice is not there"),
-        (local.distortion(lattice) - _DISTORTED, "another grain"),
-        (_brightness(reduced, local, amplitude) - _BRIGHT, "far brighter, as a particle"),
+        (distortion - _DISTORTED, "another grain"),
+        (brightness - _BRIGHT, "far brighter, as a particle"),
+        (
+            amplitude - _single_layer(amplitude, brightness, same),
+            "a second layer of the same lattice",
+        ),
     )
     out = np.zeros(valid.shape, bool)
     causes = []
@@ -213,6 +226,29 @@ def _brightness(
     crystal = amplitude > _CRYSTAL
     usual = np.median(level[crystal]) if crystal.any() else np.median(level)
     return (level - usual) / max(float(reduced.values[reduced.weight > 0.5].std()), 1e-12)
+
+
+def _single_layer(amplitude: np.ndarray, brightness: np.ndarray, crystal: np.ndarray) -> float:
+    """Amplitude that a single layer does not exceed; infinite where there is no second one.
+
+    Two layers scatter twice as much: the amplitudes fall into two groups, and so does the
+    brightness. Contamination is brighter, too, but leaves the amplitude as it is.
+    """
+    values = np.sort(amplitude[crystal])
+    count = np.arange(1, len(values))
+    if len(values) < 2:
+        return np.inf
+    # Otsu's threshold: the variance between the two groups is largest.
+    means = np.cumsum(values)[:-1] / count
+    others = (values.sum() - np.cumsum(values)[:-1]) / (len(values) - count)
+    best = int(np.argmax(count * (len(values) - count) * (others - means) ** 2))
+    edge = float(values[best] + values[best + 1]) / 2
+    one, two = crystal & (amplitude <= edge), crystal & (amplitude > edge)
+    if min(one.sum(), two.sum()) < _LAYER_SHARE * crystal.sum():
+        return np.inf
+    stronger = np.median(amplitude[two]) / np.median(amplitude[one])
+    brighter = np.median(brightness[two]) - np.median(brightness[one])
+    return edge if stronger > _LAYER and brighter > _LAYER_BRIGHT else np.inf
 
 
 def _without_specks(out: np.ndarray, valid: np.ndarray, cell_area: float) -> np.ndarray:

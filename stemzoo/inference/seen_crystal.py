@@ -9,6 +9,7 @@ from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.crystal_mask import CrystalMask, crystal_mask
 from stemzoo.analysis.identification import Identification
 from stemzoo.analysis.lattice import find_lattice
+from stemzoo.analysis.lattice_count import lattice_difference
 from stemzoo.analysis.pixel_size import PixelSize, resolve
 from stemzoo.analysis.sublattices import find_sublattices
 from stemzoo.analysis.valid_pixels import ValidPixels, filled, find_valid_pixels
@@ -28,6 +29,8 @@ _MASK_FIELD = 4096
 _GRAIN, _GRAINS = 0.03, 4
 # Pixel sizes by the lattices of two grains of one crystal differ by less [relative].
 _SAME_CRYSTAL = 0.04
+# Lattices that are turned or strained by less are one [rad].
+_SAME_LATTICE = 0.03
 # Coarsest pixel in which a lattice is still told from another [Å].
 _COARSEST = 0.45
 
@@ -275,6 +278,8 @@ def _grains(
             break
         if abs(other.sampling / lattice.sampling - 1) > _SAME_CRYSTAL:
             break
+        if lattice_difference(lattice, other) < _SAME_LATTICE:
+            break  # a second layer, which the mask has left out
         grain = crystal_mask(rest, other)
         if grain.share < _GRAIN:
             break

@@ -10,7 +10,13 @@ from scipy import ndimage
 from stemzoo.analysis.crystal_mask import crystal_mask
 from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.valid_pixels import filled, find_valid_pixels
-from stemzoo.simulate import SESSIONS, find_material, find_session, simulate_frame
+from stemzoo.simulate import (
+    SESSIONS,
+    find_material,
+    find_session,
+    simulate_frame,
+    simulate_session,
+)
 
 SIDE = 512
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]
@@ -160,3 +166,12 @@ def test_it_is_quick():
     crystal_mask(image, lattice)
     # 0.03 s on one core; the limit is the issue's.
     assert time.process_time() - start < 0.3
+
+
+@pytest.mark.parametrize("seed", [1, 2, 4])
+def test_a_second_layer_that_is_not_turned_is_left_out(seed):
+    session, n = find_session("wse2-dayA"), seed + 1
+    *_, shown = simulate_session(session, n, (SIDE, SIDE), seed=11, scene="bilayer")
+    mask, _ = mask_of(shown.image, "wse2-dayA")
+    assert (mask.crystal != shown.crystal).mean() < 0.02
+    assert any("a second layer" in reason for reason in mask.reasons)
