@@ -19,7 +19,7 @@ _BRIGHT = 8.0  # brightness above the median, in standard deviations of the latt
 _STEPS = 100  # places along the shorter side, between which a rectangle may begin and end
 # A second layer: how much stronger and brighter it is, and the least part of the crystal that is
 # one layer, and that is two.
-_LAYER, _LAYER_BRIGHT, _LAYER_SHARE = 1.25, 0.7, 0.15
+_LAYER, _LAYER_BRIGHT, _SINGLE_SHARE, _LAYER_SHARE = 1.25, 0.7, 0.4, 0.15
 _TOLD = 0.0005  # smallest part of the image that is told
 _PATCH, _GAP = 12.0, 2.0  # [cells]: smaller patches of crystal, and gaps in it, are chance
 
@@ -180,10 +180,7 @@ def crystal_mask(image: np.ndarray, lattice: Lattice) -> CrystalMask:
         (_CRYSTAL - amplitude, "this lattice is not there"),
         (distortion - _DISTORTED, "another grain"),
         (brightness - _BRIGHT, "far brighter, as a particle"),
-        (
-            amplitude - _single_layer(amplitude, brightness, same),
-            "a second layer of the same lattice",
-        ),
+        (layer, "a second layer of the same lattice"),
     )
     out = np.zeros(valid.shape, bool)
     causes = []
@@ -244,7 +241,7 @@ def _single_layer(amplitude: np.ndarray, brightness: np.ndarray, crystal: np.nda
     best = int(np.argmax(count * (len(values) - count) * (others - means) ** 2))
     edge = float(values[best] + values[best + 1]) / 2
     one, two = crystal & (amplitude <= edge), crystal & (amplitude > edge)
-    if min(one.sum(), two.sum()) < _LAYER_SHARE * crystal.sum():
+    if one.sum() < _SINGLE_SHARE * crystal.sum() or two.sum() < _LAYER_SHARE * crystal.sum():
         return np.inf
     stronger = np.median(amplitude[two]) / np.median(amplitude[one])
     brighter = np.median(brightness[two]) - np.median(brightness[one])

@@ -278,7 +278,8 @@ def _grains(
             break
         if abs(other.sampling / lattice.sampling - 1) > _SAME_CRYSTAL:
             break
-        if lattice_difference(lattice, other) < _SAME_LATTICE:
+        layered = any("a second layer" in reason for reason in found[0].reasons)
+        if layered and lattice_difference(lattice, other) < _SAME_LATTICE:
             break  # a second layer, which the mask has left out
         grain = crystal_mask(rest, other)
         if grain.share < _GRAIN:
