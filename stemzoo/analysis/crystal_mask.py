@@ -16,6 +16,10 @@ _USUAL = 90  # percentile of the amplitudes that is usual in crystal
 _KNOWN = 0.3  # part of a window that must be valid for its amplitude to count
 _DISTORTED = 0.06  # strain or rotation that no scan makes: another grain
 _BRIGHT = 8.0  # brightness above the median, in standard deviations of the lattice's contrast
+_STEPS = 100  # places along the shorter side, between which a rectangle may begin and end
+# A second layer: how much stronger and brighter it is, and the least part of the crystal that is
+# one layer, and that is two.
+_LAYER, _LAYER_BRIGHT, _SINGLE_SHARE, _LAYER_SHARE = 1.25, 0.7, 0.4, 0.15
 _TOLD = 0.0005  # smallest part of the image that is told
 _PATCH, _GAP = 12.0, 2.0  # [cells]: smaller patches of crystal, and gaps in it, are chance
 
@@ -82,6 +86,38 @@ class CrystalMask:
         rows, columns = self._pixels(positions)
         return ndimage.distance_transform_edt(self.crystal)[rows, columns]
 
+    def largest_rectangle(self) -> tuple[slice, slice]:
+        """Return rows and columns of the largest rectangle that is all crystal.
+
+        Returns
+        -------
+        tuple of slice
+            To within a hundredth of the shorter side; empty where there is no crystal.
+
+        Examples
+        --------
+        >>> crystal = np.ones((64, 64), bool)
+        >>> crystal[:, :20] = False
+        >>> CrystalMask(crystal, crystal, ()).largest_rectangle()
+        (slice(0, 64, None), slice(20, 64, None))
+        """
+        block = max(min(self.crystal.shape) // _STEPS, 1)
+        rows, columns = (n // block for n in self.crystal.shape)
+        parts = self.crystal[: rows * block, : columns * block]
+        whole = np.asarray(parts.reshape(rows, block, columns, block).all(axis=(1, 3)))
+        height, best = np.zeros(columns, int), (0, 0, 0, 0, 0)
+        for row in range(rows):
+            height = np.where(whole[row], height + 1, 0)
+            for low in np.unique(height[height > 0]):
+                # The longest stretch that is so high at least.
+                ends = np.flatnonzero(np.diff(np.r_[0, height >= low, 0]))
+                starts, stops = ends[::2], ends[1::2]
+                widest = int(np.argmax(stops - starts))
+                first, last = int(starts[widest]), int(stops[widest])
+                top, area = row + 1 - int(low), int(low) * (last - first)
+                best = max(best, (area, top, row + 1, first, last))
+        return slice(best[1] * block, best[2] * block), slice(best[3] * block, best[4] * block)
+
     def _pixels(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns of the pixels that hold positions (K, 2)."""
         last = np.array(self.crystal.shape) - 1
@@ -113,8 +149,10 @@ def crystal_mask(image: np.ndarray, lattice: Lattice) -> CrystalMask:
     -----
     The amplitudes of the innermost reflections in Gaussian windows of 1.2 lattice constants (more
     where noise asks for it), less the power between the reflections, are compared with what is
-    usual in this image: less than 0.45 of it is no crystal, nor is a place where the phases say
-    that the lattice is turned or strained by more than 0.06, or one that is far brighter than the
+    usual in this image: less than 0.45 of it is no crystal. Where the amplitudes fall into two
+    groups, and the brightness with them, the stronger one is a second layer. Left out, too, is a
+    place where the phases say
+    that the lattice is turned or strained by more than 0.06, and one that is far brighter than the
     rest (a particle).
 
     References
@@ -135,10 +173,15 @@ def crystal_mask(image: np.ndarray, lattice: Lattice) -> CrystalMask:
     reduced = ReducedImage.of(np.ma.getdata(image), valid, lattice)
     del image  # the caller may have no use for it
     local, amplitude = _relative_amplitude(reduced, lattice, cell)
+    brightness = _brightness(reduced, local, amplitude)
+    distortion = local.distortion(lattice)
+    same = (amplitude > _CRYSTAL) & (distortion < _DISTORTED)
+    layer = amplitude - _single_layer(amplitude, brightness, same)
     shown = (
         (_CRYSTAL - amplitude, "this lattice is not there"),
-        (local.distortion(lattice) - _DISTORTED, "another grain"),
-        (_brightness(reduced, local, amplitude) - _BRIGHT, "far brighter, as a particle"),
+        (distortion - _DISTORTED, "another grain"),
+        (brightness - _BRIGHT, "far brighter, as a particle"),
+        (layer, "a second layer of the same lattice"),
     )
     out = np.zeros(valid.shape, bool)
     causes = []
@@ -189,6 +232,29 @@ def _brightness(
     known = reduced.weight > 0.5
     values = reduced.values.ravel() if known.all() else reduced.values[known]
     return (level - usual) / max(float(values.std()), 1e-12)
+
+
+def _single_layer(amplitude: np.ndarray, brightness: np.ndarray, crystal: np.ndarray) -> float:
+    """Amplitude that a single layer does not exceed; infinite where there is no second one.
+
+    Two layers scatter twice as much: the amplitudes fall into two groups, and so does the
+    brightness. Contamination is brighter, too, but leaves the amplitude as it is.
+    """
+    values = np.sort(amplitude[crystal])
+    count = np.arange(1, len(values))
+    if len(values) < 2:
+        return np.inf
+    # Otsu's threshold: the variance between the two groups is largest.
+    means = np.cumsum(values)[:-1] / count
+    others = (values.sum() - np.cumsum(values)[:-1]) / (len(values) - count)
+    best = int(np.argmax(count * (len(values) - count) * (others - means) ** 2))
+    edge = float(values[best] + values[best + 1]) / 2
+    one, two = crystal & (amplitude <= edge), crystal & (amplitude > edge)
+    if one.sum() < _SINGLE_SHARE * crystal.sum() or two.sum() < _LAYER_SHARE * crystal.sum():
+        return np.inf
+    stronger = np.median(amplitude[two]) / np.median(amplitude[one])
+    brighter = np.median(brightness[two]) - np.median(brightness[one])
+    return edge if stronger > _LAYER and brighter > _LAYER_BRIGHT else np.inf
 
 
 def _without_specks(out: np.ndarray, valid: np.ndarray, cell_area: float) -> np.ndarray:

@@ -3,19 +3,20 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import median_abs_deviation
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.columns import column_contrast, column_intensities
 from stemzoo.analysis.crystal_mask import CrystalMask
+from stemzoo.analysis.robust_spread import median_deviation
 from stemzoo.analysis.sites import lattice_sites
 from stemzoo.simulate.materials import find_material
 
-_FIELD = 36.0  # lattice constants along each side of the part that is looked at
+_FIELD = 28.0  # lattice constants along each side of the part that is looked at
 _BORDER = 2.0  # lattice constants from an edge on, columns are judged
 _HALF = (0.3, 0.68)  # contrast of a column that lost one of two atoms
 _HIDDEN = 0.4  # lowest contrast that must stand out, for counts to mean anything
-_PIXELS = 14.0  # per lattice constant: finer ones are added up, for speed
+_PIXELS = 7.0  # per lattice constant: finer ones are added up, for speed
+_TOLERANCE = 1e-4  # of the fit: changes an intensity by less than a tenth of what noise does
 _STANDS_OUT = 4.0  # standard deviations of full columns
 
 
@@ -67,7 +68,7 @@ def find_dark_columns(image: np.ndarray, mask: CrystalMask, lattice: Lattice) ->
     material = find_material("wse2")
     try:
         sites = lattice_sites(part, material, lattice=lattice)
-        intensities = column_intensities(part, sites.positions)
+        intensities = column_intensities(part, sites.positions, tolerance=_TOLERANCE)
         contrast = column_contrast(intensities, sites.positions, sites.kinds)
     except ValueError:  # too few columns
         return DarkColumns()
@@ -78,7 +79,7 @@ def find_dark_columns(image: np.ndarray, mask: CrystalMask, lattice: Lattice) ->
     for kind in ("Se", "W"):
         values = contrast[judged & (sites.kinds == kind) & np.isfinite(contrast)]
         low, high = _HALF
-        limit = 1 - _STANDS_OUT * float(median_abs_deviation(values, scale="normal"))
+        limit = 1 - _STANDS_OUT * median_deviation(values)
         if not limit > _HIDDEN:  # by noise, on this sublattice
             return DarkColumns()
         counts.append(int(np.count_nonzero((values > low) & (values < min(high, limit)))))

@@ -10,11 +10,12 @@ from stemzoo.analysis.crystal_mask import CrystalMask, crystal_mask
 from stemzoo.analysis.dark_columns import DarkColumns, find_dark_columns
 from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.lattice_count import Arrangement, find_arrangement
-from stemzoo.analysis.material_odds import are_alike, chalcogen_side, odds_of, side_odds
+from stemzoo.analysis.material_odds import chalcogen_side, odds_of, side_odds, what_decides
 from stemzoo.analysis.reflections import ring_radius
 from stemzoo.analysis.sublattices import Sublattices, find_sublattices
-from stemzoo.analysis.valid_pixels import filled, find_valid_pixels
+from stemzoo.analysis.valid_pixels import ValidPixels, filled, find_valid_pixels
 from stemzoo.io import Image
+from stemzoo.io.images import as_image
 from stemzoo.simulate.materials import MATERIALS, find_material
 from stemzoo.simulate.scattering import AnnularDetector
 
@@ -22,7 +23,6 @@ ACCEPTED = 0.9  # probability from which on a material is taken for granted
 POSSIBLE = 0.05  # probability below which it is not worth a word
 
 _ALONE = 0.2  # part of the crystal without a second layer, for that to be an island
-_SAME = 0.02  # lattice constants that differ by less are not told apart
 _LATTICE_FIELD = 2048  # [px]: a lattice is looked for in this much of the middle of an image
 
 
@@ -69,6 +69,8 @@ class Identification:
         Number of lattices, and how they lie: one crystal, grains, or layers (moiré).
     deciding : tuple of str
         What would tell between the candidates that are left, for instance ``"pixel size"``.
+    pixels : ValidPixels or None
+        Which pixels were measured, whatever the size of the lattice.
     """
 
     candidates: tuple[Candidate, ...]
@@ -80,6 +82,7 @@ class Identification:
     dark_columns: DarkColumns = DarkColumns()
     arrangement: Arrangement = Arrangement()
     deciding: tuple[str, ...] = ()
+    pixels: ValidPixels | None = None
 
     @property
     def material(self) -> str | None:
@@ -96,6 +99,11 @@ class Identification:
     def is_inverted(self) -> bool:
         """Whether columns are dark: as in bright field, or an inverted picture."""
         return self.sublattices is not None and self.sublattices.contrast < -0.5
+
+    @property
+    def mirrored(self) -> float:
+        """Part of the crystal that is a grain turned by 60 degrees, whose lattice is the same."""
+        return self.sublattices.mirrored if self.sublattices else 0.0
 
     def probability(self, material: str) -> float:
         """Return the probability of a material; 0 without a lattice."""
@@ -137,6 +145,7 @@ class Identification:
             "lattice_constant_pm": self.lattice_constant and round(self.lattice_constant * 100, 1),
             "sublattice_ratio": round(ratio, 3) if np.isfinite(ratio) else None,
             "inverted": self.is_inverted,
+            "turned_by_60_degrees": round(self.mirrored, 3),
             "lattices": self.arrangement.count,
             "arrangement": self.arrangement.words,
             "crystal_share": round(self.mask.share, 4),
@@ -188,9 +197,8 @@ def identify(
     >>> found.candidates[0].material, found.deciding  # doctest: +SKIP
     ('wse2', ('elemental analysis',))
     """
-    if isinstance(image, Image):
-        sampling = image.sampling if sampling is None else sampling
-        image = image.data
+    known = as_image(image)
+    sampling, image = known.sampling if sampling is None else sampling, known.data
     if sampling is not None and not (np.isfinite(sampling) and sampling > 0):
         raise ValueError(f"Expected a sampling above 0 Å/px. Received: sampling={sampling}")
     pixels = find_valid_pixels(image)
@@ -198,8 +206,9 @@ def identify(
     lattice = _any_lattice(whole)
     if lattice is None:
         nothing = CrystalMask(pixels.mask, np.zeros_like(pixels.mask), pixels.reasons)
-        return Identification((), 1.0, mask=nothing)
-    return _identified(image, whole, lattice, sampling, detector)
+        return Identification((), 1.0, mask=nothing, pixels=pixels)
+    found = _identified(image, whole, lattice, sampling, detector)
+    return replace(found, pixels=pixels)
 
 
 def _identified(
@@ -222,7 +231,13 @@ def _identified(
     odds, dark = odds_of(materials, constant, sublattices, detector), DarkColumns()
     sides = np.array([chalcogen_side(m) for m in materials])
     shares = odds / odds.sum()
-    if sublattices and all(shares[:-1][sides == side].sum() >= POSSIBLE for side in (-1, 1)):
+    # Columns of several layers, or of grains whose sublattices have changed places, tell nothing.
+    if (
+        sublattices is not None
+        and arrangement.second_layer is None
+        and not sublattices.mirrored
+        and all(shares[:-1][sides == side].sum() >= POSSIBLE for side in (-1, 1))
+    ):
         sign = np.sign(sublattices.contrast) or 1.0
         dark = find_dark_columns(sign * whole, mask, lattice)
         odds[:-1] *= side_odds(sides, dark)
@@ -264,12 +279,12 @@ def _any_lattice(image: np.ndarray) -> Lattice | None:
 
 def _without_layer(mask: CrystalMask, arrangement: Arrangement) -> CrystalMask:
     """Leave out an island of another layer, where there is crystal without it."""
-    if arrangement.overlap is None:
+    if arrangement.second_layer is None:
         return mask
-    alone = mask.crystal & ~arrangement.overlap
+    alone = mask.crystal & ~arrangement.second_layer
     if alone.sum() < _ALONE * mask.crystal.sum() or alone.sum() == mask.crystal.sum():
         return mask
-    words = f"{(mask.crystal & ~alone).mean():.1%} of the image: another layer, or another grain"
+    words = f"{(mask.crystal & ~alone).mean():.1%} of the image: another layer"
     return CrystalMask(mask.valid, alone, (*mask.reasons, words))
 
 
@@ -278,16 +293,5 @@ def _deciding(
 ) -> tuple[str, ...]:
     """Name what would tell between the candidates that are left."""
     left = [find_material(c.material) for c in candidates if c.probability >= POSSIBLE]
-    if candidates[0].probability >= ACCEPTED or not left:
-        return ()
-    needed = []
-    constants = [material.lattice_constant for material in left]
-    if len(left) == 1 or max(constants) / min(constants) - 1 > _SAME:
-        needed.append("pixel size" if constant is None else "a calibrated pixel size")
-    for index, material in enumerate(left):
-        for rival in left[:index]:
-            if abs(material.lattice_constant / rival.lattice_constant - 1) > _SAME:
-                continue
-            by_angles = detector is None and not are_alike(material, rival)
-            needed.append("detector angles" if by_angles else "elemental analysis")
-    return tuple(dict.fromkeys(needed))
+    accepted = candidates[0].probability >= ACCEPTED
+    return () if accepted else what_decides(left, constant, detector)

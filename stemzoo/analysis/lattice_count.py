@@ -41,6 +41,11 @@ class Arrangement:
         """Number of lattices."""
         return len(self.lattices)
 
+    @property
+    def second_layer(self) -> np.ndarray | None:
+        """Where another layer lies over the first, shape (M, N); None without one."""
+        return self.overlap if self.words == "layers" else None
+
 
 def find_arrangement(image: np.ndarray, lattice: Lattice, mask: CrystalMask) -> Arrangement:
     """Look for a second lattice.
@@ -76,7 +81,7 @@ def find_arrangement(image: np.ndarray, lattice: Lattice, mask: CrystalMask) -> 
         )
     except ValueError:
         return one
-    if _difference(lattice, other) < _APART:
+    if lattice_difference(lattice, other) < _APART:
         return one  # what is left of a lattice that ends, or is distorted
     second = crystal_mask(np.ma.masked_array(rest, ~mask.valid), other)
     if second.share < _SHARE * measured:
@@ -86,8 +91,19 @@ def find_arrangement(image: np.ndarray, lattice: Lattice, mask: CrystalMask) -> 
     return Arrangement((lattice, other), "layers" if over else "grains", common)
 
 
-def _difference(lattice: Lattice, other: Lattice) -> float:
-    """How much one lattice must be turned or strained to become another of its symmetry."""
+def lattice_difference(lattice: Lattice, other: Lattice) -> float:
+    """Tell how much a lattice must be turned or strained to become another of its symmetry.
+
+    Parameters
+    ----------
+    lattice, other : Lattice
+        The two.
+
+    Returns
+    -------
+    float
+        Of a rotation, its angle [rad].
+    """
     turn = 2 * np.pi / lattice.symmetry
     angles = np.arange(lattice.symmetry) * turn
     # Any spot of the innermost ring may be the first.

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from stemzoo.analysis.dark_columns import DarkColumns
 from stemzoo.analysis.sublattices import Sublattices, expected_ratio, projected_columns
@@ -11,18 +10,19 @@ from stemzoo.simulate.materials import Material, atomic_number
 from stemzoo.simulate.optics import Microscope
 from stemzoo.simulate.scattering import AnnularDetector, adf_cross_section
 
-# Standard deviations, all with the tails of Student's t: of pixel sizes in files; of the measured
-# ratio of sublattices, by aberrations (simulated sessions), more where the sublattices are equal;
-# of the ratio that cross sections predict for two elements, relative (what simulation allows for).
+# Standard deviations, all with the tails of Student's t (four degrees of freedom): of pixel sizes
+# in files; of the measured ratio of sublattices, by aberrations (simulated sessions), more where
+# they are equal; of the ratio that cross sections predict for two elements, relative (what
+# simulation allows for).
 _CALIBRATION = 0.015
 _ABERRATIONS, _EQUAL_ABERRATIONS = 0.03, 0.08
 _SCATTERING = 0.12
-_FREEDOM = 4
 # Half-empty columns are the chalcogen's, but for these few, and no more surely than by this factor.
 _STRAY, _SUREST = 3.0, 30.0
 # Prior probability that a crystal of that symmetry is none of the table.
 _OTHER = {6: 0.1, 4: 0.3}
 _CONSTANTS = 2.0, 6.0  # between which the constants of other crystals are [Å]
+_SAME = 0.02  # lattice constants that differ by less are not told apart
 # Annular dark field as most use it, where the detector is not known.
 _DETECTORS = (
     Microscope(energy=80e3, inner=63, outer=200),
@@ -69,11 +69,16 @@ def odds_of(
     odds[-1] = other
     if constant is not None:
         away = [np.log(constant / m.lattice_constant) / _CALIBRATION for m in materials]
-        odds[:-1] *= stats.t.pdf(away, _FREEDOM) / _CALIBRATION
+        odds[:-1] *= _student(np.array(away)) / _CALIBRATION
         odds[-1] /= np.log(_CONSTANTS[1] / _CONSTANTS[0])
     if sublattices is not None and np.isfinite(sublattices.ratio):
         odds[:-1] *= [_ratio_likelihood(m, sublattices, detector) for m in materials]
     return odds
+
+
+def _student(x: np.ndarray) -> np.ndarray:
+    """Density of Student's t with four degrees of freedom."""
+    return 0.375 * (1 + x**2 / 4) ** -2.5
 
 
 def _ratio_width(expected: np.ndarray) -> np.ndarray:
@@ -89,7 +94,7 @@ def _ratio_likelihood(
     detectors = _DETECTORS if detector is None else (detector,)
     expected = np.array([expected_ratio(material, d) for d in detectors])
     width = np.hypot(_ratio_width(expected), sublattices.error)
-    density = stats.t.pdf((sublattices.ratio - expected) / width, _FREEDOM) / width
+    density = _student((sublattices.ratio - expected) / width) / width
     # Of two equal sublattices, either may seem the stronger one: all is below 1.
     return float(np.mean(np.where(expected < 1, density, 2 * density)))
 
@@ -153,3 +158,42 @@ def are_alike(material: Material, other: Material) -> bool:
     """
     a, b = (expected_ratio(m, _DETECTORS[0]) for m in (material, other))
     return bool(abs(a - b) <= 3 * _ratio_width(np.array(max(a, b))))
+
+
+def what_decides(
+    left: Sequence[Material], constant: float | None, detector: AnnularDetector | None = None
+) -> tuple[str, ...]:
+    """Name what would tell between the materials that are left.
+
+    Parameters
+    ----------
+    left : sequence of Material
+        Those that are possible.
+    constant : float or None
+        Measured lattice constant [Å].
+    detector : AnnularDetector, optional
+        Energy [eV] and angles [mrad], if they are known.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> from stemzoo.simulate import find_material
+    >>> what_decides([find_material("wse2"), find_material("graphene")], None)
+    ('pixel size',)
+    """
+    if not left:
+        return ()
+    needed = []
+    constants = [material.lattice_constant for material in left]
+    if len(left) == 1 or max(constants) / min(constants) - 1 > _SAME:
+        needed.append("pixel size" if constant is None else "a calibrated pixel size")
+    for index, material in enumerate(left):
+        for rival in left[:index]:
+            if abs(material.lattice_constant / rival.lattice_constant - 1) > _SAME:
+                continue
+            by_angles = detector is None and not are_alike(material, rival)
+            needed.append("detector angles" if by_angles else "elemental analysis")
+    return tuple(dict.fromkeys(needed))

@@ -73,7 +73,9 @@ def check_stated(image: Image) -> None:
         )
 
 
-def resolve(image: Image, material: str | None, *, stacklevel: int = 2) -> PixelSize:
+def resolve(
+    image: Image, material: str | None, *, lattice: Lattice | None = None, stacklevel: int = 2
+) -> PixelSize:
     """Decide on the pixel size of an image: stated, else measured from the lattice.
 
     Parameters
@@ -82,6 +84,8 @@ def resolve(image: Image, material: str | None, *, stacklevel: int = 2) -> Pixel
         With or without a pixel size.
     material : str or None
         Material whose lattice is looked for; with None, the pixel size must be stated.
+    lattice : Lattice, optional
+        Lattice of the material in the image, if it was found before.
     stacklevel : int
         Whose line a warning points at, as in `warnings.warn`: 2 is the caller of this function.
 
@@ -107,8 +111,8 @@ def resolve(image: Image, material: str | None, *, stacklevel: int = 2) -> Pixel
     """
     check_stated(image)
     name = image.path or "image"
-    lattice, problem = None, None
-    if material is not None:
+    problem = None
+    if material is not None and lattice is None:
         try:
             lattice = find_lattice(middle(image.data, _LATTICE_FIELD), find_material(material))
         except ValueError as error:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.crystal_level import CrystalLevel
@@ -96,7 +95,9 @@ def find_response(image: np.ndarray, crystal: np.ndarray, lattice: Lattice) -> R
     black, white = (float(value) for value in np.percentile(coarse[inside], _ENDS))
     if not white > black:
         return None
-    if stats.skew(coarse[inside]) < _SKEWED:
+    deviations = coarse[inside] - coarse[inside].mean()
+    # Skewness; `scipy.stats` has it, too, but takes a third of a second to import.
+    if np.mean(deviations**3) / np.mean(deviations**2) ** 1.5 < _SKEWED:
         return None
     level = CrystalLevel.of(coarse, inside, lattice)
     logarithm = np.log(np.maximum((coarse - black) / (white - black), _DARK))

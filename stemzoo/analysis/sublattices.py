@@ -7,6 +7,7 @@ crystal is, so that they are averaged over an image with all its distortions.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.local_reflections import LocalReflections, ReducedImage
@@ -15,6 +16,9 @@ from stemzoo.simulate.scattering import AnnularDetector, adf_cross_section
 
 _WINDOW = 2.5  # standard deviation of the windows, in lattice constants
 _PARTS = 8  # of the places in an image, between which the scatter is taken
+# Sine of the phase of a product, above which it tells which sublattice is where; of means over this
+# many places; and the part of the crystal with the opposite sign from which on that is a grain.
+_TELLS, _SMOOTH, _GRAIN = 0.25, 2.0, 0.03
 _RING = {6: ((1, 0), (0, 1), (-1, 1), (-1, 0), (0, -1), (1, -1)), 4: ((1, 0), (0, 1), (-1, 0))}
 
 
@@ -32,11 +36,15 @@ class Sublattices:
     contrast : float
         1 where columns are bright, -1 where they are dark (an inverted or bright-field image);
         in between where the second ring of reflections cannot be seen.
+    mirrored : float
+        Part of the crystal in which the sublattices have changed places, at most a half: a grain
+        that is turned by 60 degrees, whose lattice is the same.
     """
 
     ratio: float
     error: float
     contrast: float
+    mirrored: float = 0.0
 
 
 def find_sublattices(image: np.ndarray, crystal: np.ndarray, lattice: Lattice) -> Sublattices:
@@ -60,7 +68,9 @@ def find_sublattices(image: np.ndarray, crystal: np.ndarray, lattice: Lattice) -
     With intensities a and b ≤ a of the two sublattices, the reflections of the innermost ring are
     F = a + b exp(±2πi/3), those of the second ring a + b. The product of three of the first whose
     frequencies add up to zero has the phase 3 arg F, from 0 for b = 0 to 180° for b = a, whatever
-    the resolution is; odd aberrations change it. The product of two neighbours of the first ring
+    the resolution is; odd aberrations change it. It has the other sign where the sublattices have
+    changed places; such grains, if smaller than the rest, are left out. The product of two
+    neighbours of the first ring
     and the conjugate of their sum, in the second, is positive, and negative in an inverted image.
 
     Examples
@@ -73,6 +83,9 @@ def find_sublattices(image: np.ndarray, crystal: np.ndarray, lattice: Lattice) -
     del image  # the caller may have no use for it
     local = LocalReflections.of(reduced, lattice, _WINDOW * cell)
     inside = local.weight > 0.5 * local.weight.max()
+    mirrored = _mirror_grain(local, inside) if lattice.symmetry == 6 else np.zeros_like(inside)
+    share = float(mirrored.sum() / inside.sum())
+    inside &= ~mirrored
     spots = {}
     for (h, k), values in zip(local.indices.tolist(), local.coefficients, strict=True):
         spots[h, k], spots[-h, -k] = values[inside], values[inside].conj()
@@ -102,7 +115,21 @@ def find_sublattices(image: np.ndarray, crystal: np.ndarray, lattice: Lattice) -
         _ratio([product.mean() for product in products]),
         float(np.std(parts) / np.sqrt(_PARTS)),
         contrast,
+        share,
     )
+
+
+def _mirror_grain(local: LocalReflections, inside: np.ndarray) -> np.ndarray:
+    """Places (P, Q) where the sublattices lie as in the smaller part of the image."""
+    spots = dict(zip(map(tuple, local.indices.tolist()), local.coefficients, strict=True))
+    product = np.where(inside, spots[1, 0] * spots[1, -1].conj() * spots[0, 1].conj(), 0)
+    size = ndimage.gaussian_filter(abs(product), _SMOOTH)
+    sine = ndimage.gaussian_filter(product.imag, _SMOOTH) / np.maximum(size, 1e-30)
+    signs = [inside & (sine < -_TELLS), inside & (sine > _TELLS)]
+    smaller = min(signs, key=np.count_nonzero)
+    if np.count_nonzero(smaller) < _GRAIN * np.count_nonzero(inside):
+        return np.zeros_like(inside)
+    return inside & (sine < 0) if smaller is signs[0] else inside & (sine > 0)
 
 
 def _ratio(products: list[complex]) -> float:

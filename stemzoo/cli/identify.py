@@ -61,6 +61,10 @@ def _words(found: "Identification") -> str:
         parts.append("columns are dark: invert it")
     if found.arrangement.count > 1:
         parts.append(f"{found.arrangement.count} lattices: {found.arrangement.words}")
+    if found.mirrored:
+        parts.append(
+            f"{found.mirrored:.0%} of it turned by 60 degrees (a mirror twin, or a second layer)"
+        )
     parts.append(f"crystal on {found.mask.share:.0%} of the image")
     parts += found.mask.reasons
     if found.deciding:

@@ -38,7 +38,13 @@ app = typer.Typer()
 @app.command()
 def detect(
     images: Images,
-    weights: Annotated[str, typer.Option(help="Name of the zoo, or a model folder.")] = "fcn-wse2",
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the zoo, or a model folder; else the detector for the material that the "
+            "image shows."
+        ),
+    ] = None,
     pixel_size: PixelSize = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("detections"),
     threshold: Annotated[float, typer.Option(help="Lowest score to report, 0 to 1.")] = 0.35,
@@ -61,13 +67,16 @@ def detect(
 ) -> None:
     """Find single-atom defects in images: a table and an overlay for each."""
     from stemzoo.inference.advice import MisfitSummary
+    from stemzoo.inference.bundled_detectors import BundledDetectors
     from stemzoo.workflows.images import detect_file, plan_detections
     from stemzoo.workflows.outputs import make_folder
     from stemzoo.workflows.paths import expand
 
     paths = expand(images)
     plan_detections(paths, out)
-    model = load_kind(weights, "DefectFCN", "detect")
+    if weights is None:
+        start_keras()
+    model = load_kind(weights, "DefectFCN", "detect") if weights else BundledDetectors()
     make_folder(out)
     misfits = MisfitSummary("detection")
     untrusted: list[str] = []
@@ -110,9 +119,11 @@ def _line(found: "DetectedFile") -> str:
     counts = ", ".join(f"{count} {name}" for name, count in report["counts"].items())
     notes = found.detections.notes
     doubts = [f"NOT TO BE TRUSTED: {doubt}" for doubt in found.detections.doubts]
+    source = report["weights_source"]
     parts = (
         f"{report['image']}: {counts}",
         *doubts,
+        *([f"weights {report['weights']}: {source}"] if source != "given" else []),
         f"pixel {report['pixel_size_pm']:.2f} pm ({report['pixel_size_source']})",
         *found.detections.undone,
         *([f"note: {'; '.join(notes)}"] if notes else []),

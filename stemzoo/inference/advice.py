@@ -232,8 +232,8 @@ def advise(ranked: Sequence[Match], paths: Sequence[Path] = ()) -> str:
     best, detector = ranked[0], _best_fitting("detection", ranked)
     if detector is None and best.fits:
         return (
-            f"{best.weights} fits; no detector does. Next: stemzoo train fcn --translate "
-            f"{best.weights} --out DIR"
+            f"{best.weights} fits; no detector does. Next, half an hour on two cores: stemzoo "
+            f"train fcn --translate {best.weights} --out DIR"
         )
     if detector is None:
         return f"Nothing fits. {_next_training(ranked, paths)}"
@@ -264,7 +264,13 @@ def _next_training(ranked: Sequence[Match], paths: Sequence[Path]) -> str:
     if not cyclegans:
         return "Train new weights: stemzoo train cyclegan --help"
     nearest = min(cyclegans, key=lambda one: one.distance).weights
-    return f"Next: stemzoo adapt {_as_arguments(paths)} --from {nearest} --out DIR"
+    step = f"Next: stemzoo adapt {_as_arguments(paths)} --from {nearest} --out DIR"
+    if list_weights(material=find_weights(nearest).material, task="detection"):
+        return step
+    return (
+        f"{step}; then, as there is no detector to renew, half an hour on two cores: stemzoo train "
+        "fcn --translate DIR --out DETECTOR"
+    )
 
 
 def _best_fitting(task: str, ranked: Sequence[Match]) -> Match | None:

@@ -18,7 +18,7 @@ from stemzoo.inference.column_table import Columns
 from stemzoo.inference.material_check import check_material
 from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal
 from stemzoo.io import Image
-from stemzoo.io.images import check_shape
+from stemzoo.io.images import as_image, check_shape
 from stemzoo.io.memory import check_memory
 from stemzoo.preprocessing import average_blocks
 from stemzoo.simulate.materials import Material, atomic_number, find_material
@@ -83,8 +83,7 @@ def find_columns(
     >>> columns.counts()  # doctest: +SKIP
     {'W': 1022, 'Se2': 1019}
     """
-    if not isinstance(image, Image):
-        image = Image(np.asanyarray(image))
+    image = as_image(image)
     columns = measure_columns(image.with_sampling(sampling), material, stacklevel=4)
     for doubt in columns.doubts:
         warnings.warn(f"{image.path or 'image'}: not to be trusted: {doubt}", stacklevel=2)

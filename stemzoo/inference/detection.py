@@ -6,10 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stemzoo.analysis.condition_features import middle
 from stemzoo.analysis.corrections import Corrections, find_corrections
-from stemzoo.analysis.identification import identify
+from stemzoo.analysis.identification import Identification, identify
 from stemzoo.analysis.pixel_size import check_stated
 from stemzoo.inference.advice import MisfitSummary, match_model
+from stemzoo.inference.bundled_detectors import (
+    BundledDetectors,
+    choose_detector,
+    detector_commands,
+)
+from stemzoo.inference.crystal_part import crystal_part
 from stemzoo.inference.detections import Detections
 from stemzoo.inference.material_check import MaterialCheck, check_material
 from stemzoo.inference.points import find_points
@@ -25,7 +32,7 @@ from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal, 
 from stemzoo.inference.stripes import find_points_in_stripes
 from stemzoo.inference.tiling import predict_tiled
 from stemzoo.io import Image
-from stemzoo.io.images import check_shape
+from stemzoo.io.images import as_image, check_shape
 from stemzoo.io.pixel_size import NETWORK_RANGE
 from stemzoo.preprocessing import resample, resampled_shape
 from stemzoo.simulate.materials import find_material
@@ -35,13 +42,14 @@ if TYPE_CHECKING:
 
 # Images of more pixels, as they are or as the network sees them, are gone through in stripes.
 _LARGE = 4096**2
-# Larger ones are not asked for their material and errors of the scan: that takes much memory.
-_LARGE_SIDE = 4096
+# Larger ones are not asked for errors of the scan, and of these the middle is asked for the
+# material: all of it would take much memory.
+_LARGE_SIDE, _MIDDLE = 4096, 2048
 
 
 def detect(
     image: np.ndarray | Image,
-    model: "DefectFCN",
+    model: "DefectFCN | None" = None,
     *,
     sampling: float | None = None,
     threshold: float = DEFAULT_THRESHOLD,
@@ -56,8 +64,9 @@ def detect(
     ----------
     image : ndarray or masked array of shape (M, N), or Image
         At least 64 pixels on a side, any data type. Masked pixels and NaN are left out.
-    model : DefectFCN
-        A trained detector, from `stemzoo.load`.
+    model : DefectFCN, optional
+        A trained detector, from `stemzoo.load`; where not given, that of the package for the
+        material that the image shows.
     sampling : float, optional
         Pixel size [Å/px]. Else that of the `Image`, else measured from the lattice spots of the
         model's material.
@@ -87,20 +96,20 @@ def detect(
     Raises
     ------
     ValueError
-        If the image cannot be analysed, its pixel size is unknown, or it shows another material.
+        If the image cannot be analysed, its pixel size is unknown, or it shows another material, or
+        one that no detector of the package is for.
 
     Examples
     --------
     >>> import stemzoo
-    >>> model = stemzoo.load("fcn-wse2")  # doctest: +SKIP
-    >>> detections = stemzoo.detect(image, model, sampling=0.2)  # doctest: +SKIP
+    >>> detections = stemzoo.detect(image, sampling=0.2)  # doctest: +SKIP
+    >>> detections.model, detections.model_source  # doctest: +SKIP
+    ('fcn-wse2', 'the image shows wse2 (0.96)')
     """
-    if not isinstance(image, Image):
-        image = Image(np.asanyarray(image))
-    image = image.with_sampling(sampling)
+    image = as_image(image).with_sampling(sampling)
     detections = find_defects(
         image,
-        model,
+        BundledDetectors() if model is None else model,
         threshold=threshold,
         tta=tta,
         edges=edges,
@@ -119,7 +128,7 @@ def detect(
 
 def find_defects(
     image: Image,
-    model: "DefectFCN",
+    model: "DefectFCN | BundledDetectors",
     *,
     threshold: float = DEFAULT_THRESHOLD,
     tta: bool = False,
@@ -134,7 +143,9 @@ def find_defects(
     ----------
     image : Image
         With its pixel size, if that is known.
-    model, threshold, tta, edges, force, as_is
+    model : DefectFCN or BundledDetectors
+        A detector, or those of the package, of which one is chosen by the material.
+    threshold, tta, edges, force, as_is
         As in `detect`.
     stacklevel : int
         Whose line a warning about the pixel size points at; 3 is the caller of this function.
@@ -158,8 +169,15 @@ def find_defects(
         raise ValueError(f"threshold lies between 0 and 1. Received: {threshold}")
     check_shape(image.data, image.path or "image")
     check_stated(image)
-    material = _check_material(image, model, force=force)
-    seen = find_crystal(image, model.material, stacklevel=stacklevel)
+    choice, identified = None, None
+    if isinstance(model, BundledDetectors):
+        identified = _identified(image)
+        choice = choose_detector(identified, image.path, force=force)
+        model = model.load(choice.weights)
+    elif model.material is not None:
+        identified = _identified(image)
+    material = _check_material(image, model, identified, force=force)
+    seen = find_crystal(image, model.material, found=identified, stacklevel=stacklevel)
     corrections = Corrections() if as_is else _find_corrections(seen, model.material)
     straight = replace(seen.image, data=corrections.undo(seen.image.data))
     seen = replace(seen, image=straight)
@@ -181,7 +199,12 @@ def find_defects(
         model=model.name,
         threshold=threshold,
         tta=tta,
-        match=match_model(seen.image, model, sampling=pixel_size.value, lattice=pixel_size.lattice),
+        match=match_model(
+            replace(seen.image, data=crystal_part(seen.image.data, seen.mask)),
+            model,
+            sampling=pixel_size.value,
+            lattice=pixel_size.lattice,
+        ),
         crystal=seen,
         material=model.material,
         notes=tuple(note for note in said if note),
@@ -190,6 +213,7 @@ def find_defects(
             *(text for text in (material.refusal, material.doubt) if text),
         ),
         undone=corrections.describe(),
+        model_source=choice.reason if choice else "given",
     )
 
 
@@ -205,16 +229,25 @@ def _find_corrections(seen: SeenCrystal, material: str | None) -> Corrections:
     )
 
 
-def _check_material(image: Image, model: "DefectFCN", *, force: bool) -> MaterialCheck:
+def _identified(image: Image) -> Identification:
+    """Tell which crystal an image shows, or the middle of a large one."""
+    large = max(image.data.shape) > _LARGE_SIDE
+    return identify(middle(image.data, _MIDDLE) if large else image.data, image.sampling)
+
+
+def _check_material(
+    image: Image, model: "DefectFCN", identified: Identification | None, *, force: bool
+) -> MaterialCheck:
     """Refuse an image of another material, unless told not to."""
-    if model.material is None or max(image.data.shape) > _LARGE_SIDE:
+    if model.material is None or identified is None:
         return MaterialCheck()
-    found = check_material(identify(image.data, image.sampling), model.material)
+    found = check_material(identified, model.material)
     if found.refusal is not None and not force:
+        step = detector_commands(identified.candidates[0].material, image.path)
         raise ValueError(
             f"{image.path or 'image'}: expected {model.material}, which {model.name} is for. "
-            f"Received: {found.refusal}. Choose weights of the right material ('stemzoo list'), "
-            "give the right pixel size (--pixel-size PM, sampling=), or go on all the same "
+            f"Received: {found.refusal}. {step} "
+            "Else give the right pixel size (--pixel-size PM, sampling=), or go on all the same "
             "(--force, force=True)"
         )
     return found

@@ -65,6 +65,8 @@ class Detections:
     undone : tuple of str
         What the scan did to the image and was undone before it was looked at, and how strong it
         was.
+    model_source : str
+        Why it was this model: "given", or what the image shows.
 
     Examples
     --------
@@ -93,6 +95,7 @@ class Detections:
     probability: np.ndarray | None = None
     counted: Mapping[str, ExpectedCount] = field(default_factory=dict)
     undone: tuple[str, ...] = ()
+    model_source: str = "given"
 
     def __len__(self) -> int:
         return len(self.classes)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import chdtri
 
 from stemzoo.metrics.estimate import Estimate
 
@@ -155,6 +155,6 @@ def count_interval(count: float, uncertainty: float = 0.0) -> tuple[float, float
     """
     scale = 1 + uncertainty / count if count > 0 else 1.0
     events = count / scale
-    low = float(stats.chi2.ppf(_INTERVAL[0], 2 * events)) / 2 * scale if events > 0 else 0.0
-    high = float(stats.chi2.ppf(_INTERVAL[1], 2 * events + 2)) / 2 * scale
+    low = float(chdtri(2 * events, 1 - _INTERVAL[0])) / 2 * scale if events > 0 else 0.0
+    high = float(chdtri(2 * events + 2, 1 - _INTERVAL[1])) / 2 * scale
     return low, high

@@ -15,8 +15,11 @@ from stemzoo.analysis.condition_features import (
 )
 from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.analysis.lattice import Lattice
-from stemzoo.io import Image, check_image
-from stemzoo.io.images import image_list
+from stemzoo.inference.bundled_detectors import detector_commands
+from stemzoo.inference.crystal_part import CrystalPart
+from stemzoo.inference.material_check import have_one_lattice
+from stemzoo.io import Image
+from stemzoo.io.images import as_image, image_list
 from stemzoo.simulate.materials import find_material
 from stemzoo.zoo.file_names import CONDITIONS
 from stemzoo.zoo.manifest import difference
@@ -80,7 +83,8 @@ def match(
     images : ndarray of shape (M, N), Image, or sequence of these
         One image, or several of one session.
     material : str, optional
-        Only weights for this material.
+        Only weights for this material; where not given, for that of the images if there is no
+        doubt of it (see `stemzoo.identify`).
     sampling : float, optional
         Pixel size of the images [Å/px]. Else that of each `Image`, else measured from the lattice,
         for each material anew: then materials of the same symmetry are hard to tell apart.
@@ -101,7 +105,8 @@ def match(
 
     Notes
     -----
-    Images of a session are not independent. So k p_(⌈k/2⌉) / ⌈k/2⌉ is the p of k images: their
+    The largest rectangle in which an image shows its crystal is compared. Images of a session are
+    not independent. So k p_(⌈k/2⌉) / ⌈k/2⌉ is the p of k images: their
     (lower) median, times 2 for an even number. That holds under any dependence (B. Rüger,
     Metrika 25, 171, 1978).
 
@@ -121,7 +126,10 @@ def match(
             f"Expected weights with a {CONDITIONS} to compare with; 'stemzoo list' shows the "
             f"weights. Received: none for {material or 'any material'}"
         )
-    features = [_all_features(image, known.values(), sampling) for image in images]
+    shown = [CrystalPart.of(*_data_and_sampling(image, sampling)) for image in images]
+    if material is None:
+        known = _of_one_material(known, shown)
+    features = [_all_features(one, known.values()) for one in shown]
     matches = [
         _match_features(name, one, [of_image[one.material, one.sampling] for of_image in features])
         for name, one in known.items()
@@ -206,21 +214,38 @@ def read_conditions(material: str | None = None) -> dict[str, TrainingConditions
     return found
 
 
+def _of_one_material(
+    known: Mapping[str, TrainingConditions], shown: Sequence[CrystalPart]
+) -> dict[str, TrainingConditions]:
+    """Keep weights for the material that all images show, or of its lattice; all if it is open."""
+    materials = {one.material for one in shown}
+    name = materials.pop() if len(materials) == 1 else None
+    if name is None:
+        return dict(known)
+    alike = {key: one for key, one in known.items() if have_one_lattice(one.material, name)}
+    if not alike:
+        names = " or ".join(sorted({one.material for one in known.values()}))
+        raise ValueError(
+            f"Expected images of {names}, for which there are weights. Received: images of {name}. "
+            f"{detector_commands(name)} If it is another material, give --material (material=)"
+        )
+    return alike
+
+
 def _all_features(
-    image: np.ndarray | Image, conditions: Iterable[TrainingConditions], sampling: float | None
+    image: CrystalPart, conditions: Iterable[TrainingConditions]
 ) -> dict[tuple[str, float], ConditionFeatures]:
     """Describe an image once for each material and pixel size; find each lattice once."""
-    image, sampling = _data_and_sampling(image, sampling)
-    check_image(image, "image")
     wanted = {(one.material, one.sampling) for one in conditions}
+    pixels, sampling = image.pixels, image.sampling
     lattices = {
-        material: middle_lattice(image, material, sampling) for material in {m for m, _ in wanted}
+        material: middle_lattice(pixels, material, sampling) for material in {m for m, _ in wanted}
     }
     return {
         (material, target): NO_LATTICE
         if lattices[material] is None
         else find_condition_features(
-            image, material, target, sampling=sampling, lattice=lattices[material]
+            pixels, material, target, sampling=sampling, lattice=lattices[material]
         )
         for material, target in wanted
     }
@@ -229,9 +254,8 @@ def _all_features(
 def _data_and_sampling(
     image: np.ndarray | Image, sampling: float | None
 ) -> tuple[np.ndarray, float | None]:
-    if isinstance(image, Image):
-        return np.asarray(image.data), sampling or image.sampling
-    return np.asarray(image), sampling
+    image = as_image(image)
+    return np.asanyarray(image.data), sampling or image.sampling
 
 
 def _match_features(

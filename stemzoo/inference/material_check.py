@@ -1,15 +1,20 @@
 """Whether an image shows the material that a detector was trained for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stemzoo.analysis.identification import POSSIBLE, Identification
+from stemzoo.analysis.identification import POSSIBLE, Candidate, Identification
+from stemzoo.analysis.material_odds import odds_of
 from stemzoo.simulate.materials import find_material
 
-# Probability below which a material is refused, where the pixel size is not known: aberrations and
-# noise then change more than half of what there is to go by.
-_REFUSED_BLINDLY = 0.01
-# Probability of the material, and of those with its lattice, below which a result is doubtful.
+# A material is refused where symmetry and lattice constant alone leave those with its lattice less
+# than this, all that is known leaves them less than POSSIBLE, and others have more than _SURE.
+_ANOTHER_LATTICE = 0.15
+# Probability of those with its lattice below which a result is doubtful.
 _SURE = 0.5
+# Of those with its lattice, the part below which a material is doubtful: aberrations, noise and the
+# detector's angles change the brightness of columns, too.
+_UNLIKELY = 0.25
 _ALIKE = 0.02  # lattice constants that differ by less are not told apart
 
 
@@ -45,10 +50,12 @@ def check_material(found: Identification, material: str) -> MaterialCheck:
     Returns
     -------
     MaterialCheck
-        A refusal where the material has a probability below 0.05 (0.01 where the pixel size is not
-        known) and others together have more than 0.5; a doubt where it and those with its lattice
-        together have less than 0.5; a note where one of another lattice has 0.05 or more. Nothing
-        without a lattice, which is no question of the material.
+        A refusal where the lattice is another one: where symmetry and lattice constant (if the
+        pixel size is known) leave the material, and those of its lattice, a probability below 0.15,
+        and all that is known less than 0.05, and others more than 0.5. A doubt where all that is
+        known speaks for another lattice, or makes another material of the same lattice three times
+        as probable; a note where another may be it, too. Nothing without a lattice, which is no
+        question of the material.
 
     Examples
     --------
@@ -57,25 +64,63 @@ def check_material(found: Identification, material: str) -> MaterialCheck:
     """
     if not found.candidates:
         return MaterialCheck()
-    probability = found.probability(material)
+    material = find_material(material).name
     others = [c for c in found.candidates if c.material != material and c.probability >= POSSIBLE]
-    named = " or ".join(f"{c.material} (probability {c.probability:.2f})" for c in others)
-    decides = f"; {' and '.join(found.deciding)} would tell" if found.deciding else ""
-    least = _REFUSED_BLINDLY if found.lattice_constant is None else POSSIBLE
-    if probability < least and sum(c.probability for c in others) > _SURE:
-        return MaterialCheck(refusal=f"the image shows {named}, no {material}{decides}")
-    like_it = sum(c.probability for c in found.candidates if _is_alike(c.material, material))
-    if like_it < _SURE:
-        rather = named or f"none of the known materials (probability {found.other:.2f})"
+    different = [c for c in others if not have_one_lattice(c.material, material)]
+    decides = f"; {_in_words(found.deciding)} would tell" if found.deciding else ""
+    probability = found.probability(material)
+    alike = sum(c.probability for c in found.candidates if have_one_lattice(c.material, material))
+    another = _lattice_share(found, material) < _ANOTHER_LATTICE and alike < POSSIBLE
+    if another and sum(c.probability for c in different) > _SURE:
+        return MaterialCheck(refusal=f"the image shows {_named(different)}, no {material}{decides}")
+    if alike < _SURE:
+        none = f"none of the known materials (probability {found.other:.2f})"
+        rather = _named(different) or none
         return MaterialCheck(
             doubt=f"the image rather shows {rather} than {material} ({probability:.2f}){decides}"
         )
-    # Those with the same lattice are possible in nearly every image: `stemzoo.identify` tells.
-    different = any(not _is_alike(c.material, material) for c in others)
-    return MaterialCheck(note=f"may be {named}, too{decides}" if different else None)
+    if probability < _UNLIKELY * alike:
+        decides = _in_words(found.deciding or ("elemental analysis",))
+        return MaterialCheck(
+            doubt=f"may be {_named(others)} rather than {material} ({probability:.2f}), which only "
+            f"the brightness of the columns tells apart; {decides} would decide"
+        )
+    may_be = others if found.material is None else different
+    notes = [f"may be {_named(may_be)}, too{decides}"] if may_be else []
+    if found.mirrored:
+        notes.append(
+            f"{found.mirrored:.0%} of the crystal is turned by 60 degrees (a mirror twin, or a "
+            "second layer): there, intensities are compared with the wrong sublattice"
+        )
+    return MaterialCheck(note="; ".join(notes) or None)
 
 
-def _is_alike(one: str, other: str) -> bool:
-    """Whether only the brightness of the columns tells two materials apart."""
+def have_one_lattice(one: str, other: str) -> bool:
+    """Whether only the brightness of the columns tells two materials apart.
+
+    Examples
+    --------
+    >>> have_one_lattice("wse2", "mose2"), have_one_lattice("wse2", "mos2")
+    (True, False)
+    """
     a, b = find_material(one), find_material(other)
     return a.symmetry == b.symmetry and abs(a.lattice_constant / b.lattice_constant - 1) < _ALIKE
+
+
+def _lattice_share(found: Identification, material: str) -> float:
+    """Probability of a material and those with its lattice, by the lattice alone."""
+    materials = [find_material(c.material) for c in found.candidates]
+    odds = odds_of(materials, found.lattice_constant, None)
+    alike = [have_one_lattice(m.name, material) for m in materials]
+    return float(odds[:-1][alike].sum() / odds.sum())
+
+
+def _named(candidates: Sequence[Candidate]) -> str:
+    """Return materials with their probabilities."""
+    return " or ".join(f"{c.material} (probability {c.probability:.2f})" for c in candidates)
+
+
+def _in_words(deciding: Sequence[str]) -> str:
+    """Return what would decide, with the option that takes it."""
+    option = " (--pixel-size PM, sampling=)"
+    return " and ".join(f"{what}{option if 'pixel size' in what else ''}" for what in deciding)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
-from scipy.stats import median_abs_deviation
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.column_model import nearest_distance
 from stemzoo.analysis.columns import column_contrast, column_intensities, column_width
+from stemzoo.analysis.robust_spread import median_deviation
 from stemzoo.analysis.sites import lattice_sites
 from stemzoo.inference.seen_crystal import SeenCrystal
 from stemzoo.preprocessing import average_blocks
@@ -170,7 +170,7 @@ def measure_crystal(
     intact[suspected[suspected >= 0]] = False
     for kind in np.unique(kinds):
         usual = contrast[intact & (kinds == kind)]
-        width = median_abs_deviation(usual, scale="normal") if len(usual) else 0.0
+        width = median_deviation(usual)
         if len(usual) < _COLUMNS or not width > 0:
             continue
         full = np.median(usual)

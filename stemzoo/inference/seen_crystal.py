@@ -7,12 +7,15 @@ import numpy as np
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.crystal_mask import CrystalMask, crystal_mask
+from stemzoo.analysis.identification import Identification
 from stemzoo.analysis.lattice import find_lattice
+from stemzoo.analysis.lattice_count import lattice_difference
 from stemzoo.analysis.pixel_size import PixelSize, resolve
 from stemzoo.analysis.sublattices import find_sublattices
 from stemzoo.analysis.valid_pixels import ValidPixels, filled, find_valid_pixels
 from stemzoo.io import Image, check_image
 from stemzoo.io.images import check_shape
+from stemzoo.io.pixel_size import LATTICE_RANGE
 from stemzoo.preprocessing import average_blocks
 from stemzoo.simulate.materials import find_material
 
@@ -26,6 +29,8 @@ _MASK_FIELD = 4096
 _GRAIN, _GRAINS = 0.03, 4
 # Pixel sizes by the lattices of two grains of one crystal differ by less [relative].
 _SAME_CRYSTAL = 0.04
+# Lattices that are turned or strained by less are one [rad].
+_SAME_LATTICE = 0.03
 # Coarsest pixel in which a lattice is still told from another [Å].
 _COARSEST = 0.45
 
@@ -127,7 +132,13 @@ class SeenCrystal:
         return (np.reshape(positions, (-1, 2)) - (self.block - 1) / 2) / self.block
 
 
-def find_crystal(image: Image, material: str | None, *, stacklevel: int = 2) -> SeenCrystal:
+def find_crystal(
+    image: Image,
+    material: str | None,
+    *,
+    found: Identification | None = None,
+    stacklevel: int = 2,
+) -> SeenCrystal:
     """Prepare an image for a detector, and find where it shows the detector's material.
 
     Parameters
@@ -136,6 +147,8 @@ def find_crystal(image: Image, material: str | None, *, stacklevel: int = 2) -> 
         With or without a pixel size; NaN and masked pixels are left out.
     material : str or None
         Material whose lattice is looked for; with None, the pixel size must be stated.
+    found : Identification, optional
+        What `stemzoo.identify` says of the image: what it has found is not looked for again.
     stacklevel : int
         Whose line a warning about the pixel size points at; 2 is the caller of this function.
 
@@ -158,25 +171,33 @@ def find_crystal(image: Image, material: str | None, *, stacklevel: int = 2) -> 
     check_shape(image.data, name)
     # Made anew where it is needed: it may be as large as what its use takes.
     small, block = _blocks(image)
+    known = found if block == 1 and found and found.mask.valid.shape == image.data.shape else None
     # A detector of no material may be for atoms without a crystal, on a ground of one value.
-    valid = _known_pixels(small) if material is None else find_valid_pixels(small)
+    if material is None:
+        valid = _known_pixels(small)
+    else:
+        valid = (known and known.pixels) or find_valid_pixels(small)
     del small
     everything = valid.mask if block == 1 else _spread(valid.mask, block, image.data.shape)
     clean = replace(image, data=filled(image.data, everything))
     check_image(clean.data, name)
-    pixel_size = resolve(clean, material, stacklevel=stacklevel + 1)
+    lattice = _lattice_in_range(known, material)
+    pixel_size = resolve(clean, material, lattice=lattice, stacklevel=stacklevel + 1)
     if pixel_size.lattice is None:
         mask = CrystalMask(valid.mask, valid.mask, valid.reasons)
         return SeenCrystal(clean, pixel_size, mask, block=block, has_lattice=False)
-    lattice = pixel_size.lattice.resampled(1, block)
-    grains = _grains(image, lattice, material)
+    first = known if lattice is not None else None
+    coarse = pixel_size.lattice.resampled(1, block)
+    grains = _grains(image, coarse, material, first)
     mask = _together(grains)
     if not mask.crystal.any():
         mask = CrystalMask(valid.mask, valid.mask, valid.reasons)
         return SeenCrystal(clean, pixel_size, mask, block=block, has_lattice=False)
-    contrast = find_sublattices(
-        filled(_blocks(image)[0], valid.mask), grains[0].crystal, lattice
-    ).contrast
+    if first is not None and first.sublattices is not None:
+        contrast = first.sublattices.contrast
+    else:
+        whole = filled(_blocks(image)[0], valid.mask)
+        contrast = find_sublattices(whole, grains[0].crystal, coarse).contrast
     if contrast < _DARK:
         # Kept within the range of the data type.
         clean = replace(clean, data=clean.data.max() - (clean.data - clean.data.min()))
@@ -235,10 +256,24 @@ def _known_pixels(image: np.ndarray) -> ValidPixels:
     return ValidPixels(known, (f"{missing} pixels without a value",) if missing else ())
 
 
-def _grains(image: Image, lattice: Lattice, material: str | None) -> tuple[CrystalMask, ...]:
+def _lattice_in_range(found: Identification | None, material: str | None) -> Lattice | None:
+    """Lattice that was found, as one of a material: none of a pixel size that is not looked for."""
+    if found is None or material is None:
+        return None
+    lattice = found.lattice_of(material)
+    low, high = LATTICE_RANGE
+    return lattice if lattice is not None and low < lattice.sampling < high else None
+
+
+def _grains(
+    image: Image, lattice: Lattice, material: str | None, known: Identification | None
+) -> tuple[CrystalMask, ...]:
     """Find the grain that a lattice of blocks of pixels is of, and others of the same crystal."""
-    found = [crystal_mask(_blocks(image)[0], lattice)]
+    first = crystal_mask(_blocks(image)[0], lattice) if known is None else known.mask
+    found = [first]
     left = found[0].valid & ~found[0].crystal
+    if known is not None and known.arrangement.second_layer is not None:
+        left &= ~known.arrangement.second_layer  # where the first grain is, too
     while material is not None and left.mean() > _GRAIN and len(found) < _GRAINS:
         rest = np.where(left, _blocks(image)[0], np.nan)
         try:
@@ -247,6 +282,9 @@ def _grains(image: Image, lattice: Lattice, material: str | None) -> tuple[Cryst
             break
         if abs(other.sampling / lattice.sampling - 1) > _SAME_CRYSTAL:
             break
+        layered = any("a second layer" in reason for reason in found[0].reasons)
+        if layered and lattice_difference(lattice, other) < _SAME_LATTICE:
+            break  # a second layer, which the mask has left out
         grain = crystal_mask(rest, other)
         if grain.share < _GRAIN:
             break

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from stemzoo.io.memory import check_stack
 from stemzoo.io.microscope import open_microscope_file
 from stemzoo.io.pictures import open_jpeg, open_png
 from stemzoo.io.pixel_size import square_sampling
+from stemzoo.io.signals import is_signal, signal_pixels
 from stemzoo.io.stacks import Stack, choose_frames
 from stemzoo.io.tiff import open_tiff
 
@@ -226,6 +228,31 @@ def _describe_damage(path: Path, error: Exception) -> str:
     )
 
 
+def as_image(image: Any) -> Image:
+    """Return an image with what is known of it.
+
+    Parameters
+    ----------
+    image : ndarray or masked array of shape (M, N), Image, or signal of HyperSpy
+        The scale and units of a signal's axes are its pixel size.
+
+    Returns
+    -------
+    Image
+
+    Examples
+    --------
+    >>> as_image(np.eye(64)).sampling is None
+    True
+    """
+    if isinstance(image, Image):
+        return image
+    if is_signal(image):
+        data, sampling = signal_pixels(image)
+        return Image(data, sampling, None if sampling is None else "HyperSpy")
+    return Image(np.asanyarray(image))
+
+
 def image_list(
     images: np.ndarray | Image | Sequence[np.ndarray | Image],
 ) -> list[np.ndarray | Image]:
@@ -234,7 +261,7 @@ def image_list(
     Parameters
     ----------
     images : ndarray of shape (M, N), Image, or sequence of these
-        One image, or several.
+        One image, or several; signals of HyperSpy become an `Image` each.
 
     Returns
     -------
@@ -250,9 +277,11 @@ def image_list(
     >>> len(image_list(np.eye(64))), len(image_list([np.eye(64), np.eye(80)]))
     (1, 2)
     """
+    if is_signal(images):
+        return [as_image(images)]
     if isinstance(images, Image) or (isinstance(images, np.ndarray) and images.ndim == 2):
         return [images]
-    found = list(images)
+    found = [as_image(one) if is_signal(one) else one for one in images]
     if not found:
         raise ValueError("Expected one image or more. Received: none")
     return found

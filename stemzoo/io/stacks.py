@@ -34,6 +34,9 @@ class Stack:
         Where these were found.
     metadata : mapping
         More entries.
+    channels : tuple of str
+        Names of the detectors that the frames are of in turn, empty where a channel has no name;
+        none if all are of one.
     """
 
     shape: tuple[int, ...]
@@ -46,6 +49,7 @@ class Stack:
     y: float | None = None
     source: str | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
 
     @property
     def pixels(self) -> int:
@@ -106,7 +110,8 @@ def choose_frames(
     count = sum(stack.count for stack in stacks)
     if count == 0:
         raise Refusal("an image", "a stack without frames", "Look at how the file was exported")
-    named = f" ({_listed(stacks)})" if len(stacks) > 1 else ""
+    channels = stacks[0].channels
+    named = f" ({_listed(stacks)})" if len(stacks) > 1 or any(channels) else ""
     if sum_frames:
         if named:
             step = "Choose one by frame=0 or another number"
@@ -114,6 +119,12 @@ def choose_frames(
         return stacks[0], range(count)
     if frame is None and count != 1:
         step = f"Choose frame=0 to {count - 1}" + ("" if named else ", or sum_frames=True")
+        if channels and not named:
+            # Programs call the frames of a plain stack channels, too.
+            step = (
+                f"Choose the channel of the annular dark field, frame=0 to {count - 1}; only if "
+                "all are frames of one detector, sum_frames=True"
+            )
         raise Refusal("one image", f"{count} frames{named}", step)
     number = frame or 0
     if not 0 <= number < count:
@@ -129,7 +140,8 @@ def _listed(stacks: Sequence[Stack]) -> str:
     """Name the first ten frames of stacks that differ."""
     names: list[str] = []
     for stack in stacks:
-        names += [stack.title] * min(stack.count, 11 - len(names))
+        titles = stack.channels or (stack.title,)
+        names += [titles[i % len(titles)] for i in range(min(stack.count, 11 - len(names)))]
     listed = ", ".join(f"{number}: {name}" for number, name in enumerate(names[:10]))
     return listed + (", ..." if len(names) > 10 else "")
 

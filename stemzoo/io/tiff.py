@@ -1,8 +1,10 @@
 """TIFF files, read frame by frame."""
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,28 @@ def open_tiff(path: Path) -> Iterator[list[Stack]]:
         metadata = imagej_fields(tags[_DESCRIPTION])
         if isinstance(tags[_SOFTWARE], str):
             metadata["software"] = tags[_SOFTWARE]
-        yield [_stack(one, path, tags, metadata) for one in series]
+        labels = (file.imagej_metadata or {}).get("Labels") or []
+        yield [
+            replace(_stack(one, path, tags, metadata), channels=_channels(one, labels, tags))
+            for one in series
+        ]
+
+
+def _channels(series: Any, labels: Sequence[str], tags: dict[int, Any]) -> tuple[str, ...]:
+    """Names of the channels that the frames are of in turn, empty if not known; none without."""
+    axes = [
+        (n, axis) for n, axis in zip(series.shape, series.axes, strict=True) if axis not in "YXS"
+    ]
+    count = math.prod(n for n, _ in axes)
+    number = axes[-1][0] if axes and axes[-1][1] == "C" else 1
+    found = re.search(r'<Pixels[^>]*\bSizeC="(\d+)"', str(tags[_DESCRIPTION]))
+    if found and count % max(int(found[1]), 1) == 0 and count == int(found[1]):
+        number = count
+    if number < 2:
+        return ()
+    if len(set(labels[:number])) == number:
+        return tuple(str(label) for label in labels[:number])
+    return ("",) * number
 
 
 def _stack(series: Any, path: Path, tags: dict[int, Any], metadata: dict[str, str]) -> Stack:

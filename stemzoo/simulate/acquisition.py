@@ -1,7 +1,7 @@
 """What adds to an ideal image until it is recorded, apart from the scan: pure functions."""
 
 import numpy as np
-from scipy import fft, ndimage, signal
+from scipy import fft, ndimage
 
 ELECTRONS_PER_PC = 6.241509e6  # electrons per picocoulomb (1 / e, CODATA 2018)
 
@@ -108,7 +108,9 @@ def afterglow(image: np.ndarray, strength: float, decay: float = 0.5) -> np.ndar
     """
     if not (0 <= strength < 1 and 0 <= decay < 1):
         raise ValueError(f"strength and decay lie in [0, 1). Received: {strength}, {decay}")
-    late = signal.lfilter([0.0, 1 - decay], [1.0, -decay], image, axis=1)
+    from scipy.signal import lfilter  # slow to import, and needed in simulations only
+
+    late = lfilter([0.0, 1 - decay], [1.0, -decay], image, axis=1)
     return (1 - strength) * image + strength * late
 
 

@@ -15,6 +15,7 @@ from stemzoo.adaptation.run import RUN
 from stemzoo.analysis.condition_features import MIN_DESCRIBED_SIDE
 from stemzoo.analysis.conditions import MIN_FRAMES, TrainingConditions
 from stemzoo.analysis.pixel_size import resolve
+from stemzoo.inference.crystal_part import CrystalPart
 from stemzoo.io.json_files import read_json
 from stemzoo.workflows.datasets import write_training_data
 from stemzoo.workflows.images import detect_file, plan_detections
@@ -169,7 +170,9 @@ def _checked_images(
 
     def read(path: Path) -> io.Image:
         image = io.read_image(path)
-        io.check_image(image.data, path)
+        # Margins, bars and vacuum are no conditions of the microscope.
+        part = CrystalPart.of(image.data, image.sampling, path)
+        image = replace(image, data=part.pixels)
         step = resolve(image.with_sampling(sampling), parent.material).value
         return replace(image, sampling=step)
 

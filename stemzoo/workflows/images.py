@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stemzoo import __version__, io
+from stemzoo.analysis.valid_pixels import filled, find_valid_pixels
 from stemzoo.inference.advice import describe_match, match_facts
+from stemzoo.inference.bundled_detectors import BundledDetectors
 from stemzoo.inference.detection import DEFAULT_THRESHOLD, find_defects
 from stemzoo.inference.detections import COLUMNS, Detections
 from stemzoo.inference.matching import Match, match
+from stemzoo.io.images import check_shape
 from stemzoo.plotting import plot_detections
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
 from stemzoo.workflows.paths import Failed, image_files, read_each
@@ -77,6 +80,7 @@ class DetectedFile:
             "image": str(self.image.path),
             "shape": list(found.shape),
             "weights": found.model,
+            "weights_source": found.model_source,
             "pixel_size_pm": round(found.sampling * 100, 4),
             "pixel_size_source": found.sampling_source,
             "threshold": found.threshold,
@@ -107,7 +111,7 @@ class DetectedFile:
 
 def detect_file(
     path: Path,
-    model: "DefectFCN",
+    model: "DefectFCN | BundledDetectors",
     out: Path,
     *,
     sampling: float | None = None,
@@ -125,8 +129,8 @@ def detect_file(
     ----------
     path : Path
         Image file.
-    model : DefectFCN
-        A trained detector.
+    model : DefectFCN or BundledDetectors
+        A trained detector, or those of the package, of which one is chosen by the material.
     out : Path
         Existing folder for the results.
     sampling, threshold, tta, edges, force, as_is
@@ -158,6 +162,7 @@ def detect_file(
     header = [
         f"stemzoo {__version__}{_MARK}{path.name}",
         f"weights: {found.model}; threshold: {found.threshold}; tta: {found.tta}",
+        *([f"chosen: {found.model_source}"] if found.model_source != "given" else []),
         f"pixel size: {found.sampling * 100:.4f} pm ({found.sampling_source})",
         f"image: {found.shape[0]} rows, {found.shape[1]} columns; row and column count from 0 at "
         "the centre of the top-left pixel",
@@ -241,7 +246,8 @@ def match_files(
 
     def read(path: Path) -> io.Image:
         image = io.read_image(path, frame=frame, sum_frames=sum_frames)
-        io.check_image(image.data, path)
+        check_shape(image.data, path)
+        io.check_image(filled(image.data, find_valid_pixels(image.data).mask), path)
         return image
 
     images = [image for _, image in read_each(paths, read, failed)]

@@ -11,7 +11,13 @@ from scipy import ndimage
 from stemzoo.analysis.crystal_mask import crystal_mask
 from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.valid_pixels import filled, find_valid_pixels
-from stemzoo.simulate import SESSIONS, find_material, find_session, simulate_frame
+from stemzoo.simulate import (
+    SESSIONS,
+    find_material,
+    find_session,
+    simulate_frame,
+    simulate_session,
+)
 
 SIDE = 512
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]
@@ -188,3 +194,12 @@ def test_the_largest_images_take_little_memory_and_show_the_same(monkeypatch):
     assert (mask.crystal == usual.crystal).all()
     # For 16384² px, averaged to 8192², these are 1.6 GB; image and TensorFlow take 1.3 GB.
     assert peak < 24 * image.size
+
+
+@pytest.mark.parametrize("seed", [1, 2, 4])
+def test_a_second_layer_that_is_not_turned_is_left_out(seed):
+    session, n = find_session("wse2-dayA"), seed + 1
+    *_, shown = simulate_session(session, n, (SIDE, SIDE), seed=11, scene="bilayer")
+    mask, _ = mask_of(shown.image, "wse2-dayA")
+    assert (mask.crystal != shown.crystal).mean() < 0.02
+    assert any("a second layer" in reason for reason in mask.reasons)

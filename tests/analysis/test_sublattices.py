@@ -48,6 +48,28 @@ def test_an_inverted_image_has_the_same_ratio_and_the_opposite_contrast(material
     assert inverted.ratio == pytest.approx(upright.ratio, abs=1e-3)
 
 
+def twin(image, column):
+    """An image whose right part is turned by 180 degrees: it has the same lattice."""
+    image = image.copy()
+    image[:, column:] = image[::-1, ::-1][:, column:]
+    return image
+
+
+def test_a_grain_turned_by_60_degrees_is_told_and_left_out_of_the_ratio():
+    image = frame("wse2").image
+    alone = measured(image, "wse2")
+    found = find_sublattices(twin(image, 250), WHOLE, find_lattice(image, find_material("wse2")))
+    assert alone.mirrored == 0
+    assert found.mirrored == pytest.approx(1 - 250 / 384, abs=0.05)
+    assert found.ratio == pytest.approx(alone.ratio, abs=0.03)
+
+
+def test_equal_sublattices_are_no_twin():
+    session = replace(find_session("graphene"), defects={})
+    image = simulate_frame(session, WHOLE.shape, rng=np.random.default_rng(5)).image
+    assert measured(image, "graphene").mirrored == 0
+
+
 def test_the_contrast_of_a_square_crystal_has_a_sign_too():
     session = replace(find_session("srtio3"), defects={})
     image = simulate_frame(session, WHOLE.shape, rng=np.random.default_rng(5)).image.astype(float)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -61,8 +62,27 @@ def test_frames_fit_their_own_session_best(name, conditions, unseen):
         assert wider == (["both-days"] if name.startswith("wse2") else [])
 
 
+def test_weights_of_the_material_that_an_image_shows_are_compared(conditions, unseen):
+    found = match(unseen["graphene"][0], conditions=conditions)
+    assert {one.material for one in found} == {"graphene"}
+    wse2 = {key: one for key, one in conditions.items() if one.material == "wse2"}
+    with pytest.raises(ValueError, match=r"images of wse2.*images of graphene.*train fcn"):
+        match(unseen["graphene"][0], conditions=wse2)
+
+
+def test_margins_and_bars_change_nothing(conditions, unseen):
+    image = unseen["wse2-dayA"][0]
+    data = image.data.copy()
+    data[:30], data[:, -40:] = 0, 0
+    whole = match(replace(image, data=image.data[30:, :-40]), conditions=conditions)
+    assert match(replace(image, data=data), conditions=conditions)[0].distance == pytest.approx(
+        whole[0].distance, rel=0.1
+    )
+
+
 def test_another_material_is_no_match(conditions, unseen):
-    found = {one.weights: one for one in match(unseen["graphene"][0], conditions=conditions)}
+    ranked = match(unseen["graphene"][0], material="wse2", conditions=conditions)
+    found = {one.weights: one for one in ranked}
     for name in ("wse2-dayA", "wse2-dayB"):
         assert (found[name].distance, found[name].p_value) == (np.inf, 0)
         assert found[name].reason == "no lattice of wse2"

@@ -247,3 +247,26 @@ def test_an_unknown_compression_is_no_damage(tmp_path):
     with tifffile.TiffFile(path, mode="r+") as file:
         file.pages[0].tags["Compression"].overwrite(65535)
     assert "a TIFF of a known compression. Received: compression 65535." in refusal(path)
+
+
+def channels(path, **metadata):
+    data = np.random.default_rng(0).integers(0, 999, (2, 80, 90)).astype(np.uint16)
+    tifffile.imwrite(path, data, imagej=True, metadata={"axes": "CYX", **metadata})
+    return data
+
+
+def test_named_channels_are_not_summed(tmp_path):
+    path = tmp_path / "channels.tif"
+    data = channels(path, Labels=["HAADF", "BF"])
+    for options in ({}, {"sum_frames": True}):
+        with pytest.raises(ValueError, match="0: HAADF, 1: BF") as refused:
+            read_image(path, **options)
+        assert "sum_frames=True" not in str(refused.value)
+    assert np.array_equal(read_image(path, frame=1).data, data[1])
+
+
+def test_of_channels_without_names_one_is_to_be_chosen(tmp_path):
+    path = tmp_path / "channels.tif"
+    channels(path)
+    step = "channel of the annular dark field, frame=0 to 1; only if all are frames of one detector"
+    assert step in refusal(path)

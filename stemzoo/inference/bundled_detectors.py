@@ -1,0 +1,152 @@
+"""Which of the detectors that come with the package an image gets, by the crystal that it shows."""
+
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stemzoo.analysis.identification import ACCEPTED, Identification
+from stemzoo.inference.material_check import have_one_lattice
+from stemzoo.simulate.named_sessions import SESSIONS, choose_session
+from stemzoo.zoo.hub import load
+from stemzoo.zoo.registry import WeightsEntry, list_weights
+
+if TYPE_CHECKING:
+    from stemzoo.models.fcn import DefectFCN
+
+# What an image gets whose crystal is undecided.
+DEFAULT_DETECTOR = "fcn-wse2"
+
+
+@dataclass(frozen=True)
+class DetectorChoice:
+    """The detector for an image.
+
+    Parameters
+    ----------
+    weights : str
+        Its name.
+    reason : str
+        Why, in words.
+    """
+
+    weights: str
+    reason: str
+
+
+@dataclass
+class BundledDetectors:
+    """Detectors that come with the package, each loaded when it is first needed.
+
+    Parameters
+    ----------
+    loaded : dict of str to DefectFCN
+        Those that were, by name.
+    """
+
+    loaded: dict[str, "DefectFCN"] = field(default_factory=dict)
+
+    def load(self, name: str) -> "DefectFCN":
+        """Return a detector by its name."""
+        if name not in self.loaded:
+            self.loaded[name] = load(name)
+        return self.loaded[name]
+
+
+def choose_detector(
+    found: Identification, path: Path | None = None, *, force: bool = False
+) -> DetectorChoice:
+    """Choose the detector for an image, by the crystal that it shows.
+
+    Parameters
+    ----------
+    found : Identification
+        From `stemzoo.identify`.
+    path : Path, optional
+        File of the image, for the message.
+    force : bool
+        Take the default where there is none for the crystal, instead of an error.
+
+    Returns
+    -------
+    DetectorChoice
+        That of its material, or of one with the same lattice, which no image surely tells from it;
+        the default where the material is undecided.
+
+    Raises
+    ------
+    ValueError
+        If there is none for the crystal; names the commands that make one.
+
+    Examples
+    --------
+    >>> choose_detector(stemzoo.identify(image, 0.2)).weights  # doctest: +SKIP
+    'fcn-wse2'
+    """
+    if not found.candidates:
+        return DetectorChoice(DEFAULT_DETECTOR, "the default, as no lattice was found")
+    best = found.candidates[0].material
+    alike = [c for c in found.candidates if have_one_lattice(c.material, best)]
+    shown = " or ".join(
+        f"{c.material} ({c.probability:.2f})"
+        for c in found.candidates
+        if c.material in found.possible
+    )
+    if sum(c.probability for c in alike) < ACCEPTED:
+        shown = shown or "none of the known materials"
+        reason = f"the default, as it is undecided which crystal the image shows: {shown}"
+        return DetectorChoice(DEFAULT_DETECTOR, reason)
+    for candidate in alike:
+        if entries := bundled_detectors(candidate.material):
+            return DetectorChoice(entries[0].name, f"the image shows {shown}")
+    if force:
+        return DetectorChoice(DEFAULT_DETECTOR, f"the default, as none is for {shown}")
+    raise ValueError(
+        f"{path or 'image'}: expected a material that a detector of the zoo is for. Received: the "
+        f"image shows {shown}. {detector_commands(best, path)} If it is another material, give "
+        "--weights (model=)"
+    )
+
+
+def bundled_detectors(material: str) -> list[WeightsEntry]:
+    """Return the detectors of the package for a material, the most widely trained first."""
+    entries = [e for e in list_weights(material=material, task="detection") if e.bundled]
+    return sorted(entries, key=lambda entry: (not entry.wide, entry.name))
+
+
+def detector_commands(material: str, path: Path | None = None) -> str:
+    """Name the commands that find the defects of a material.
+
+    Parameters
+    ----------
+    material : str
+        Entry of `MATERIALS`.
+    path : Path, optional
+        File of the image.
+
+    Returns
+    -------
+    str
+        One or two sentences; training takes what it takes on two cores.
+
+    Examples
+    --------
+    >>> detector_commands("wse2")
+    'Next: stemzoo detect IMAGE --weights fcn-wse2.'
+    """
+    image = "IMAGE" if path is None else shlex.quote(str(path))
+    if entries := bundled_detectors(material):
+        return f"Next: stemzoo detect {image} --weights {entries[0].name}."
+    out = f"{material}-detector"
+    session = choose_session(None, material).name
+    if session in SESSIONS:
+        steps = f"stemzoo train fcn --session {session} --out {out}"
+    else:
+        steps = (
+            f"stemzoo simulate --material {material} -n 100 --size 512 --out {material}-frames; "
+            f"stemzoo train fcn --data {material}-frames --out {out}"
+        )
+    return (
+        f"No detector of the zoo is for {material}. Train one (half an hour on two cores): "
+        f"{steps}; then: stemzoo detect {image} --weights ./{out}."
+    )

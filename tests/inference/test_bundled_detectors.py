@@ -1,0 +1,75 @@
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.main import get_command
+
+import stemzoo
+from stemzoo.analysis.identification import Candidate, Identification
+from stemzoo.cli.app import app
+from stemzoo.inference.bundled_detectors import choose_detector, detector_commands
+from stemzoo.simulate import find_session, simulate_session
+
+
+def shown(**probabilities):
+    """What `identify` would say, without an image."""
+    candidates = [Candidate(name, p, 0.2) for name, p in probabilities.items()]
+    return Identification(tuple(candidates), 1 - sum(probabilities.values()), mask=None)
+
+
+def test_the_material_chooses_and_is_named():
+    choice = choose_detector(shown(wse2=0.95, mose2=0.03))
+    assert (choice.weights, choice.reason) == ("fcn-wse2", "the image shows wse2 (0.95)")
+
+
+def test_materials_of_one_lattice_share_a_detector():
+    # Only the brightness of columns tells them apart: `check_material` says that.
+    assert choose_detector(shown(mose2=0.6, wse2=0.35)).weights == "fcn-wse2"
+
+
+@pytest.mark.parametrize("probabilities", [{"mos2": 0.7, "wse2": 0.2}, {}])
+def test_an_undecided_image_gets_the_default_and_is_told_why(probabilities):
+    choice = choose_detector(shown(**probabilities))
+    assert choice.weights == "fcn-wse2"
+    assert choice.reason.startswith("the default, as ")
+
+
+@pytest.mark.parametrize("material", ["graphene", "srtio3", "mos2", "ws2"])
+def test_a_material_without_a_detector_is_named_with_the_commands_that_make_one(material):
+    found = shown(**{material: 0.96})
+    with pytest.raises(ValueError, match=f"shows {material} .*stemzoo train fcn .*a b.tif"):
+        choose_detector(found, Path("a b.tif"))
+    assert choose_detector(found, force=True).weights == "fcn-wse2"
+
+
+@pytest.mark.parametrize("material", ["graphene", "srtio3", "mos2", "ws2", "mose2", "wse2"])
+def test_the_commands_are_ones_that_there_are(material):
+    text = detector_commands(material, Path("scan.tif"))
+    found = [part.strip(" .") for part in text.split("stemzoo ")[1:]]
+    assert found
+    for words in found:
+        arguments = shlex.split(words.split(";")[0])
+        command = get_command(app)
+        while hasattr(command, "commands"):
+            command = command.commands[arguments.pop(0)]
+        context = command.make_context(None, arguments)
+        if "session" in context.params and context.params["session"]:
+            assert find_session(context.params["session"][0]).material == material
+
+
+def test_detect_without_a_model_takes_that_of_the_material(day_a, detector):
+    frame = day_a[0]
+    found = stemzoo.detect(frame.image, sampling=frame.sampling)
+    given = stemzoo.detect(frame.image, detector, sampling=frame.sampling)
+    assert np.array_equal(found.positions, given.positions)
+    assert (found.model, given.model_source) == ("fcn-wse2", "given")
+    assert found.model_source.startswith("the image shows wse2")
+
+
+def test_detect_without_a_model_refuses_a_material_that_none_is_for():
+    session = replace(find_session("graphene"), defects={})
+    (frame,) = simulate_session(session, 1, (384, 384), seed=5)
+    with pytest.raises(ValueError, match="shows graphene .*train fcn --session graphene"):
+        stemzoo.detect(frame.image, sampling=frame.sampling)
