@@ -178,9 +178,9 @@ def find_defects(
         identified = _identified(image)
     material = _check_material(image, model, identified, force=force)
     seen = find_crystal(image, model.material, found=identified, stacklevel=stacklevel)
-    corrections = Corrections() if as_is else _find_corrections(seen, model.material)
-    straight = replace(seen.image, data=corrections.undo(seen.image.data))
-    seen = replace(seen, image=straight)
+    corrections = Corrections()
+    if not as_is:
+        seen, corrections = undo_scan(seen, model.material)
     pixel_size = seen.pixel_size
     calibration = find_calibration(model)
     lowest = threshold if calibration is None else min(threshold, LOWEST_SCORE)
@@ -217,16 +217,36 @@ def find_defects(
     )
 
 
-def _find_corrections(seen: SeenCrystal, material: str | None) -> Corrections:
-    """Measure what the scan did to an image whose lattice is known."""
+def undo_scan(seen: SeenCrystal, material: str | None) -> tuple[SeenCrystal, Corrections]:
+    """Undo what the scan did to an image whose lattice is known.
+
+    Parameters
+    ----------
+    seen : SeenCrystal
+        The image.
+    material : str or None
+        Material of the crystal; of an unknown one nothing is undone.
+
+    Returns
+    -------
+    seen : SeenCrystal
+        With the image as the network is to see it.
+    corrections : Corrections
+        What was undone.
+
+    Examples
+    --------
+    >>> seen, corrections = undo_scan(find_crystal(image, "wse2"), "wse2")  # doctest: +SKIP
+    >>> corrections.describe()  # doctest: +SKIP
+    ('row gain 24 % rms, undone',)
+    """
     lattice = seen.pixel_size.lattice
     large = max(seen.image.data.shape) > _LARGE_SIDE
     if material is None or lattice is None or not seen.has_lattice or large:
-        return Corrections()
-    crystal = find_material(material)
-    return find_corrections(
-        seen.image.data, crystal, seen.pixel_size.value, lattice, seen.mask.crystal
-    )
+        return seen, Corrections()
+    crystal, sampling = find_material(material), seen.pixel_size.value
+    found = find_corrections(seen.image.data, crystal, sampling, lattice, seen.mask.crystal)
+    return replace(seen, image=replace(seen.image, data=found.undo(seen.image.data))), found
 
 
 def _identified(image: Image) -> Identification:

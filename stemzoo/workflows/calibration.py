@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from stemzoo.analysis.calibration import Calibration
 from stemzoo.analysis.calibration_fit import JudgedFrame, fit_calibration
 from stemzoo.inference.candidates import Candidates
-from stemzoo.inference.detection import LOWEST_SCORE, find_classes
+from stemzoo.inference.detection import LOWEST_SCORE, find_classes, undo_scan
 from stemzoo.inference.reporting import find_candidates
 from stemzoo.inference.seen_crystal import find_crystal
 from stemzoo.io import Image, write_json
@@ -201,9 +201,11 @@ def candidates_in(frame: LabelledImage, model: "DefectFCN") -> Candidates:
         If the image cannot be analysed.
     """
     seen = find_crystal(Image(frame.image, frame.sampling), model.material)
+    seen, corrections = undo_scan(seen, model.material)
     sampling = seen.pixel_size.value
     marks = find_classes(seen.image.data, model, sampling, threshold=LOWEST_SCORE, seen=seen)
-    return find_candidates(marks, model.material, seen)
+    found = find_candidates(marks, model.material, seen)
+    return replace(found, positions=corrections.move(found.positions))
 
 
 def judge(frame: LabelledImage, candidates: Candidates, classes: Sequence[str]) -> JudgedFrame:

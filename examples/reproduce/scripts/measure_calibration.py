@@ -23,7 +23,12 @@ from scipy.stats import spearmanr
 import stemzoo
 from stemzoo import io
 from stemzoo.inference.candidates import Candidates
-from stemzoo.inference.detection import DEFAULT_THRESHOLD, LOWEST_SCORE, find_classes
+from stemzoo.inference.detection import (
+    DEFAULT_THRESHOLD,
+    LOWEST_SCORE,
+    find_classes,
+    undo_scan,
+)
 from stemzoo.inference.detections import Detections
 from stemzoo.inference.reporting import (
     find_calibration,
@@ -131,6 +136,7 @@ def by_columns(candidates: Candidates, model, calibration, like: Detections) -> 
 def measure_frame(condition: str, frame: LabelledImage, model, calibration) -> Measured:
     """Find defects in a frame in all three ways; the network is asked once."""
     seen = find_crystal(io.Image(frame.image, frame.sampling), model.material)
+    seen, corrections = undo_scan(seen, model.material)
     marks = find_classes(
         seen.image.data, model, seen.pixel_size.value, threshold=LOWEST_SCORE, seen=seen
     )
@@ -145,6 +151,10 @@ def measure_frame(condition: str, frame: LabelledImage, model, calibration) -> M
         "columns": by_columns(candidates, model, calibration, network),
         "joint": joint,
     }
+    found = {
+        key: replace(one, positions=corrections.move(one.positions)) for key, one in found.items()
+    }
+    candidates = replace(candidates, positions=corrections.move(candidates.positions))
     truth = judge(frame, candidates, model.classes).truth
     return Measured(condition, frame, found, calibration.probabilities(candidates.seen), truth)
 
