@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.column_model import nearest_distance
 from stemzoo.analysis.columns import column_contrast, column_intensities, column_width
 from stemzoo.analysis.robust_spread import median_deviation
-from stemzoo.analysis.sites import lattice_sites
+from stemzoo.analysis.sites import LatticeSites, lattice_sites
+from stemzoo.analysis.valid_pixels import filled
 from stemzoo.inference.seen_crystal import SeenCrystal
 from stemzoo.preprocessing import average_blocks
 from stemzoo.simulate.materials import find_material
@@ -153,8 +153,15 @@ def measure_crystal(
     if rows * columns > _LARGEST:
         return None
     coarse = average_blocks(image, block)
+    shown = seen.measured(coarse.shape, seen.pixel_size.value * block)
+    # What else there is, such as a second layer with metal above chalcogen, is not to tell which
+    # sublattice is the brighter one.
+    crystal = coarse if shown is None else filled(coarse, shown)
     try:
-        sites, kinds, contrast = _contrasts(coarse, material, lattice.resampled(1.0, float(block)))
+        ideal = lattice_sites(
+            crystal, find_material(material), lattice=lattice.resampled(1.0, float(block))
+        )
+        sites, kinds, contrast = _contrasts(coarse, ideal)
     except ValueError:  # too few columns
         return None
     reach = _NEAR * nearest_distance(sites) * block
@@ -205,12 +212,9 @@ def read_columns(seen: SeenCrystal, material: str | None, positions: np.ndarray)
     return columns.readings(positions)
 
 
-def _contrasts(
-    image: np.ndarray, material: str, lattice: Lattice
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _contrasts(image: np.ndarray, sites: LatticeSites) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Positions (K, 2), sublattices and contrasts (K,) of all columns."""
-    sites = lattice_sites(image, find_material(material), lattice=lattice)
-    cell = float(np.hypot(*lattice.vectors.T).min())
+    cell = float(np.hypot(*sites.lattice.vectors.T).min())
     intensities = _intensities(image, sites.positions, cell)
     known = np.isfinite(intensities)
     positions, kinds = sites.positions[known], sites.kinds[known]

@@ -8,7 +8,7 @@ import stemzoo
 from stemzoo.analysis.sites import lattice_sites
 from stemzoo.inference.detections import Detections
 from stemzoo.inference.reporting import BRIGHT_SIGMA
-from stemzoo.inference.second_witness import ColumnReadings, read_columns
+from stemzoo.inference.second_witness import ColumnReadings, measure_crystal, read_columns
 from stemzoo.inference.seen_crystal import find_crystal
 from stemzoo.io import Image
 from stemzoo.preprocessing import resample
@@ -158,3 +158,18 @@ def test_a_bright_column_is_told_only_where_the_fit_says_so_too(detector, frames
         told += found.sigma.tolist()
     assert len(told) > 0
     assert all(np.isnan(sigma) or sigma > BRIGHT_SIGMA for sigma in told)
+
+
+def test_a_second_layer_does_not_tell_which_sublattice_is_the_metal():
+    # Stacked as in 2H, its metal lies above the first layer's chalcogen.
+    *_, frame = simulate_session(
+        find_session("wse2-dayA"), 2, (512, 512), seed=9000, scene="bilayer"
+    )
+    assert frame.scene.twist == 0
+    seen = crystal(frame)
+    labels = np.array(frame.labels())
+    vacancies = frame.points[(labels == "se_vacancy") & seen.contains(frame.points)]
+    columns = measure_crystal(seen, "wse2", vacancies)
+    at = columns.nearest(vacancies)
+    assert len(at) > 10
+    assert set(columns.sublattices[at[at >= 0]]) == {"Se"}

@@ -45,7 +45,7 @@ def detectors() -> str:
         "fcn-wse2-dayA": "CycleGAN-A (paper, A: 0.89)",
         "fcn-wse2-dayB": "CycleGAN-B (paper, B: 0.82)",
         "fcn-wse2-dayAB": "CycleGAN-AB (paper, AB: 0.74)",
-        "fcn-wse2": "wide randomised noise",
+        "fcn-wse2": "wide noise, and what real files have",
     }
     rows = []
     for name, noise in what.items():
