@@ -14,6 +14,7 @@ from pathlib import Path
 
 from stemzoo import io
 from stemzoo.analysis.conditions import TrainingConditions
+from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.workflows.datasets import training_set
 from stemzoo.zoo import hub
 from stemzoo.zoo.file_names import CONDITIONS, CONFIG, TRAINING_DATA
@@ -27,6 +28,11 @@ def read(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def conditions_sampling(network: float) -> float:
+    """Pixel size [Å/px] at which frames are described: coarser pixels hold too little noise."""
+    return min(network, ZOO_SAMPLING)
+
+
 def simulated_frames(data: dict) -> list[io.Image]:
     """Simulate the first training frames of each session again; the seeds are those of training."""
     images = [
@@ -38,10 +44,10 @@ def simulated_frames(data: dict) -> list[io.Image]:
             frames=FRAMES,
             size=data["size"],
             seed=data["seed"] + j,
-            sampling=data["sampling"],
+            sampling=conditions_sampling(data["sampling"]),
         ).images
     ]
-    return [io.Image(image, data["sampling"]) for image in images]
+    return [io.Image(image, conditions_sampling(data["sampling"])) for image in images]
 
 
 def seen_files(data: dict) -> dict[str, str]:
@@ -84,7 +90,7 @@ def write(name: str, patterns: list[str]) -> str:
         frames_of(entry, patterns),
         session=entry.session,
         material=entry.material,
-        sampling=read(entry.folder / CONFIG)["config"]["sampling"],
+        sampling=conditions_sampling(read(entry.folder / CONFIG)["config"]["sampling"]),
     )
     io.write_text(entry.folder / CONDITIONS, conditions.to_json())
     hub.register(entry.folder, **facts_of(entry))

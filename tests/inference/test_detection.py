@@ -231,8 +231,9 @@ def test_the_bundled_detector_finds_the_vacancies_of_simulated_frames(detector, 
     assert total.f1 > 0.75
 
 
-def test_by_rank_the_response_of_the_microscopes_detector_does_not_matter(detector):
+def test_by_rank_the_response_of_the_microscopes_detector_does_not_matter():
     """'expanding' of the sessions that are adapted to: the fifth power."""
+    detector = load("fcn-wse2-dayA")
     ranked = detector.successor(ranked=True)
     (frame,) = simulate_session(find_session("wse2-dayA"), 1, (512, 512), seed=7)
     image = frame.image.astype(float)
