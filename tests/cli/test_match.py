@@ -26,7 +26,7 @@ def test_weights_are_ranked_and_the_last_line_says_what_to_do(run, days):
     assert first.split()[1] == "wse2-dayA"
     assert first.split()[4] == "yes"
     assert {row.split()[0].split("-")[1] for row in rows} == {"wse2"}
-    step = "Next: stemzoo detect 'wse2-dayA_*.tif' --weights fcn-wse2"
+    step = "stemzoo detect 'wse2-dayA_*.tif' --weights fcn-wse2"
     assert last.startswith("fcn-wse2 was trained on widely randomised conditions, which include")
     assert step in last
 

@@ -5,7 +5,6 @@ import pytest
 from places import ROOT
 
 from stemzoo.analysis.conditions import TrainingConditions
-from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.zoo.file_names import CONDITIONS
 from stemzoo.zoo.registry import list_weights, manifest_path
 
@@ -22,12 +21,20 @@ def script():
 
 
 @pytest.mark.parametrize("entry", BUNDLED, ids=lambda entry: entry.name)
-def test_bundled_weights_know_their_conditions(entry):
+def test_bundled_weights_know_their_conditions(script, entry):
     config = json.loads((entry.folder / "config.json").read_text(encoding="utf-8"))["config"]
     found = TrainingConditions.read(entry.folder / CONDITIONS)
     assert (found.session, found.material) == (entry.session, entry.material)
     # A network may take coarser pixels than frames are described at.
-    assert found.sampling == min(config["sampling"], ZOO_SAMPLING)
+    assert found.sampling == script.conditions_sampling(config["sampling"])
+
+
+def test_frames_are_described_at_the_pixels_of_the_network_or_finer_ones(script):
+    assert [script.conditions_sampling(size) for size in (0.19, 0.2077, 0.4148)] == [
+        0.19,
+        0.2077,
+        0.2074,
+    ]
 
 
 def test_frames_are_those_of_the_training(script):
