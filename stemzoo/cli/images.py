@@ -47,7 +47,10 @@ def detect(
     ] = None,
     pixel_size: PixelSize = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("detections"),
-    threshold: Annotated[float, typer.Option(help="Lowest score to report, 0 to 1.")] = 0.35,
+    threshold: Annotated[
+        float,
+        typer.Option(help="Lowest probability to report, 0 to 1; score if it is not calibrated."),
+    ] = 0.35,
     tta: Annotated[
         bool, typer.Option("--tta", help="Average over 8 rotations and flips (slower).")
     ] = False,
