@@ -73,16 +73,6 @@ def frames_of(entry: WeightsEntry, patterns: list[str]) -> list[io.Image]:
     return [io.read_image(path) for path in paths]
 
 
-def facts_of(entry: WeightsEntry) -> dict:
-    """Facts of the manifest that are no hashes; `sessions` and `wide` only if they say more."""
-    facts = {key: getattr(entry, key) for key in ("task", "material", "session")}
-    if entry.sessions:
-        facts["sessions"] = list(entry.sessions)
-    if entry.wide:
-        facts["wide"] = True
-    return facts | {key: getattr(entry, key) for key in ("licence", "summary")}
-
-
 def write(name: str, patterns: list[str]) -> str:
     """Write the conditions of a set of weights, enter them, and say what they are."""
     entry = find_weights(name)
@@ -93,7 +83,7 @@ def write(name: str, patterns: list[str]) -> str:
         sampling=conditions_sampling(read(entry.folder / CONFIG)["config"]["sampling"]),
     )
     io.write_text(entry.folder / CONDITIONS, conditions.to_json())
-    hub.register(entry.folder, **facts_of(entry))
+    hub.register(entry.folder, **entry.facts)
     return f"{name}: {conditions.frames} frames of {conditions.session}"
 
 

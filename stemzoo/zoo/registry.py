@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 MANIFEST_FORMAT = 1
 
@@ -127,6 +128,16 @@ class WeightsEntry:
     def folder(self) -> Path:
         """Where bundled files are."""
         return PACKAGE / "weights" / self.name
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Facts of the manifest that are no hashes; `sessions` and `wide` only if they say more."""
+        facts = {key: getattr(self, key) for key in ("task", "material", "session")}
+        if self.sessions:
+            facts["sessions"] = list(self.sessions)
+        if self.wide:
+            facts["wide"] = True
+        return facts | {key: getattr(self, key) for key in ("licence", "summary")}
 
 
 def manifest_path() -> Path:

@@ -21,13 +21,7 @@ def register_bundled(folder: Path) -> bool:
     """Enter a folder of the package's own weights into the manifest again; False for others."""
     for entry in list_weights():
         if entry.bundled and entry.folder.resolve() == folder.resolve():
-            facts = {key: getattr(entry, key) for key in ("task", "material", "session")}
-            if entry.sessions:
-                facts["sessions"] = list(entry.sessions)
-            if entry.wide:
-                facts["wide"] = True
-            facts |= {"licence": entry.licence, "summary": entry.summary}
-            hub.register(entry.folder, **facts)
+            hub.register(entry.folder, **entry.facts)
             return True
     return False
 
