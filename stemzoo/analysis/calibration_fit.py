@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
-from scipy.stats import median_abs_deviation
 
 from stemzoo.analysis.calibration import (
     JOINT_TERMS,
@@ -16,6 +15,7 @@ from stemzoo.analysis.calibration import (
     Witnesses,
     joint_terms,
 )
+from stemzoo.analysis.robust_spread import median_deviation
 
 # A sublattice hosts a class if it has so many of its columns, and this part of all of them.
 _FEWEST, _PART = 10, 0.05
@@ -90,7 +90,7 @@ def fit_calibration(
             if np.count_nonzero(chosen) < max(_FEWEST, _PART * np.count_nonzero(at)):
                 continue
             values = seen.intensity[chosen]
-            scatter = median_abs_deviation(values, scale="normal")
+            scatter = median_deviation(values)
             beside = np.sqrt(max(scatter**2 - np.median(seen.noise[chosen]) ** 2, 0))
             levels[kind] = (float(np.median(values)), max(float(beside), _NARROWEST))
         fitted.append(ClassCalibration(levels, (0.0,) * len(JOINT_TERMS), (0.0,) * len(LONE_TERMS)))

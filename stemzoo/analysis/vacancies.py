@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import median_abs_deviation
 
 from stemzoo.analysis.columns import column_contrast, column_intensities
+from stemzoo.analysis.robust_spread import median_deviation
 from stemzoo.analysis.scan_errors import find_scan_errors
 from stemzoo.analysis.sites import lattice_sites
 from stemzoo.preprocessing import normal_scores
@@ -118,7 +118,7 @@ def away_from_edges(positions: np.ndarray, shape: tuple[int, int], sampling: flo
 def _mixture(contrast: np.ndarray) -> tuple[np.ndarray, float]:
     """Probability of each contrast to be a vacancy's, and how well these stand apart."""
     full = float(np.median(contrast))
-    width = float(median_abs_deviation(contrast, scale="normal"))
+    width = median_deviation(contrast)
     vacancy, part = _VACANCY * full, 0.02
     for _ in range(_ROUNDS):
         log_odds = np.log(part / (1 - part)) + (

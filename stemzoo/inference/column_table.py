@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import median_abs_deviation
 
+from stemzoo.analysis.robust_spread import median_deviation
 from stemzoo.inference.seen_crystal import SeenCrystal
 
 COLUMN_HEAD = (
@@ -84,13 +84,9 @@ class Columns:
 
     def scatter(self) -> dict[str, float]:
         """Return the standard deviation of the intensities of each sublattice, without outliers."""
-        names = np.array(self.sublattices, dtype=object)
+        names, known = np.array(self.sublattices, dtype=object), ~np.isnan(self.intensity)
         return {
-            name: float(
-                median_abs_deviation(
-                    self.intensity[names == name], scale="normal", nan_policy="omit"
-                )
-            )
+            name: median_deviation(self.intensity[(names == name) & known])
             for name in self.counts()
         }
 
