@@ -86,6 +86,22 @@ class CrystalMask:
         rows, columns = self._pixels(positions)
         return ndimage.distance_transform_edt(self.crystal)[rows, columns]
 
+    def interior(self, depth: float) -> np.ndarray:
+        """Return which pixels lie so deep in the crystal, or deeper.
+
+        Parameters
+        ----------
+        depth : float
+            As of `depth` [px].
+
+        Returns
+        -------
+        ndarray of bool, shape (M, N)
+        """
+        if self.is_whole:
+            return self.crystal
+        return np.asarray(ndimage.distance_transform_edt(self.crystal) >= depth, dtype=bool)
+
     def largest_rectangle(self) -> tuple[slice, slice]:
         """Return rows and columns of the largest rectangle that is all crystal.
 

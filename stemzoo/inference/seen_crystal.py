@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -99,9 +100,13 @@ class SeenCrystal:
         """
         if self.mask.is_whole or not self.has_lattice:
             return np.zeros(len(positions), bool)
-        inside = self.in_mask(positions)
-        depth = np.max([grain.depth(inside) for grain in self.grains], axis=0)
-        return self.block * depth < EDGE * self.cell
+        return ~self._core.contains(self.in_mask(positions))
+
+    @cached_property
+    def _core(self) -> CrystalMask:
+        """Where some grain goes on far enough for its columns to have all neighbours."""
+        cores = [grain.interior(EDGE * self.cell / self.block) for grain in self.grains]
+        return CrystalMask(self.mask.valid, np.any(cores, axis=0), ())
 
     def measured(self, shape: tuple[int, int], sampling: float) -> np.ndarray | None:
         """Return the mask on another grid, for the statistics that scale an image.

@@ -151,6 +151,10 @@ def test_positions_are_told_by_side_and_depth():
     assert mask.contains(positions).tolist() == [False, True, True]
     # The row of pixels 99 is the nearest that is no crystal.
     np.testing.assert_allclose(mask.depth(positions), [0, 11, 412])
+    for depth in (0.5, 11, 11.5):
+        rows, columns = positions.astype(int).T
+        inside = mask.interior(depth)[rows, columns]
+        assert inside.tolist() == (mask.depth(positions) >= depth).tolist()
 
 
 def test_an_image_without_a_valid_pixel_has_no_crystal():
