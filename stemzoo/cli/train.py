@@ -7,7 +7,6 @@ import typer
 
 from stemzoo.cli.options import LackingPixelSize, only_with
 from stemzoo.cli.terminal import angstrom, load_kind, say, start_keras
-from stemzoo.simulate.materials import find_material
 
 app = typer.Typer()
 train = typer.Typer(help="Train a model.", no_args_is_help=True)
@@ -74,13 +73,23 @@ def train_fcn(
 ) -> None:
     """Train a defect detector: of a material, or on labelled frames, simulated now or read."""
     if material is not None:
-        only_with(context, "--material", "minutes", "like", "seed", "pixel_size")
+        of_image = ["pixel_size"] if like else []
+        only_with(context, "--material", "minutes", "like", "seed", *of_image)
+        from stemzoo.simulate.materials import find_material
+
         find_material(material)  # before Keras starts, which takes its time
         start_keras()
         from stemzoo.workflows.detector_training import train_detector
 
-        options = {"like": like, "like_sampling": angstrom(pixel_size)} if like else {}
-        train_detector(material, minutes=minutes or 10.0, out=out, seed=seed, report=say, **options)
+        train_detector(
+            material,
+            minutes=minutes or 10.0,
+            out=out,
+            like=like,
+            like_sampling=angstrom(pixel_size),
+            seed=seed,
+            report=say,
+        )
         return
     if minutes is not None or like is not None:
         raise ValueError(

@@ -1,11 +1,10 @@
 """The table of materials: one unit cell an entry."""
 
 import difflib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
-
-import numpy as np
 
 _NONMETALS = frozenset("H He B C N O F Ne Si P S Cl Ar Ge As Se Br Kr Te I Xe At Rn".split())
 
@@ -68,11 +67,20 @@ class Material:
     @property
     def column_spacing(self) -> float:
         """Distance of the nearest two atomic columns in projection [Å]."""
-        columns = np.unique([site.position[:2] for site in self.sites], axis=0)
-        steps = columns[:, None] - columns
-        steps -= np.rint(steps)  # the nearest image of each
-        distances = np.hypot(*(steps * self.cell[:2]).reshape(-1, 2).T)
-        return float(distances[distances > 1e-3].min(initial=min(self.cell[:2])))
+        places = {(round(x, 6), round(y, 6)) for x, y, _ in (s.position for s in self.sites)}
+        x, y, _ = self.cell
+        distances = [
+            math.hypot(_folded(a - c) * x, _folded(b - d) * y)
+            for a, b in places
+            for c, d in places
+            if (a, b) != (c, d)
+        ]
+        return min([x, y, *distances])
+
+
+def _folded(step: float) -> float:
+    """Return a step in cells to the nearest of the equivalent places."""
+    return step - round(step)
 
 
 def _dichalcogenide(name: str, metal: str, chalcogen: str, a: float, height: float) -> Material:

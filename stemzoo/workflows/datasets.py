@@ -103,8 +103,8 @@ def training_set(
         domain = domain_session(translator.material, translator.sampling, translator.rotation)
         sources.append((domain, translator))
     parts = []
-    for j, (session, translator) in enumerate(sources):
-        made = simulated_set(session, frames, size, seed + j, sampling, translator)
+    for j, (session, through) in enumerate(sources):
+        made = simulated_set(session, frames, size, seed + j, sampling, through)
         images, masks, classes = zip(*made, strict=True)
         parts.append(TrainingSet(images, masks, classes[-1], sampling, session.material))
     parts += [_read_folder(folder, sampling) for folder in folders]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from stemzoo.models import DefectFCN
 
 # Frames a minute, as many as two cores simulate in a third of the time; the rest is trained in.
-_FRAMES_A_MINUTE, _MOST_FRAMES, _LEAST_FRAMES = 40, 1600, 8
+_FRAMES_A_MINUTE, _MOST_FRAMES, _LEAST_FRAMES = 40, 1600, 4
 _FOR_FRAMES = 0.4
 # Part of the time for calibration and test frames, and frames to calibrate on a minute of the time.
 _FOR_CALIBRATION, _CALIBRATED_A_MINUTE, _MOST_CALIBRATED = 0.2, 8, 160
@@ -105,7 +105,7 @@ def plan_training(material: Material, minutes: float) -> DetectorPlan:
         sessions,
         round(frames),
         round(_COARSEST * closer, 4),
-        nearest and nearest.name,
+        None if nearest is None else nearest.name,
     )
 
 
@@ -281,7 +281,9 @@ def _simulate(
         simulated_set(session, plan.frames, _FRAME_SIZE, seed + j, plan.sampling)
         for j, session in enumerate(plan.sessions)
     ]
-    images, masks, classes = [], [], ()
+    images: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
+    classes: tuple[str, ...] = ()
     done = 0
     while done < plan.frames and (time.monotonic() - begun < until or done < _LEAST_FRAMES):
         for source in sources:
