@@ -430,7 +430,9 @@ def test_a_training_that_cannot_start_is_one_line(run, here, options, words):
 def test_the_weights_are_listed(run):
     done = run("list")
     assert (done.code, done.err) == (0, "")
-    lines = done.out.splitlines()
+    table, _, details = done.out.partition("\n\n")
+    assert table.splitlines()[0].split() == ["MATERIAL", "DETECTION", "TRANSLATION"]
+    lines = details.splitlines()
     assert lines[0].split() == ["NAME", "TASK", "MATERIAL", "SESSION", "SUMMARY"]
     assert any(line.startswith("fcn-wse2 ") for line in lines[1:])
     # Columns stand below each other.
