@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -153,7 +154,7 @@ def train_detector(
     material: Material | str,
     *,
     minutes: float = 10.0,
-    out: str | Path,
+    out: str | Path | None = None,
     like: str | Path | None = None,
     like_sampling: float | None = None,
     seed: int = 0,
@@ -171,8 +172,8 @@ def train_detector(
         Entry of `MATERIALS`, or its name.
     minutes : float
         How long it may take in all, on two cores.
-    out : path-like
-        Model folder; a run that was killed goes on in it.
+    out : path-like, optional
+        Model folder; a run that was killed goes on in it. Without, nothing is kept but the model.
     like : path-like, optional
         A measured image of the material: two thirds of the frames get conditions like its own.
     like_sampling : float, optional
@@ -196,8 +197,13 @@ def train_detector(
 
     Examples
     --------
-    >>> train_detector("mos2", minutes=10, out="mos2-detector")  # doctest: +SKIP
+    >>> model = train_detector("mos2", minutes=10)  # doctest: +SKIP
+    >>> stemzoo.detect(image, model)  # doctest: +SKIP
     """
+    if out is None:
+        with TemporaryDirectory() as folder:
+            known = {"like": like, "like_sampling": like_sampling, "seed": seed, "report": report}
+            return train_detector(material, minutes=minutes, out=Path(folder) / "new", **known)
     if not 0 < minutes <= 24 * 60:
         raise ValueError(f"Expected minutes of more than 0, up to a day. Received: {minutes}")
     out = Path(out)
