@@ -202,8 +202,15 @@ def train_detector(
     """
     if out is None:
         with TemporaryDirectory() as folder:
-            known = {"like": like, "like_sampling": like_sampling, "seed": seed, "report": report}
-            return train_detector(material, minutes=minutes, out=Path(folder) / "new", **known)
+            return train_detector(
+                material,
+                minutes=minutes,
+                out=Path(folder) / "new",
+                like=like,
+                like_sampling=like_sampling,
+                seed=seed,
+                report=report,
+            )
     if not 0 < minutes <= 24 * 60:
         raise ValueError(f"Expected minutes of more than 0, up to a day. Received: {minutes}")
     out = Path(out)
