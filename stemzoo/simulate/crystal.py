@@ -56,20 +56,17 @@ def _columns(
     margin: float,
 ) -> _Columns:
     """Fill a field with the columns of a crystal without defects, see `make_specimen`."""
-    cell = np.array(material.cell[:2])
-    places: dict[tuple[float, float], list[str]] = {}
-    for site in material.sites:
-        places.setdefault(site.position[:2], []).append(site.symbol)
+    edges = material.edges
     # Cells that may reach the field, as whole numbers (i, j).
     low, high = -margin, np.array([extent[1], extent[0]]) + margin
     corners = np.array([[x, y] for x in (low, high[0]) for y in (low, high[1])])
-    corners = corners @ np.linalg.inv(transform).T / cell
+    corners = corners @ np.linalg.inv(transform).T @ np.linalg.inv(edges)
     first, last = np.floor(corners.min(0)) - 1, np.ceil(corners.max(0)) + 1
     grid = np.meshgrid(*(np.arange(a, b + 1) for a, b in zip(first, last, strict=True)))
     cells = np.stack(grid, axis=-1).reshape(-1, 2)
     positions, owners, symbols, count = [], [], [], 0
-    for place, content in places.items():
-        points = ((cells + place + np.asarray(origin) % 1) * cell) @ transform.T
+    for place, content in material.columns.items():
+        points = ((cells + place + np.asarray(origin) % 1) @ edges) @ transform.T
         inside = (points > -margin).all(1) & (points < np.array(extent)[::-1] + margin).all(1)
         points = points[inside]
         stack = content * (1 if material.layered else thickness)
@@ -114,7 +111,8 @@ def _drawn(
             hit = hosts[(rng.random(hosts.size) < probability) & free[hosts]]
             free[hit] = False
             chosen += [(defect, column) for column in hit]
-    n_cells = (extent[0] + 2 * margin) * (extent[1] + 2 * margin) / np.prod(material.cell[:2])
+    area = material.edges[0, 0] * material.edges[1, 1]
+    n_cells = (extent[0] + 2 * margin) * (extent[1] + 2 * margin) / area
     for defect, probability in table.items():
         if defect.element is None:
             span = np.array(extent)[::-1] + 2 * margin

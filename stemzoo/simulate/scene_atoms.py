@@ -51,10 +51,9 @@ class Crystal:
     @property
     def spacing(self) -> float:
         """Distance of nearest columns [Å]."""
-        places = {site.position[:2] for site in self.material.sites}
-        cell = self.material.cell
+        places = self.material.columns
         four = [(x + i, y + j) for x, y in places for i in (0, 1) for j in (0, 1)]
-        points = np.array(four) * cell[:2]
+        points = np.array(four) @ self.material.edges
         return float(cKDTree(points).query(points, 2)[0][:, 1].min())
 
     def grow(self, rng: np.random.Generator) -> Specimen:
