@@ -1,7 +1,7 @@
 """The lattice of columns seen along the beam, and the reflections that an image of it shows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,12 +30,20 @@ class LatticeShape:
         Indices of strong reflections that tell the lattice, of a pair of opposites one.
     shown : tuple of pair of int
         Indices of all that an image shows, of a pair of opposites one, strongest first.
+    amplitudes : tuple of complex
+        Of each that is shown, relative to the strongest; the crystal's cell begins at 0.
     """
 
     first: complex
     second: complex
     required: tuple[tuple[int, int], ...]
     shown: tuple[tuple[int, int], ...]
+    amplitudes: tuple[complex, ...]
+
+    @property
+    def area(self) -> float:
+        """Return the area between the two reflections."""
+        return abs((self.first.conjugate() * self.second).imag)
 
     def squared_length(self, h: np.ndarray, k: np.ndarray) -> np.ndarray:
         """Return the squared length of reflections, in units of the innermost that are shown."""
@@ -43,8 +51,8 @@ class LatticeShape:
 
     def mirrored(self) -> "LatticeShape":
         """Return the shape as seen from the other side."""
-        first, second = np.conj(self.first), np.conj(self.second)
-        return LatticeShape(complex(first), complex(second), self.required, self.shown)
+        first, second = self.first.conjugate(), self.second.conjugate()
+        return replace(self, first=first, second=second)
 
     def is_mirrored_alike(self) -> bool:
         """Tell whether the lattice looks the same from the other side: all but oblique ones."""
@@ -52,10 +60,29 @@ class LatticeShape:
 
     @property
     def metric(self) -> np.ndarray:
-        """Products (2, 2) of the lattice vectors that belong to the two reflections."""
+        """Return the products (2, 2) of the lattice vectors that belong to the two reflections."""
         spots = np.array([[z.real, z.imag] for z in (self.first, self.second)])
         vectors = np.linalg.inv(spots).T
         return vectors @ vectors.T
+
+    def half_plane(self, finest: float) -> np.ndarray:
+        """Return the indices of all reflections up to a squared length, of opposites one.
+
+        Parameters
+        ----------
+        finest : float
+            In units of the innermost ones that are shown.
+
+        Returns
+        -------
+        ndarray of int, shape (G, 2)
+        """
+        # An index is the product of a reflection with a lattice vector.
+        reach = np.floor(np.sqrt(finest * np.diag(self.metric)) + _SAME).astype(int)
+        grid = np.indices(tuple(2 * reach + 1)).reshape(2, -1).T - reach
+        h, k = grid.T
+        inside = self.squared_length(h, k) <= finest + _SAME
+        return grid[inside & ((h > 0) | ((h == 0) & (k > 0)))]
 
 
 def symmetry_operations(metric: np.ndarray, tolerance: float = 0.01) -> list[np.ndarray]:
@@ -131,7 +158,7 @@ def shown_reflections(
         Their amplitudes, in units of the strongest; 0.1 or more.
     """
     reach = np.floor(np.linalg.norm(vectors, axis=1) * _FINEST).astype(int) + 1
-    grid = np.indices(2 * reach + 1).reshape(2, -1).T - reach
+    grid = np.indices(tuple(2 * reach + 1)).reshape(2, -1).T - reach
     h, k = grid.T
     grid = grid[(h > 0) | ((h == 0) & (k > 0))]
     length = np.linalg.norm(grid @ np.linalg.inv(vectors).T, axis=1)
@@ -186,7 +213,9 @@ def find_shape(
     reciprocal = np.linalg.inv(vectors).T * spacing
     first, second = (complex(x, y) for x, y in reciprocal)
     shown = [(int(h), int(k)) for h, k in indices]
-    return LatticeShape(first, second, tuple(_spanning(shown)), tuple(shown))
+    seen = amplitudes(indices, vectors, places, strengths)
+    relative = tuple(complex(z) for z in seen / abs(seen).max())
+    return LatticeShape(first, second, tuple(_spanning(shown)), tuple(shown), relative)
 
 
 def _spanning(indices: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
