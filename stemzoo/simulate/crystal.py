@@ -90,7 +90,7 @@ def _hosts(columns: _Columns, defect: Defect) -> np.ndarray:
     holds = np.bincount(
         columns.atom_column[columns.symbols == defect.element], minlength=len(columns.positions)
     )
-    return np.flatnonzero(holds >= defect.count)
+    return np.flatnonzero(holds >= max(defect.count, 1))
 
 
 def _drawn(
@@ -175,12 +175,13 @@ def _apply(
     for defect, hosts in sites:
         atoms = order[start[hosts[0]] : start[hosts[0] + 1]]
         atoms = atoms[columns.symbols[atoms] == defect.element]
-        keep[rng.permutation(atoms)[: defect.count]] = False
+        gone = len(atoms) if defect.whole else defect.count
+        keep[rng.permutation(atoms)[:gone]] = False
         for neighbour in hosts[1:]:
             keep[columns.atom_column == neighbour] = False
         place = columns.positions[list(hosts)].mean(axis=0)
         if defect.replacement:
-            copies = 1 if defect.with_neighbour else defect.count
+            copies = 1 if defect.with_neighbour else max(defect.count, 1)
             new_symbols += [defect.replacement] * copies
             new_positions += [place] * copies
         places.append(place)
