@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from os import PathLike
 from types import MappingProxyType
@@ -97,7 +97,8 @@ class Material:
             A slab about as thick [Å]; else a crystal goes on along the beam, and the thickness of
             a session applies.
         name : str, optional
-            How to call it; else its formula in small letters, with the zone axis of a bulk crystal.
+            How to call it; else its formula in small letters, with the zone axis of a bulk crystal,
+            and with ``-own`` where the table has another crystal of that name.
 
         Returns
         -------
@@ -107,7 +108,7 @@ class Material:
         ------
         ValueError
             If the file cannot be read, or the structure has no lattice across the beam that an
-            image can show; the message names the file.
+            image can show (the message names the file), or the name is that of another crystal.
 
         Examples
         --------
@@ -121,7 +122,7 @@ class Material:
 
         found = project_structure(structure, zone_axis, layers=layers, thickness=thickness)
         sites = tuple(Site(symbol, place) for symbol, place in found.sites)
-        return cls(
+        own = cls(
             name or found.name,
             found.formula,
             found.edges,
@@ -131,6 +132,24 @@ class Material:
             found.lattice_constant,
             found.layered,
             found.angle,
+        )
+        known = MATERIALS.get(own.name.lower())
+        if known is None or own.is_like(known):
+            return own
+        if name is not None:
+            raise ValueError(
+                f"Expected a name that no other crystal has; choose another one. Received: {name!r}"
+                f", that of {known.formula} with a = {known.lattice_constant} Å in the table"
+            )
+        return replace(own, name=f"{own.name}-own")
+
+    def is_like(self, other: "Material") -> bool:
+        """Tell whether another crystal has the same columns within two per cent of the length."""
+        contents = [sorted(map(sorted, m.columns.values())) for m in (self, other)]
+        return (
+            self.symmetry == other.symmetry
+            and contents[0] == contents[1]
+            and abs(self.lattice_constant / other.lattice_constant - 1) < 0.02
         )
 
     @property

@@ -1,5 +1,7 @@
 """Crystals in files: CIF, POSCAR and xyz, as ASE reads them."""
 
+import errno
+import os
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +13,22 @@ if TYPE_CHECKING:
 _FORMATS = {".cif": "cif", ".vasp": "vasp", ".poscar": "vasp", ".xyz": "extxyz"}
 _NAMES = {"POSCAR": "vasp", "CONTCAR": "vasp"}
 _LARGEST = 4 << 20  # [bytes]
+
+
+def is_structure_file(path: str | PathLike) -> bool:
+    """Tell by its name whether a file holds a structure.
+
+    Examples
+    --------
+    >>> is_structure_file("wte2.cif"), is_structure_file("POSCAR"), is_structure_file("wse2")
+    (True, True, False)
+    """
+    return _kind(Path(path)) is not None
+
+
+def _kind(path: Path) -> str | None:
+    """Format of a file, as ASE calls it."""
+    return _NAMES.get(path.name.upper()) or _FORMATS.get(path.suffix.lower())
 
 
 def read_structure(path: str | PathLike) -> "ase.Atoms":
@@ -28,6 +46,8 @@ def read_structure(path: str | PathLike) -> "ase.Atoms":
 
     Raises
     ------
+    FileNotFoundError
+        If there is none.
     ValueError
         If it cannot be read, or holds several structures or sites that several elements share; the
         message names the file.
@@ -38,12 +58,14 @@ def read_structure(path: str | PathLike) -> "ase.Atoms":
     'W2Te4'
     """
     path = Path(path)
-    kind = _NAMES.get(path.name.upper()) or _FORMATS.get(path.suffix.lower())
+    kind = _kind(path)
     if kind is None:
         raise ValueError(
             f"{path}: expected a structure as .cif, .xyz (with a lattice), .vasp or POSCAR; "
             f"convert it, or give ase.Atoms. Received: {path.suffix or path.name}"
         )
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     from ase import io
 
     try:

@@ -276,13 +276,13 @@ def _as_cell(
     """Describe columns as a material's cell."""
     vectors, places, strengths = columns.vectors, columns.places, columns.strengths
     spacing = innermost_spacing(vectors, places, strengths)
-    longest = float(np.linalg.norm(vectors, axis=1).max())
-    if spacing is None or spacing < _FINEST or longest > _COARSEST:
+    shortest, longest = np.sort(np.linalg.norm(vectors, axis=1)).tolist()
+    if spacing is None or min(spacing, shortest) < _FINEST or longest > _COARSEST:
         seen = "no reflections" if spacing is None else f"a spacing of {spacing:.2f} Å"
         raise ValueError(
-            f"Expected columns that an image tells apart: a spacing of {_FINEST} Å or more in a "
+            f"Expected columns that an image tells apart: spacings of {_FINEST} Å or more, in a "
             f"cell of at most {_COARSEST:g} Å; choose another zone axis. Received: {seen}, a cell "
-            f"of {longest:.1f} Å"
+            f"of {shortest:.2f} x {longest:.2f} Å"
         )
     kind = lattice_kind(columns)
     formula = atoms.get_chemical_formula("metal", empirical=True)

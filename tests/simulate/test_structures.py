@@ -187,7 +187,6 @@ def test_what_is_no_structure_is_refused_with_its_name(tmp_path):
     for name, words in (
         ("x.cif", "ASE reads as cif"),
         ("x.pdb", "Received: .pdb"),
-        ("none.cif", "No such file"),
         ("two.xyz", "expected one structure. Received: 2"),
         ("free.xyz", "cell that repeats"),
     ):
@@ -202,6 +201,16 @@ def test_shared_sites_are_refused(tmp_path):
     atoms.info["occupancy"] = {"0": {"Sr": 0.7, "Ba": 0.3}}
     with pytest.raises(ValueError, match=r"fully occupied.*Sr 0.7, Ba 0.3"):
         Material.from_structure(atoms)
+
+
+def test_a_name_of_another_crystal_is_not_taken(tmp_path):
+    octahedral = Material.from_structure(molybdenum_disulphide("1T"))
+    assert octahedral.name == "mos2-own"  # the table's is the prismatic one
+    assert Material.from_structure(molybdenum_disulphide()).name == "mos2"
+    with pytest.raises(ValueError, match=r"no other crystal has.* 'MoS2', that of MoS2 with a"):
+        Material.from_structure(molybdenum_disulphide("1T"), name="MoS2")
+    with pytest.raises(FileNotFoundError, match=r"none.cif"):
+        Material.from_structure(tmp_path / "none.cif")
 
 
 @pytest.mark.parametrize(
@@ -221,8 +230,9 @@ def test_what_no_image_can_show_is_refused(axis, options, words):
 
 
 def test_an_axis_along_which_all_columns_merge_is_refused():
-    with pytest.raises(ValueError, match=r"structure: Expected columns .* another zone axis"):
-        Material.from_structure(bulk("Al"), (7, 8, 9))
+    for structure, axis in ((bulk("Al"), (7, 8, 9)), (strontium_titanate(), (1, 9, 8))):
+        with pytest.raises(ValueError, match=r"structure: Expected columns .* another zone axis"):
+            Material.from_structure(structure, axis)
 
 
 def test_atoms_a_tenth_of_an_angstrom_apart_are_one_column():
