@@ -287,7 +287,7 @@ def _describe(cell: Cell, peaks: SpectrumPeaks, spacing: float) -> Lattice:
 
 
 def find_rotation(
-    images: Sequence[np.ndarray], material: str, sampling: float
+    images: Sequence[np.ndarray], material: str | Material, sampling: float
 ) -> tuple[float, float] | None:
     """Measure the orientation of the lattices of some images.
 
@@ -295,8 +295,8 @@ def find_rotation(
     ----------
     images : sequence of ndarray of shape (M, N)
         Measured images.
-    material : str
-        Entry of `MATERIALS`.
+    material : str or Material
+        The crystal.
     sampling : float
         Their pixel size [Å/px].
 

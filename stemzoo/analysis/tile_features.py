@@ -89,11 +89,11 @@ def _shells(lattice: Lattice) -> tuple[float, ...]:
 def _groups(edge: int, lattice: Lattice, shells: tuple[float, ...]) -> dict[object, np.ndarray]:
     """Select the parts of the half spectrum of a tile whose mean powers are the raw features."""
     y, x = frequencies((TILE, TILE))
-    indices, away = nearest_reflections(y, x, lattice)
-    norm = lattice.squared_length(indices[..., 0], indices[..., 1])
-    if lattice.shape is not None:  # the shell of each reflection
-        ends = np.array([0.0, *shells, np.inf])
-        norm = ends[np.searchsorted(ends, norm.round(3))]
+    if lattice.shape is None:
+        indices, away = nearest_reflections(y, x, lattice)
+        norm = lattice.squared_length(indices[..., 0], indices[..., 1])
+    else:
+        norm, away = _nearest_shown(y, x, lattice, shells)
     # Resolution of the window: bins of an unpadded tile.
     away = abs(away) * edge
     distance = np.hypot(*np.moveaxis(away, -1, 0))
@@ -114,6 +114,33 @@ def _groups(edge: int, lattice: Lattice, shells: tuple[float, ...]) -> dict[obje
             f"innermost reflections at {ring:.3f} 1/px"
         )
     return groups
+
+
+def _nearest_shown(
+    y: np.ndarray, x: np.ndarray, lattice: Lattice, shells: tuple[float, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shell (M, N) of the nearest reflection that an image shows, 0 for none; offset (M, N, 2).
+
+    Of lattices with large cells all reflections, most of them faint, would leave nothing between.
+    """
+    assert lattice.shape is not None
+    shown = np.array(lattice.shape.shown)
+    # And those of shells beyond, in which noise is seen.
+    finer = lattice.shape.half_plane(shells[-1] + 0.01)
+    beyond = lattice.squared_length(*finer.T) > lattice.squared_length(*shown.T).max() + 0.01
+    shown = np.concatenate([shown, finer[beyond]])
+    shown = np.concatenate([[[0, 0]], shown, -shown])
+    spots = shown @ lattice.reciprocal
+    grid = np.stack(np.broadcast_arrays(y, x), axis=-1)
+    away = np.full(grid.shape, np.inf)
+    nearest = np.zeros(grid.shape[:2], dtype=int)
+    for k, spot in enumerate(spots):
+        step = grid - spot
+        closer = (step**2).sum(axis=-1) < (away**2).sum(axis=-1)
+        away[closer], nearest[closer] = step[closer], k
+    ends = np.array([0.0, *shells, np.inf])
+    lengths = lattice.squared_length(*shown.T).round(3)
+    return ends[np.searchsorted(ends, lengths)][nearest], away
 
 
 def _between(

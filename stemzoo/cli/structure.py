@@ -11,9 +11,24 @@ from stemzoo.cli.terminal import say
 
 if TYPE_CHECKING:
     from stemzoo.simulate.materials import Material
+    from stemzoo.simulate.sessions import AcquisitionSession
 
 app = typer.Typer()
 
+StructureFile = Annotated[
+    str | None,
+    typer.Option(
+        "--structure", metavar="FILE", help="A crystal of your own: CIF, POSCAR, xyz, or JSON."
+    ),
+]
+DefectsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--defects",
+        metavar="JSON",
+        help="With --structure: its defects, as 'stemzoo structure --defects' writes them.",
+    ),
+]
 ZoneAxis = Annotated[
     str, typer.Option(help="Direction of the beam in cell vectors, such as 1,1,0 or -1,1,0.")
 ]
@@ -54,6 +69,48 @@ def parse_axis(text: str) -> tuple[int, int, int]:
             f"--zone-axis takes three whole numbers, such as 1,1,0. Received: {text!r}"
         ) from None
     return a, b, c
+
+
+def sessions_of(
+    file: str | None,
+    zone_axis: str,
+    layers: int | None,
+    thickness: float | None,
+    defects: Path | None,
+) -> "tuple[AcquisitionSession, ...]":
+    """Return what frames of a crystal of one's own are drawn from.
+
+    Parameters
+    ----------
+    file, zone_axis, layers, thickness, defects
+        As options give them.
+
+    Returns
+    -------
+    tuple of AcquisitionSession
+        With coarse, and with fine pixels; none without a file.
+
+    Raises
+    ------
+    ValueError, OSError
+        If a file cannot be read, or there is none and other options are given.
+    """
+    if file is None:
+        others = {"--layers": layers, "--thickness": thickness, "--defects": defects}
+        given = [option for option, value in others.items() if value is not None]
+        if given or zone_axis != "0,0,1":
+            raise ValueError(
+                "--structure FILE names the crystal that a zone axis, layers, a thickness and "
+                f"defects are of. Received: {(given or ['--zone-axis'])[0]} without it"
+            )
+        return ()
+    from stemzoo.simulate.material_files import open_material
+    from stemzoo.simulate.proposed_defects import read_defects
+    from stemzoo.simulate.structure_sessions import structure_sessions
+
+    material = open_material(file, parse_axis(zone_axis), layers=layers, thickness=thickness)
+    chosen = None if defects is None else read_defects(defects, material)
+    return structure_sessions(material, chosen)
 
 
 @app.command()

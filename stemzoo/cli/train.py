@@ -6,6 +6,14 @@ from typing import Annotated
 import typer
 
 from stemzoo.cli.options import LackingPixelSize
+from stemzoo.cli.structure import (
+    DefectsFile,
+    Layers,
+    StructureFile,
+    Thickness,
+    ZoneAxis,
+    sessions_of,
+)
 from stemzoo.cli.terminal import angstrom, load_kind, say, start_keras
 
 app = typer.Typer()
@@ -50,11 +58,17 @@ def train_fcn(
         float | None,
         typer.Option(metavar="PM", help="Pixel size that the network takes; 20.74 pm by default."),
     ] = None,
+    structure: StructureFile = None,
+    zone_axis: ZoneAxis = "0,0,1",
+    layers: Layers = None,
+    thickness: Thickness = None,
+    defects: DefectsFile = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Train a defect detector on labelled frames, simulated now or read from folders."""
     from stemzoo.workflows.training import FCNOptions, train_fcn_files
 
+    own = sessions_of(structure, zone_axis, layers, thickness, defects)
     start_keras()
     from stemzoo.training import FCNRecipe
 
@@ -71,7 +85,7 @@ def train_fcn(
     options = FCNOptions(
         out=out,
         recipe=recipe,
-        sessions=tuple(session or ()),
+        sessions=(*(session or ()), *own),
         translators=tuple(through or ()),
         folders=tuple(data or ()),
         start=start,

@@ -316,6 +316,28 @@ def find_material(name: str | Material) -> Material:
     return MATERIALS[key]
 
 
+def own_structure(material: str | Material | None) -> Material | None:
+    """Return a crystal that the table does not have; None for its entries and names.
+
+    Parameters
+    ----------
+    material : str or Material or None
+        What a session, or weights, are of.
+
+    Returns
+    -------
+    Material or None
+
+    Examples
+    --------
+    >>> own_structure("wse2") is None, own_structure(MATERIALS["wse2"]) is None
+    (True, True)
+    """
+    if not isinstance(material, Material) or MATERIALS.get(material.name) == material:
+        return None
+    return material
+
+
 def nearest_names(name: str, known: Iterable[str]) -> list[str]:
     """Return the names that an unknown one is most like, for a message.
 

@@ -5,9 +5,10 @@ from types import MappingProxyType
 
 from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
-from stemzoo.simulate.materials import find_material, nearest_names
+from stemzoo.simulate.materials import Material, find_material, nearest_names, own_structure
 from stemzoo.simulate.noise_models import any_microscope, manual_noise, noise_free, randomised
 from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.simulate.structure_sessions import structure_sessions
 
 # Rare point defects beside the vacancies that the sessions are about.
 _RARE = MappingProxyType(
@@ -221,7 +222,7 @@ def find_session(name: str) -> AcquisitionSession:
     return SESSIONS[name]
 
 
-def choose_session(name: str | None, material: str | None) -> AcquisitionSession:
+def choose_session(name: str | None, material: str | Material | None) -> AcquisitionSession:
     """Return a session by its name, or one for a material.
 
     A material without a session of its own gets the manual noise model at the paper's dose, with a
@@ -231,8 +232,8 @@ def choose_session(name: str | None, material: str | None) -> AcquisitionSession
     ----------
     name : str or None
         Name of a session.
-    material : str or None
-        Name of a material.
+    material : str or Material or None
+        Name of a material, or a crystal of your own.
 
     Returns
     -------
@@ -252,12 +253,14 @@ def choose_session(name: str | None, material: str | None) -> AcquisitionSession
         named = [s for s in SESSIONS.values() if s.material == crystal.name]
         if named:
             return named[0]
+        if own_structure(crystal) is not None:
+            return structure_sessions(crystal)[0]
         elements = sorted({site.symbol.lower() for site in crystal.sites})
         vacancies = {f"{element}_vacancy": 0.02 for element in elements}
         return manual_noise(AcquisitionSession(crystal.name, crystal.name, vacancies))
     session = find_session(name)
-    if material is not None and session.material != material.lower():
+    if material is not None and session.material != str(material).lower():
         raise ValueError(
-            f"Session {name} is of {session.material}. Received: material {material!r}"
+            f"Session {name} is of {session.material}. Received: material {str(material)!r}"
         )
     return session

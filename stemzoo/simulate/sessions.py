@@ -9,6 +9,7 @@ import numpy as np
 
 from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.distributions import Distribution, Uniform, draw
+from stemzoo.simulate.materials import Material
 from stemzoo.simulate.optics import Microscope
 from stemzoo.simulate.scan import ScanDistortion
 
@@ -24,8 +25,10 @@ class AcquisitionSession:
 
     Parameters
     ----------
-    name, material : str
-        Name of the session; entry of `MATERIALS`.
+    name : str
+        Name of the session.
+    material : str or Material
+        Entry of `MATERIALS`, or a crystal of your own, see `Material.from_structure`.
     defects : mapping of str to float
         Probability of each point defect per column that could host it, see `make_specimen`.
     scenes : mapping of str to float
@@ -109,7 +112,7 @@ class AcquisitionSession:
     """
 
     name: str
-    material: str
+    material: str | Material
     defects: Mapping[str, float] = field(default_factory=dict)
     energy: float = 80e3
     semiangle_cutoff: float = 25.0
