@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -207,6 +208,21 @@ def find_crystal(
         # Kept within the range of the data type.
         clean = replace(clean, data=clean.data.max() - (clean.data - clean.data.min()))
     return SeenCrystal(clean, pixel_size, mask, grains, block, inverted=contrast < _DARK)
+
+
+def crystal_of(model: Any) -> str | Material | None:
+    """Return the crystal that a detector is for: its own structure, else the name of a material.
+
+    Parameters
+    ----------
+    model : DefectFCN
+        A detector.
+
+    Returns
+    -------
+    str or Material or None
+    """
+    return getattr(model, "structure", None) or model.material
 
 
 def describe(seen: SeenCrystal) -> tuple[str, ...]:

@@ -192,11 +192,6 @@ class DefectFCN(keras.Model):
         return other
 
     @property
-    def crystal(self) -> Any:
-        """Return the crystal whose defects it finds: its structure, or its name in the table."""
-        return self.structure or self.material
-
-    @property
     def stride(self) -> int:
         """Images must be multiples of this many pixels."""
         return 2**self.depth

@@ -14,7 +14,7 @@ from stemzoo.analysis.calibration_fit import JudgedFrame, fit_calibration
 from stemzoo.inference.candidates import Candidates
 from stemzoo.inference.detection import LOWEST_SCORE, find_classes, undo_scan
 from stemzoo.inference.reporting import find_candidates
-from stemzoo.inference.seen_crystal import find_crystal
+from stemzoo.inference.seen_crystal import crystal_of, find_crystal
 from stemzoo.io import Image, write_json
 from stemzoo.io.json_files import read_json
 from stemzoo.simulate.dataset import simulate_frame
@@ -205,11 +205,11 @@ def candidates_in(frame: LabelledImage, model: "DefectFCN") -> Candidates:
     ValueError
         If the image cannot be analysed.
     """
-    seen = find_crystal(Image(frame.image, frame.sampling), model.crystal)
-    seen, corrections = undo_scan(seen, model.crystal)
+    seen = find_crystal(Image(frame.image, frame.sampling), crystal_of(model))
+    seen, corrections = undo_scan(seen, crystal_of(model))
     sampling = seen.pixel_size.value
     marks = find_classes(seen.image.data, model, sampling, threshold=LOWEST_SCORE, seen=seen)
-    found = find_candidates(marks, model.crystal, seen)
+    found = find_candidates(marks, crystal_of(model), seen)
     return replace(found, positions=corrections.move(found.positions))
 
 

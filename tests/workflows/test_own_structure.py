@@ -10,6 +10,7 @@ from stemzoo import io
 from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.inference.atom_columns import find_columns
 from stemzoo.inference.detection import detect
+from stemzoo.inference.seen_crystal import crystal_of
 from stemzoo.models import DefectFCN
 from stemzoo.simulate import find_material, simulate_frame, simulate_session
 from stemzoo.simulate.material_files import read_material
@@ -38,7 +39,7 @@ def test_a_folder_keeps_the_crystal(tmp_path):
     save(detector(), tmp_path / "gan")
     assert read_material(tmp_path / "gan" / "structure.json") == NITRIDE
     model = load(tmp_path / "gan")
-    assert (model.material, model.structure, model.crystal) == ("gan-110", NITRIDE, NITRIDE)
+    assert (model.material, model.structure, crystal_of(model)) == ("gan-110", NITRIDE, NITRIDE)
     assert verify(tmp_path / "gan").passed
     save(model, tmp_path / "again")
     assert load(tmp_path / "again").structure == NITRIDE
@@ -47,7 +48,7 @@ def test_a_folder_keeps_the_crystal(tmp_path):
 def test_folders_of_the_table_have_no_such_file(tmp_path):
     save(detector(find_material("mos2")), tmp_path / "mos2")
     assert not (tmp_path / "mos2" / "structure.json").exists()
-    assert load(tmp_path / "mos2").crystal == "mos2"
+    assert crystal_of(load(tmp_path / "mos2")) == "mos2"
 
 
 def test_another_structure_in_a_folder_is_refused_by_name(tmp_path):
