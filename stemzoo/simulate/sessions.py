@@ -101,6 +101,9 @@ class AcquisitionSession:
         See `respond`.
     median, flattening, wiener, sharpening : Distribution
         Filters of software, none at or below 0, in this order, see `stemzoo.simulate.software`.
+    vacancy_contrast : Distribution
+        Intensity of a column of two equal atoms that lost one, in units of the whole one, see
+        `make_specimen`.
 
     Examples
     --------
@@ -175,6 +178,7 @@ class AcquisitionSession:
     flattening: Distribution = 0.0
     wiener: Distribution = 0.0
     sharpening: Distribution = 0.0
+    vacancy_contrast: Distribution = 0.5
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "defects", MappingProxyType(dict(self.defects)))
@@ -273,6 +277,7 @@ class DrawnSession(AcquisitionSession):
     flattening: float
     wiener: float
     sharpening: float
+    vacancy_contrast: float
 
     def microscope(self) -> Microscope:
         """Return the optics."""
