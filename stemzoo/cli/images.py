@@ -23,7 +23,7 @@ from stemzoo.cli.structure import (
     StructureFile,
     Thickness,
     ZoneAxis,
-    sessions_of,
+    open_structure,
 )
 from stemzoo.cli.terminal import (
     Failures,
@@ -341,13 +341,14 @@ def simulate(
     from stemzoo.simulate.dataset import simulate_session
     from stemzoo.simulate.named_scenes import find_scene
     from stemzoo.simulate.named_sessions import choose_session
+    from stemzoo.simulate.wide_sessions import structure_sessions
     from stemzoo.workflows.frames import plan_frames, write_frame
     from stemzoo.workflows.outputs import make_folder, written_whole
 
-    own = sessions_of(structure, zone_axis, layers, thickness, defects)
+    own = open_structure(structure, zone_axis, layers, thickness, defects)
     if own and (session or material):
         raise ValueError("--structure takes no --session and no --material. Received: one of them")
-    chosen = own[0] if own else choose_session(session, material)
+    chosen = structure_sessions(*own)[0] if own else choose_session(session, material)
     name = chosen.name
     if scene is not None:
         find_scene(scene)  # refused before a folder is made

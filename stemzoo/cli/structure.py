@@ -11,7 +11,6 @@ from stemzoo.cli.terminal import say
 
 if TYPE_CHECKING:
     from stemzoo.simulate.materials import Material
-    from stemzoo.simulate.sessions import AcquisitionSession
 
 app = typer.Typer()
 
@@ -71,14 +70,14 @@ def parse_axis(text: str) -> tuple[int, int, int]:
     return a, b, c
 
 
-def sessions_of(
+def open_structure(
     file: str | None,
     zone_axis: str,
     layers: int | None,
     thickness: float | None,
     defects: Path | None,
-) -> "tuple[AcquisitionSession, ...]":
-    """Return what frames of a crystal of one's own are drawn from.
+) -> "tuple[Material, dict[str, float] | None] | None":
+    """Read a crystal of one's own.
 
     Parameters
     ----------
@@ -87,8 +86,10 @@ def sessions_of(
 
     Returns
     -------
-    tuple of AcquisitionSession
-        With coarse, and with fine pixels; none without a file.
+    material : Material
+        The crystal; None in place of both without a file.
+    defects : dict of str to float, or None
+        Its defects, if they are given.
 
     Raises
     ------
@@ -103,14 +104,12 @@ def sessions_of(
                 "--structure FILE names the crystal that a zone axis, layers, a thickness and "
                 f"defects are of. Received: {(given or ['--zone-axis'])[0]} without it"
             )
-        return ()
+        return None
     from stemzoo.simulate.material_files import open_material
     from stemzoo.simulate.proposed_defects import read_defects
-    from stemzoo.simulate.structure_sessions import structure_sessions
 
     material = open_material(file, parse_axis(zone_axis), layers=layers, thickness=thickness)
-    chosen = None if defects is None else read_defects(defects, material)
-    return structure_sessions(material, chosen)
+    return material, None if defects is None else read_defects(defects, material)
 
 
 @app.command()

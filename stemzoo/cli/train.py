@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from stemzoo.cli.options import LackingPixelSize
+from stemzoo.cli.options import LackingPixelSize, only_with
 from stemzoo.cli.structure import (
     DefectsFile,
     Layers,
     StructureFile,
     Thickness,
     ZoneAxis,
-    sessions_of,
+    open_structure,
 )
 from stemzoo.cli.terminal import angstrom, load_kind, say, start_keras
 
@@ -23,7 +23,29 @@ app.add_typer(train, name="train")
 
 @train.command("fcn")
 def train_fcn(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
+    material: Annotated[
+        str | None,
+        typer.Option(
+            help="Material to find defects in: all else is chosen, and training stops by itself."
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            max=1440,
+            help="With --material or --structure: how long it may take; 10 by default.",
+        ),
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="IMAGE",
+            help="With --material or --structure: most frames get the conditions of this image.",
+        ),
+    ] = None,
     session: Annotated[
         list[str] | None, typer.Option(help="Session to simulate; may be given more than once.")
     ] = None,
@@ -65,10 +87,40 @@ def train_fcn(
     defects: DefectsFile = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Train a defect detector on labelled frames, simulated now or read from folders."""
+    """Train a defect detector: of a material, or on labelled frames, simulated now or read."""
+    own = open_structure(structure, zone_axis, layers, thickness, defects)
+    if material is not None or own is not None:
+        names = ("minutes", "like", "seed", *(["pixel_size"] if like else []))
+        if own is None:
+            only_with(context, "--material", *names)
+        else:
+            of_file = ("zone_axis", "layers", "thickness", "defects")
+            only_with(context, "--structure", *names, *of_file)
+        from stemzoo.simulate.materials import find_material
+
+        # Before Keras starts, which takes its time.
+        crystal, chosen = (find_material(str(material)), None) if own is None else own
+        start_keras()
+        from stemzoo.workflows.detector_training import train_detector
+
+        train_detector(
+            crystal,
+            defects=chosen,
+            minutes=minutes or 10.0,
+            out=out,
+            like=like,
+            like_sampling=angstrom(pixel_size),
+            seed=seed,
+            report=say,
+        )
+        return
+    if minutes is not None or like is not None:
+        raise ValueError(
+            "--minutes and --like go with --material or --structure, which name what to train for. "
+            "Received: neither"
+        )
     from stemzoo.workflows.training import FCNOptions, train_fcn_files
 
-    own = sessions_of(structure, zone_axis, layers, thickness, defects)
     start_keras()
     from stemzoo.training import FCNRecipe
 
@@ -85,7 +137,7 @@ def train_fcn(
     options = FCNOptions(
         out=out,
         recipe=recipe,
-        sessions=(*(session or ()), *own),
+        sessions=tuple(session or ()),
         translators=tuple(through or ()),
         folders=tuple(data or ()),
         start=start,

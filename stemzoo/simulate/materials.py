@@ -1,6 +1,7 @@
 """The table of materials: one unit cell an entry."""
 
 import difflib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -8,12 +9,14 @@ from os import PathLike
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import numpy as np
+from stemzoo.simulate.elements import is_metal
 
-from stemzoo.simulate.projected_lattice import SCATTERING, LatticeShape, find_shape
-
+# The table is read before anything heavy is needed: numpy is loaded where it is used.
 if TYPE_CHECKING:
     import ase
+    import numpy as np
+
+    from stemzoo.simulate.projected_lattice import LatticeShape
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,30 @@ class Material:
         )
 
     @property
-    def edges(self) -> np.ndarray:
+    def metal(self) -> str | None:
+        """Symbol of its metal; None where it holds none, or several."""
+        metals = {site.symbol for site in self.sites if is_metal(site.symbol)}
+        return metals.pop() if len(metals) == 1 else None
+
+    @property
+    def column_spacing(self) -> float:
+        """Distance of the nearest two atomic columns in projection [Å]."""
+        places = {(round(x, 6), round(y, 6)) for x, y, _ in (s.position for s in self.sites)}
+        a, b, _ = self.cell
+        turn = math.radians(self.angle)
+        across, along = (0.0, b) if self.angle == 90 else (b * math.cos(turn), b * math.sin(turn))
+        cells = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+        steps = [
+            (_folded(x - u) + i, _folded(y - v) + j)
+            for x, y in places
+            for u, v in places
+            for i, j in cells
+            if (x, y) != (u, v) or i or j
+        ]
+        return min(math.hypot(x * a + y * across, y * along) for x, y in steps)
+
+    @property
+    def edges(self) -> "np.ndarray":
         """Return the cell edges across the beam, (x, y) of each [Å], shape (2, 2)."""
         return cell_edges(self.cell, self.angle)
 
@@ -166,20 +192,24 @@ class Material:
         return places
 
     @property
-    def shape(self) -> LatticeShape | None:
+    def shape(self) -> "LatticeShape | None":
         """Return the shape of the lattice; None for hexagonal and square ones."""
         return _shape(self) if self.symmetry == 2 else None
 
 
 @lru_cache(maxsize=64)
-def _shape(material: Material) -> LatticeShape:
+def _shape(material: Material) -> "LatticeShape":
+    import numpy as np
+
+    from stemzoo.simulate.projected_lattice import SCATTERING, find_shape
+
     columns = material.columns
     strengths = [sum(atomic_number(s) ** SCATTERING for s in column) for column in columns.values()]
     places = np.array([*columns])
     return find_shape(material.edges, places, np.array(strengths), material.spacing)
 
 
-def cell_edges(cell: tuple[float, float, float], angle: float) -> np.ndarray:
+def cell_edges(cell: tuple[float, float, float], angle: float) -> "np.ndarray":
     """Return the edges of a cell across the beam.
 
     Parameters
@@ -199,11 +229,18 @@ def cell_edges(cell: tuple[float, float, float], angle: float) -> np.ndarray:
     >>> cell_edges((2.0, 3.0, 1.0), 90.0).tolist()
     [[2.0, 0.0], [0.0, 3.0]]
     """
+    import numpy as np
+
     a, b, _ = cell
     if angle == 90:
         return np.array([[a, 0.0], [0.0, b]])
     turn = np.deg2rad(angle)
     return np.array([[a, 0.0], [b * np.cos(turn), b * np.sin(turn)]])
+
+
+def _folded(step: float) -> float:
+    """Return a step in cells to the nearest of the equivalent places."""
+    return step - round(step)
 
 
 def _dichalcogenide(name: str, metal: str, chalcogen: str, a: float, height: float) -> Material:
@@ -226,40 +263,50 @@ def _dichalcogenide(name: str, metal: str, chalcogen: str, a: float, height: flo
     )
 
 
-_GRAPHENE = Material(
-    name="graphene",
-    formula="C",
-    cell=(2.46, 2.46 * 3**0.5, 1.0),
-    sites=(
-        Site("C", (0.0, 0.0, 0.0)),
-        Site("C", (0.0, 1 / 3, 0.0)),
-        Site("C", (1 / 2, 1 / 2, 0.0)),
-        Site("C", (1 / 2, 5 / 6, 0.0)),
-    ),
-    spacing=2.46 * 3**0.5 / 2,
-    symmetry=6,
-    lattice_constant=2.46,
-)
+def _honeycomb(name: str, formula: str, symbols: tuple[str, str], a: float) -> Material:
+    """One layer of two kinds of atoms on their orthogonal cell a x a sqrt(3)."""
+    first, second = symbols
+    return Material(
+        name=name,
+        formula=formula,
+        cell=(a, a * 3**0.5, 1.0),
+        sites=(
+            Site(first, (0.0, 0.0, 0.0)),
+            Site(second, (0.0, 1 / 3, 0.0)),
+            Site(first, (1 / 2, 1 / 2, 0.0)),
+            Site(second, (1 / 2, 5 / 6, 0.0)),
+        ),
+        spacing=a * 3**0.5 / 2,
+        symmetry=6,
+        lattice_constant=a,
+    )
 
-_STRONTIUM_TITANATE = Material(
-    name="srtio3",
-    formula="SrTiO3 [001]",
-    cell=(3.905, 3.905, 3.905),
-    sites=(
-        Site("Sr", (0.0, 0.0, 0.0)),
-        Site("Ti", (0.5, 0.5, 0.5)),
-        Site("O", (0.5, 0.5, 0.0)),
-        Site("O", (0.5, 0.0, 0.5)),
-        Site("O", (0.0, 0.5, 0.5)),
-    ),
-    spacing=3.905,
-    symmetry=4,
-    lattice_constant=3.905,
-    layered=False,
-)
+
+def _perovskite(name: str, a_site: str, b_site: str, a: float, c: float) -> Material:
+    """ABO3 along [001], of a square cell with edge a; c along the beam [Å]."""
+    return Material(
+        name=name,
+        formula=f"{a_site}{b_site}O3 [001]",
+        cell=(a, a, c),
+        sites=(
+            Site(a_site, (0.0, 0.0, 0.0)),
+            Site(b_site, (0.5, 0.5, 0.5)),
+            Site("O", (0.5, 0.5, 0.0)),
+            Site("O", (0.5, 0.0, 0.5)),
+            Site("O", (0.0, 0.5, 0.5)),
+        ),
+        spacing=a,
+        symmetry=4,
+        lattice_constant=a,
+        layered=False,
+    )
+
 
 # In-plane constants of WSe2, MoS2, WS2, MoSe2: Schutte, de Boer, Jellinek,
-# J. Solid State Chem. 70, 207 (1987); graphene and SrTiO3: textbook room-temperature values.
+# J. Solid State Chem. 70, 207 (1987); 2H-MoTe2: Puotinen, Newnham, Acta Cryst. 14, 691 (1961);
+# 2H-NbSe2: Marezio et al., J. Solid State Chem. 4, 425 (1972); h-BN: Lynch, Drickamer, J. Chem.
+# Phys. 44, 181 (1966); BaTiO3 (tetragonal): Kwei et al., J. Phys. Chem. 97, 2368 (1993); graphene
+# and SrTiO3: textbook room-temperature values.
 MATERIALS = MappingProxyType(
     {
         m.name: m
@@ -268,8 +315,12 @@ MATERIALS = MappingProxyType(
             _dichalcogenide("mos2", "Mo", "S", 3.161, 3.17),
             _dichalcogenide("ws2", "W", "S", 3.153, 3.14),
             _dichalcogenide("mose2", "Mo", "Se", 3.288, 3.34),
-            _GRAPHENE,
-            _STRONTIUM_TITANATE,
+            _dichalcogenide("mote2", "Mo", "Te", 3.519, 3.62),
+            _dichalcogenide("nbse2", "Nb", "Se", 3.4425, 3.36),
+            _honeycomb("graphene", "C", ("C", "C"), 2.46),
+            _honeycomb("hbn", "BN", ("B", "N"), 2.504),
+            _perovskite("srtio3", "Sr", "Ti", 3.905, 3.905),
+            _perovskite("batio3", "Ba", "Ti", 3.992, 4.036),
         )
     }
 )

@@ -4,11 +4,12 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from stemzoo.preprocessing import ZOO_SAMPLING
-from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
+from stemzoo.simulate.distributions import Normal, Uniform
 from stemzoo.simulate.materials import Material, find_material, nearest_names, own_structure
-from stemzoo.simulate.noise_models import any_microscope, manual_noise, noise_free, randomised
+from stemzoo.simulate.noise_models import manual_noise, noise_free
 from stemzoo.simulate.sessions import AcquisitionSession
-from stemzoo.simulate.structure_sessions import structure_sessions
+from stemzoo.simulate.training_defects import TRAINING_DEFECTS
+from stemzoo.simulate.wide_sessions import structure_sessions, wide_sessions
 
 # Rare point defects beside the vacancies that the sessions are about.
 _RARE = MappingProxyType(
@@ -18,22 +19,6 @@ _RARE = MappingProxyType(
         "se_on_w": 0.0005,
         "w_on_se": 0.001,
         "w2_on_se": 0.001,
-    }
-)
-
-# Frequent enough in every frame to learn from, single vacancies the most frequent.
-_TRAINING_DEFECTS = MappingProxyType(
-    {
-        "se_vacancy": 0.035,
-        "se_divacancy": 0.004,
-        "w_vacancy": 0.004,
-        "v_on_w": 0.012,
-        "mo_on_w": 0.004,
-        "se_on_w": 0.002,
-        "w_on_se": 0.002,
-        "w2_on_se": 0.001,
-        "te_on_se": 0.002,
-        "w_adatom": 0.001,
     }
 )
 
@@ -167,17 +152,11 @@ _SRTIO3 = replace(
 
 # One model for both days, as in the paper: what a person would set by hand from its conditions.
 _BY_HAND = AcquisitionSession(
-    name="wse2", material="wse2", defects=_TRAINING_DEFECTS, dwell_time=20e-6
+    name="wse2", material="wse2", defects=TRAINING_DEFECTS["wse2"], dwell_time=20e-6
 )
 
-_RANDOMISED = randomised("wse2-randomised", "wse2", _TRAINING_DEFECTS)
-# Finely sampled frames at a comparable dose per area, as many microscopes record them.
-_RANDOMISED_FINE = randomised(
-    "wse2-randomised-fine",
-    "wse2",
-    _TRAINING_DEFECTS,
-    sampling=LogUniform(0.09, 0.15),
-    dwell_time=LogUniform(20e-6, 1.5e-3),
+WIDE_SESSIONS = MappingProxyType(
+    {name: wide_sessions(name, defects) for name, defects in TRAINING_DEFECTS.items()}
 )
 
 SESSIONS = MappingProxyType(
@@ -190,10 +169,7 @@ SESSIONS = MappingProxyType(
             _SRTIO3,
             manual_noise(_BY_HAND),
             noise_free(_BY_HAND),
-            _RANDOMISED,
-            _RANDOMISED_FINE,
-            any_microscope(_RANDOMISED, bits=8),
-            any_microscope(_RANDOMISED_FINE, bits=16),
+            *(session for sessions in WIDE_SESSIONS.values() for session in sessions),
         )
     }
 )
@@ -250,7 +226,8 @@ def choose_session(name: str | None, material: str | Material | None) -> Acquisi
         if material is None:
             raise ValueError("Name a session or a material. Received: neither")
         crystal = find_material(material)
-        named = [s for s in SESSIONS.values() if s.material == crystal.name]
+        wide = WIDE_SESSIONS.get(crystal.name, ())
+        named = [s for s in SESSIONS.values() if s.material == crystal.name and s not in wide]
         if named:
             return named[0]
         if own_structure(crystal) is not None:

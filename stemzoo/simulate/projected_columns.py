@@ -5,27 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from stemzoo.simulate.elements import is_metal
 from stemzoo.simulate.projected_lattice import SCATTERING, reduced_vectors, shown_reflections
 
 _TOGETHER = 0.15  # atoms that are nearer across the beam are one column [Å]
 _ALIKE = 0.1  # columns that a translation brings so near to each other are equal [Å]
 _LENGTHS, _ANGLES = 0.002, 0.15  # strain and degrees by which a lattice may miss its symmetry
 _RING = 0.15  # amplitude, of the strongest, that the innermost reflections of a ring need
-# Elements that are no metals: the other ones host dopants, and their columns are named for them.
-_NON_METALS = frozenset(
-    "H He B C N O F Ne Si P S Cl Ar Ge As Se Br Kr Te I Xe At Rn".split()  # noqa: SIM905
-)
-
-
-def is_metal(symbol: str) -> bool:
-    """Tell whether an element is a metal.
-
-    Examples
-    --------
-    >>> is_metal("Mo"), is_metal("Te"), is_metal("Si")
-    (True, False, False)
-    """
-    return symbol not in _NON_METALS
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,8 @@ from pathlib import Path
 from stemzoo.io import write_json
 from stemzoo.io.json_files import Field, read_json
 from stemzoo.simulate.defects import find_defect
+from stemzoo.simulate.elements import is_metal
 from stemzoo.simulate.materials import Material, atomic_number
-from stemzoo.simulate.projected_columns import is_metal
 from stemzoo.simulate.projected_lattice import SCATTERING
 
 # Elements that take each other's places, lightest first: groups of the periodic table.

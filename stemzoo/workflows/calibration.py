@@ -23,7 +23,7 @@ from stemzoo.simulate.labels import LabelledImage
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import SESSIONS, choose_session, find_session
 from stemzoo.simulate.sessions import AcquisitionSession
-from stemzoo.simulate.structure_sessions import structure_sessions
+from stemzoo.simulate.wide_sessions import structure_sessions
 from stemzoo.zoo.file_names import PROVENANCE
 from stemzoo.zoo.hub import load
 
@@ -241,10 +241,11 @@ def judge(frame: LabelledImage, candidates: Candidates, classes: Sequence[str]) 
 
 def _own_sessions(model: "DefectFCN") -> list[AcquisitionSession]:
     """Sessions that a detector was trained on, as far as they have names."""
+    if model.structure is not None:
+        return list(
+            structure_sessions(model.structure, model.provenance.training_data.get("defects"))
+        )
     named = model.provenance.training_data.get("session") or []
     names = [named] if isinstance(named, str) else list(named)
     found = [SESSIONS[name] for name in names if name in SESSIONS]
-    if not found and model.structure is not None:
-        defects = model.provenance.training_data.get("defects")
-        return list(structure_sessions(model.structure, defects))
     return found or [choose_session(None, model.material)]

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from stemzoo.analysis.structure_match import told_apart
 from stemzoo.simulate.materials import Material
 from stemzoo.simulate.proposed_defects import propose_defects
@@ -11,31 +9,6 @@ from stemzoo.simulate.proposed_defects import propose_defects
 # Columns nearer than the information limit of an aberration-corrected microscope are one [Å].
 _LIMIT = 1.0
 _FAINT = 0.1  # of the strongest column
-
-
-def nearest_columns(material: Material) -> float:
-    """Return the distance of the nearest two columns [Å].
-
-    Parameters
-    ----------
-    material : Material
-        The crystal.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> from stemzoo.simulate import find_material
-    >>> round(nearest_columns(find_material("graphene")), 2)
-    1.42
-    """
-    places = np.array([*material.columns])
-    steps = np.array([(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)])
-    away = (places[:, None, None] - places[None, :, None] + steps) @ material.edges
-    distance = np.linalg.norm(away, axis=-1)
-    return float(distance[distance > 1e-3].min())
 
 
 def structure_report(material: Material) -> dict[str, Any]:
@@ -58,7 +31,7 @@ def structure_report(material: Material) -> dict[str, Any]:
         "angle_degrees": round(material.angle, 3),
         "symmetry": material.symmetry,
         "spacing_pm": round(100 * material.spacing, 2),
-        "nearest_columns_pm": round(100 * nearest_columns(material), 2),
+        "nearest_columns_pm": round(100 * material.column_spacing, 2),
         "repeats_along_beam": not material.layered,
         "columns": [
             {"x": round(x, 5), "y": round(y, 5), "atoms": atoms}
@@ -131,7 +104,7 @@ def _columns(material: Material) -> list[str]:
         count, _ = names.get(kind, (0, 0.0))
         names[kind] = count + 1, float(strength)
     text = ", ".join(f"{count} {kind} ({level:.2f})" for kind, (count, level) in names.items())
-    near = nearest_columns(material)
+    near = material.column_spacing
     lines = [f"columns of a cell, by their heaviest element (relative intensity): {text}"]
     if near < _LIMIT:
         lines.append(

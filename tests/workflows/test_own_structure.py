@@ -15,7 +15,7 @@ from stemzoo.models import DefectFCN
 from stemzoo.simulate import find_material, simulate_frame, simulate_session
 from stemzoo.simulate.material_files import read_material
 from stemzoo.simulate.materials import Material, own_structure
-from stemzoo.simulate.structure_sessions import structure_sessions
+from stemzoo.simulate.wide_sessions import structure_sessions
 from stemzoo.workflows.calibration import candidates_in
 from stemzoo.workflows.datasets import training_set
 from stemzoo.workflows.frames import write_frame
@@ -109,7 +109,7 @@ def test_frames_in_a_folder_bring_their_crystal(tmp_path):
 
 
 def test_sessions_of_a_structure_are_simulated_like_named_ones():
-    coarse, fine = structure_sessions(NITRIDE)
+    coarse, fine, *_ = structure_sessions(NITRIDE)
     assert (coarse.name, fine.name) == ("gan-110-randomised", "gan-110-randomised-fine")
     found = training_set([coarse], [], frames=2, size=96, seed=0)
     assert (found.material, found.classes) == (NITRIDE, CLASSES)
