@@ -6,6 +6,14 @@ from typing import Annotated
 import typer
 
 from stemzoo.cli.options import LackingPixelSize, only_with
+from stemzoo.cli.structure import (
+    DefectsFile,
+    Layers,
+    StructureFile,
+    Thickness,
+    ZoneAxis,
+    open_structure,
+)
 from stemzoo.cli.terminal import angstrom, load_kind, say, start_keras
 
 app = typer.Typer()
@@ -26,13 +34,16 @@ def train_fcn(
     minutes: Annotated[
         float | None,
         typer.Option(
-            min=0.1, max=1440, help="With --material: how long it may take; 10 by default."
+            min=0.1,
+            max=1440,
+            help="With --material or --structure: how long it may take; 10 by default.",
         ),
     ] = None,
     like: Annotated[
         Path | None,
         typer.Option(
-            metavar="IMAGE", help="With --material: most frames get the conditions of this image."
+            metavar="IMAGE",
+            help="With --material or --structure: most frames get the conditions of this image.",
         ),
     ] = None,
     session: Annotated[
@@ -69,20 +80,32 @@ def train_fcn(
         float | None,
         typer.Option(metavar="PM", help="Pixel size that the network takes; 20.74 pm by default."),
     ] = None,
+    structure: StructureFile = None,
+    zone_axis: ZoneAxis = "0,0,1",
+    layers: Layers = None,
+    thickness: Thickness = None,
+    defects: DefectsFile = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Train a defect detector: of a material, or on labelled frames, simulated now or read."""
-    if material is not None:
-        of_image = ["pixel_size"] if like else []
-        only_with(context, "--material", "minutes", "like", "seed", *of_image)
+    own = open_structure(structure, zone_axis, layers, thickness, defects)
+    if material is not None or own is not None:
+        names = ("minutes", "like", "seed", *(["pixel_size"] if like else []))
+        if own is None:
+            only_with(context, "--material", *names)
+        else:
+            of_file = ("zone_axis", "layers", "thickness", "defects")
+            only_with(context, "--structure", *names, *of_file)
         from stemzoo.simulate.materials import find_material
 
-        find_material(material)  # before Keras starts, which takes its time
+        # Before Keras starts, which takes its time.
+        crystal, chosen = (find_material(str(material)), None) if own is None else own
         start_keras()
         from stemzoo.workflows.detector_training import train_detector
 
         train_detector(
-            material,
+            crystal,
+            defects=chosen,
             minutes=minutes or 10.0,
             out=out,
             like=like,
@@ -93,8 +116,8 @@ def train_fcn(
         return
     if minutes is not None or like is not None:
         raise ValueError(
-            "--minutes and --like go with --material, which names what to train for. Received: no "
-            "--material"
+            "--minutes and --like go with --material or --structure, which name what to train for. "
+            "Received: neither"
         )
     from stemzoo.workflows.training import FCNOptions, train_fcn_files
 
