@@ -30,6 +30,23 @@ def train_fcn(
             help="CycleGAN that makes simulated frames realistic; may be given more than once.",
         ),
     ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of your own images, with --labels.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Folder of their labels: a file of each image's name.")
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MAP",
+            help="What labels are called: own=class,other=ignore, one class for marks without a "
+            "name, or a file of two columns.",
+        ),
+    ] = None,
+    material: Annotated[
+        str | None, typer.Option(help="Material of --images; else identified from them.")
+    ] = None,
     start: Annotated[
         str | None, typer.Option("--from", metavar="WEIGHTS", help="Start from these weights.")
     ] = None,
@@ -48,7 +65,11 @@ def train_fcn(
     learning_rate: Annotated[float, typer.Option()] = 2e-3,
     pixel_size: Annotated[
         float | None,
-        typer.Option(metavar="PM", help="Pixel size that the network takes; 20.74 pm by default."),
+        typer.Option(
+            metavar="PM",
+            help="Pixel size that the network takes, 20.74 pm by default; with --images, that of "
+            "images that state none.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
@@ -68,6 +89,22 @@ def train_fcn(
         depth=depth,
         seed=seed,
     )
+    if images or labels or classes:
+        from stemzoo.workflows.own_labels import OwnLabelOptions, train_on_own_labels
+
+        own = OwnLabelOptions(
+            images=images,
+            labels=labels,
+            out=out,
+            recipe=recipe,
+            classes=classes,
+            material=material,
+            start=start,
+            sampling=angstrom(pixel_size),
+            simulated=bool(session or data or through),
+        )
+        train_on_own_labels(own, report=say)
+        return
     options = FCNOptions(
         out=out,
         recipe=recipe,

@@ -15,10 +15,10 @@ from stemzoo.io.npz_files import npz_shapes
 
 # What can be read, for the message about what cannot.
 FORMATS = (
-    "Labels are read from: a table (.csv, .tsv, .txt) with the columns row,column or x,y (in px, or "
-    "x_nm,y_nm; 0 is the centre of the first pixel) and, for several kinds, class; results of ImageJ "
-    "(.csv, .tsv, .txt, .xls) and its points (.roi, .zip); points of napari (.csv); coordinates of "
-    "AtomAI (.npy, .npz or .json: row, column, class); tables of stemzoo"
+    "Labels are read from: a table (.csv, .tsv, .txt) with the columns row,column or x,y (in px, "
+    "or x_nm,y_nm; 0 is the centre of the first pixel) and, for several kinds, class; results of "
+    "ImageJ (.csv, .tsv, .txt, .xls) and its points (.roi, .zip); points of napari (.csv); "
+    "coordinates of AtomAI (.npy, .npz or .json: row, column, class); tables of stemzoo"
 )
 
 _UNITS = {"": None, "px": "px", "pix": "px", "pixel": "px", "pixels": "px", "pm": "pm", "a": "Å"}
@@ -203,7 +203,8 @@ def _read_rois(path: Path) -> _Marks:
     rois = read if isinstance(read, list) else [read]
     if not rois:
         raise Refusal("points of ImageJ", "an archive without regions", "Save them once more")
-    points, classes = [], []
+    points: list[np.ndarray] = []
+    classes: list[str] = []
     for roi in rois:
         if roi.roitype != roifile.ROI_TYPE.POINT:
             raise Refusal(
