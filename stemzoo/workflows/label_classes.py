@@ -82,17 +82,17 @@ class ClassMap:
             names[own] = name
         return cls(names)
 
-    def applied(self, labels: Labels, path: Path, material: str) -> Labels:
+    def applied(self, labels: Labels, path: Path | None, known: Sequence[str]) -> Labels:
         """Return labels with the names of classes; `IGNORE` for those to leave out.
 
         Parameters
         ----------
         labels : Labels
             As the file calls them.
-        path : Path
+        path : Path or None
             The file, for messages.
-        material : str
-            Entry of `MATERIALS`, which tells what classes there are.
+        known : sequence of str
+            Classes that need no mapping, see `known_classes`.
 
         Returns
         -------
@@ -104,7 +104,6 @@ class ClassMap:
             If a name is no class, and no mapping tells what it is.
         """
         lower = {own.casefold(): name for own, name in self.names.items()}
-        known = known_classes(material)
         found: dict[str, str] = {}
         for own in dict.fromkeys(labels.classes):
             name = self.names.get(own) or lower.get(own.casefold())
@@ -115,7 +114,7 @@ class ClassMap:
             if name is not None:
                 found[own] = name
         if unknown := [own for own in dict.fromkeys(labels.classes) if own not in found]:
-            raise ValueError(_explained(path, unknown, known, material))
+            raise ValueError(_explained(path, unknown, known))
         names = tuple(found[own] for own in labels.classes)
         return Labels(labels.points, names, labels.source)
 
@@ -136,17 +135,17 @@ def _pairs_of_file(path: Path) -> list[list[str]]:
     return rows if table.names[1].casefold() in heads else [list(table.names), *rows]
 
 
-def _explained(path: Path, unknown: Sequence[str], known: Iterable[str], material: str) -> str:
-    names = f"{', '.join(known)} (classes of {material}), a name of your own, or {IGNORE}"
-    example = next(iter(known))
+def _explained(path: Path | None, unknown: Sequence[str], known: Sequence[str]) -> str:
+    names = f"{', '.join(known)}, a name of your own, or {IGNORE}"
+    file = path or "labels"
     if unknown == [""]:
         return (
-            f"{path}: expected to know what its marks are: it names no classes. Say it with "
-            f"--classes {example}; a class is one of {names}."
+            f"{file}: expected to know what its marks are: it names no classes. Say it with "
+            f"--classes {known[0]}; a class is one of {names}."
         )
     pairs = ",".join(f"{own}=CLASS" for own in unknown)
     return (
-        f"{path}: expected names of classes. Received: {', '.join(map(repr, unknown))}. Say what "
+        f"{file}: expected names of classes. Received: {', '.join(map(repr, unknown))}. Say what "
         f"they are with --classes {pairs}, where CLASS is one of {names}."
     )
 

@@ -14,7 +14,7 @@ from stemzoo.analysis.pixel_size import resolve
 from stemzoo.io.images import READERS, Image
 from stemzoo.io.label_files import SUFFIXES, Labels, read_labels
 from stemzoo.simulate.materials import find_material
-from stemzoo.workflows.label_classes import ClassMap
+from stemzoo.workflows.label_classes import ClassMap, known_classes
 from stemzoo.workflows.paths import visible
 
 _PICTURES = (".png", ".jpg", ".jpeg")
@@ -82,8 +82,10 @@ def label_files(arguments: Sequence[Path], images: Sequence[Path]) -> list[Path]
     return found
 
 
-def pair_files(images: Sequence[Path], labels: Sequence[Path]) -> Pairing:
-    """Find the labels of each image: those of the same stem; of one each, whatever their names.
+def pair_files(
+    images: Sequence[Path], labels: Sequence[Path], *, any_name: bool = False
+) -> Pairing:
+    """Find the labels of each image: those of the same stem.
 
     Parameters
     ----------
@@ -105,7 +107,7 @@ def pair_files(images: Sequence[Path], labels: Sequence[Path]) -> Pairing:
     >>> pair_files([Path("a.tif"), Path("b.tif")], [Path("l/b.csv")]).pairs
     ((PosixPath('b.tif'), PosixPath('l/b.csv')),)
     """
-    if len(images) == len(labels) == 1:
+    if any_name and len(images) == len(labels) == 1:
         return Pairing(((images[0], labels[0]),))
     shown, marked = _by_stem(images, _PICTURES), _by_stem(labels, (".json",))
     both = [stem for stem in shown if stem in marked]
@@ -230,52 +232,69 @@ def read_pairs(
     for image in images:
         io.check_image(image.data, image.path or "image")
     name = find_material(material).name if material else find_common_material(images)
-    return [
-        read_pair(image, path, classes, name)
-        for image, (_, path) in zip(images, pairs, strict=True)
-    ], name
+    known = known_classes(name)
+    files = []
+    for image, (_, path) in zip(images, pairs, strict=True):
+        size = resolve(image, name)
+        image = image.with_sampling(size.value, size.source)
+        labels = labels_inside(path, image, classes, known)
+        files.append(LabelledFile(image, labels))
+    return files, name
 
 
 def _stated(image: Image, sampling: float | None) -> Image:
     return image if image.sampling is not None else image.with_sampling(sampling)
 
 
-def read_pair(image: Image, path: Path, classes: ClassMap, material: str) -> LabelledFile:
-    """Read the labels of an image that was read.
+def labels_inside(
+    labels: Path | Labels, image: Image, classes: ClassMap, known: Sequence[str]
+) -> Labels:
+    """Read the labels that lie in an image, by the names of a detector's classes.
 
     Parameters
     ----------
+    labels : Path or Labels
+        A file, or what was read.
     image : Image
-        With its pixel size, if that is stated; else it is measured from the lattice.
-    path : Path
-        Its labels.
-    classes, material
-        As in `read_pairs`.
+        With its pixel size.
+    classes, known
+        See `ClassMap.applied`.
 
     Returns
     -------
-    LabelledFile
+    Labels
+
+    Warns
+    -----
+    UserWarning
+        If some marks lie outside.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, all lie outside, or a class is not known.
     """
-    size = resolve(image, material, stacklevel=4)
     rows, columns = image.data.shape
-    found = read_labels(path, shape=(rows, columns), sampling=size.value)
+    path = labels if isinstance(labels, Path) else None
+    found = read_labels(path, shape=(rows, columns), sampling=image.sampling) if path else labels
+    assert isinstance(found, Labels)
+    file, shown = path or "labels", image.path or "the image"
     kept = found.inside((rows, columns))
     if len(found) and not len(kept):
         far = found.points[np.argmax(found.points.max(axis=1))]
         raise ValueError(
-            f"{path}: expected marks in {image.path}, {rows} rows and {columns} columns. Received: "
+            f"{file}: expected marks in {shown}, {rows} rows and {columns} columns. Received: "
             f"none of {len(found)} ({found.source}; one at row {far[0]:.1f}, column {far[1]:.1f}). "
             "Check the unit, and that rows and columns are not exchanged."
         )
     if outside := len(found) - len(kept):
         warnings.warn(
-            f"{path}: {outside} of {len(found)} marks ({found.source}) lie outside of {image.path} "
+            f"{file}: {outside} of {len(found)} marks ({found.source}) lie outside of {shown} "
             f"({rows} rows, {columns} columns) and are left out. If the image is no crop from the "
             "top left of what was labelled, the others are at wrong places.",
             stacklevel=3,
         )
-    named = classes.applied(kept, path, material)
-    return LabelledFile(image.with_sampling(size.value, size.source), named)
+    return classes.applied(kept, path, known)
 
 
 def image_files_in(folder: Path) -> list[Path]:

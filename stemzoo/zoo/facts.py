@@ -53,7 +53,10 @@ FIELDS: dict[str, dict[str, Field]] = {
     },
     RECIPE: {},
     METRICS: {},
-    METRICS_REAL: {"images": Field(list, items=Field(dict))},
+    METRICS_REAL: {
+        "images": Field(list, items=Field(dict)),
+        "scores": Field(list, items=Field(dict)),
+    },
     EVALUATION: {},
 }
 

@@ -30,19 +30,19 @@ def test_what_is_no_map_is_one_line(text):
 def test_classes_are_mapped_and_known_ones_stay():
     found = ClassMap({"V_Se": "se_vacancy", "odd": "mine", "2": "ignore"})
     given = labels("v_se", "V_Se", "Bright", "odd", "2", "uncertain")
-    assert found.applied(given, Path("a.csv"), "wse2").classes == (
+    assert found.applied(given, Path("a.csv"), known_classes("wse2")).classes == (
         *("se_vacancy", "se_vacancy", "bright", "mine", "ignore", "ignore"),
     )
 
 
 def test_an_unknown_class_says_what_to_write():
     with pytest.raises(ValueError, match="--classes V_Se=CLASS,x=CLASS, where.* se_vacancy"):
-        ClassMap({}).applied(labels("V_Se", "x", "bright"), Path("a.csv"), "wse2")
+        ClassMap({}).applied(labels("V_Se", "x", "bright"), Path("a.csv"), known_classes("wse2"))
     # A vacancy of selenium is none of MoS2.
     with pytest.raises(ValueError, match="a.csv: .*'se_vacancy'.* s_vacancy, s_divacancy"):
-        ClassMap({}).applied(labels("se_vacancy"), Path("a.csv"), "mos2")
+        ClassMap({}).applied(labels("se_vacancy"), Path("a.csv"), known_classes("mos2"))
     with pytest.raises(ValueError, match="names no classes. Say it with --classes s_vacancy"):
-        ClassMap({}).applied(labels(""), Path("a.csv"), "mos2")
+        ClassMap({}).applied(labels(""), Path("a.csv"), known_classes("mos2"))
 
 
 def test_classes_have_an_order():

@@ -37,8 +37,10 @@ def test_files_are_paired_by_their_stems():
     )
     with pytest.raises(ValueError, match="l/a.roi: .*l/a.csv, too"):
         pair_files(images, [Path("l/a.csv"), Path("l/a.roi")])
-    # One of each need not share a name.
-    assert pair_files(images[:1], labels[:1]).pairs == ((images[0], labels[0]),)
+    # One of each that are named need not share a name.
+    one = pair_files(images[:1], labels[:1], any_name=True)
+    assert one.pairs == ((images[0], labels[0]),)
+    assert pair_files(images[:1], labels[:1]).pairs == ()
 
 
 def test_labels_become_the_masks_that_the_simulator_draws(tmp_path, frames):

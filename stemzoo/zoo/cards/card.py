@@ -190,9 +190,10 @@ def _front_matter(entry: WeightsEntry, facts: dict) -> str:
         "tags:",
         *(f"- {tag}" for tag in ("stem", "electron-microscopy", "stemzoo", entry.material)),
         "datasets: []",
-        "metrics:",
-        *(f"- {metric}" for metric in TASKS[entry.task].metrics),
     ]
+    # What a card declares, it shows.
+    if measured(facts):
+        lines += ["metrics:", *(f"- {metric}" for metric in TASKS[entry.task].metrics)]
     if parent:
         lines += [f"base_model: {parent}", "base_model_relation: finetune"]
     return "\n".join(["---", *lines, "---"])

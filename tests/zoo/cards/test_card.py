@@ -150,3 +150,11 @@ def test_a_card_tells_how_to_know_whether_an_image_fits(folder):
     assert "`stemzoo match image.tif` tells" in card
     assert "(44 of them" in card
     assert "`stemzoo translate --direction exp-to-sim` warns" in card
+
+
+def test_a_card_declares_metrics_only_where_it_shows_them(folder):
+    assert "metrics:" in model_card(BUNDLED[0], BUNDLED[0].folder)
+    (folder / "evaluation.json").unlink()
+    card = model_card(dataclasses.replace(BUNDLED[0], bundled=False, repo_id="a/b"), folder)
+    assert "## Measured" not in card
+    assert "metrics:" not in card
