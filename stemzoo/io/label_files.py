@@ -57,6 +57,11 @@ class Labels:
     def __len__(self) -> int:
         return len(self.classes)
 
+    def of(self, name: str) -> np.ndarray:
+        """Return rows and columns of the labels of a class; shape (K, 2)."""
+        chosen = [number for number, one in enumerate(self.classes) if one == name]
+        return self.points[chosen].reshape(-1, 2)
+
     def inside(self, shape: tuple[int, int]) -> "Labels":
         """Keep those that lie in an image of a shape."""
         keep = np.all((self.points >= -0.5) & (self.points < np.array(shape) - 0.5), axis=1)
@@ -222,15 +227,16 @@ def _read_rois(path: Path) -> _Marks:
 def _read_array(path: Path) -> _Marks:
     try:
         # Of a header that promises more than the file holds, nothing is read.
-        return _atomai(np.load(path, mmap_mode="r", allow_pickle=False))
-    except ValueError as error:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # of a damaged header, whatever Python makes of its text
         if "object" not in str(error).casefold():
-            raise
+            raise Refusal("an array", f"a damaged file ({error})", "Save it once more") from error
         raise Refusal(
             "an array of numbers",
             "pickled objects, which may run code and are never read",
             "Save the array of the frame: np.save('scan.npy', coordinates[0])",
         ) from error
+    return _atomai(array)
 
 
 def _read_arrays(path: Path) -> _Marks:

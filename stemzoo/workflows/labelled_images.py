@@ -11,7 +11,7 @@ import numpy as np
 from stemzoo import io
 from stemzoo.analysis.identification import identify
 from stemzoo.analysis.pixel_size import resolve
-from stemzoo.io.images import READERS, Image
+from stemzoo.io.images import Image
 from stemzoo.io.label_files import SUFFIXES, Labels, read_labels
 from stemzoo.simulate.materials import find_material
 from stemzoo.workflows.label_classes import ClassMap, known_classes
@@ -152,10 +152,6 @@ class LabelledFile:
         assert self.image.sampling is not None  # what `read_pairs` sees to
         return self.image.sampling
 
-    def of(self, name: str) -> np.ndarray:
-        """Return rows and columns of the labels of a class; shape (K, 2)."""
-        return self.labels.points[[one == name for one in self.labels.classes]]
-
 
 def find_common_material(images: Sequence[Image]) -> str:
     """Tell the material of images by what they show.
@@ -295,17 +291,3 @@ def labels_inside(
             stacklevel=3,
         )
     return classes.applied(kept, path, known)
-
-
-def image_files_in(folder: Path) -> list[Path]:
-    """Return the image files of a folder, sorted.
-
-    Raises
-    ------
-    ValueError
-        If there is no such folder, or no image in it.
-    """
-    found = files_in(folder, tuple(READERS))
-    if not found:
-        raise ValueError(f"{folder}: expected image files. Received: none. Check the path.")
-    return found

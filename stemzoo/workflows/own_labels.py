@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.analysis.resampling import resample_image
+from stemzoo.io.images import READERS
 from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.labels import LABEL_RADIUS, class_mask
 from stemzoo.workflows.datasets import TrainingSet, write_training_data
@@ -14,7 +15,7 @@ from stemzoo.workflows.label_classes import IGNORE, ClassMap, counted, ordered
 from stemzoo.workflows.labelled_images import (
     LabelledFile,
     Pairing,
-    image_files_in,
+    files_in,
     label_files,
     pair_files,
     read_pairs,
@@ -158,8 +159,9 @@ def find_pairs(images: Path, labels: Path) -> Pairing:
     ValueError
         If there is none.
     """
-    shown = image_files_in(images)
-    # A file of labels is a picture or an array of the same folder only if no image is called so.
+    shown = files_in(images, tuple(READERS))
+    if not shown:
+        raise ValueError(f"{images}: expected image files. Received: none. Check the path.")
     found = pair_files(shown, label_files([labels], shown))
     if not found.pairs:
         raise ValueError(

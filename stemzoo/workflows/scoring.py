@@ -182,20 +182,15 @@ class _Scorer:
         rows, columns = image.data.shape
         return score_image(
             found,
-            {name: _of(marked, name) for name in judged},
+            {name: marked.of(name) for name in judged},
             image=image.path.name if image.path else f"image {number}",
             sampling=image.sampling,
             shape=(rows, columns),
             tolerance=self.tolerance,
             border=self.border,
-            ignore=_of(marked, IGNORE),
+            ignore=marked.of(IGNORE),
             doubts=doubts,
         )
-
-
-def _of(labels: Labels, name: str) -> np.ndarray:
-    chosen = [i for i, one in enumerate(labels.classes) if one == name]
-    return labels.points[chosen].reshape(-1, 2)
 
 
 def _texts(content: object) -> list[str]:

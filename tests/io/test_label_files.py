@@ -129,6 +129,9 @@ def test_objects_are_never_unpickled(tmp_path):
     np.save(tmp_path / "a.npy", {0: np.zeros((2, 3))}, allow_pickle=True)
     with pytest.raises(ValueError, match=r"np.save\('scan.npy', coordinates\[0\]\)"):
         read_labels(tmp_path / "a.npy")
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', B'fortran_order'")
+    with pytest.raises(ValueError, match="a damaged file .* Save it once more"):
+        read_labels(tmp_path / "a.npy")
     np.savez(tmp_path / "b.npz", **{"0": np.zeros((2, 3)), "1": np.zeros((2, 3))})
     with pytest.raises(ValueError, match="those of 2 frames"):
         read_labels(tmp_path / "b.npz")

@@ -65,7 +65,7 @@ def test_labels_of_another_image_are_refused_and_some_outside_are_left_out(tmp_p
     io.write_csv(tmp_path / "a.csv", ("row", "column"), [[20, 10], [950, 80]])
     with pytest.warns(UserWarning, match="1 of 2 marks .* lie outside"):
         files, _ = read_pairs(pairs, ClassMap.read("bright"), material="wse2")
-    assert files[0].of("bright").tolist() == [[20, 10]]
+    assert files[0].labels.of("bright").tolist() == [[20, 10]]
 
 
 def test_what_cannot_be_trained_on_is_one_line(tmp_path, frames):
