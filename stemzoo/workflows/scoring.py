@@ -163,7 +163,7 @@ class _Scorer:
         unlabelled = [name for name in self.model.classes if name not in names]
         return DetectionReport(
             images=tuple(self._scored(i, judged) for i in range(len(self.rows))),
-            model=self.model.name,
+            model=_name(self.model),
             threshold=self.threshold,
             tolerance=self.tolerance,
             border=self.border,
@@ -191,6 +191,14 @@ class _Scorer:
             ignore=marked.of(IGNORE),
             doubts=doubts,
         )
+
+
+def _name(model: "DefectFCN") -> str:
+    """Name of a detector; of one from a folder that of the folder, as it may bear its parent's."""
+    provenance = model.provenance
+    if provenance is None or provenance.origin != "folder":
+        return str(model.name)
+    return Path(provenance.folder).resolve().name
 
 
 def _texts(content: object) -> list[str]:

@@ -62,6 +62,7 @@ def test_images_that_were_trained_on_are_told(scan, tiny_folder):
         [scan / "scan.tif"], [scan / "scan.csv"], model, classes={"V": "se_vacancy"}
     )
     assert "the weights were trained on this image" in report.images[0].doubts[-1]
+    assert report.model == "mine"  # and not "tiny", as its parent is called
 
 
 def test_figures_go_into_folders_of_ones_own_only(detector):

@@ -268,6 +268,8 @@ def _training(entry: WeightsEntry, facts: dict, pictures: list[str]) -> str:
         return "\n\n".join(["## Training", *shown]) if shown else ""
     what = [f"`{n}`" for n in (data["session"] if isinstance(data.get("session"), list) else [])]
     what += [f"simulations translated by `{name}`" for name in data.get("translate", [])]
+    if folders := data.get("data"):
+        what.append(f"the labelled images of {', '.join(f'`{name}`' for name in folders)}")
     if "experimental" in data:
         frames = "emulated frames" if _is_emulated(entry, facts) else "measured images"
         what.append(
