@@ -31,6 +31,7 @@ _NAMES = {
     "score": "stemzoo.workflows.scoring",
     "simulate": "stemzoo.simulate",
     "train_cyclegan": "stemzoo.training",
+    "train_detector": "stemzoo.workflows.detector_training",
     "train_fcn": "stemzoo.training",
     "translate": "stemzoo.inference.translation",
     "verify": "stemzoo.zoo.hub",
