@@ -1,7 +1,7 @@
 """Verbs that train: train fcn, train cyclegan, adapt."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,7 +28,8 @@ def train_fcn(
     material: Annotated[
         str | None,
         typer.Option(
-            help="Material to find defects in: all else is chosen, and training stops by itself."
+            help="Material to find defects in: all else is chosen, and training stops by itself; "
+            "with --images, theirs, else identified."
         ),
     ] = None,
     minutes: Annotated[
@@ -60,6 +61,20 @@ def train_fcn(
             help="CycleGAN that makes simulated frames realistic; may be given more than once.",
         ),
     ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of your own images, with --labels.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Folder of their labels: a file of each image's name.")
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MAP",
+            help="What labels are called: own=class,other=ignore, one class for marks without a "
+            "name, or a file of two columns.",
+        ),
+    ] = None,
     start: Annotated[
         str | None, typer.Option("--from", metavar="WEIGHTS", help="Start from these weights.")
     ] = None,
@@ -78,7 +93,11 @@ def train_fcn(
     learning_rate: Annotated[float, typer.Option()] = 2e-3,
     pixel_size: Annotated[
         float | None,
-        typer.Option(metavar="PM", help="Pixel size that the network takes; 20.74 pm by default."),
+        typer.Option(
+            metavar="PM",
+            help="Pixel size that the network takes, 20.74 pm by default; with --images, that of "
+            "images that state none.",
+        ),
     ] = None,
     structure: StructureFile = None,
     zone_axis: ZoneAxis = "0,0,1",
@@ -89,30 +108,15 @@ def train_fcn(
 ) -> None:
     """Train a defect detector: of a material, or on labelled frames, simulated now or read."""
     own = open_structure(structure, zone_axis, layers, thickness, defects)
-    if material is not None or own is not None:
+    labelled = bool(images or labels or classes)
+    if own is not None or (material is not None and not labelled):
         names = ("minutes", "like", "seed", *(["pixel_size"] if like else []))
         if own is None:
             only_with(context, "--material", *names)
         else:
             of_file = ("zone_axis", "layers", "thickness", "defects")
             only_with(context, "--structure", *names, *of_file)
-        from stemzoo.simulate.materials import find_material
-
-        # Before Keras starts, which takes its time.
-        crystal, chosen = (find_material(str(material)), None) if own is None else own
-        start_keras()
-        from stemzoo.workflows.detector_training import train_detector
-
-        train_detector(
-            crystal,
-            defects=chosen,
-            minutes=minutes or 10.0,
-            out=out,
-            like=like,
-            like_sampling=angstrom(pixel_size),
-            seed=seed,
-            report=say,
-        )
+        _train_for_crystal(own or material, minutes, like, angstrom(pixel_size), out, seed)
         return
     if minutes is not None or like is not None:
         raise ValueError(
@@ -134,6 +138,22 @@ def train_fcn(
         depth=depth,
         seed=seed,
     )
+    if labelled:
+        from stemzoo.workflows.own_labels import OwnLabelOptions, train_on_own_labels
+
+        of_labels = OwnLabelOptions(
+            images=images,
+            labels=labels,
+            out=out,
+            recipe=recipe,
+            classes=classes,
+            material=material,
+            start=start,
+            sampling=angstrom(pixel_size),
+            simulated=bool(session or data or through),
+        )
+        train_on_own_labels(of_labels, report=say)
+        return
     options = FCNOptions(
         out=out,
         recipe=recipe,
@@ -146,6 +166,34 @@ def train_fcn(
         sampling=angstrom(pixel_size),
     )
     train_fcn_files(options, report=say)
+
+
+def _train_for_crystal(
+    crystal: Any,
+    minutes: float | None,
+    like: Path | None,
+    like_sampling: float | None,
+    out: Path,
+    seed: int,
+) -> None:
+    """Train for a material by its name, or for a crystal from a file with its defects."""
+    from stemzoo.simulate.materials import find_material
+
+    # Before Keras starts, which takes its time.
+    crystal, defects = (find_material(crystal), None) if isinstance(crystal, str) else crystal
+    start_keras()
+    from stemzoo.workflows.detector_training import train_detector
+
+    train_detector(
+        crystal,
+        defects=defects,
+        minutes=minutes or 10.0,
+        out=out,
+        like=like,
+        like_sampling=like_sampling,
+        seed=seed,
+        report=say,
+    )
 
 
 @train.command("cyclegan")
