@@ -100,7 +100,7 @@ def fit_adapt(
     budget, recipe = TimeBudget(60 * minutes), recipe or AdaptRecipe()
     measured = ExperimentalSession.of(experimental_images, model, own=sampling)
     with folder_lock(out):
-        seed = run_seed(out, rng, measured.images, model.name)
+        seed = run_seed(out, rng, measured.given, model.name)
         rival = measured.filtered_simulator(seed) if for_detector else None
         begun = out is not None and (Path(out) / BEST_FILE).is_file()
         short = budget.seconds < recipe.limits.least_seconds and not begun

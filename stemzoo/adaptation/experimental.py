@@ -16,6 +16,7 @@ from stemzoo.adaptation.filtered_simulator import FRAME_SIZE, FilteredSimulator
 from stemzoo.adaptation.image_checks import prepare_images
 from stemzoo.analysis.lattice import find_rotation
 from stemzoo.analysis.scan_errors import ScanErrors, all_scan_errors
+from stemzoo.inference.seen_crystal import SeenCrystal
 from stemzoo.io import Image
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import find_material
@@ -44,7 +45,18 @@ class ExperimentalSession:
     held_out : HoldOut
         Patches of the images that are not learnt from, and the rest.
     known_errors : tuple of ScanErrors or None
-        Of images that show their lattice only without them, as the check tells.
+        Of images that show their lattice only without them, as the check tells; none of those in
+        which they were undone.
+    names : tuple of str
+        File, or number, of each image.
+    undone : tuple of tuple of str
+        What the scan did to each image and was undone before anything was measured, as
+        `stemzoo.detect` does it, and how strong it was.
+    given : tuple of ndarray of shape (M, N)
+        The images before that: by them a folder knows its run.
+    seen : tuple of SeenCrystal or None
+        Each image at its own pixel size as `stemzoo.detect` shows it to a detector; none without a
+        lattice.
 
     Examples
     --------
@@ -61,6 +73,10 @@ class ExperimentalSession:
     patch: int
     held_out: HoldOut
     known_errors: tuple[ScanErrors | None, ...] = field(repr=False)
+    names: tuple[str, ...] = ()
+    undone: tuple[tuple[str, ...], ...] = ()
+    given: tuple[np.ndarray, ...] = field(default=(), repr=False)
+    seen: tuple[SeenCrystal | None, ...] = field(default=(), repr=False)
     _simulator: list[FilteredSimulator] = field(default_factory=list, init=False, repr=False)
 
     @classmethod
@@ -106,8 +122,18 @@ class ExperimentalSession:
         """
         prepared = prepare_images(images, material, sampling, patch, own=own)
         values = tuple(image.values for image in prepared)
-        known = tuple(image.errors for image in prepared)
-        return cls(values, material, sampling, patch, HoldOut.split(values, patch), known)
+        return cls(
+            values,
+            material,
+            sampling,
+            patch,
+            HoldOut.split(values, patch),
+            known_errors=tuple(image.errors for image in prepared),
+            names=tuple(image.name for image in prepared),
+            undone=tuple(image.undone for image in prepared),
+            given=tuple(image.given for image in prepared),
+            seen=tuple(image.seen for image in prepared),
+        )
 
     @classmethod
     def of(
@@ -143,6 +169,12 @@ class ExperimentalSession:
                 f"{expected}); measure the images for this model. Received: {received}"
             )
         return images
+
+    @property
+    def corrections(self) -> dict[str, tuple[str, ...]]:
+        """What was undone in each image that had something to undo, by its name."""
+        pairs = zip(self.names, self.undone, strict=True)
+        return {name: undone for name, undone in pairs if undone}
 
     @cached_property
     def scan_errors(self) -> tuple[ScanErrors, ...]:

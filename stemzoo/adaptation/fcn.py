@@ -95,7 +95,7 @@ def renew_detector(
     budget, recipe = TimeBudget(60 * minutes), recipe or RenewalRecipe()
     label = vacancy_class((detector, *rivals), translator)
     session = ExperimentalSession.of(experimental_images, translator, own=sampling)
-    seed = run_seed(out, rng, session.images, detector.name)
+    seed = run_seed(out, rng, session.given, detector.name)
     known = (session.images, session.material, label, session.sampling)
     run = RenewalRun(
         detector,

@@ -23,7 +23,8 @@ from stemzoo.workflows.paths import find_files, read_each
 from stemzoo.zoo.hub import save, sha256
 from stemzoo.zoo.registry import list_weights
 
-if TYPE_CHECKING:  # it starts Keras
+if TYPE_CHECKING:  # they start Keras
+    from stemzoo.adaptation import ExperimentalSession
     from stemzoo.training.recipes import AdaptRecipe, RenewalRecipe
 
 # Folders of the renewed detector and of what it finds, in that of the CycleGAN.
@@ -113,7 +114,9 @@ def adapt_files(
     with folder_lock(out):
         measured = adaptation.ExperimentalSession.of([image for _, image in images], parent)
         rng = np.random.default_rng(seed)
-        files = _RunFiles(images, parent, session or out.resolve().name, minutes, seed)
+        files = _RunFiles(images, measured, parent, session or out.resolve().name, minutes, seed)
+        for name, undone in measured.corrections.items():
+            report(f"{name}: {', '.join(undone)}")
         share = minutes if detector is None else minutes / 2
         translator = adaptation.fit_adapt(
             parent,
@@ -192,6 +195,8 @@ class _RunFiles:
     ----------
     images : list of (Path, Image)
         With their files.
+    measured : ExperimentalSession
+        What is adapted to: what the scan did to the images is undone in it.
     parent : CycleGANSTEM
         That is adapted.
     session : str
@@ -201,6 +206,7 @@ class _RunFiles:
     """
 
     images: list[tuple[Path, io.Image]]
+    measured: "ExperimentalSession"
     parent: Any
     session: str
     minutes: float
@@ -209,7 +215,10 @@ class _RunFiles:
     @cached_property
     def conditions(self) -> TrainingConditions | None:
         """Conditions of the images, of tiles if they are few; None if too few for that."""
-        images = [image for _, image in self.images]
+        # As `detect` sees them, as it compares such images with these conditions.
+        named = dict(zip(self.measured.names, self.measured.seen, strict=True))
+        seen = [(named.get(str(path)), image) for path, image in self.images]
+        images = [image if one is None else one.image for one, image in seen]
         largest = min(min(image.data.shape) for image in images)
         for edge in (largest, *range(min(1024, largest - 1), 63, -32)):
             tiles = [tile for image in images for tile in _tiles(image, edge)]
@@ -240,7 +249,9 @@ class _RunFiles:
         write_training_data(folder, training_data | entries)
         run = folder / RUN
         known = read_json(run, {}) if run.is_file() else {}
-        io.write_json(run, {**known, **asdict(report), "result": str(report)})
+        undone = {Path(name).name: list(text) for name, text in self.measured.corrections.items()}
+        record = {**asdict(report), "undone": undone, "result": str(report)}
+        io.write_json(run, {**known, **record})
         provenance = start.provenance
         save(model, folder, parent=provenance, conditions=self.conditions)
         if self.conditions is None:

@@ -104,6 +104,17 @@ def test_what_was_judged_is_written_as_strict_json(files, parent, calls):
     assert content["result"].startswith("after 3 steps")
 
 
+def test_what_the_scan_did_is_undone_and_that_is_said_and_written(files, parent, calls):
+    image = io.read_image("today/0.tif").data.astype(np.float32)
+    gain = 1 + 0.2 * np.random.default_rng(4).standard_normal(len(image))
+    io.write_tiff("today/0.tif", image * gain[:, None].astype(np.float32), sampling=0.2074)
+    lines = []
+    adapt_files(files, parent, Path("out"), report=lines.append)
+    (said,) = (line for line in lines if "undone" in line)
+    assert said.startswith("today/0.tif: row gain ")
+    assert strict("out/adaptation.json")["undone"] == {"0.tif": [said.split(": ")[1]]}
+
+
 def test_the_seed_of_a_run_is_kept(files, parent, calls):
     Path("out").mkdir()
     Path("out/adaptation.json").write_text('{"seed": 77}', encoding="utf-8")
