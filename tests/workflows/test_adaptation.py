@@ -22,7 +22,8 @@ from stemzoo.analysis.scan_errors import find_scan_errors
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.training.recipes import FCNRecipe, JudgementLimits, RenewalRecipe
 from stemzoo.workflows import adaptation
-from stemzoo.workflows.adaptation import adapt_files, find_detectors
+from stemzoo.workflows.adaptation import adapt_files
+from stemzoo.workflows.adaptation_plan import find_detectors
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
 
