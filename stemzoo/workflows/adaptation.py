@@ -19,7 +19,7 @@ from stemzoo.workflows.paths import find_files, read_each
 
 if TYPE_CHECKING:  # they start Keras
     from stemzoo.adaptation import ExperimentalSession
-    from stemzoo.training.recipes import AdaptRecipe, RenewalRecipe
+    from stemzoo.training.recipes import AdaptRecipe, JudgementLimits, RenewalRecipe
 
 # Folders of the renewed detector and of what it finds, in that of the CycleGAN.
 DETECTOR, DETECTIONS = "detector", "detections"
@@ -128,7 +128,8 @@ def adapt_files(
             report(f"{name}: {', '.join(undone)}")
         # A run that was begun goes on, whatever the images.
         force = force or is_begun(out)
-        master = None if force else _find_master(measured, detectors, report)
+        limits = None if renewal is None else renewal.limits
+        master = None if force else _find_master(measured, detectors, limits, report)
         translator = None
         if parent is not None:
             share = minutes if detector is None else minutes / 2
@@ -186,17 +187,21 @@ def is_begun(out: Path) -> bool:
 
 
 def _find_master(
-    measured: "ExperimentalSession", detectors: Sequence[Any], report: Callable[[str], None]
+    measured: "ExperimentalSession",
+    detectors: Sequence[Any],
+    limits: "JudgementLimits | None",
+    report: Callable[[str], None],
 ) -> Any | None:
     """Say what to expect of detectors in the images; return the first that masters them."""
     from stemzoo.adaptation.mastery import masters
     from stemzoo.adaptation.renewal import judged_class
+    from stemzoo.training.recipes import LIMITS
 
     for model in detectors:
         expected, label = measured.expected(model), judged_class(detectors, measured.material)
         if label not in expected:
             continue
-        if masters(expected, label):
+        if masters(expected, label, limits or LIMITS):
             return model
         f1 = expected[label].f1
         report(

@@ -1,6 +1,7 @@
 import json
 import sys
 import threading
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -21,9 +22,7 @@ from stemzoo.analysis.lattice import find_rotation
 from stemzoo.analysis.scan_errors import find_scan_errors
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.training.recipes import FCNRecipe, JudgementLimits, RenewalRecipe
-from stemzoo.workflows import adaptation
 from stemzoo.workflows.adaptation import adapt_files
-from stemzoo.workflows.adaptation_plan import find_detectors
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
 
@@ -169,6 +168,50 @@ def test_a_detector_is_renewed_in_a_folder_of_its_own(files, parent, calls, make
     assert model.conditions.session == "out"
 
 
+def test_without_a_cyclegan_a_detector_alone_is_renewed(files, calls, make_model):
+    stemzoo.save(make_model(CLASSES), "detector")
+    detector, lines = stemzoo.load("./detector"), []
+    done = adapt_files(files, None, Path("out"), detector=detector, report=lines.append)
+    assert done.translator is None
+    assert "adapt" not in calls
+    translator, session, options = calls["renew"]
+    assert translator is None
+    assert (session.material, len(session.images)) == ("wse2", 2)
+    # It has all of the time.
+    assert options["minutes"] > 4
+    assert not Path("out/config.json").exists()
+    assert strict("out/detector/training_data.json")["translate"] == []
+    assert stemzoo.load("./out/detector").conditions.session == "out"
+
+
+def test_a_detector_that_masters_the_images_is_kept_as_it_is(files, parent, detector):
+    for i, frame in enumerate(simulate_session(find_session("wse2-dayA"), 2, (512, 512), seed=3)):
+        io.write_tiff(f"today/{i}.tif", frame.image, sampling=0.2074)
+    lines = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # it is no fault
+        done = adapt_files(
+            files, parent, Path("out"), detector=detector, seed=5, report=lines.append
+        )
+    assert done.detector.renewal.mastered
+    assert done.translator.adaptation.stopped == Stopped.MASTERED
+    (line,) = (line for line in lines if line.startswith("fcn-wse2 masters these images"))
+    assert "--force" in line
+    content = strict("out/detector/adaptation.json")
+    assert (content["chosen"], content["mastered"], content["steps"]) == ("fcn-wse2", True, 0)
+    assert content["expected"]["fcn-wse2"]["f1"]["value"] >= 0.95
+    assert strict("out/adaptation.json")["stopped"] == "mastered"
+    # What the folder holds does as the old one does: calibrated, and for what it was trained on.
+    kept = stemzoo.load("./out/detector")
+    image = io.read_image("today/0.tif")
+    before, after = (stemzoo.detect(image, model) for model in (detector, kept))
+    np.testing.assert_allclose(before.positions, after.positions)
+    np.testing.assert_allclose(before.probability, after.probability)
+    assert kept.conditions.session == detector.conditions.session
+    # The same run can be forced on, in the same folder.
+    assert strict("out/detector/adaptation.json")["seed"] > 0
+
+
 def test_a_pixel_size_that_is_stated_is_that_of_all_images(files, parent, calls):
     adapt_files(files, parent, Path("out"), sampling=0.2)
     # 512 px of 0.2 Å are 493.7 of the 0.2074 Å per pixel of the model.
@@ -270,10 +313,3 @@ def test_a_file_in_place_of_the_folder_is_one_line(files, parent, no_time):
     Path("out").write_text("mine", encoding="utf-8")
     assert "--out expects a folder" in refused(files, parent)
     assert Path("out").read_text(encoding="utf-8") == "mine"
-
-
-def test_detectors_of_a_material_are_found_the_default_one_first():
-    assert find_detectors("wse2")[0] == "fcn-wse2"
-    assert all(name.startswith("fcn-wse2") for name in find_detectors("wse2"))
-    assert find_detectors("mose2") == []
-    assert adaptation.RUN == "adaptation.json"
