@@ -339,6 +339,9 @@ class RenewalRecipe:
     epochs_by_rank : int
         Epochs at most where intensities are seen by rank: there is little to learn then but what
         frames have that images have not.
+    calibrated : int
+        Number of frames that the probabilities of the new one are fitted on, at most, each of which
+        takes a second.
     limits : JudgementLimits
         Which detector to return.
     """
@@ -351,4 +354,5 @@ class RenewalRecipe:
         epochs=10_000, steps_per_epoch=25, batch_size=8, learning_rate=2e-3, ema=0.98
     )
     epochs_by_rank: int = 5
+    calibrated: int = 16
     limits: JudgementLimits = LIMITS

@@ -24,7 +24,9 @@ if TYPE_CHECKING:  # they start Keras
 # Folders of the renewed detector and of what it finds, in that of the CycleGAN.
 DETECTOR, DETECTIONS = "detector", "detections"
 
-_DETECTING = 2.0  # seconds kept for the table of an image
+# Seconds kept for the table of an image, and for a frame that probabilities are fitted on; and such
+# frames in a minute of time.
+_DETECTING, _CALIBRATING, _CALIBRATED = 2.0, 1.0, 6
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def adapt_files(
     """
     from stemzoo import adaptation
     from stemzoo.training.folder_lock import folder_lock
+    from stemzoo.training.recipes import RenewalRecipe
 
     started = time.monotonic()
     detectors = [] if detector is None else [detector, *rivals]
@@ -118,55 +121,54 @@ def adapt_files(
     stacks = {"frame": frame, "sum_frames": sum_frames}
     material = parent.material if parent is not None else detectors[0].material
     images = read_each(paths, lambda path: _read(path, material, sampling, stacks))
+    renewal = renewal or RenewalRecipe()
+    # In little time the probabilities are fitted on few frames, or are not known.
+    frames = min(renewal.calibrated, round(_CALIBRATED * minutes))
+    after = _DETECTING * len(images) + _CALIBRATING * frames
     with folder_lock(out):
-        measured = adaptation.ExperimentalSession.of(
-            [image for _, image in images], parent or detector
-        )
-        rng = np.random.default_rng(seed)
+        measured = adaptation.ExperimentalSession.of([one for _, one in images], parent or detector)
         files = AdaptedFolders(images, measured, session or out.resolve().name, minutes, seed)
         for name, undone in measured.corrections.items():
             report(f"{name}: {', '.join(undone)}")
         # A run that was begun goes on, whatever the images.
         force = force or is_begun(out)
-        limits = None if renewal is None else renewal.limits
-        master = None if force else _find_master(measured, detectors, limits, report)
+        master = None if force else _find_master(measured, detectors, renewal.limits, report)
+        shared: dict[str, Any] = {"force": force, "rng": np.random.default_rng(seed)}
         translator = None
-        if parent is not None:
-            share = minutes if detector is None else minutes / 2
-            with _silence(master):
+        spent = time.monotonic() - started
+        with _silence(master):
+            if parent is not None:
                 translator = adaptation.fit_adapt(
                     parent,
                     measured,
                     for_detector=master or detector is not None,
-                    force=force,
-                    minutes=_left(share, time.monotonic() - started),
+                    minutes=_left(minutes if detector is None else minutes / 2, spent),
                     session=files.session,
                     recipe=recipe,
                     out=out,
-                    rng=rng,
                     report=report,
+                    **shared,
                 )
-            files.save(translator, out, parent, translator.adaptation)
-            report(str(translator.adaptation))
-        if detector is None:
-            return Renewed(translator, None)
-        spent = time.monotonic() - started
-        if translator is not None:  # one that goes on has used time before
-            spent = max(spent, translator.adaptation.seconds)
-        with _silence(master):
+                files.save(translator, out, parent, translator.adaptation)
+                report(str(translator.adaptation))
+                # One that goes on has used time before.
+                spent = max(time.monotonic() - started, translator.adaptation.seconds)
+            if detector is None:
+                return Renewed(translator, None)
             renewed = adaptation.renew_detector(
                 detector,
                 translator,
                 measured,
                 rivals=rivals,
-                minutes=_left(minutes, spent + _DETECTING * len(images)),
+                minutes=_left(minutes, spent + after),
                 recipe=renewal,
-                force=force,
                 out=out / DETECTOR,
-                rng=rng,
+                **shared,
             )
         through = [] if translator is None else [files.session]
-        renewed = files.save_detector(renewed, out / DETECTOR, detectors, through)
+        renewed = files.save_detector(
+            renewed, out / DETECTOR, detectors, through=through, frames=frames
+        )
         report(str(renewed.renewal))
         files.detect(renewed, out / DETECTIONS, report, sampling=sampling, **stacks)
         return Renewed(translator, renewed)
@@ -189,19 +191,18 @@ def is_begun(out: Path) -> bool:
 def _find_master(
     measured: "ExperimentalSession",
     detectors: Sequence[Any],
-    limits: "JudgementLimits | None",
+    limits: "JudgementLimits",
     report: Callable[[str], None],
 ) -> Any | None:
     """Say what to expect of detectors in the images; return the first that masters them."""
     from stemzoo.adaptation.mastery import masters
     from stemzoo.adaptation.renewal import judged_class
-    from stemzoo.training.recipes import LIMITS
 
     for model in detectors:
         expected, label = measured.expected(model), judged_class(detectors, measured.material)
         if label not in expected:
             continue
-        if masters(expected, label, limits or LIMITS):
+        if masters(expected, label, limits):
             return model
         f1 = expected[label].f1
         report(

@@ -19,8 +19,7 @@ if TYPE_CHECKING:  # it starts Keras
 
 log = logging.getLogger(__name__)
 
-# Frames like the images, which take a second each, and their seed beside that of the training.
-FRAMES, _SEED = 16, 20_000_000
+_SEED = 20_000_000  # of frames, beside that of the training
 
 
 def keep_calibration(model: Any, folder: Path) -> None:
@@ -39,7 +38,7 @@ def keep_calibration(model: Any, folder: Path) -> None:
 
 
 def calibrate_on_frames(
-    model: Any, session: "ExperimentalSession", folder: Path, seed: int
+    model: Any, session: "ExperimentalSession", folder: Path, seed: int, frames: int
 ) -> None:
     """Fit the probabilities of a renewed detector on frames that look like its images.
 
@@ -54,12 +53,14 @@ def calibrate_on_frames(
         the frames lack a class.
     seed : int
         Seed of the run; the frames are others than those of the training.
+    frames : int
+        How many.
     """
     simulator = session.filtered_simulator(seed)
     if not simulator.appearances:
         return
     judged = []
-    for frame in simulator.simulate(FRAMES, seed + _SEED):
+    for frame in simulator.simulate(frames, seed + _SEED):
         try:
             candidates = candidates_in(frame, model)
         except ValueError as error:  # a frame in which no crystal is found

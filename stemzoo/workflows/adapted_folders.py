@@ -102,9 +102,18 @@ class AdaptedFolders:
             )
 
     def save_detector(
-        self, model: Any, folder: Path, detectors: Sequence[Any], through: Sequence[str]
+        self,
+        model: Any,
+        folder: Path,
+        detectors: Sequence[Any],
+        *,
+        through: Sequence[str],
+        frames: int,
     ) -> Any:
-        """Write the folder of a renewed detector, which started from one of some; load it."""
+        """Write the folder of a renewed detector, which started from one of some; load it.
+
+        It was trained `through` translations, and is calibrated on so many frames.
+        """
         named = {other.name: other for other in (*detectors[1:], detectors[0])}
         start = named.get(model.renewal.chosen, detectors[0])
         # One that was not trained is for the images that it was for.
@@ -116,7 +125,7 @@ class AdaptedFolders:
         if kept:
             keep_calibration(start, folder)
         elif model.renewal.helped:
-            calibrate_on_frames(model, self.measured, folder, self.seed)
+            calibrate_on_frames(model, self.measured, folder, self.seed, frames)
         loaded = load(folder if folder.is_absolute() else f"./{folder}")
         loaded.renewal = model.renewal
         return loaded

@@ -144,16 +144,15 @@ def test_a_detector_is_renewed_in_a_folder_of_its_own(files, parent, calls, make
     detector, lines = make_model(CLASSES), []
     stemzoo.save(detector, "detector")
     detector = stemzoo.load("./detector")
-    done = adapt_files(
-        files, parent, Path("out"), detector=detector, minutes=6.0, report=lines.append
-    )
+    options = {"detector": detector, "renewal": RenewalRecipe(calibrated=2)}
+    done = adapt_files(files, parent, Path("out"), minutes=6.0, report=lines.append, **options)
     translator, session, options = calls["renew"]
     assert translator is done.translator
     assert len(session.images) == 2
     # What is measured on the images is measured once, for both.
     assert calls["adapt"][0] is session
     # Half of the time is the CycleGAN's, checking the images included; it says that it took 100 s.
-    assert calls["adapt"][1]["minutes"] == pytest.approx(3.0, abs=0.1)
+    assert calls["adapt"][1]["minutes"] == pytest.approx(3.0, abs=0.5)
     assert calls["adapt"][1]["for_detector"]
     assert options["minutes"] < 6.0 - 100 / 60
     assert options["out"] == Path("out/detector")
@@ -171,7 +170,8 @@ def test_a_detector_is_renewed_in_a_folder_of_its_own(files, parent, calls, make
 def test_without_a_cyclegan_a_detector_alone_is_renewed(files, calls, make_model):
     stemzoo.save(make_model(CLASSES), "detector")
     detector, lines = stemzoo.load("./detector"), []
-    done = adapt_files(files, None, Path("out"), detector=detector, report=lines.append)
+    options = {"detector": detector, "renewal": RenewalRecipe(calibrated=0)}
+    done = adapt_files(files, None, Path("out"), report=lines.append, **options)
     assert done.translator is None
     assert "adapt" not in calls
     translator, session, options = calls["renew"]
