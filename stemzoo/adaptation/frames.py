@@ -81,8 +81,7 @@ def training_frames(
     frames = frames + _translated(clean, translator, rng) if "translated" in ways else []
     if "simulated" in ways:
         frames += simulator.simulate(len(frames) or recipe.simulated, seed)
-    names = (f"{session.material}-randomised", f"randomised-{session.material}")
-    wide = next((SESSIONS[name] for name in names if name in SESSIONS), None)
+    wide = SESSIONS.get(f"{session.material}-randomised")
     if randomised and wide is not None:
         frames += simulate_session(wide, len(frames) // recipe.randomised, size, seed=seed + 1)
 
