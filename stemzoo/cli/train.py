@@ -1,4 +1,4 @@
-"""Verbs that train: train fcn, train cyclegan, adapt."""
+"""Verbs that train: train fcn, train cyclegan."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from stemzoo.cli.structure import (
     ZoneAxis,
     open_structure,
 )
-from stemzoo.cli.terminal import angstrom, load_kind, say, start_keras
+from stemzoo.cli.terminal import angstrom, say, start_keras
 
 app = typer.Typer()
 train = typer.Typer(help="Train a model.", no_args_is_help=True)
@@ -263,68 +263,3 @@ def train_cyclegan(
         seed=seed,
     )
     train_cyclegan_files(options, report=say)
-
-
-@app.command()
-def adapt(
-    images: Annotated[
-        list[Path],
-        typer.Argument(metavar="IMAGE...", help="One to ten new images, or a quoted pattern."),
-    ],
-    start: Annotated[
-        str, typer.Option("--from", metavar="WEIGHTS", help="CycleGAN to start from.")
-    ],
-    out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
-    minutes: Annotated[
-        float,
-        typer.Option(
-            help="How long it may take in all. With --detector, under 2 only that is trained."
-        ),
-    ] = 5.0,
-    detector: Annotated[
-        bool, typer.Option("--detector", help="Renew a detector, too, in OUT/detector.")
-    ] = False,
-    detector_from: Annotated[
-        str | None,
-        typer.Option(metavar="WEIGHTS", help="Detector to start from; else the material's own."),
-    ] = None,
-    pixel_size: LackingPixelSize = None,
-    session: Annotated[str | None, typer.Option(help="What to call these conditions.")] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-) -> None:
-    """Renew weights for a microscope that has changed, from a few images without labels."""
-    from stemzoo.workflows.weights import check_folder
-
-    check_folder(out, [start])
-    check_folder(out / "detector", [detector_from])
-    verb = "adapt --from"
-    parent = load_kind(start, "CycleGANSTEM", verb, training=True)
-    start_keras()
-    from stemzoo.workflows.adaptation import DETECTOR, adapt_files, find_detectors
-
-    detectors = []
-    if detector or detector_from:
-        known = find_detectors(parent.material)[:1]
-        if not known and not detector_from:
-            raise ValueError(
-                f"'adapt --detector' needs a detector of {parent.material}: name one with "
-                "--detector-from. Received: none in the zoo"
-            )
-        # The default may be better than the one that was asked for.
-        names = dict.fromkeys([detector_from, *known] if detector_from else known)
-        detectors = [load_kind(name, "DefectFCN", "adapt --detector-from") for name in names]
-    adapt_files(
-        images,
-        parent,
-        out,
-        minutes=minutes,
-        sampling=angstrom(pixel_size),
-        session=session,
-        detector=detectors[0] if detectors else None,
-        rivals=detectors[1:],
-        seed=seed,
-        report=say,
-    )
-    if detectors:
-        say(f"detector {out / DETECTOR}: try 'stemzoo detect IMAGE --weights {out / DETECTOR}'")
-    say(f"CycleGAN {out}: try 'stemzoo translate IMAGE --weights {out}'")
