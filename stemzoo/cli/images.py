@@ -140,7 +140,7 @@ def translate(
     images: Images,
     weights: Annotated[str, typer.Option(help="Name of the zoo, or a model folder.")],
     direction: Annotated[
-        str, typer.Option(help="sim-to-exp, or exp-to-sim (denoises).")
+        str, typer.Option(help="sim-to-exp, or exp-to-sim (takes noise away, and atoms).")
     ] = "sim-to-exp",
     pixel_size: LackingPixelSize = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("translated"),
@@ -152,6 +152,7 @@ def translate(
 ) -> None:
     """Make simulations look like a session's images, or the reverse."""
     from stemzoo.inference.advice import MisfitSummary
+    from stemzoo.inference.translation import NO_EVIDENCE
     from stemzoo.workflows.outputs import make_folder
     from stemzoo.workflows.paths import expand
     from stemzoo.workflows.translation import MeasuredImages, plan_translations, translate_file
@@ -179,6 +180,8 @@ def translate(
 
     failures = Failures()
     each(paths, translate_one, failures)
+    if denoise and len(failures.items) < len(paths):
+        complain(f"warning: {NO_EVIDENCE}")
     _end(failures, summary.warning())
 
 

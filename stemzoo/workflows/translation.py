@@ -12,7 +12,7 @@ from stemzoo import io
 from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.advice import describe_match, match_model
 from stemzoo.inference.matching import Match
-from stemzoo.inference.translation import DIRECTIONS, translate_quietly
+from stemzoo.inference.translation import DIRECTIONS, NO_EVIDENCE, translate_quietly
 from stemzoo.workflows.frames import LABEL_ENDINGS, first_line
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
 from stemzoo.workflows.paths import image_files
@@ -96,7 +96,7 @@ def translate_file(
 
     The table, the mask and the JSON that `stemzoo simulate` wrote beside a frame are copied along:
     the labels of a simulation hold for its translation, too. The metadata of a denoised image say
-    how it fits what the model was trained on.
+    how it fits what the model was trained on, and that it is no evidence of any atom.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def translate_file(
     metadata, found = {}, None
     if direction == "exp-to-sim":
         found = match_model(image, model, sampling=sampling)
-        metadata = {"against the training frames": describe_match(found)}
+        metadata = {"against the training frames": describe_match(found), "warning": NO_EVIDENCE}
     target, *copies = plan.files
     with written_whole(out) as folder:
         io.write_tiff(folder / target.name, result, sampling=sampling, metadata=metadata)

@@ -153,12 +153,16 @@ def test_a_measured_image_unlike_the_training_frames_is_one_warning(day_conditio
     model = Model()
     model.name, model.conditions = "gan", day_conditions
     image, sampling = frames[0].image, frames[0].sampling
-    with pytest.warns(UserWarning, match="unlike the frames that gan was trained on") as caught:
+    with pytest.warns(UserWarning) as caught:
         translate(image, model, "exp-to-sim", sampling=sampling)
-    assert [warning.filename for warning in caught] == [__file__]
+    assert [warning.filename for warning in caught] == [__file__, __file__]
+    assert "no evidence of any atom" in str(caught[0].message)
+    assert "unlike the frames that gan was trained on" in str(caught[1].message)
     # A simulation is not meant to look like them; a small image cannot be compared.
     translate(image, model, "sim-to-exp", sampling=sampling)
-    translate(image[:100, :100], model, "exp-to-sim", sampling=sampling)
+    with pytest.warns(UserWarning, match="no evidence") as caught:
+        translate(image[:100, :100], model, "exp-to-sim", sampling=sampling)
+    assert len(caught) == 1
 
 
 @pytest.mark.parametrize("direction", ["sim-to-exp", "exp-to-sim"])

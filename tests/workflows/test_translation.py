@@ -65,6 +65,7 @@ def test_a_denoised_image_tells_how_it_matches(model, measured, out, frames):
     assert found.match.weights == "gan"
     written = io.read_image(found.target)
     assert written.metadata["against the training frames"].startswith("distance ")
+    assert "no evidence of any atom" in written.metadata["warning"]
     assert written.sampling == pytest.approx(frames[0].sampling)
     assert [path.name for path in out.iterdir()] == ["scan_exp-to-sim.tif"]
 

@@ -132,7 +132,10 @@ def _translation_table(metrics: dict) -> str:
     denoised = metrics.get("denoising")
     if denoised:
         rows = [(k, f"{v['psnr']:.1f} dB", f"{v['ssim']:.2f}") for k, v in denoised.items()]
-        text += "\n\nThe other direction, against the expected image:\n\n"
+        text += (
+            "\n\nThe other direction, against the expected image; neither figure tells whether "
+            "atoms are where the image shows them:\n\n"
+        )
         text += table(("image", "PSNR", "SSIM"), rows)
     return text
 
