@@ -129,7 +129,7 @@ class FieldOfView:
         xyz = np.column_stack([moved[:, ::-1] * sampling, np.zeros(len(moved))])
         metal = atomic_number(find_material(self.drawn.material).sites[0].symbol)
         return incoherent_image(
-            Atoms(specimen.atoms.numbers, xyz),
+            Atoms(specimen.atoms.numbers, xyz, occupancy=specimen.atoms.occupancy),
             microscope,
             self.grid,
             sampling,

@@ -153,7 +153,7 @@ def test_a_measured_image_unlike_the_training_frames_is_one_warning(day_conditio
     model = Model()
     model.name, model.conditions = "gan", day_conditions
     image, sampling = frames[0].image, frames[0].sampling
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="no evidence|unlike the frames") as caught:
         translate(image, model, "exp-to-sim", sampling=sampling)
     assert [warning.filename for warning in caught] == [__file__, __file__]
     assert "no evidence of any atom" in str(caught[0].message)
