@@ -15,11 +15,10 @@ from stemzoo.plotting import plot_denoised
 from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.distributions import Uniform
-from stemzoo.simulate.labels import LabelledImage
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import choose_session, find_session
 from stemzoo.simulate.noise_models import randomised
-from stemzoo.simulate.pairs import denoising_pair
+from stemzoo.simulate.pairs import DenoisingPair, denoising_pair
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.workflows.datasets import write_training_data
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
@@ -240,12 +239,7 @@ def train_denoiser_files(
     options.recipe.check_network()  # before frames are simulated for it
     sampling = options.sampling or DENOISER_SAMPLING
     with folder_lock(options.out):
-        frames = [
-            frame
-            for j, session in enumerate(sessions)
-            for frame in _frames(session, options, options.recipe.seed + j)
-        ]
-        pairs = [denoising_pair(frame, sampling) for frame in frames]
+        pairs, described = _simulated(sessions, options, sampling)
         model = train_denoiser(
             [pair.image for pair in pairs],
             [pair.target for pair in pairs],
@@ -255,7 +249,7 @@ def train_denoiser_files(
             out=options.out,
             callbacks=[TrainingProgress(report)],
         )
-        _write(model, frames, sessions, options)
+        _write(model, described, sessions, options)
     report(f"model folder {options.out}: try 'stemzoo denoise IMAGE --weights {options.out}'")
     return model
 
@@ -309,19 +303,29 @@ def training_sessions(names: Sequence[str], material: str | None) -> tuple[Acqui
     return tuple(replace(session, scenes=_SCENES) for session in sessions)
 
 
-def _frames(
-    session: AcquisitionSession, options: DenoiserOptions, seed: int
-) -> list[LabelledImage]:
-    """Simulate frames of a session; finer pixels need more of them for the same field of view."""
-    step = session.draw(np.random.default_rng(seed)).sampling
-    edge = round(options.size * (ZOO_SAMPLING / step if abs(step / ZOO_SAMPLING - 1) > 0.15 else 1))
-    shape = (edge, edge)
-    return list(simulate_session(session, options.frames, shape, seed=seed, loose=LOOSE))
+def _simulated(
+    sessions: Sequence[AcquisitionSession], options: DenoiserOptions, sampling: float
+) -> tuple[list[DenoisingPair], list[io.Image]]:
+    """Simulate pairs, and keep some of their frames as they are, to be described."""
+    every = max(options.frames * len(sessions) // _DESCRIBED, 1)
+    pairs: list[DenoisingPair] = []
+    described: list[io.Image] = []
+    for j, session in enumerate(sessions):
+        seed = options.recipe.seed + j
+        step = session.draw(np.random.default_rng(seed)).sampling
+        # Frames with finer pixels need more of them for the same field of view.
+        zoom = ZOO_SAMPLING / step if abs(step / ZOO_SAMPLING - 1) > 0.15 else 1.0
+        shape = (round(options.size * zoom),) * 2
+        for frame in simulate_session(session, options.frames, shape, seed=seed, loose=LOOSE):
+            if len(pairs) % every == 0:
+                described.append(io.Image(frame.image, frame.sampling))
+            pairs.append(denoising_pair(frame, sampling))
+    return pairs, described
 
 
 def _write(
     model: "DenoisingUNet",
-    frames: Sequence[LabelledImage],
+    described: Sequence[io.Image],
     sessions: Sequence[AcquisitionSession],
     options: DenoiserOptions,
 ) -> None:
@@ -337,10 +341,9 @@ def _write(
         "seed": options.recipe.seed,
     }
     write_training_data(options.out, facts)
-    chosen = frames[:: max(len(frames) // _DESCRIBED, 1)][:_DESCRIBED]
     try:
         conditions = TrainingConditions.from_frames(
-            [io.Image(frame.image, frame.sampling) for frame in chosen],
+            described[:_DESCRIBED],
             session="+".join(names),
             material=find_material(sessions[0].material).name,
             # Coarser pixels hold too little of the noise to tell conditions apart.
