@@ -146,11 +146,15 @@ def translate(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("translated"),
     frame: Frame = None,
     sum_frames: SumFrames = False,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="Feed the generator noise of this seed.")
+    noise: Annotated[
+        float | None,
+        typer.Option(min=0, help="Noise that goes in; else as in training, 0 for none."),
     ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of this noise.")] = 0,
 ) -> None:
     """Make simulations look like a session's images, or the reverse."""
+    import numpy as np
+
     from stemzoo.inference.advice import MisfitSummary
     from stemzoo.inference.translation import NO_EVIDENCE
     from stemzoo.workflows.outputs import make_folder
@@ -163,6 +167,7 @@ def translate(
     make_folder(out)
     denoise = direction == "exp-to-sim"
     summary = MisfitSummary("translation") if denoise else MeasuredImages()
+    rng = np.random.default_rng(seed)  # of all images, as each has noise of its own
 
     def translate_one(path: Path) -> list[str]:
         translated = translate_file(
@@ -173,7 +178,8 @@ def translate(
             sampling=angstrom(pixel_size),
             frame=frame,
             sum_frames=sum_frames,
-            seed=seed,
+            noise=noise,
+            rng=rng,
         )
         summary.add(translated.image, translated.match)
         return [f"{path}: {translated.target}"]
@@ -311,6 +317,13 @@ def simulate(
     session: Annotated[
         str | None, typer.Option(help="Microscope session, for instance wse2-dayB.")
     ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WEIGHTS",
+            help="What these weights were trained on; of a CycleGAN, what it translates.",
+        ),
+    ] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="Number of frames.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder for the frames.")] = Path("simulated"),
     size: Annotated[int, typer.Option(min=64, help="Edge of a frame (px).")] = 1024,
@@ -333,8 +346,11 @@ def simulate(
     from stemzoo.simulate.named_sessions import choose_session
     from stemzoo.workflows.frames import plan_frames, write_frame
     from stemzoo.workflows.outputs import make_folder, written_whole
+    from stemzoo.workflows.weights import session_like
 
-    chosen = choose_session(session, material)
+    if like is not None and (session is not None or material is not None):
+        raise ValueError("--like says what to simulate: leave out --session and --material")
+    chosen = choose_session(session, material) if like is None else session_like(like)
     name = chosen.name
     if scene is not None:
         find_scene(scene)  # refused before a folder is made

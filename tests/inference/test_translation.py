@@ -6,6 +6,7 @@ from scipy import ndimage
 
 from stemzoo.inference.translation import (
     texture_tiled,
+    training_noise,
     translate,
     translate_quietly,
     translate_tiled,
@@ -13,7 +14,7 @@ from stemzoo.inference.translation import (
 from stemzoo.models import CycleGANSTEM
 from stemzoo.simulate import simulate_session
 from stemzoo.simulate.domain import domain_session
-from stemzoo.zoo.hub import load
+from stemzoo.zoo.hub import load, save
 
 
 class Local:
@@ -133,6 +134,23 @@ def test_randomness_comes_from_rng_alone():
     )
     np.testing.assert_array_equal(one, same)
     assert not np.array_equal(one, other)
+
+
+def test_a_generator_gets_the_noise_that_it_was_trained_with(tmp_path):
+    image = noise(64, 64)
+    plain = translate_quietly(image, Model(), "sim-to-exp")  # without any
+    np.testing.assert_array_equal(translate(image, Model(), noise=0), plain)
+    # 0.1 where the training is not known, and always the same where nothing else is asked for.
+    assert training_noise(Model()) == 0.1
+    given = {"noise": 0.1, "rng": np.random.default_rng(0)}
+    np.testing.assert_array_equal(translate(image, Model()), translate(image, Model(), **given))
+    model = CycleGANSTEM(filters=2, depth=2, discriminator_filters=2, patch_size=32)
+    (tmp_path / "gan").mkdir()
+    (tmp_path / "gan" / "recipe.json").write_text('{"noise": 0.25}')
+    save(model, tmp_path / "gan")
+    assert training_noise(load(tmp_path / "gan")) == 0.25
+    with pytest.raises(ValueError, match=r"noise of 0 or more"):
+        translate(image, Model(), noise=-0.1)
 
 
 @pytest.mark.parametrize(

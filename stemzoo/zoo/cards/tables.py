@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from stemzoo.io.tables import figure_rows, share, table
+from stemzoo.simulate.named_sessions import SESSIONS
 
 # Table 1 of the paper, by session: FID of simulations and of CycleGAN images.
 _PAPER_FID = {
@@ -128,6 +129,8 @@ def _translation_table(metrics: dict) -> str:
             f" With the channels of that protocol and EfficientNet-Lite0: {khan['generated']:.3g}, "
             f"simulations {khan['simulated']:.3g}, floor {khan['floor']:.3g}."
         )
+    if "seed" in metrics and "weights" in metrics:
+        text += "\n\n" + _commands(metrics)
     text += _preservation(metrics.get("preservation") or {})
     denoised = metrics.get("denoising")
     if denoised:
@@ -138,6 +141,29 @@ def _translation_table(metrics: dict) -> str:
         )
         text += table(("image", "PSNR", "SSIM"), rows)
     return text
+
+
+def _commands(metrics: Mapping) -> str:
+    """Say by which commands the figures were made, and the images by themselves."""
+    name, session, seed = metrics["weights"], metrics["session"], metrics["seed"]
+    size, counts = metrics["size"], metrics["images"]
+    made = [
+        f"stemzoo simulate --like {name} -n {counts['generated']} --size {size} --seed {seed + 1} "
+        "--out clean",
+        f"stemzoo translate 'clean/*.tif' --weights {name} --seed {seed + 1} --out generated",
+    ]
+    if session in SESSIONS:
+        frames = f"-n {counts['measured']} --size {size} --seed {seed} --out measured"
+        made += [
+            f"stemzoo simulate --session {session} {frames}",
+            "stemzoo evaluate measured generated --simulated clean "
+            f"--material {metrics['material']} --seed {seed}",
+        ]
+    return (
+        "All figures of this page: `python examples/reproduce/scripts/measure_cyclegans.py "
+        f"{name}`. The same images, and the first table but for the resampling of images to one "
+        "pixel size:\n\n```sh\n" + "\n".join(made) + "\n```"
+    )
 
 
 def _preservation(found: dict) -> str:

@@ -45,8 +45,9 @@ TASKS = {
     "translation": TaskWords(
         pipeline="image-to-image",
         metrics=("kl_divergence",),
-        shell="stemzoo translate simulation.tif --weights {name}",
-        call='stemzoo.translate(simulation, model, "sim-to-exp")',
+        shell="stemzoo simulate --like {name} -n 20 --out clean\n"
+        "stemzoo translate 'clean/*.tif' --weights {name} --out realistic",
+        call='stemzoo.translate(simulation, model, "sim-to-exp")  # with the noise it is used to',
         warns="translate --direction exp-to-sim",
     ),
     "denoising": TaskWords(
