@@ -6,7 +6,7 @@ its pixels and have its vacancies healed. The intensities of columns are compare
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -46,10 +46,12 @@ class DenoisedColumns:
     sure: np.ndarray
 
     def __add__(self, other: "DenoisedColumns") -> "DenoisedColumns":
-        judged = [
-            getattr(self, field.name) + getattr(other, field.name) for field in fields(self)[:3]
-        ]
-        return DenoisedColumns(*judged, np.concatenate([self.sure, other.sure]))
+        return DenoisedColumns(
+            self.frame + other.frame,
+            self.denoised + other.denoised,
+            self.clean + other.clean,
+            np.concatenate([self.sure, other.sure]),
+        )
 
     def faults(self) -> tuple[str, ...]:
         """Say in words what the denoised images may not be used for; empty if nothing was lost."""
@@ -107,9 +109,8 @@ def denoised_columns(
     >>> denoised_columns(frame, gaussian_filter(frame.image * 1.0, 1.5)).faults()
     ()
     """
-    options = {"label": label, "border": border}
     recorded, ours, clean = (
-        label_preservation(frame, np.asarray(image, dtype=np.float64), **options)
+        label_preservation(frame, np.asarray(image, dtype=np.float64), label=label, border=border)
         for image in (frame.image, denoised, frame.clean)
     )
     shown = recorded.vacancies < (recorded.threshold + clean.contrast) / 2
