@@ -25,7 +25,8 @@ DIRECTIONS = {"sim-to-exp": "sim_to_exp", "exp-to-sim": "exp_to_sim"}
 NO_EVIDENCE = (
     "a CycleGAN that takes noise away heals vacancies and shows others where none are "
     "(cyclegan-wse2-dayB: 463 of 1,000 healed, 453 in 1,000 columns invented): the result is no "
-    "evidence of any atom. Find defects in the image itself: stemzoo detect IMAGE"
+    "evidence of any atom. Take noise out with stemzoo denoise IMAGE, which keeps what the image "
+    "says of each column; find defects in the image itself: stemzoo detect IMAGE"
 )
 _NOISE = 0.1  # of the zoo's recipe for CycleGANs
 # Tiles that a network sees at once.

@@ -226,6 +226,6 @@ class MeasuredImages:
         others = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
         return (
             f"{self.paths[0]}{others}: not written by 'stemzoo simulate'. sim-to-exp is meant for "
-            "simulations, to make them look measured; to denoise a measured image, give "
-            "--direction exp-to-sim"
+            "simulations, to make them look measured; to take the noise out of a measured image: "
+            "stemzoo denoise IMAGE"
         )

@@ -97,6 +97,6 @@ def test_measured_images_are_named_once_a_call(simulated, measured):
     assert inputs.warning() is None
     inputs.add(io.read_image(measured))
     assert inputs.warning().startswith(f"{measured}: not written by 'stemzoo simulate'. ")
-    assert inputs.warning().endswith("give --direction exp-to-sim")
+    assert inputs.warning().endswith("of a measured image: stemzoo denoise IMAGE")
     inputs.paths.append(Path("other.tif"))
     assert f"{measured} and 1 more: " in inputs.warning()
