@@ -177,7 +177,9 @@ def _is_emulated(entry: WeightsEntry, facts: dict) -> bool:
     simulated = all(name in SESSIONS for name in _sessions(entry, facts))
     # Frames of a folder, or translated ones, may carry what a CycleGAN saw of measured images.
     return (
-        entry.task == "detection" and simulated and not (data.get("translate") or data.get("data"))
+        entry.task in ("detection", "denoising")
+        and simulated
+        and not (data.get("translate") or data.get("data"))
     )
 
 
