@@ -1,6 +1,6 @@
 """Measure denoisers by the atom columns of new frames, and by the error of their pixels.
 
-    python scripts/measure_denoisers.py NAME [--frames 3] [--size 640] [--seed 9100]
+    python scripts/measure_denoisers.py NAME [--frames 2] [--size 640] [--seed 9100]
         [--conditions NAME...] [--out FILE.json]
 
 NAME is a name of the zoo or a model folder. Of each condition, frames that nothing was trained on
@@ -13,6 +13,8 @@ invented, and the contrast of a vacancy. About 15 s a frame on one core.
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
+from functools import reduce
+from operator import add
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +29,7 @@ from stemzoo.metrics.denoising import (
     denoised_columns,
     peak_signal_to_noise,
 )
-from stemzoo.metrics.preservation import Preservation
+from stemzoo.metrics.preservation import Preservation, label_preservation
 from stemzoo.simulate import LabelledImage, find_session, simulate_session
 from stemzoo.simulate.distributions import Normal, Uniform
 from stemzoo.simulate.pairs import expected_image
@@ -38,10 +40,10 @@ CONDITIONS = {
     "wse2-dayB": DAY_B,
     "wse2-randomised": find_session("wse2-randomised"),
     "low dose": replace(DAY_A, efficiency=Uniform(0.02, 0.05)),
-    "zoomed": replace(DAY_A, sampling=0.105),
     "astigmatic": replace(DAY_A, C12=Normal(60, 8, 0)),
     "dirty": replace(DAY_A, contamination=Uniform(1.0, 2.5), patchiness=0.8, granularity=0.3),
     "blurry": replace(DAY_A, source_size=Uniform(1.4, 2.0)),
+    "zoomed": replace(DAY_A, sampling=0.105),
 }
 WIDTHS = np.arange(0.5, 4.1, 0.25)  # of Gaussian filters [px]
 
@@ -79,22 +81,24 @@ def measure(model, condition: str, frames: list[LabelledImage]) -> dict:
     """Measure one condition."""
     ways = others(condition)
     psnr: dict[str, list[float]] = {way: [] for way in ("frame", "denoised", *ways)}
-    columns: dict[str, list[DenoisedColumns]] = {way: [] for way in ("denoised", *ways)}
+    columns: dict[str, list[Preservation]] = {way: [] for way in ways}
+    denoised: list[DenoisedColumns] = []
     errors, deviations = [], []
     for frame in frames:
         truth = expected_image(frame)
         found = stemzoo.denoise(io.Image(frame.image, frame.sampling), model)
-        pictures = {"denoised": found.picture, **{way: act(frame) for way, act in ways.items()}}
+        denoised.append(denoised_columns(frame, found.picture))
         errors.append(np.mean((found.picture - truth) ** 2))
         deviations.append(np.mean(found.deviation**2))
         psnr["frame"].append(peak_signal_to_noise(frame.image * 1.0, truth))
-        for way, picture in pictures.items():
+        psnr["denoised"].append(peak_signal_to_noise(found.picture, truth))
+        for way, act in ways.items():
+            picture = act(frame)
             psnr[way].append(peak_signal_to_noise(picture, truth))
-            columns[way].append(denoised_columns(frame, picture))
-    together = {way: add_all(parts) for way, parts in columns.items()}
-    ours = together["denoised"]
-    rows = {way: column_figures(found.denoised) for way, found in together.items()}
-    rows |= {"frame": column_figures(ours.frame), "clean": column_figures(ours.clean)}
+            columns[way].append(label_preservation(frame, picture))
+    ours = add_all(denoised)
+    rows = {name: column_figures(getattr(ours, name)) for name in ("frame", "denoised", "clean")}
+    rows |= {way: column_figures(reduce(add, parts)) for way, parts in columns.items()}
     rows["denoised"]["contrast_of_sure"] = float(np.median(ours.sure))
     for way, values in psnr.items():
         rows[way]["psnr"] = float(np.mean(values))
@@ -113,7 +117,7 @@ def main() -> None:
     """Measure all conditions and write one JSON file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name")
-    parser.add_argument("--frames", type=int, default=3)
+    parser.add_argument("--frames", type=int, default=2)
     parser.add_argument("--size", type=int, default=640)
     parser.add_argument("--seed", type=int, default=9100)
     parser.add_argument("--conditions", nargs="+", default=list(CONDITIONS), choices=CONDITIONS)
