@@ -35,6 +35,7 @@ _NAMES = {
     "simulate": "stemzoo.simulate",
     "train_cyclegan": "stemzoo.training",
     "train_denoiser": "stemzoo.training",
+    "train_detector": "stemzoo.workflows.detector_training",
     "train_fcn": "stemzoo.training",
     "translate": "stemzoo.inference.translation",
     "verify": "stemzoo.zoo.hub",

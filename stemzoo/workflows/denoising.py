@@ -14,10 +14,8 @@ from stemzoo.inference.denoising import Denoised, denoise_quietly
 from stemzoo.plotting import plot_denoised
 from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.dataset import simulate_session
-from stemzoo.simulate.distributions import Uniform
 from stemzoo.simulate.materials import find_material
-from stemzoo.simulate.named_sessions import choose_session, find_session
-from stemzoo.simulate.noise_models import randomised
+from stemzoo.simulate.named_sessions import WIDE_SESSIONS, choose_session, find_session
 from stemzoo.simulate.pairs import DenoisingPair, denoising_pair
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.workflows.datasets import write_training_data
@@ -262,7 +260,7 @@ def training_sessions(names: Sequence[str], material: str | None) -> tuple[Acqui
     names : sequence of str
         Named sessions.
     material : str or None
-        Its named session, or manual noise if it has none, and randomised conditions, too.
+        Its named session, or manual noise if it has none, and its wide sessions, too.
 
     Returns
     -------
@@ -277,23 +275,13 @@ def training_sessions(names: Sequence[str], material: str | None) -> tuple[Acqui
 
     Examples
     --------
-    >>> [session.name for session in training_sessions((), "graphene")]
-    ['graphene', 'graphene-randomised']
+    >>> [session.name for session in training_sessions((), "graphene")][:3]
+    ['graphene', 'graphene-randomised', 'graphene-randomised-fine']
     """
     sessions = [find_session(name) for name in names]
     if material is not None:
         known = choose_session(None, material)
-        step = known.draw(np.random.default_rng(0)).sampling
-        wide = randomised(
-            f"{known.material}-randomised",
-            known.material,
-            known.defects,
-            sampling=Uniform(0.95 * step, 1.05 * step),
-            thickness=known.thickness,
-            inner=known.inner,
-            outer=known.outer,
-        )
-        sessions += [known, wide]
+        sessions += [known, *WIDE_SESSIONS.get(known.material, ())]
     materials = sorted({session.material for session in sessions})
     if len(materials) != 1:
         raise ValueError(

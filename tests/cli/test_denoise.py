@@ -21,7 +21,8 @@ def test_a_denoiser_is_trained_for_a_material_and_used(run, scan, day_a):
     assert (done.code, done.err) == (0, "")
     assert "stemzoo denoise IMAGE --weights mine" in done.out.splitlines()[-1]
     data = json.loads((scan / "mine" / "training_data.json").read_text())
-    assert data["session"] == ["wse2-dayA", "wse2-randomised"]
+    wide = ("wse2-randomised", "wse2-randomised-fine", "wse2-any", "wse2-any-fine")
+    assert data["session"] == ["wse2-dayA", *wide]
     assert data["sampling"] == 0.4148
     done = run("denoise", "scan.tif", "--weights", "./mine")
     assert (done.code, done.err) == (0, "")
