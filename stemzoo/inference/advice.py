@@ -228,8 +228,6 @@ def advise(ranked: Sequence[Match], paths: Sequence[Path] = ()) -> str:
     -------
     str
     """
-    denoisers = {entry.name for entry in list_weights(task="denoising")}
-    ranked = [one for one in ranked if one.weights not in denoisers] or ranked
     materials = sorted({one.material for one in ranked if one.fits})
     if len(materials) > 1:
         # Lattices of one symmetry differ in size alone.

@@ -131,12 +131,6 @@ def test_noise_that_is_not_as_in_training_is_looked_at(image):
     assert seen.warning().endswith("use the picture, and at the image itself.")
 
 
-def test_a_denoiser_that_fits_is_no_next_step():
-    fits = matched("denoise-wse2", **FITS)
-    assert "Nothing fits" in advise([fits, matched("cyclegan-wse2-dayB")])
-    assert advise([fits, matched("fcn-wse2", **FITS)]).startswith("fcn-wse2 was trained on widely")
-
-
 def test_an_image_that_other_weights_cannot_be_compared_with_is_no_error(image):
     def fail(image):
         raise ValueError("too small")
