@@ -56,6 +56,10 @@ SMALL: dict[str, Run | LeftOut] = {
     "stemzoo publish my-day": HUB,
     "stemzoo detect scan1.tif scan2.tif": Run(leaves="results/scan2.csv"),
     "stemzoo identify scan1.tif": Run(),
+    "stemzoo denoise scan1.tif": Run(leaves="denoised/scan1_uncertainty.tif"),
+    "stemzoo train denoise": Run(
+        f"{TRAINING} --frames 2 --size 256", "graphene-denoiser/model.weights.h5"
+    ),
     "stemzoo simulate --scene hole": Run(FRAMES, "holed/wse2-dayB_hole_0_0002_crystal.png"),
     "stemzoo simulate --session wse2-dayB": Run(FRAMES, "frames/wse2-dayB_0_0002.tif"),
     "stemzoo train fcn --data frames": Run(TRAINING, "my-detector/model.weights.h5"),
@@ -64,8 +68,10 @@ SMALL: dict[str, Run | LeftOut] = {
     "stemzoo detect scan1.tif --weights ./my-detector": Run(leaves="detections/scan1.csv"),
     "stemzoo adapt 'today/*.tif'": Run("--minutes 0.2", "today-weights/detector/config.json"),
     "stemzoo detect scan7.tif --weights today-weights": Run(leaves="detections/scan7.csv"),
-    "stemzoo simulate --session wse2-noise-free": Run(FRAMES, "clean/wse2-noise-free_0_0002.tif"),
-    "stemzoo translate clean/*.tif": Run(leaves="realistic/wse2-noise-free_0_0002_sim-to-exp.tif"),
+    "stemzoo simulate --like": Run(FRAMES, "clean/cyclegan-wse2-dayB-clean_0_0002.tif"),
+    "stemzoo translate clean/*.tif": Run(
+        leaves="realistic/cyclegan-wse2-dayB-clean_0_0002_sim-to-exp.tif"
+    ),
     "stemzoo train fcn --data realistic": Run(TRAINING, "day-detector/model.weights.h5"),
     "stemzoo train cyclegan": Run(f"{TRAINING} --simulated 3", "my-day/training.weights.h5"),
     "stemzoo train fcn --translate ./my-day": Run(

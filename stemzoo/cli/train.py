@@ -196,6 +196,61 @@ def _train_for_crystal(
     )
 
 
+@train.command("denoise")
+def train_denoise(
+    out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
+    material: Annotated[
+        str | None,
+        typer.Option(help="Material: its own session, and widely randomised conditions."),
+    ] = None,
+    session: Annotated[
+        list[str] | None, typer.Option(help="Session to simulate; may be given more than once.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=1, help="Simulated frames a session.")] = 80,
+    size: Annotated[
+        int, typer.Option(min=64, help="Edge of simulated frames at 0.2074 Å/px (px).")
+    ] = 512,
+    epochs: Annotated[int, typer.Option(min=1)] = 40,
+    steps: Annotated[int, typer.Option(min=1, help="Steps an epoch.")] = 25,
+    batch: Annotated[int, typer.Option(min=1, help="Patches a step.")] = 16,
+    patch: Annotated[int, typer.Option(min=16, help="Edge of a patch (px).")] = 64,
+    filters: Annotated[int, typer.Option(min=1)] = 24,
+    depth: Annotated[int, typer.Option(min=1)] = 2,
+    learning_rate: Annotated[float, typer.Option()] = 4e-3,
+    pixel_size: Annotated[
+        float | None,
+        typer.Option(metavar="PM", help="Pixel size that the network takes; 41.48 pm by default."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Train what takes noise out of images, on pairs of simulated frames with noise and without."""
+    from stemzoo.workflows.denoising import DenoiserOptions, train_denoiser_files
+
+    start_keras()
+    from stemzoo.training import DenoiserRecipe
+
+    recipe = DenoiserRecipe(
+        epochs=epochs,
+        steps_per_epoch=steps,
+        batch_size=batch,
+        patch=patch,
+        learning_rate=learning_rate,
+        filters=filters,
+        depth=depth,
+        seed=seed,
+    )
+    options = DenoiserOptions(
+        out=out,
+        recipe=recipe,
+        sessions=tuple(session or ()),
+        material=material,
+        frames=frames,
+        size=size,
+        sampling=angstrom(pixel_size),
+    )
+    train_denoiser_files(options, report=say)
+
+
 @train.command("cyclegan")
 def train_cyclegan(
     experimental: Annotated[

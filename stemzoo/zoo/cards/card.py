@@ -177,7 +177,9 @@ def _is_emulated(entry: WeightsEntry, facts: dict) -> bool:
     simulated = all(name in SESSIONS for name in _sessions(entry, facts))
     # Frames of a folder, or translated ones, may carry what a CycleGAN saw of measured images.
     return (
-        entry.task == "detection" and simulated and not (data.get("translate") or data.get("data"))
+        entry.task in ("detection", "denoising")
+        and simulated
+        and not (data.get("translate") or data.get("data"))
     )
 
 
@@ -204,11 +206,19 @@ def _limits(entry: WeightsEntry, facts: dict) -> str:
     text = "## Intended use and limits\n\n"
     text += intended_use(entry.task, entry.material, entry.session, config)
     if "conditions" in facts:
-        text += (
-            "\n\n`stemzoo match image.tif` tells whether an image is like the frames that these "
-            f"weights were trained on ({facts['conditions']['frames']} of them are described in "
-            f"`{CONDITIONS}`), and `stemzoo {TASKS[entry.task].warns}` warns of one that is not."
-        )
+        warns, known = TASKS[entry.task].warns, facts["conditions"]["frames"]
+        described = f"({known} of them are described in `{CONDITIONS}`)"
+        if entry.task == "denoising":
+            text += (
+                f"\n\n`stemzoo {warns}` warns of an image that is unlike the frames that these "
+                f"weights were trained on {described}."
+            )
+        else:
+            text += (
+                "\n\n`stemzoo match image.tif` tells whether an image is like the frames that "
+                f"these weights were trained on {described}, and `stemzoo {warns}` warns of one "
+                "that is not."
+            )
     if not _is_emulated(entry, facts):
         return f"{text}\n\n{_OTHERS}"
     named = [SESSIONS[name] for name in _sessions(entry, facts) if name in SESSIONS]
