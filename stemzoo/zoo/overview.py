@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from stemzoo.zoo.registry import WeightsEntry
 
+_FIRST = "detection"  # what most come for
+
 
 def tasks_by_material(
     entries: Sequence[WeightsEntry],
@@ -30,7 +32,7 @@ def tasks_by_material(
     >>> heading, rows[0][0], rows[0][1].split()[0]
     (('MATERIAL', 'DETECTION'), 'wse2', 'fcn-wse2')
     """
-    tasks = sorted({entry.task for entry in entries})
+    tasks = sorted({entry.task for entry in entries}, key=lambda task: (task != _FIRST, task))
     rows = []
     for material in sorted({entry.material for entry in entries}):
         cells = [material]
