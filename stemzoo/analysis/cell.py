@@ -204,8 +204,6 @@ class Cell:
         The innermost ring; of a square lattice the second one too, as bricks, blocks of compressed
         pictures and the like have two spots at right angles.
         """
-        if self.shape is not None:
-            return self.shape.required
         ring = ((1, 0), (0, 1), (-1, 1))
         return ring if self.symmetry == 6 else (*ring, (1, 1))
 

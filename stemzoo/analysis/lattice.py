@@ -15,7 +15,7 @@ from stemzoo.analysis.spectrum_peaks import (
 from stemzoo.io.images import MIN_SIDE
 from stemzoo.io.pixel_size import LATTICE_RANGE
 from stemzoo.simulate.materials import Material, find_material
-from stemzoo.simulate.projected_lattice import LatticeShape
+from stemzoo.simulate.projected_lattice import LatticeShape, cell_index
 
 MIN_CONFIDENCE = 0.4
 SAMPLING_TOLERANCE = 0.2
@@ -72,12 +72,13 @@ def find_lattice(
     -----
     confidence = (1 - p) (1 - (strain / 0.15)²) (s - c) / (1 - c), each factor at least 0, and 0
     unless every spot of the innermost ring (of the two innermost of a square lattice; of one of
-    another shape, strong ones that tell its cell) is there:
+    another shape, enough of those that an image shows to tell its cell) is there:
 
     * p bounds the chance that noise makes such a ring: (number of possible rings) times
       exp(-n e), with e the evidence of the weakest of the n independent spots;
     * s is the share of the significant peaks (weighted by amplitude, between 0.5 and 2.15 times
-      the ring) that lie on lattice points, and c the share of the area that would pass for such.
+      the ring) that lie on lattice points whose reflections are not extinct, and c the share of
+      the area that would pass for such.
 
     It is near 1 for one crystal, and about 0.5 for the larger of two equal grains. A sublattice
     scores less as it leaves spots unexplained; a superlattice has no innermost ring. A periodic
@@ -220,10 +221,16 @@ def _significant(cell: Cell, peaks: SpectrumPeaks) -> tuple[np.ndarray, float]:
 def _confidence(cell: Cell, peaks: SpectrumPeaks) -> float:
     """Score a cell by the pattern that it predicts; the Notes of `find_lattice` say how."""
     h, k, on = cell.index(peaks)
+    spots = cell.required_spots if cell.shape is None else cell.shape.shown
     required = []
-    for a, b in cell.required_spots:
+    for a, b in spots:
         hit = on & (((h == a) & (k == b)) | ((h == -a) & (k == -b)))
         required.append(peaks.strength[hit].max(initial=0.0))
+    choices = 1
+    if cell.shape is not None:
+        # Haze may hide any of them: those that are there must tell the cell.
+        required = _strongest_that_span(required, spots)
+        choices = len(spots) ** len(required)
     if min(required) < WEAK_PEAK:
         return 0.0
     significant, size = _significant(cell, peaks)
@@ -232,13 +239,30 @@ def _confidence(cell: Cell, peaks: SpectrumPeaks) -> float:
     # Ways to choose the ring: its first spot anywhere, its second within the strain that is
     # allowed; each further one must be where these two say.
     trials = size * max(1, 3 * np.pi * MAX_STRAIN**2 * bins) * spot ** (len(required) - 2)
-    noise = min(1.0, trials * np.exp(-len(required) * noise_evidence(min(required))))
+    noise = min(1.0, choices * trials * np.exp(-len(required) * noise_evidence(min(required))))
     weight = np.sqrt(peaks.strength) * significant
     if not weight.any():
         return 0.0
+    if cell.shape is not None:
+        on = on & ~cell.shape.is_extinct(h, k)
     share, chance = weight[on].sum() / weight.sum(), min(0.5, spot / bins)
     shape = max(0.0, 1 - (cell.strain / MAX_STRAIN) ** 2)
     return float((1 - noise) * shape * max(0.0, (share - chance) / (1 - chance)))
+
+
+def _strongest_that_span(
+    strengths: Sequence[float], spots: Sequence[tuple[int, int]]
+) -> list[float]:
+    """Strengths of the strongest spots that generate the lattice of all; one of 0 if none do."""
+    whole, chosen, found = cell_index(spots), [], []
+    for i in np.argsort(-np.array(strengths), kind="stable"):
+        if strengths[i] < WEAK_PEAK:
+            break
+        chosen.append(spots[i])
+        found.append(strengths[i])
+        if cell_index(chosen) == whole:
+            return found
+    return [0.0]
 
 
 def _refined(cell: Cell, peaks: SpectrumPeaks) -> Cell:
@@ -251,6 +275,8 @@ def _refined(cell: Cell, peaks: SpectrumPeaks) -> Cell:
         # Beyond 1000 the lattice's own distortion limits a position, not noise.
         weight = np.sqrt(np.minimum(peaks.strength[use], 1000))
         indices = np.stack([h[use], k[use]], axis=1) * weight[:, None]
+        if cell.shape is not None and np.linalg.matrix_rank(indices) < 2:
+            break  # spots on one line, which do not tell the other vector
         target = peaks.position[use] * weight
         first, second = np.linalg.lstsq(indices.astype(complex), target, rcond=None)[0]
         cell = replace(cell, first=complex(first), second=complex(second))

@@ -12,6 +12,9 @@ _PROBE = 1.1
 _FINEST = 1.0  # [1/Å], the information limit
 # Amplitudes, relative to the strongest reflection: of one that counts, and of an innermost one.
 _SHOWN, _CLEAR = 0.1, 0.3
+# Of structure factors, relative to the largest: of one that is as good as extinct, up to a
+# frequency that a microscope shows at best [1/Å].
+_EXTINCT, _BEST = 0.15, 1.25
 _SAME = 1e-6  # [1/Å]
 
 
@@ -32,6 +35,8 @@ class LatticeShape:
         Indices of all that an image shows, of a pair of opposites one, strongest first.
     amplitudes : tuple of complex
         Of each that is shown, relative to the strongest; the crystal's cell begins at 0.
+    extinct : tuple of pair of int
+        Indices of those that no image shows, of a pair of opposites one.
     """
 
     first: complex
@@ -39,6 +44,12 @@ class LatticeShape:
     required: tuple[tuple[int, int], ...]
     shown: tuple[tuple[int, int], ...]
     amplitudes: tuple[complex, ...]
+    extinct: tuple[tuple[int, int], ...] = ()
+
+    def is_extinct(self, h: np.ndarray, k: np.ndarray) -> np.ndarray:
+        """Tell which reflections no image shows; indices are whole numbers up to 1000."""
+        codes = [2000 * a + b for a, b in self.extinct]
+        return np.isin(2000 * h + k, codes) | np.isin(-2000 * h - k, codes)
 
     @property
     def area(self) -> float:
@@ -215,26 +226,46 @@ def find_shape(
     shown = [(int(h), int(k)) for h, k in indices]
     seen = amplitudes(indices, vectors, places, strengths)
     relative = tuple(complex(z) for z in seen / abs(seen).max())
-    return LatticeShape(first, second, tuple(_spanning(shown)), tuple(shown), relative)
+    found = LatticeShape(first, second, tuple(_spanning(shown)), tuple(shown), relative)
+    grid = found.half_plane((_BEST * spacing) ** 2)
+    factors = abs(np.exp(-2j * np.pi * (grid @ places.T)) @ strengths)
+    faint = grid[factors < _EXTINCT * factors.max()]
+    return replace(found, extinct=tuple((int(h), int(k)) for h, k in faint))
 
 
 def _spanning(indices: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return the first of some reflections, strongest first, that generate the lattice of all."""
-    whole = _index(indices)
+    whole = cell_index(indices)
     for count in range(2, len(indices) + 1):
-        if 0 < _index(indices[:count]) == whole:
+        if 0 < cell_index(indices[:count]) == whole:
             kept = list(indices[:count])
             # Those that the others do not need only cost certainty.
             for one in reversed(kept[:]):
                 rest = [other for other in kept if other != one]
-                if len(rest) > 1 and _index(rest) == whole:
+                if len(rest) > 1 and cell_index(rest) == whole:
                     kept = rest
             return kept
     return list(indices)
 
 
-def _index(indices: Sequence[tuple[int, int]]) -> int:
-    """How many times larger the cell of some reflections is than that of all; 0 on one line."""
+def cell_index(indices: Sequence[tuple[int, int]]) -> int:
+    """Return how many times smaller the cell is that some reflections generate; 0 on one line.
+
+    Parameters
+    ----------
+    indices : sequence of pair of int
+        h and k of each.
+
+    Returns
+    -------
+    int
+        1 where they tell the whole lattice.
+
+    Examples
+    --------
+    >>> cell_index([(1, 0), (0, 3)]), cell_index([(1, 0), (0, 3), (1, 2)])
+    (3, 1)
+    """
     pairs = [a * d - b * c for i, (a, b) in enumerate(indices) for c, d in indices[:i]]
     return int(np.gcd.reduce(pairs)) if pairs else 0
 

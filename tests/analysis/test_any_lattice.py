@@ -151,3 +151,26 @@ def test_columns_too_near_to_each_other_are_measured_as_one():
     # The centre of 82^1.7 and 8^1.7.
     assert places[0, 0] * 4.0 == pytest.approx(0.4 * 8**1.7 / (8**1.7 + 82**1.7))
     assert strengths == pytest.approx([8**1.7 + 82**1.7])
+
+
+def test_crystals_of_nearly_one_cell_are_told_by_the_reflections_that_are_extinct():
+    # GaN [11-20] and 1T'-WTe2 have cells of nearly one shape: 1.88 and 1.80 times as long as wide.
+    nitride, telluride = MATERIALS["gan-110"](), MATERIALS["wte2"]()
+    for shown, other in ((nitride, telluride), (telluride, nitride)):
+        image, _ = frame(shown, 20.0)
+        assert find_lattice(image, shown).confidence > 0.95
+        assert find_lattice(image, other, min_confidence=0.0).confidence < 0.75
+
+
+def test_a_weak_innermost_reflection_may_drown_in_haze():
+    material = MATERIALS["wte2"]()
+    image, _ = frame(material, 35.0, dose=60)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    rng = np.random.default_rng(2)
+    haze = sum(
+        rng.normal() * np.cos(2 * np.pi * (f * (x * np.cos(a) + y * np.sin(a))) + rng.uniform(0, 6))
+        for f in rng.uniform(0.005, 0.045, 60)
+        for a in rng.uniform(0, np.pi, 1)
+    )
+    lattice = find_lattice(image + 12 * haze, material, sampling=SAMPLING)
+    assert lattice.sampling == pytest.approx(SAMPLING, rel=0.01)
