@@ -20,7 +20,8 @@ def train_fcn(
     material: Annotated[
         str | None,
         typer.Option(
-            help="Material to find defects in: all else is chosen, and training stops by itself."
+            help="Material to find defects in: all else is chosen, and training stops by itself; "
+            "with --images only what they show, else they are asked."
         ),
     ] = None,
     minutes: Annotated[
@@ -63,9 +64,6 @@ def train_fcn(
             "name, or a file of two columns.",
         ),
     ] = None,
-    material: Annotated[
-        str | None, typer.Option(help="Material of --images; else identified from them.")
-    ] = None,
     start: Annotated[
         str | None, typer.Option("--from", metavar="WEIGHTS", help="Start from these weights.")
     ] = None,
@@ -92,8 +90,9 @@ def train_fcn(
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Train a defect detector: of a material, or on labelled frames, simulated now or read."""
-    if material is not None:
+    """Train a defect detector: of a material, on labelled frames, or on own labels of images."""
+    own = images is not None or labels is not None or classes is not None
+    if material is not None and not own:
         of_image = ["pixel_size"] if like else []
         only_with(context, "--material", "minutes", "like", "seed", *of_image)
         from stemzoo.simulate.materials import find_material
@@ -132,10 +131,10 @@ def train_fcn(
         depth=depth,
         seed=seed,
     )
-    if images or labels or classes:
+    if own:
         from stemzoo.workflows.own_labels import OwnLabelOptions, train_on_own_labels
 
-        own = OwnLabelOptions(
+        marked = OwnLabelOptions(
             images=images,
             labels=labels,
             out=out,
@@ -146,7 +145,7 @@ def train_fcn(
             sampling=angstrom(pixel_size),
             simulated=bool(session or data or through),
         )
-        train_on_own_labels(own, report=say)
+        train_on_own_labels(marked, report=say)
         return
     options = FCNOptions(
         out=out,
