@@ -138,7 +138,8 @@ class _Scorer:
             if not (np.isfinite(value) and value >= 0) or (name == "tolerance" and not value):
                 raise ValueError(f"Expected a {name} above 0 Å (--{name}). Received: {value}")
         # A detector may be for no material, or for a crystal that is not of the table.
-        own = known_classes(model.material) if model.material in MATERIALS else ()
+        named = model.material if model.material in MATERIALS else None
+        own = known_classes(named) if named else ()
         self.known = tuple(dict.fromkeys([*model.classes, *own]))
         self.model, self.classes, self.threshold = model, classes, threshold
         self.tolerance, self.border = tolerance, border
