@@ -12,12 +12,13 @@ from stemzoo.io.label_files import Labels
 from stemzoo.io.label_tables import read_text_table
 from stemzoo.simulate.defects import EDGE, defect_class
 from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.training_defects import TRAINING_DEFECTS
 
 # A class of marks that are neither defects nor perfect crystal.
 IGNORE = "ignore"
 # What files call such marks; they need no mapping.
 _DOUBTFUL = {IGNORE, "uncertain"}
-_GENERAL = ("metal_dark", "dark", "bright", EDGE)
+_GENERAL = ("metal_dark", "bright", "dark", EDGE)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -165,12 +166,11 @@ def known_classes(material: str) -> tuple[str, ...]:
     Examples
     --------
     >>> known_classes("wse2")
-    ('se_vacancy', 'se_divacancy', 'metal_dark', 'dark', 'bright', 'edge')
+    ('se_vacancy', 'se_divacancy', 'metal_dark', 'bright', 'dark', 'edge')
     """
     crystal = find_material(material)
-    symbols = dict.fromkeys(site.symbol.lower() for site in crystal.sites)
-    lost = [f"{symbol}_{kind}" for symbol in symbols for kind in ("vacancy", "divacancy")]
-    own = [name for name in lost if defect_class(crystal, name) == name]
+    lost = [f"{site.symbol.lower()}_vacancy" for site in crystal.sites]
+    own = [defect_class(crystal, name) for name in TRAINING_DEFECTS.get(crystal.name, lost)]
     return tuple(dict.fromkeys([*own, *_GENERAL]))
 
 

@@ -12,6 +12,7 @@ from stemzoo.inference.detection import DEFAULT_THRESHOLD, find_defects
 from stemzoo.io.images import Image, as_image, check_shape
 from stemzoo.io.label_files import Labels
 from stemzoo.metrics.detection_report import DetectionReport, ImageScore, score_image
+from stemzoo.simulate.materials import MATERIALS
 from stemzoo.workflows.label_classes import IGNORE, ClassMap, known_classes
 from stemzoo.workflows.labelled_images import Pairing, label_files, labels_inside, pair_files
 from stemzoo.workflows.paths import Failed
@@ -136,7 +137,9 @@ class _Scorer:
         for name, value in (("tolerance", tolerance), ("border", border)):
             if not (np.isfinite(value) and value >= 0) or (name == "tolerance" and not value):
                 raise ValueError(f"Expected a {name} above 0 Å (--{name}). Received: {value}")
-        own = known_classes(model.material) if model.material else ()
+        # A detector may be for no material, or for a crystal that is not of the table.
+        named = model.material if model.material in MATERIALS else None
+        own = known_classes(named) if named else ()
         self.known = tuple(dict.fromkeys([*model.classes, *own]))
         self.model, self.classes, self.threshold = model, classes, threshold
         self.tolerance, self.border = tolerance, border

@@ -49,6 +49,13 @@ def test_labels_that_the_detector_does_not_know_are_told(scan, make_model):
         stemzoo.score([scan / "scan.tif"], [scan / "scan.csv"], make_model())
 
 
+def test_a_detector_of_no_material_is_scored_by_its_own_classes(scan, make_model):
+    labels = Labels(np.array([[50.0, 50.0]]), ("mine",))
+    model = make_model(("mine", "other"), material=None)
+    report = stemzoo.score([scan / "scan.tif"], [labels], model)
+    assert (report.classes, set(report.unlabelled)) == (("mine",), {"other"})
+
+
 def test_images_that_were_trained_on_are_told(scan, tiny_folder):
     import shutil
 
