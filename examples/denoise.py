@@ -46,11 +46,11 @@ for axes, (name, image) in zip(figure.subplots(2, 3).flat, images.items(), stric
     if name != "its uncertainty":
         columns = denoised_columns(frame, image).denoised
         title = f"{name}: {columns.removed} of {columns.labelled} vacancies healed"
-        psnr = peak_signal_to_noise(image, frame.clean)
         f1 = f"F1 by columns {columns.best_f1:.2f}, {columns.invented} invented"
+        psnr = min(peak_signal_to_noise(image, frame.clean), 99.9)
         print(f"{title}; {f1}; contrast {columns.contrast:.2f}; PSNR {psnr:.1f} dB")
     axes.imshow(image[:160, :160], cmap="gray", vmax=np.percentile(image[:160, :160], 99.8))
     axes.scatter(*vacancies.T[::-1], s=150, facecolors="none", edgecolors="tab:orange")
     axes.set(xlim=(0, 159), ylim=(159, 0), title=title)
     axes.axis("off")
-figure.savefig(options.out, dpi=100)
+figure.savefig(options.out, dpi=75)

@@ -218,6 +218,14 @@ def _denoising_tables(metrics: Mapping) -> str:
         ),
         errors,
     )
+    for row in found:
+        if back := row["ways"].get("cyclegan"):
+            text += (
+                f"\n\nFor comparison, the way back of the CycleGAN of `{row['condition']}` in the "
+                f"same frames: F1 by columns {back['f1']:.3f}, {back['removed_per_1000']:.0f} of "
+                f"1,000 vacancies healed, {back['invented_per_1000']:.0f} in 1,000 columns "
+                f"invented, contrast {back['contrast']:.2f}, {back['psnr']:.1f} dB."
+            )
     return text + (
         "\n\nMeasured with `python examples/reproduce/scripts/measure_denoisers.py "
         f"{metrics['weights']} --frames {metrics['frames']} --size {metrics['size']} --seed "
