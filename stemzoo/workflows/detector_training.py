@@ -102,7 +102,7 @@ def plan_training(
     Examples
     --------
     >>> plan_training(find_material("graphene"), 10).sampling
-    0.3108
+    0.3109
     """
     structure = own_structure(material)
     if structure is None and defects is not None:
