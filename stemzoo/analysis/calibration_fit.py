@@ -21,6 +21,9 @@ from stemzoo.analysis.robust_spread import median_deviation
 _FEWEST, _PART = 10, 0.05
 _NARROWEST = 0.05  # columns of a class differ by so much in any case
 _RIDGE = 1.0
+_NEVER = ClassCalibration(
+    {}, (-20.0,) + (0.0,) * (len(JOINT_TERMS) - 1), (-20.0,) + (0.0,) * (len(LONE_TERMS) - 1)
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,7 @@ def fit_calibration(
     classes: Sequence[str],
     *,
     varying: Collection[str] = (),
+    unjudged: Collection[str] = (),
     sessions: Sequence[str] = (),
     weights_sha256: str = "",
 ) -> Calibration:
@@ -60,6 +64,8 @@ def fit_calibration(
         Names of the C classes.
     varying : collection of str
         Classes whose frequency is found anew for each image.
+    unjudged : collection of str
+        Classes that no place of a frame is ever of, such as the edge of a crystal: never probable.
     sessions, weights_sha256
         As in `Calibration`.
 
@@ -79,6 +85,9 @@ def fit_calibration(
     on = seen.has_column
     fitted = []
     for k, name in enumerate(classes):
+        if name in unjudged:
+            fitted.append(_NEVER)
+            continue
         if not (truth == k).any():
             raise ValueError(
                 f"Expected frames with defects of each class; simulate more. Received: no {name}"
@@ -96,6 +105,8 @@ def fit_calibration(
         fitted.append(ClassCalibration(levels, (0.0,) * len(JOINT_TERMS), (0.0,) * len(LONE_TERMS)))
     terms = joint_terms(seen, fitted)
     for k, own in enumerate(terms):
+        if classes[k] in unjudged:
+            continue
         joint = _logistic(own[on], truth[on] == k)
         lone = _logistic(own[~on, : len(LONE_TERMS)], truth[~on] == k)
         frequency = float((truth == k).mean()) if classes[k] in varying else None

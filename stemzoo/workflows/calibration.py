@@ -1,7 +1,7 @@
 """Calibrate a detector's folder: simulated frames in, probabilities that can be trusted out."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,10 +18,11 @@ from stemzoo.inference.seen_crystal import find_crystal
 from stemzoo.io import Image, write_json
 from stemzoo.io.json_files import read_json
 from stemzoo.simulate.dataset import simulate_frame
+from stemzoo.simulate.defects import EDGE
 from stemzoo.simulate.distributions import LogUniform, Uniform, draw
-from stemzoo.simulate.labels import LabelledImage
+from stemzoo.simulate.labels import LabelledImage, session_classes
 from stemzoo.simulate.materials import find_material
-from stemzoo.simulate.named_sessions import SESSIONS, choose_session, find_session
+from stemzoo.simulate.named_sessions import SESSIONS, choose_session
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.zoo.file_names import PROVENANCE
 from stemzoo.zoo.hub import load
@@ -39,6 +40,10 @@ _VACANCIES, _OTHERS = Uniform(0.4, 1.5), LogUniform(0.1, 1.5)
 _SIDE, _MOST_PIXELS = 32, 640
 # Beside those that training drew its frames from.
 SEED = 20_000_000
+# Wide sessions that a material has, as the names end.
+_WIDE = ("-randomised", "-randomised-fine", "-any", "-any-fine")
+# Frames after a training: about a minute.
+_FEW = 48
 
 
 def widened(session: AcquisitionSession) -> AcquisitionSession:
@@ -90,7 +95,8 @@ def calibrate_folder(
         Model folder of a `DefectFCN`; its ``provenance.json`` gets the entry ``calibration``.
     sessions : sequence of str
         Names of simulated sessions; those that the detector was trained on where not given, else
-        that of its material. Half of the frames are of these, half of wider conditions.
+        the randomised ones of its material. Half of the frames are of these, half of wider
+        conditions.
     frames : int
         Number of frames.
     seed : int
@@ -105,7 +111,8 @@ def calibrate_folder(
     Raises
     ------
     ValueError, KeyError
-        If the folder holds no detector of a known material, or a session is unknown.
+        If the folder holds no detector of a known material, a session is unknown or of another
+        material, or no session shows a class of the detector.
 
     Examples
     --------
@@ -121,13 +128,20 @@ def calibrate_folder(
         )
     if unknown := set(least_intensity or {}) - set(model.classes):
         raise KeyError(f"Expected one of {', '.join(model.classes)}. Received: {unknown.pop()!r}")
-    chosen = [find_session(name) for name in sessions] or _own_sessions(model)
+    chosen = [choose_session(name, model.material) for name in sessions] or _own_sessions(model)
+    shown = {EDGE}.union(*(session_classes(session) for session in chosen))
+    if missing := [name for name in model.classes if name not in shown]:
+        raise ValueError(
+            f"{folder}: expected sessions with defects of each class; name others. Received: no "
+            f"{', '.join(missing)} in {', '.join(session.name for session in chosen)}"
+        )
     judged = list(judged_frames(model, chosen, frames, seed))
     fitted = fit_calibration(
         judged,
         model.classes,
         # Dopants and adsorbates depend on the sample, vacancies less.
         varying=[name for name in model.classes if not name.endswith("vacancy")],
+        unjudged=(EDGE,),
         sessions=[session.name for session in chosen],
         weights_sha256=model.provenance.sha256,
     )
@@ -137,6 +151,40 @@ def calibrate_folder(
     path = folder / PROVENANCE
     record = read_json(path, {}) if path.is_file() else {}
     write_json(path, {**record, "calibration": fitted.to_record()})
+    return fitted
+
+
+def calibrate_trained(
+    folder: str | Path, *, frames: int = _FEW, report: Callable[[str], None] = lambda line: None
+) -> Calibration | None:
+    """Do as `calibrate_folder` in about a minute, and go on where that cannot be.
+
+    Parameters
+    ----------
+    folder : path-like
+        Model folder of a detector that was just trained.
+    frames : int
+        Number of frames; a second each.
+    report : callable
+        Takes a line about what was done, or why it was not.
+
+    Returns
+    -------
+    Calibration or None
+        None where no probabilities could be fitted; then `detect` reports by score.
+
+    Examples
+    --------
+    >>> calibrate_trained("my-detector", report=print)  # doctest: +SKIP
+    probabilities: fitted on 48 frames of mos2-randomised, mos2-any
+    """
+    try:
+        fitted = calibrate_folder(folder, frames=frames)
+    except (ValueError, KeyError) as error:
+        report(f"probabilities: not fitted, detections are reported by score ({error.args[0]})")
+        return None
+    names = ", ".join(fitted.sessions)
+    report(f"probabilities: fitted on {fitted.frames} frames of {names}")
     return fitted
 
 
@@ -235,8 +283,11 @@ def judge(frame: LabelledImage, candidates: Candidates, classes: Sequence[str]) 
 
 
 def _own_sessions(model: "DefectFCN") -> list[AcquisitionSession]:
-    """Sessions that a detector was trained on, as far as they have names."""
+    """Sessions that a detector was trained on, as far as they have names; else wide ones."""
     named = model.provenance.training_data.get("session") or []
     names = [named] if isinstance(named, str) else list(named)
-    found = [SESSIONS[name] for name in names if name in SESSIONS]
-    return found or [choose_session(None, model.material)]
+    for wanted in (names, [f"{model.material}{end}" for end in _WIDE]):
+        known = [SESSIONS[name] for name in wanted if name in SESSIONS]
+        if found := [session for session in known if session.material == model.material]:
+            return found
+    return [choose_session(None, model.material)]
