@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, ndtri
 
 from stemzoo.analysis.calibration import (
     JOINT_TERMS,
@@ -21,6 +21,7 @@ from stemzoo.analysis.robust_spread import median_deviation
 _FEWEST, _PART = 10, 0.05
 _NARROWEST = 0.05  # columns of a class differ by so much in any case
 _RIDGE = 1.0
+_WITHIN = 0.9  # part of the frames whose number of defects is as far off as is told
 _NEVER = ClassCalibration(
     {}, (-20.0,) + (0.0,) * (len(JOINT_TERMS) - 1), (-20.0,) + (0.0,) * (len(LONE_TERMS) - 1)
 )
@@ -37,7 +38,8 @@ class JudgedFrame:
     truth : ndarray of int, shape (K,)
         Index of the class of the defect at each; -1 for none.
     labelled : ndarray of int, shape (C,)
-        How many defects of each class there are, whether a place is at them or not.
+        How many defects of each class there are in what is searched, whether a place is at them or
+        not.
     """
 
     seen: Witnesses
@@ -103,7 +105,8 @@ def fit_calibration(
             beside = np.sqrt(max(scatter**2 - np.median(seen.noise[chosen]) ** 2, 0))
             levels[kind] = (float(np.median(values)), max(float(beside), _NARROWEST))
         fitted.append(ClassCalibration(levels, (0.0,) * len(JOINT_TERMS), (0.0,) * len(LONE_TERMS)))
-    terms = joint_terms(seen, fitted)
+    # Frame by frame, as some terms are of the whole image.
+    terms = np.concatenate([joint_terms(frame.seen, fitted) for frame in frames], axis=1)
     for k, own in enumerate(terms):
         if classes[k] in unjudged:
             continue
@@ -146,16 +149,18 @@ def _logistic(terms: np.ndarray, is_class: np.ndarray) -> tuple[float, ...]:
 def _spreads(frames: Sequence[JudgedFrame], calibration: Calibration) -> list[float]:
     """How far the numbers of defects of images lie from the expected ones beside chance.
 
-    Of expected ones with the variance V by chance, the variance is V + (spread V)².
+    Of expected ones with the variance V by chance, the variance is V + (spread V)². Nine in ten
+    frames lie within what a normal distribution of that variance has nine in ten of: those in which
+    all went wrong do not count with the square of that.
     """
     expected, chance = [], []
     for frame in frames:
         p = calibration.probabilities(frame.seen)
         expected.append(p.sum(axis=0))
         chance.append((p * (1 - p)).sum(axis=0))
-    off = (np.array([frame.labelled for frame in frames]) - expected) ** 2
+    # Numbers are whole: half a defect is none.
+    off = abs(np.array([frame.labelled for frame in frames]) - expected) - 0.5
     v = np.array(chance)
-    weight = 1 / (v + 1)
-    return np.sqrt(
-        np.maximum((weight * (off - v)).sum(axis=0), 0) / (weight * v**2).sum(axis=0)
-    ).tolist()
+    beside = (np.maximum(off, 0) / ndtri((1 + _WITHIN) / 2)) ** 2 - v
+    needed = np.sqrt(np.maximum(beside, 0)) / np.maximum(v, 1e-9)
+    return np.quantile(needed, _WITHIN, axis=0).tolist()

@@ -113,7 +113,7 @@ class Detections:
         """Return how many standard deviations each is above a full column; shape (K,).
 
         Negative below one. The standard deviation is that of the intact columns of the sublattice
-        in this image, noise included. NaN as for `intensity`.
+        around it, noise included. NaN as for `intensity`.
         """
         return self._readings.sigma
 

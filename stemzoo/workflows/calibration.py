@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 # A place is at a defect that is nearer: half of the distance between neighbouring columns [Å].
 NEAR = 1.0
 # So many times as many defects as the session has: single vacancies vary less than rare defects.
-_VACANCIES, _OTHERS = Uniform(0.4, 1.5), LogUniform(0.1, 1.5)
+_VACANCIES, _OTHERS = Uniform(0.4, 1.5), LogUniform(0.05, 1.5)
 # Frames show so many lattice constants, in no more pixels.
 _SIDE, _MOST_PIXELS = 32, 640
 # Beside those that training drew its frames from.
@@ -58,7 +58,8 @@ def widened(session: AcquisitionSession) -> AcquisitionSession:
     -------
     AcquisitionSession
         With blur up to 2 Å, twofold astigmatism up to 6 nm, a quarter of the dose and less, line
-        jitter up to 0.9 px and more contamination.
+        jitter up to 0.9 px, and contamination from none to three times the signal of the crystal,
+        of any patchiness and grain.
 
     Examples
     --------
@@ -75,7 +76,9 @@ def widened(session: AcquisitionSession) -> AcquisitionSession:
         C12=Uniform(0, 60),
         efficiency=LogUniform(most / 4, most),
         line_jitter=Uniform(0, 0.9),
-        contamination=Uniform(0, 2.5, power=2),
+        contamination=Uniform(0, 3, power=2),
+        patchiness=Uniform(0.2, 1.0),
+        granularity=Uniform(0, 0.4),
     )
 
 
@@ -222,15 +225,15 @@ def judged_frames(
         side = min(round(_SIDE * constant / float(conditions.sampling)), _MOST_PIXELS)
         frame = simulate_frame(conditions, (side, side), rng=rng, defects=defects)
         try:
-            candidates = candidates_in(frame, model)
+            candidates, searched = search(frame, model)
         except ValueError as error:
             log.warning("frame %d of %s is left out: %s", k, session.name, error)
             continue
-        yield judge(frame, candidates, model.classes)
+        yield judge(frame, candidates, model.classes, searched)
 
 
-def candidates_in(frame: LabelledImage, model: "DefectFCN") -> Candidates:
-    """Return the places of a frame that may be defects.
+def search(frame: LabelledImage, model: "DefectFCN") -> tuple[Candidates, np.ndarray]:
+    """Return the places of a frame that may be defects, and which of its defects lie among them.
 
     Parameters
     ----------
@@ -241,7 +244,10 @@ def candidates_in(frame: LabelledImage, model: "DefectFCN") -> Candidates:
 
     Returns
     -------
-    Candidates
+    candidates : Candidates
+        The places.
+    searched : ndarray of bool, shape (K,)
+        Which of the frame's K defects are where defects are looked for.
 
     Raises
     ------
@@ -253,10 +259,16 @@ def candidates_in(frame: LabelledImage, model: "DefectFCN") -> Candidates:
     sampling = seen.pixel_size.value
     marks = find_classes(seen.image.data, model, sampling, threshold=LOWEST_SCORE, seen=seen)
     found = find_candidates(marks, model.material, seen)
-    return replace(found, positions=corrections.move(found.positions))
+    searched = seen.contains(frame.points) & ~seen.is_at_edge(frame.points)
+    return replace(found, positions=corrections.move(found.positions)), searched
 
 
-def judge(frame: LabelledImage, candidates: Candidates, classes: Sequence[str]) -> JudgedFrame:
+def judge(
+    frame: LabelledImage,
+    candidates: Candidates,
+    classes: Sequence[str],
+    searched: np.ndarray | None = None,
+) -> JudgedFrame:
     """Say which places of a frame are at a defect.
 
     Parameters
@@ -267,6 +279,8 @@ def judge(frame: LabelledImage, candidates: Candidates, classes: Sequence[str]) 
         Places in it.
     classes : sequence of str
         Names of the detector's classes.
+    searched : ndarray of bool, shape (K,), optional
+        Which of the frame's K defects are counted, see `search`; all where not given.
 
     Returns
     -------
@@ -274,7 +288,8 @@ def judge(frame: LabelledImage, candidates: Candidates, classes: Sequence[str]) 
     """
     truth = np.full(len(candidates.positions), -1)
     labels = np.array(frame.labels(), dtype=str)
-    labelled = np.array([np.count_nonzero(labels == name) for name in classes])
+    counted = labels if searched is None else labels[searched]
+    labelled = np.array([np.count_nonzero(counted == name) for name in classes])
     if len(truth) and len(labels):
         distance, nearest = cKDTree(candidates.positions).query(frame.points)
         for k, name in enumerate(classes):
