@@ -46,9 +46,19 @@ class ExpectedCount:
         """Variance of the true number about the expected one."""
         return self.variance + (self.spread * self.variance) ** 2
 
+    def __add__(self, other: "ExpectedCount") -> "ExpectedCount":
+        """Return both together; what they differ by beside chance is taken for the same."""
+        variance = self.variance + other.variance
+        beside = self.spread * self.variance + other.spread * other.variance
+        spread = beside / variance if variance > 0 else max(self.spread, other.spread)
+        return ExpectedCount(self.total + other.total, variance, spread)
+
     def __sub__(self, other: "ExpectedCount") -> "ExpectedCount":
         total, variance = self.total - other.total, self.variance - other.variance
         return ExpectedCount(max(total, 0.0), max(variance, 0.0), self.spread)
+
+
+NOTHING = ExpectedCount(0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)

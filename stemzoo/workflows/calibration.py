@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 # A place is at a defect that is nearer: half of the distance between neighbouring columns [Å].
 NEAR = 1.0
+# A defect is not where is searched if no column is nearer [Å].
+_BESIDE = 3.0
 # So many times as many defects as the session has: single vacancies vary less than rare defects.
 _VACANCIES, _OTHERS = Uniform(0.4, 1.5), LogUniform(0.05, 1.5)
 # Frames show so many lattice constants, in no more pixels.
@@ -225,15 +227,15 @@ def judged_frames(
         side = min(round(_SIDE * constant / float(conditions.sampling)), _MOST_PIXELS)
         frame = simulate_frame(conditions, (side, side), rng=rng, defects=defects)
         try:
-            candidates, searched = search(frame, model)
+            candidates = candidates_in(frame, model)
         except ValueError as error:
             log.warning("frame %d of %s is left out: %s", k, session.name, error)
             continue
-        yield judge(frame, candidates, model.classes, searched)
+        yield judge(frame, candidates, model.classes)
 
 
-def search(frame: LabelledImage, model: "DefectFCN") -> tuple[Candidates, np.ndarray]:
-    """Return the places of a frame that may be defects, and which of its defects lie among them.
+def candidates_in(frame: LabelledImage, model: "DefectFCN") -> Candidates:
+    """Return the places of a frame that may be defects.
 
     Parameters
     ----------
@@ -244,10 +246,7 @@ def search(frame: LabelledImage, model: "DefectFCN") -> tuple[Candidates, np.nda
 
     Returns
     -------
-    candidates : Candidates
-        The places.
-    searched : ndarray of bool, shape (K,)
-        Which of the frame's K defects are where defects are looked for.
+    Candidates
 
     Raises
     ------
@@ -259,16 +258,10 @@ def search(frame: LabelledImage, model: "DefectFCN") -> tuple[Candidates, np.nda
     sampling = seen.pixel_size.value
     marks = find_classes(seen.image.data, model, sampling, threshold=LOWEST_SCORE, seen=seen)
     found = find_candidates(marks, model.material, seen)
-    searched = seen.contains(frame.points) & ~seen.is_at_edge(frame.points)
-    return replace(found, positions=corrections.move(found.positions)), searched
+    return replace(found, positions=corrections.move(found.positions))
 
 
-def judge(
-    frame: LabelledImage,
-    candidates: Candidates,
-    classes: Sequence[str],
-    searched: np.ndarray | None = None,
-) -> JudgedFrame:
+def judge(frame: LabelledImage, candidates: Candidates, classes: Sequence[str]) -> JudgedFrame:
     """Say which places of a frame are at a defect.
 
     Parameters
@@ -279,21 +272,22 @@ def judge(
         Places in it.
     classes : sequence of str
         Names of the detector's classes.
-    searched : ndarray of bool, shape (K,), optional
-        Which of the frame's K defects are counted, see `search`; all where not given.
 
     Returns
     -------
     JudgedFrame
+        Defects that lie farther than 3 Å from all columns are not in what was searched.
     """
     truth = np.full(len(candidates.positions), -1)
     labels = np.array(frame.labels(), dtype=str)
-    counted = labels if searched is None else labels[searched]
-    labelled = np.array([np.count_nonzero(counted == name) for name in classes])
+    searched = np.ones(len(labels), dtype=bool)
     if len(truth) and len(labels):
         distance, nearest = cKDTree(candidates.positions).query(frame.points)
         for k, name in enumerate(classes):
             truth[nearest[(labels == name) & (distance < NEAR / frame.sampling)]] = k
+        if candidates.seen.has_column.any():
+            searched = distance < _BESIDE / frame.sampling
+    labelled = np.array([np.count_nonzero(labels[searched] == name) for name in classes])
     return JudgedFrame(candidates.seen, truth, labelled)
 
 
