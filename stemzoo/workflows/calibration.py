@@ -38,6 +38,8 @@ NEAR = 1.0
 _BESIDE = 3.0
 # So many times as many defects as the session has: single vacancies vary less than rare defects.
 _VACANCIES, _OTHERS = Uniform(0.4, 1.5), LogUniform(0.05, 1.5)
+# Of columns that are nearer, a probe of more than 1.4 Å shows nothing [Å].
+_NEAREST = 1.6
 # Frames show so many lattice constants, in no more pixels.
 _SIDE, _MOST_PIXELS = 32, 640
 # Beside those that training drew its frames from.
@@ -59,9 +61,9 @@ def widened(session: AcquisitionSession) -> AcquisitionSession:
     Returns
     -------
     AcquisitionSession
-        With blur up to 2 Å, twofold astigmatism up to 6 nm, a quarter of the dose and less, line
-        jitter up to 0.9 px, and contamination from none to three times the signal of the crystal,
-        of any patchiness and grain.
+        With blur up to 2 Å (1.4 Å where columns are near to each other), twofold astigmatism up to
+        6 nm, a quarter of the dose and less, line jitter up to 0.9 px, and contamination from none
+        to three times the signal of the crystal, of any patchiness and grain.
 
     Examples
     --------
@@ -70,11 +72,12 @@ def widened(session: AcquisitionSession) -> AcquisitionSession:
     'wse2-dayA-widened'
     """
     efficiency = session.efficiency
+    spacing = find_material(session.material).column_spacing
     most = 1.0 if isinstance(efficiency, float | int) and efficiency == 1 else 0.3
     return replace(
         session,
         name=f"{session.name}-widened",
-        source_size=Uniform(0.6, 2.0),
+        source_size=Uniform(0.6, 2.0) if spacing > _NEAREST else Uniform(0.4, 1.4),
         C12=Uniform(0, 60),
         efficiency=LogUniform(most / 4, most),
         line_jitter=Uniform(0, 0.9),
