@@ -21,7 +21,7 @@ from stemzoo.analysis.robust_spread import median_deviation
 _FEWEST, _PART = 10, 0.05
 _NARROWEST = 0.05  # columns of a class differ by so much in any case
 _RIDGE = 1.0
-_WITHIN = 0.9  # part of the frames whose number of defects is as far off as is told
+_WITHIN = 0.8  # part of the frames whose number of defects is as far off as is told
 _NEVER = ClassCalibration(
     {}, (-20.0,) + (0.0,) * (len(JOINT_TERMS) - 1), (-20.0,) + (0.0,) * (len(LONE_TERMS) - 1)
 )
@@ -37,14 +37,10 @@ class JudgedFrame:
         Its K places.
     truth : ndarray of int, shape (K,)
         Index of the class of the defect at each; -1 for none.
-    labelled : ndarray of int, shape (C,)
-        How many defects of each class there are in what is searched, whether a place is at them or
-        not.
     """
 
     seen: Witnesses
     truth: np.ndarray
-    labelled: np.ndarray
 
 
 def fit_calibration(
@@ -149,17 +145,18 @@ def _logistic(terms: np.ndarray, is_class: np.ndarray) -> tuple[float, ...]:
 def _spreads(frames: Sequence[JudgedFrame], calibration: Calibration) -> list[float]:
     """How far the numbers of defects of images lie from the expected ones beside chance.
 
-    Of expected ones with the variance V by chance, the variance is V + (spread V)². Nine in ten
-    frames lie within what a normal distribution of that variance has nine in ten of: those in which
-    all went wrong do not count with the square of that.
+    Of expected ones with the variance V by chance, the variance is V + (spread V)². Eight in ten
+    frames lie within what a normal distribution of that variance has eight in ten of: those in
+    which all went wrong do not count with the square of that.
     """
-    expected, chance = [], []
+    true, expected, chance = [], [], []
     for frame in frames:
         p = calibration.probabilities(frame.seen)
+        true.append((frame.truth[:, None] == np.arange(p.shape[1])).sum(axis=0))
         expected.append(p.sum(axis=0))
         chance.append((p * (1 - p)).sum(axis=0))
     # Numbers are whole: half a defect is none.
-    off = abs(np.array([frame.labelled for frame in frames]) - expected) - 0.5
+    off = abs(np.array(true) - expected) - 0.5
     v = np.array(chance)
     beside = (np.maximum(off, 0) / ndtri((1 + _WITHIN) / 2)) ** 2 - v
     needed = np.sqrt(np.maximum(beside, 0)) / np.maximum(v, 1e-9)

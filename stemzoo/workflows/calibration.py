@@ -34,8 +34,6 @@ log = logging.getLogger(__name__)
 
 # A place is at a defect that is nearer: half of the distance between neighbouring columns [Å].
 NEAR = 1.0
-# A defect is not where is searched if no column is nearer [Å].
-_BESIDE = 3.0
 # So many times as many defects as the session has: single vacancies vary less than rare defects.
 _VACANCIES, _OTHERS = Uniform(0.4, 1.5), LogUniform(0.05, 1.5)
 # Of columns that are nearer, a probe of more than 1.4 Å shows nothing [Å].
@@ -279,19 +277,14 @@ def judge(frame: LabelledImage, candidates: Candidates, classes: Sequence[str]) 
     Returns
     -------
     JudgedFrame
-        Defects that lie farther than 3 Å from all columns are not in what was searched.
     """
     truth = np.full(len(candidates.positions), -1)
     labels = np.array(frame.labels(), dtype=str)
-    searched = np.ones(len(labels), dtype=bool)
     if len(truth) and len(labels):
         distance, nearest = cKDTree(candidates.positions).query(frame.points)
         for k, name in enumerate(classes):
             truth[nearest[(labels == name) & (distance < NEAR / frame.sampling)]] = k
-        if candidates.seen.has_column.any():
-            searched = distance < _BESIDE / frame.sampling
-    labelled = np.array([np.count_nonzero(labels[searched] == name) for name in classes])
-    return JudgedFrame(candidates.seen, truth, labelled)
+    return JudgedFrame(candidates.seen, truth)
 
 
 def _own_sessions(model: "DefectFCN") -> list[AcquisitionSession]:

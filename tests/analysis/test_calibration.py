@@ -24,7 +24,7 @@ def frame(rng, *, noise=0.12, places=1500, part=0.03):
     kinds[lost], intensity[lost] = "", np.nan
     widths = np.where(lost, np.nan, noise)
     seen = Witnesses(marks, scores, kinds, intensity, widths)
-    return JudgedFrame(seen, truth, np.array([(truth == k).sum() for k in range(2)]))
+    return JudgedFrame(seen, truth)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_a_network_that_is_often_in_doubt_is_believed_less():
         chosen = rng.permutation(none)[: int(2 * part * len(none))]
         marks[chosen] = 0
         scores[chosen] = np.where(np.arange(len(chosen)) % 2, 0.1, 0.8)
-        return JudgedFrame(replace(one.seen, marks=marks, scores=scores), one.truth, one.labelled)
+        return JudgedFrame(replace(one.seen, marks=marks, scores=scores), one.truth)
 
     fitted = fit_calibration([doubted(part) for part in np.linspace(0, 0.1, 20)], CLASSES)
     for part in (0.005, 0.09):
@@ -171,7 +171,7 @@ def test_what_is_rare_in_an_image_is_less_probable_there():
     assert fitted.classes["bright"].frequency == pytest.approx(0.03, abs=0.01)
     rare = frame(np.random.default_rng(7), noise=0.35, part=0.001)
     fixed = fit_calibration(frames, CLASSES)
-    true = rare.labelled[1]
+    true = np.count_nonzero(rare.truth == 1)
     anew, usual = (one.probabilities(rare.seen)[:, 1].sum() for one in (fitted, fixed))
     assert abs(anew - true) < 0.5 * abs(usual - true)
     again = Calibration.from_record(fitted.to_record())
