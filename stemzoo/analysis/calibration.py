@@ -7,17 +7,24 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit
 
-_FORMAT = 1
+# Of the first format there were fewer terms.
+_FORMAT, _FORMATS = 2, (1, 2)
 # Scores beyond say no more; a place without a mark has the lowest.
 _LOWEST, _HIGHEST = 0.02, 0.98
 # Largest evidence of a column, as a log of odds; and the density that every class has anywhere, as
 # no intensity is normally distributed far from its mean.
 _MOST, _TAIL = 8.0, 1e-3
 # Weight of the frequency in the frames against that in the image [defects].
-_PRIOR_COUNT, _ROUNDS = 3.0, 30
-# Noise of a column to which others are compared.
-_NOISE = 0.1
-JOINT_TERMS = ("constant", "score", "other_score", "column", "other_column", "noise")
+_PRIOR_COUNT, _ROUNDS = 1.0, 30
+# Noise of a column to which others are compared, and how far its log is followed.
+_NOISE, _FARTHEST = 0.1, (-1.5, 2.5)
+# Marks of these scores say that the network is in doubt. Their share of the columns is drawn to 1
+# in 1,000 columns, as a few columns say little of an image; below the least, all images are alike.
+_WEAK, _DOUBTED, _LEAST_DOUBT = (0.03, 0.5), 1000, 5e-4
+JOINT_TERMS = (
+    *("constant", "score", "other_score", "column", "other_column", "noise"),
+    *("noise_column", "noise_other_score", "doubt", "doubt_score"),
+)
 LONE_TERMS = ("constant", "score", "other_score")
 
 
@@ -139,9 +146,11 @@ class Calibration:
     -----
     One logistic regression a class on terms with a meaning: log odds of the network's score for
     the class, and for another one; the columns' evidence (`ClassCalibration.column_evidence`) for
-    the class, and by how much that for another one is larger; log of the noise. Where no column was
-    measured, the score alone. The frequency of classes that vary much is found from the image by
-    expectation maximisation, drawn to that in the frames by three defects.
+    the class, and by how much that for another one is larger; log of the noise, alone and times
+    evidence and other score; log of the share of the image's columns with marks of low scores,
+    alone and times the score: where a network is often in doubt, its high scores are worth less,
+    too. Where no column was measured, the score alone. The frequency of classes that vary much is
+    found from the image by expectation maximisation, drawn to that in the frames by one defect.
 
     References
     ----------
@@ -161,7 +170,7 @@ class Calibration:
         Parameters
         ----------
         seen : Witnesses
-            K places.
+            K places: all of an image.
 
         Returns
         -------
@@ -242,7 +251,7 @@ class Calibration:
             If it is none of this format.
         """
         try:
-            if record["format"] != _FORMAT:
+            if record["format"] not in _FORMATS:
                 raise ValueError(f"format {record['format']}")
             return cls(
                 classes={str(k): _read_class(v) for k, v in record["classes"].items()},
@@ -263,19 +272,20 @@ def joint_terms(seen: Witnesses, classes: list[ClassCalibration]) -> np.ndarray:
     Parameters
     ----------
     seen : Witnesses
-        K places.
+        K places: all of an image.
     classes : list of ClassCalibration
         C classes; their levels are used.
 
     Returns
     -------
-    ndarray of shape (C, K, 6)
+    ndarray of shape (C, K, 10)
         `JOINT_TERMS`, of which `LONE_TERMS` are the first.
     """
     lowest = logit(_LOWEST)
     scores = logit(np.clip(seen.scores, _LOWEST, _HIGHEST)) - lowest
     evidence = np.array([one.column_evidence(seen) for one in classes])
-    noise = np.log(np.where(seen.has_column, seen.noise, _NOISE) / _NOISE)
+    noise = np.log(np.where(seen.has_column, seen.noise, _NOISE) / _NOISE).clip(*_FARTHEST)
+    doubt = _doubt(seen)
     terms = np.zeros((len(classes), len(seen), len(JOINT_TERMS)))
     for k, own in enumerate(terms):
         others = np.delete(evidence, k, axis=0)
@@ -286,7 +296,16 @@ def joint_terms(seen: Witnesses, classes: list[ClassCalibration]) -> np.ndarray:
         better = others.max(axis=0, initial=-_MOST) - evidence[k]
         own[:, 4] = _saturated(np.maximum(better, 0))
         own[:, 5] = noise
+        own[:, 6], own[:, 7] = noise * own[:, 3], noise * own[:, 2]
+        own[:, 8], own[:, 9] = doubt, doubt * own[:, 1]
     return terms
+
+
+def _doubt(seen: Witnesses) -> float:
+    """Return the log of the share of columns with marks of low scores, about 0 for 1 in 1,000."""
+    weak = np.count_nonzero((seen.marks >= 0) & (seen.scores > _WEAK[0]) & (seen.scores < _WEAK[1]))
+    share = (weak + 1) / (np.count_nonzero(seen.has_column) + _DOUBTED)
+    return float(np.log(max(share, _LEAST_DOUBT) * _DOUBTED))
 
 
 def _saturated(evidence: np.ndarray) -> np.ndarray:
@@ -304,8 +323,9 @@ def _rounded(values: Any) -> list[float]:
 
 
 def _read_class(record: Any) -> ClassCalibration:
+    later = dict.fromkeys(JOINT_TERMS[6:], 0.0)  # which the first format has not
     joint, lone = (
-        tuple(float(record[key][term]) for term in terms)
+        tuple(float((later | record[key])[term]) for term in terms)
         for key, terms in (("joint", JOINT_TERMS), ("lone", LONE_TERMS))
     )
     levels = {str(k): (float(level), float(s)) for k, (level, s) in record["levels"].items()}

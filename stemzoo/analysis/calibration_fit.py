@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, ndtri
 
 from stemzoo.analysis.calibration import (
     JOINT_TERMS,
@@ -21,6 +21,10 @@ from stemzoo.analysis.robust_spread import median_deviation
 _FEWEST, _PART = 10, 0.05
 _NARROWEST = 0.05  # columns of a class differ by so much in any case
 _RIDGE = 1.0
+_WITHIN = 0.8  # part of the frames whose number of defects is as far off as is told
+_NEVER = ClassCalibration(
+    {}, (-20.0,) + (0.0,) * (len(JOINT_TERMS) - 1), (-20.0,) + (0.0,) * (len(LONE_TERMS) - 1)
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +37,10 @@ class JudgedFrame:
         Its K places.
     truth : ndarray of int, shape (K,)
         Index of the class of the defect at each; -1 for none.
-    labelled : ndarray of int, shape (C,)
-        How many defects of each class there are, whether a place is at them or not.
     """
 
     seen: Witnesses
     truth: np.ndarray
-    labelled: np.ndarray
 
 
 def fit_calibration(
@@ -47,6 +48,7 @@ def fit_calibration(
     classes: Sequence[str],
     *,
     varying: Collection[str] = (),
+    unjudged: Collection[str] = (),
     sessions: Sequence[str] = (),
     weights_sha256: str = "",
 ) -> Calibration:
@@ -60,6 +62,8 @@ def fit_calibration(
         Names of the C classes.
     varying : collection of str
         Classes whose frequency is found anew for each image.
+    unjudged : collection of str
+        Classes that no place of a frame is ever of, such as the edge of a crystal: never probable.
     sessions, weights_sha256
         As in `Calibration`.
 
@@ -79,6 +83,9 @@ def fit_calibration(
     on = seen.has_column
     fitted = []
     for k, name in enumerate(classes):
+        if name in unjudged:
+            fitted.append(_NEVER)
+            continue
         if not (truth == k).any():
             raise ValueError(
                 f"Expected frames with defects of each class; simulate more. Received: no {name}"
@@ -94,8 +101,11 @@ def fit_calibration(
             beside = np.sqrt(max(scatter**2 - np.median(seen.noise[chosen]) ** 2, 0))
             levels[kind] = (float(np.median(values)), max(float(beside), _NARROWEST))
         fitted.append(ClassCalibration(levels, (0.0,) * len(JOINT_TERMS), (0.0,) * len(LONE_TERMS)))
-    terms = joint_terms(seen, fitted)
+    # Frame by frame, as some terms are of the whole image.
+    terms = np.concatenate([joint_terms(frame.seen, fitted) for frame in frames], axis=1)
     for k, own in enumerate(terms):
+        if classes[k] in unjudged:
+            continue
         joint = _logistic(own[on], truth[on] == k)
         lone = _logistic(own[~on, : len(LONE_TERMS)], truth[~on] == k)
         frequency = float((truth == k).mean()) if classes[k] in varying else None
@@ -135,16 +145,19 @@ def _logistic(terms: np.ndarray, is_class: np.ndarray) -> tuple[float, ...]:
 def _spreads(frames: Sequence[JudgedFrame], calibration: Calibration) -> list[float]:
     """How far the numbers of defects of images lie from the expected ones beside chance.
 
-    Of expected ones with the variance V by chance, the variance is V + (spread V)².
+    Of expected ones with the variance V by chance, the variance is V + (spread V)². Eight in ten
+    frames lie within what a normal distribution of that variance has eight in ten of: those in
+    which all went wrong do not count with the square of that.
     """
-    expected, chance = [], []
+    true, expected, chance = [], [], []
     for frame in frames:
         p = calibration.probabilities(frame.seen)
+        true.append((frame.truth[:, None] == np.arange(p.shape[1])).sum(axis=0))
         expected.append(p.sum(axis=0))
         chance.append((p * (1 - p)).sum(axis=0))
-    off = (np.array([frame.labelled for frame in frames]) - expected) ** 2
+    # Numbers are whole: half a defect is none.
+    off = abs(np.array(true) - expected) - 0.5
     v = np.array(chance)
-    weight = 1 / (v + 1)
-    return np.sqrt(
-        np.maximum((weight * (off - v)).sum(axis=0), 0) / (weight * v**2).sum(axis=0)
-    ).tolist()
+    beside = (np.maximum(off, 0) / ndtri((1 + _WITHIN) / 2)) ** 2 - v
+    needed = np.sqrt(np.maximum(beside, 0)) / np.maximum(v, 1e-9)
+    return np.quantile(needed, _WITHIN, axis=0).tolist()

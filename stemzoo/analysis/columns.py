@@ -9,12 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 from scipy.spatial import cKDTree
+from scipy.special import ndtri
 
 from stemzoo.analysis.column_model import ColumnModel, nearest_distance
 from stemzoo.analysis.sites import checked_image
 
 # The first three shells of neighbours of the same kind in a hexagonal lattice.
 NEIGHBOURS = 18
+# Columns that tell how widely those around a place scatter, to a tenth: a circle of 3.4 nm in WSe2.
+_CIRCLE = 100
+_AT_ONCE = 10_000  # places, so that memory stays small
 # Pixels within this many standard deviations of an edge do not count: columns beyond the edge shine
 # there, and the background would have to take them up.
 _EDGE = 2.0
@@ -244,3 +248,42 @@ def column_contrast(
         level = np.median(intensities[chosen][near[:, 1:]], axis=1)
         contrast[chosen] = intensities[chosen] / np.where(level > 0, level, np.nan)
     return contrast
+
+
+def spread_around(
+    values: np.ndarray, positions: np.ndarray, places: np.ndarray, *, neighbours: int = _CIRCLE
+) -> np.ndarray:
+    """Measure how widely the values of the columns around some places scatter.
+
+    Parameters
+    ----------
+    values : ndarray of shape (K,)
+        Of columns, such as their contrast.
+    positions : ndarray of shape (K, 2)
+        Row and column of each [px].
+    places : ndarray of shape (L, 2)
+        Row and column [px].
+    neighbours : int
+        How many of the nearest columns count; all, where there are fewer.
+
+    Returns
+    -------
+    ndarray of shape (L,)
+        Standard deviation, from the median deviation: a few that stand out change little. Where
+        contamination or noise vary over the image, that of the place.
+
+    Examples
+    --------
+    >>> positions = np.stack(np.mgrid[:40, :40], axis=-1).reshape(-1, 2) * 1.0
+    >>> values = np.random.default_rng(0).normal(1, np.where(positions[:, 1] < 20, 0.1, 0.4))
+    >>> spread_around(values, positions, np.array([[20, 5], [20, 34]])).round(1).tolist()
+    [0.1, 0.4]
+    """
+    count = min(neighbours, len(positions))
+    tree, found = cKDTree(positions), np.zeros(len(places))
+    for start in range(0, len(places), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        near = tree.query(places[some], np.arange(1, count + 1))[1]
+        off = abs(values[near] - np.median(values[near], axis=1, keepdims=True))
+        found[some] = np.median(off, axis=1) / ndtri(0.75)
+    return found

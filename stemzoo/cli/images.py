@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,7 +38,7 @@ from stemzoo.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from stemzoo.inference.matching import Match
+    from stemzoo.inference.comparison import Match
     from stemzoo.workflows.images import DetectedFile
 
 app = typer.Typer()
@@ -217,13 +218,17 @@ def match(
     sum_frames: SumFrames = False,
     as_json: Json = False,
 ) -> None:
-    """Rank the weights of the zoo by how well they fit images, and say what to do next."""
+    """Rank the weights of the zoo by how well they fit images, and say what to do next.
+
+    EXPECTED F1 is what detect promises of these images, with the detectors that can tell.
+    """
     from stemzoo.inference.advice import advise
     from stemzoo.workflows.images import match_files
     from stemzoo.workflows.paths import expand
 
     failures = Failures()
     paths = expand(images)
+    start_keras()
     ranked = match_files(
         paths,
         material=material,
@@ -242,13 +247,15 @@ def match(
         rows = [
             {"weights": m.weights, "session": m.session, "material": m.material, "fits": m.fits}
             | match_facts(m)
+            | {"expected_f1": None if m.expected is None else asdict(m.expected.f1)}
             for m in ranked
         ]
         content = {"images": [str(path) for path in compared], "matches": rows, "advice": advice}
         say(*json.dumps(content, indent=1).split("\n"))
         failures.end()
         return
-    print_table(("WEIGHTS", "SESSION", "DISTANCE", "P", "FITS", "DIFFERS"), _ranking(ranked))
+    head = ("WEIGHTS", "SESSION", "EXPECTED F1", "DISTANCE", "P", "FITS", "DIFFERS")
+    print_table(head, _ranking(ranked))
     say(advice)
     failures.end()
 
@@ -259,6 +266,7 @@ def _ranking(ranked: list["Match"]) -> list[tuple[str, ...]]:
         (
             m.weights,
             m.session,
+            "" if m.expected is None else f"{m.expected.f1.value:.2f}",
             f"{m.distance:.2f}",
             f"{m.p_value:.2g}",
             "yes" if m.fits else "no",

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stemzoo.analysis.lattice import Lattice
-from stemzoo.inference.matching import (
+from stemzoo.inference.comparison import (
     SIGNIFICANCE,
     Match,
     check_conditions,
-    match,
+    compare,
     read_conditions,
 )
+from stemzoo.inference.detections import LEAST_F1
 from stemzoo.io import Image
 from stemzoo.zoo.registry import find_weights, list_weights
 
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def rank_zoo_weights(image: Image) -> list[Match]:
-    """Rank the weights that come with the package by how well they fit an image.
+    """Rank the weights that come with the package by how like an image is to their frames.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def rank_zoo_weights(image: Image) -> list[Match]:
     >>> rank_zoo_weights(image)[0].weights  # doctest: +SKIP
     'cyclegan-wse2-dayB'
     """
-    return match(image, conditions=read_conditions())
+    return compare([image], read_conditions())
 
 
 @dataclass
@@ -232,6 +233,9 @@ def advise(ranked: Sequence[Match], paths: Sequence[Path] = ()) -> str:
     if len(materials) > 1:
         # Lattices of one symmetry differ in size alone.
         return f"Weights of {' and '.join(materials)} fit: give --material or --pixel-size."
+    told = next((one for one in ranked if one.expected is not None), None)
+    if told is not None:
+        return _by_expected_errors(told, ranked, paths)
     best, detector = ranked[0], _best_fitting("detection", ranked)
     if detector is None and best.fits:
         return (
@@ -250,6 +254,26 @@ def advise(ranked: Sequence[Match], paths: Sequence[Path] = ()) -> str:
     return (
         f"{wide}, at their edge ({detector.reason}). Try it first: {step}. If it misses defects: "
         f"{_next_training(ranked, paths).removeprefix('Next: ')}"
+    )
+
+
+def _by_expected_errors(detector: Match, ranked: Sequence[Match], paths: Sequence[Path]) -> str:
+    """Say what to do from the errors that are to be expected of a detector."""
+    assert detector.expected is not None
+    f1 = detector.expected.f1
+    facts = f"F1 {f1.value:.2f} ({f1.low:.2f} to {f1.high:.2f}) is to be expected in these images"
+    step = f"stemzoo detect {_as_arguments(paths)} --weights {detector.weights}"
+    training = _next_training(ranked, paths).removeprefix("Next: ")
+    if f1.value < LEAST_F1:
+        return (
+            f"{detector.weights}: {facts}, so many errors. Take better images if you can (more "
+            f"dose, several frames added up). Else: {training}. As it is: {step}"
+        )
+    if detector.fits:
+        return f"{detector.weights}: {facts}: no adapting is needed. Next: {step}"
+    return (
+        f"{detector.weights}: {facts}, though they are unlike its frames ({detector.reason}). Try "
+        f"it first and look at the overlay: {step}. If it misses defects: {training}"
     )
 
 

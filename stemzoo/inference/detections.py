@@ -6,8 +6,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from stemzoo.analysis.sublattices import projected_columns
-from stemzoo.inference.expectation import Expectation, ExpectedCount, count_interval, expect
-from stemzoo.inference.matching import Match
+from stemzoo.inference.comparison import Match
+from stemzoo.inference.expectation import (
+    NOTHING,
+    Expectation,
+    ExpectedCount,
+    count_interval,
+    expect,
+)
 from stemzoo.inference.second_witness import ColumnReadings
 from stemzoo.inference.seen_crystal import SeenCrystal
 from stemzoo.metrics.estimate import Estimate
@@ -113,7 +119,7 @@ class Detections:
         """Return how many standard deviations each is above a full column; shape (K,).
 
         Negative below one. The standard deviation is that of the intact columns of the sublattice
-        in this image, noise included. NaN as for `intensity`.
+        around it, noise included. NaN as for `intensity`.
         """
         return self._readings.sigma
 
@@ -243,13 +249,41 @@ class Detections:
         >>> found.expectation("se_vacancy").recall  # doctest: +SKIP
         Estimate(value=0.93, low=0.9, high=0.96)
         """
-        self._check_class(name)
-        if name not in self.counted or self.probability is None:
+        parts = self.hits_and_misses(name)
+        return None if parts is None else expect(*parts)
+
+    def hits_and_misses(
+        self, name: str | None = None
+    ) -> tuple[int, ExpectedCount, ExpectedCount] | None:
+        """Return how many are reported, and how many true ones are likely there and elsewhere.
+
+        Parameters
+        ----------
+        name : str, optional
+            The class; all together where not given.
+
+        Returns
+        -------
+        tuple of int, ExpectedCount, ExpectedCount
+            None if the weights are not calibrated.
+
+        Raises
+        ------
+        KeyError
+            If the model does not know the class.
+        """
+        if name is not None:
+            self._check_class(name)
+        names = [one for one in self.counted if name in (None, one)]
+        if not names or self.probability is None:
             return None
-        whole = self.counted[name]
-        own = np.array([label == name for label in self.classes], dtype=bool)
-        hits = ExpectedCount.of(self.probability[own], whole.spread)
-        return expect(int(own.sum()), hits, whole - hits)
+        reported, hits, misses = 0, NOTHING, NOTHING
+        for one in names:
+            own = np.array([label == one for label in self.classes], dtype=bool)
+            true = ExpectedCount.of(self.probability[own], self.counted[one].spread)
+            reported, hits = reported + int(own.sum()), hits + true
+            misses = misses + (self.counted[one] - true)
+        return reported, hits, misses
 
     def warning_of_errors(self) -> str | None:
         """Say in one line which classes are likely to be found badly; None if none is."""

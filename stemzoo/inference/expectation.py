@@ -46,9 +46,19 @@ class ExpectedCount:
         """Variance of the true number about the expected one."""
         return self.variance + (self.spread * self.variance) ** 2
 
+    def __add__(self, other: "ExpectedCount") -> "ExpectedCount":
+        """Return both together; what they differ by beside chance is taken for the same."""
+        variance = self.variance + other.variance
+        beside = self.spread * self.variance + other.spread * other.variance
+        spread = beside / variance if variance > 0 else max(self.spread, other.spread)
+        return ExpectedCount(self.total + other.total, variance, spread)
+
     def __sub__(self, other: "ExpectedCount") -> "ExpectedCount":
         total, variance = self.total - other.total, self.variance - other.variance
         return ExpectedCount(max(total, 0.0), max(variance, 0.0), self.spread)
+
+
+NOTHING = ExpectedCount(0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -88,8 +98,10 @@ def expect(reported: int, hits: ExpectedCount, misses: ExpectedCount) -> Expecta
 
     Notes
     -----
-    Intervals are quantiles of numbers of hits and misses that are drawn from gamma distributions
-    of the same means and variances; hits are not more than what is reported.
+    Intervals are quantiles of numbers of hits and misses that are drawn: their means from gamma
+    distributions with what images differ by beside chance, then whole numbers, hits from a binomial
+    distribution and misses from Poisson's. Errors of hits and of misses are independent and alike,
+    so each is √2 of what their sum has, relative.
 
     Examples
     --------
@@ -99,19 +111,22 @@ def expect(reported: int, hits: ExpectedCount, misses: ExpectedCount) -> Expecta
     (0.9, 1.0)
     """
     rng = np.random.default_rng(0)  # the same image, the same interval
-    drawn = []
-    for count in (misses, hits):
-        if count.total > 0 and count.uncertainty > 0:
-            shape = count.total**2 / count.uncertainty
-            drawn.append(rng.gamma(shape, count.total / shape, _DRAWS))
-        else:
-            drawn.append(np.full(_DRAWS, count.total))
-    missed, true = np.append(drawn[0], misses.total), np.append(drawn[1], hits.total)
-    true = np.minimum(true, reported)
+    true = rng.binomial(reported, np.minimum(_means(hits, rng) / max(reported, 1), 1))
+    missed = rng.poisson(_means(misses, rng))
+    true, missed = np.append(true, min(hits.total, reported)), np.append(missed, misses.total)
     with np.errstate(invalid="ignore", divide="ignore"):
         figures = (true / reported, true / (true + missed), 2 * true / (reported + true + missed))
     precision, recall, f1 = (_estimate(values) for values in figures)
     return Expectation(precision, recall, f1, reported, hits.total + misses.total)
+
+
+def _means(count: ExpectedCount, rng: np.random.Generator) -> np.ndarray:
+    """Draw what the expected count may be in an image like this."""
+    width = np.sqrt(2) * count.spread * count.variance
+    if not (count.total > 0 and width > 0):
+        return np.full(_DRAWS, count.total)
+    shape = (count.total / width) ** 2
+    return rng.gamma(shape, count.total / shape, _DRAWS)
 
 
 def _estimate(values: np.ndarray) -> Estimate:
@@ -139,7 +154,8 @@ def count_interval(count: float, uncertainty: float = 0.0) -> tuple[float, float
     Notes
     -----
     That of Garwood for a plain count. Else the count is a scaled Poisson number of the same mean
-    and variance, as in Fay and Feuer; one event more, of weight 1 at least, makes the upper end.
+    and variance, as in Fay and Feuer, and is no whole number of events: half an event more at both
+    ends (Jeffreys' interval) holds the mean as often as is said, on average.
 
     References
     ----------
@@ -151,10 +167,11 @@ def count_interval(count: float, uncertainty: float = 0.0) -> tuple[float, float
     >>> [round(end, 2) for end in count_interval(2)]
     [0.24, 7.22]
     >>> [round(end, 2) for end in count_interval(100, 100)]
-    [74.22, 131.84]
+    [75.08, 130.7]
     """
     scale = 1 + uncertainty / count if count > 0 else 1.0
     events = count / scale
-    low = float(chdtri(2 * events, 1 - _INTERVAL[0])) / 2 * scale if events > 0 else 0.0
-    high = float(chdtri(2 * events + 2, 1 - _INTERVAL[1])) / 2 * scale
+    lower, upper = (2 * events + 1,) * 2 if uncertainty > 0 else (2 * events, 2 * events + 2)
+    low = float(chdtri(lower, 1 - _INTERVAL[0])) / 2 * scale if events > 0 else 0.0
+    high = float(chdtri(upper, 1 - _INTERVAL[1])) / 2 * scale
     return low, high

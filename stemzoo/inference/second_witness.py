@@ -6,7 +6,12 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from stemzoo.analysis.column_model import nearest_distance
-from stemzoo.analysis.columns import column_contrast, column_intensities, column_width
+from stemzoo.analysis.columns import (
+    column_contrast,
+    column_intensities,
+    column_width,
+    spread_around,
+)
 from stemzoo.analysis.robust_spread import median_deviation
 from stemzoo.analysis.sites import LatticeSites, lattice_sites
 from stemzoo.analysis.valid_pixels import filled
@@ -29,6 +34,9 @@ _NEAR = 0.5
 _BORDER = 0.75
 # Of fewer intact columns no one can tell what is usual.
 _COLUMNS = 30
+# Columns scatter nowhere less than this part of what they do in the whole image: of a few dozen
+# the scatter is not known better.
+_LEAST_NOISE = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +48,8 @@ class ColumnReadings:
     intensity : ndarray of shape (K,)
         Relative to the full columns of the same sublattice around: 1 for a full one.
     sigma : ndarray of shape (K,)
-        How many standard deviations of the intact columns of the sublattice, noise included, the
-        intensity is above that of a full column; negative below.
+        How many standard deviations of the intact columns of the sublattice around it, noise
+        included, the intensity is above that of a full column; negative below.
     """
 
     intensity: np.ndarray
@@ -71,7 +79,8 @@ class CrystalColumns:
         Relative to the full columns of the same sublattice around: 1 for a full one; NaN where
         there are too few columns of the sublattice.
     noise : ndarray of shape (L,)
-        Standard deviation of the intensity of intact columns of the sublattice.
+        Standard deviation of the intensity of intact columns of the sublattice around it: under
+        contamination and at places of more noise it is larger than elsewhere.
     reach : float
         Farther from its position nothing belongs to a column [px].
     """
@@ -176,13 +185,14 @@ def measure_crystal(
     suspected = found.nearest(suspects)
     intact[suspected[suspected >= 0]] = False
     for kind in np.unique(kinds):
-        usual = contrast[intact & (kinds == kind)]
-        width = median_deviation(usual)
-        if len(usual) < _COLUMNS or not width > 0:
+        own, usual = kinds == kind, intact & (kinds == kind)
+        width = median_deviation(contrast[usual])
+        if np.count_nonzero(usual) < _COLUMNS or not width > 0:
             continue
-        full = np.median(usual)
-        found.intensity[kinds == kind] = contrast[kinds == kind] / full
-        found.noise[kinds == kind] = width / full
+        full = np.median(contrast[usual])
+        around = spread_around(contrast[usual], sites[usual], sites[own])
+        found.intensity[own] = contrast[own] / full
+        found.noise[own] = np.maximum(around, _LEAST_NOISE * width) / full
     return found
 
 

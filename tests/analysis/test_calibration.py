@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ def frame(rng, *, noise=0.12, places=1500, part=0.03):
     kinds[lost], intensity[lost] = "", np.nan
     widths = np.where(lost, np.nan, noise)
     seen = Witnesses(marks, scores, kinds, intensity, widths)
-    return JudgedFrame(seen, truth, np.array([(truth == k).sum() for k in range(2)]))
+    return JudgedFrame(seen, truth)
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +90,44 @@ def test_a_calibration_is_what_its_record_says(fitted):
     assert (again.sessions, again.frames, again.weights_sha256) == (("drawn",), 20, "ab")
 
 
+def test_a_record_of_the_first_format_has_fewer_terms(fitted):
+    record = fitted.to_record()
+    for one in record["classes"].values():
+        one["joint"] = dict(list(one["joint"].items())[:6])
+    first = Calibration.from_record({**record, "format": 1})
+    assert first.classes["vacancy"].joint[6:] == (0.0,) * 4
+    del record["classes"]["vacancy"]["joint"]["noise"]
+    with pytest.raises(ValueError, match="'noise'"):
+        Calibration.from_record(record)
+
+
+def test_a_network_that_is_often_in_doubt_is_believed_less():
+    rng = np.random.default_rng(8)
+
+    def doubted(part):
+        """Return a frame with weak marks in a part of the places, and as many strong wrong ones."""
+        one = frame(rng, noise=0.4)
+        marks, scores = one.seen.marks.copy(), one.seen.scores.copy()
+        none = np.flatnonzero(one.truth < 0)
+        marks[none] = -1
+        chosen = rng.permutation(none)[: int(2 * part * len(none))]
+        marks[chosen] = 0
+        scores[chosen] = np.where(np.arange(len(chosen)) % 2, 0.1, 0.8)
+        return JudgedFrame(replace(one.seen, marks=marks, scores=scores), one.truth)
+
+    fitted = fit_calibration([doubted(part) for part in np.linspace(0, 0.1, 20)], CLASSES)
+    for part in (0.005, 0.09):
+        other = doubted(part)
+        p = fitted.probabilities(other.seen)[:, 0]
+        strong = (other.seen.marks == 0) & (other.seen.scores > 0.6)
+        share = (other.truth[strong] == 0).mean()
+        assert p[strong].mean() == pytest.approx(share, abs=0.12)
+
+
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": 2},
+        {"format": 3},
         {"classes": {"vacancy": {}}},
         {"classes": None},
         {"frames": "many"},
@@ -112,7 +148,7 @@ def test_numbers_that_are_not_finite_are_refused(fitted):
 
 
 def test_columns_that_are_not_bright_enough_are_not_reported():
-    one = ClassCalibration({"Se": (1.9, 0.6)}, (0.0,) * 6, (0.0,) * 3, least_intensity=1.75)
+    one = ClassCalibration({"Se": (1.9, 0.6)}, (0.0,) * 10, (0.0,) * 3, least_intensity=1.75)
     values = np.array([1.5, 1.8, np.nan])
     seen = Witnesses(np.zeros(3, int), np.ones(3), np.full(3, "Se"), values, np.full(3, 0.1))
     calibration = Calibration({"bright": one})
@@ -135,7 +171,7 @@ def test_what_is_rare_in_an_image_is_less_probable_there():
     assert fitted.classes["bright"].frequency == pytest.approx(0.03, abs=0.01)
     rare = frame(np.random.default_rng(7), noise=0.35, part=0.001)
     fixed = fit_calibration(frames, CLASSES)
-    true = rare.labelled[1]
+    true = np.count_nonzero(rare.truth == 1)
     anew, usual = (one.probabilities(rare.seen)[:, 1].sum() for one in (fitted, fixed))
     assert abs(anew - true) < 0.5 * abs(usual - true)
     again = Calibration.from_record(fitted.to_record())

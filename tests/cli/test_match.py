@@ -8,6 +8,8 @@ import stemzoo
 from stemzoo import io
 from stemzoo.simulate import find_session, simulate_session
 
+HEAD = ("DISTANCE", "P", "FITS", "DIFFERS")
+
 
 @pytest.fixture
 def days(here):
@@ -22,21 +24,26 @@ def test_weights_are_ranked_and_the_last_line_says_what_to_do(run, days):
     done = run("match", "wse2-dayA_0.tif", "wse2-dayA_1.tif")
     assert (done.code, done.err) == (0, "")
     head, first, *rows, last = done.out.splitlines()
-    assert head.split() == ["WEIGHTS", "SESSION", "DISTANCE", "P", "FITS", "DIFFERS"]
-    assert first.split()[1] == "wse2-dayA"
-    assert first.split()[4] == "yes"
+    assert head.split() == [*("WEIGHTS", "SESSION", "EXPECTED", "F1"), *HEAD]
+    assert first.split()[0] == "fcn-wse2"
+    assert float(first.split()[2]) > 0.9
+    assert rows[0].split()[1] == "wse2-dayA"
+    assert rows[0].split()[4] == "yes"
     assert {row.split()[0].split("-")[1] for row in rows} == {"wse2"}
     step = "stemzoo detect 'wse2-dayA_*.tif' --weights fcn-wse2"
-    assert last.startswith("fcn-wse2 was trained on widely randomised conditions, which include")
-    assert step in last
+    assert last.startswith("fcn-wse2: F1 ")
+    assert "is to be expected in these images: no adapting is needed. Next: " + step in last
 
 
 def test_json_is_for_machines(run, days):
     done = run("match", "wse2-dayB_0.tif", "--json")
     found = json.loads(done.out, parse_constant=pytest.fail)
     assert found["images"] == ["wse2-dayB_0.tif"]
-    first = found["matches"][0]
+    best, first = found["matches"][:2]
+    assert best["weights"] == "fcn-wse2"
+    assert 0.6 < best["expected_f1"]["low"] <= best["expected_f1"]["value"] <= 1
     assert (first["session"], first["fits"]) == ("wse2-dayB", True)
+    assert first["expected_f1"] is None
     other = next(row for row in found["matches"] if row["weights"] == "cyclegan-graphene")
     assert not other["fits"]
     assert (other["distance"], other["differs"]) == (None, "no lattice of graphene")
@@ -47,20 +54,21 @@ def test_options_reach_the_match(run, days):
     found = json.loads(run("match", "wse2-dayB_0.tif", "--material", "WSe2", "--json").out)
     assert {row["material"] for row in found["matches"]} == {"wse2"}
     done = run("match", "wse2-dayB_0.tif", "--pixel-size", 18.5, "--json")
-    assert "stated pixels" in json.loads(done.out)["matches"][0]["differs"]
+    assert "stated pixels" in json.loads(done.out)["matches"][1]["differs"]
     stack = np.stack([io.read_image("wse2-dayB_0.tif").data] * 2)
     np.save("stack.npy", stack)
-    assert run("match", "stack.npy", "--frame", 1).out.split()[6].endswith("wse2-dayB")
+    out = run("match", "stack.npy", "--frame", 1, "--pixel-size", 20.74).out
+    assert "wse2-dayB" in out.splitlines()[2].split()[0]
 
 
-def test_images_that_nothing_fits_are_to_be_adapted_to(run, days):
+def test_of_images_that_nothing_fits_the_last_line_says_how_to_adapt(run, days):
     image = io.read_image("wse2-dayB_0.tif")
     # A detector that is far from linear.
     values = np.exp(1.5 * (image.data - image.data.mean()) / image.data.std())
     io.write_tiff("strange.tif", values, sampling=image.sampling)
     done = run("match", "strange.tif")
     assert done.code == 0
-    assert "Next: stemzoo adapt strange.tif --from cyclegan-wse2-day" in done.out.splitlines()[-1]
+    assert ": stemzoo adapt strange.tif --from cyclegan-wse2-day" in done.out.splitlines()[-1]
 
 
 def test_bad_input_is_one_line(run, days):

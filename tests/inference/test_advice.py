@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,8 +8,10 @@ import pytest
 from places import EXAMPLES
 
 from stemzoo.inference.advice import MisfitSummary, advise, describe_match, match_facts, match_model
-from stemzoo.inference.matching import Match, match
+from stemzoo.inference.comparison import Match, compare, read_conditions
+from stemzoo.inference.expectation import Expectation
 from stemzoo.io import Image, read_image
+from stemzoo.metrics.estimate import Estimate
 
 EXAMPLE = EXAMPLES / "wse2_dayB.tif"
 
@@ -203,10 +206,38 @@ def test_files_are_named_as_a_shell_takes_them(paths, pattern):
 
 
 def test_the_example_needs_no_adapting_and_looks_like_its_session():
-    ranked = match(read_image(EXAMPLE))
+    ranked = compare([read_image(EXAMPLE)], read_conditions())
     assert ranked[0].session == "wse2-dayB"
     assert "no adapting is needed" in advise(ranked)
     assert "--weights fcn-wse2" in advise(ranked)
     assert "cyclegan-wse2-dayA" in {one.weights for one in ranked if not one.fits}
     # Weights for other materials are not compared, as it is WSe2 without doubt.
     assert {one.material for one in ranked} == {"wse2"}
+
+
+def expecting(f1, low, high, **changes):
+    """A detector of which so large an F1 is to be expected."""
+    f1 = Estimate(f1, low, high)
+    expected = Expectation(f1, f1, f1, 50, 50.0)
+    return replace(matched("fcn-wse2", **changes), expected=expected)
+
+
+def test_few_errors_to_be_expected_are_the_reason_not_to_adapt():
+    ranked = expecting(0.95, 0.9, 0.98, **FITS), matched("cyclegan-wse2-dayB", **FITS)
+    assert advise(ranked, [Path("a.tif")]) == (
+        "fcn-wse2: F1 0.95 (0.90 to 0.98) is to be expected in these images: no adapting is "
+        "needed. Next: stemzoo detect a.tif --weights fcn-wse2"
+    )
+
+
+def test_of_images_unlike_the_frames_few_errors_are_a_reason_to_try():
+    said = advise((expecting(0.95, 0.9, 0.98), matched("cyclegan-wse2-dayB")), [Path("a.tif")])
+    assert "though they are unlike its frames (noisier). Try it first and look at the" in said
+    assert "If it misses defects: stemzoo adapt a.tif --from cyclegan-wse2-dayB" in said
+
+
+def test_many_errors_to_be_expected_are_said_though_the_images_fit():
+    ranked = expecting(0.5, 0.4, 0.6, **FITS), matched("cyclegan-wse2-dayB", **FITS)
+    said = advise(ranked, [Path("a.tif")])
+    assert "F1 0.50 (0.40 to 0.60) is to be expected in these images, so many errors" in said
+    assert "Else: stemzoo adapt a.tif --from cyclegan-wse2-dayB --out DIR. As it is: " in said

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from stemzoo.inference.comparison import check_conditions
 from stemzoo.inference.detection import detect, find_classes, find_defects
 from stemzoo.inference.detections import COLUMNS, Detections
-from stemzoo.inference.matching import check_conditions
 from stemzoo.io import Image
 from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.preprocessing import rescale

@@ -6,8 +6,9 @@ import pytest
 
 from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.analysis.lattice import find_lattice
-from stemzoo.inference import matching
-from stemzoo.inference.matching import check_conditions, match, read_conditions
+from stemzoo.inference import comparison
+from stemzoo.inference.comparison import check_conditions, read_conditions
+from stemzoo.inference.matching import match
 from stemzoo.io import Image
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.materials import find_material
@@ -157,7 +158,7 @@ def package(conditions, tmp_path, monkeypatch):
     path.write_text(conditions["wse2-dayA"].to_json(), encoding="utf-8")
     files[CONDITIONS] = FileEntry(CONDITIONS, sha256(path), path.stat().st_size)
     entries[0].files = tuple(files.values())
-    monkeypatch.setattr(matching, "list_weights", lambda material: entries)
+    monkeypatch.setattr(comparison, "list_weights", lambda material: entries)
     return path
 
 

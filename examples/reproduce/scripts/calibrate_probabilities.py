@@ -3,10 +3,10 @@
     python scripts/calibrate_probabilities.py FOLDER [--session NAME ...] [--frames 160]
         [--least CLASS=INTENSITY ...]
 
-The sessions are those that the detector was trained on where none are named, with other seeds; half
-of the frames are of wider conditions. About a second of CPU a frame of 512 x 512 pixels. Of bundled
-weights, the manifest is written anew, too. measure_calibration.py tells how good it is, on other
-sessions.
+The sessions are those that the detector was trained on where none are named, else the randomised
+ones of its material, with other seeds; half of the frames are of wider conditions. About a second
+of CPU a frame of 512 x 512 pixels. Of bundled weights, the manifest is written anew, too.
+measure_calibration.py tells how good it is, on other sessions.
 """
 
 import argparse

@@ -24,7 +24,8 @@ from scipy import stats
 import stemzoo
 from stemzoo import io
 from stemzoo.analysis.conditions import TrainingConditions
-from stemzoo.inference.matching import SIGNIFICANCE, Match, check_conditions, match, read_conditions
+from stemzoo.inference.comparison import SIGNIFICANCE, Match, check_conditions, read_conditions
+from stemzoo.inference.matching import match
 from stemzoo.io.writers import atomic_path
 from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.simulate import find_session, simulate_frame, simulate_session

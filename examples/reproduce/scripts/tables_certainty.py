@@ -13,11 +13,12 @@ def certainty_f1() -> str:
             row["condition"],
             row["frames"],
             row["labelled"],
-            *(f"{row[way]:.3f}" for way in ("network", "columns", "joint")),
+            *(f"{row[way]:.3f}" for way in ("network", "columns", "joint", "joint_as_many")),
         )
         for row in results("certainty")["f1"]
     ]
-    return table(("condition", "frames", "labelled", "network", "columns", "both"), rows)
+    head = ("condition", "frames", "labelled", "network", "columns", "both", "both, as many")
+    return table(head, rows)
 
 
 @block
@@ -45,6 +46,7 @@ def certainty_of_images() -> str:
     rows += [
         ("rank correlation of expected and true F1", f"{expected['rank_correlation']:.3f}"),
         ("mean absolute error of the expected F1", f"{expected['mean_absolute_error']:.3f}"),
+        ("frames whose interval holds the true F1", f"{expected['within_interval']:.1%}"),
     ]
     for what in ("below_0.8", "above_0.9"):
         warned, of = expected[f"warned_of_{what}"]
