@@ -1,0 +1,44 @@
+"""Tables of the detectors for other crystals than WSe2."""
+
+from table_blocks import block, metrics, results
+
+from stemzoo.io.tables import table
+from stemzoo.zoo.registry import list_weights
+
+
+def detectors_of_materials() -> list[str]:
+    """Names of the widely trained detectors."""
+    return [entry.name for entry in list_weights(task="detection") if entry.wide]
+
+
+@block
+def crystals() -> str:
+    """F1 by class of each detector but the default one, on its three simulated test sets."""
+    rows = []
+    for name in detectors_of_materials():
+        if name == "fcn-wse2":
+            continue
+        for part in metrics(name)["test_sets"]:
+            scores = ", ".join(
+                f"{label} {found['f1']:.2f} ({found['labelled']})"
+                for label, found in part["classes"].items()
+            )
+            rows.append((f"`{name}`", part["session"], scores))
+    return table(("weights", "frames", "F1 (labelled)"), rows)
+
+
+@block
+def locked_crystals() -> str:
+    """F1 of the most frequent vacancy in frames of the second simulator."""
+    found = results("locked_crystals")["weights"]
+    names = list(found)
+    rows = []
+    for k, first in enumerate(found[names[0]]):
+        cells = []
+        for name in names:
+            one = found[name][k]
+            outside = f", {one['outside']} outside" if one["outside"] else ""
+            warned = " (not trusted)" if one["not_trusted"] else ""
+            cells.append("refused" if one["refused"] else f"{one['f1']:.2f}{outside}{warned}")
+        rows.append((first["condition"], *cells))
+    return table(("condition", *(f"`{name}`" for name in names)), rows)
