@@ -336,3 +336,44 @@ def _atomic_number(symbol: str) -> int:
     from periodictable import elements
 
     return elements.symbol(symbol).number
+
+
+def plot_denoised(
+    image: np.ndarray,
+    picture: np.ndarray,
+    deviation: np.ndarray,
+    path: str | Path,
+    sampling: float,
+) -> None:
+    """Draw an image, what it is without noise, and how sure that is, side by side.
+
+    Parameters
+    ----------
+    image, picture, deviation : ndarray of shape (M, N)
+        The image, its picture without noise, and the standard deviation of that.
+    path : str or Path
+        PNG file.
+    sampling : float
+        Pixel size [Å/px].
+    """
+    from matplotlib.figure import Figure
+
+    step = max(1, max(image.shape) // 2048)
+    figure = Figure(figsize=(18, 6.4 * image.shape[0] / image.shape[1]), layout="constrained")
+    low, high = np.percentile(picture[::step, ::step], [0.3, 99.7])
+    contrast = max(high - low, np.finfo(np.float32).tiny)
+    shown = (
+        ("as recorded", np.ma.masked_invalid(image), "gray", None),
+        ("without noise", picture, "gray", (low, high)),
+        ("uncertainty, % of the contrast", 100 * deviation / contrast, "magma", (0, 30)),
+    )
+    for axes, (title, values, colours, limits) in zip(figure.subplots(1, 3), shown, strict=True):
+        part = values[::step, ::step]
+        # The image itself by its own quantiles, as it may have hot pixels.
+        ends = limits or tuple(np.nanpercentile(np.ma.filled(part.astype(float), np.nan), [1, 99]))
+        drawn = axes.imshow(part, cmap=colours, vmin=ends[0], vmax=max(ends[1], ends[0] + 1e-9))
+        axes.set_title(title)
+        axes.axis("off")
+        _draw_scale_bar(axes, part.shape, sampling * step)
+    figure.colorbar(drawn, ax=axes, shrink=0.8)
+    figure.savefig(path, dpi=100, format="png")

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,7 +102,7 @@ def plan_training(
     Examples
     --------
     >>> plan_training(find_material("graphene"), 10).sampling
-    0.3108
+    0.3109
     """
     structure = own_structure(material)
     if structure is None and defects is not None:
@@ -175,7 +176,7 @@ def train_detector(
     material: Material | str | Path,
     *,
     minutes: float = 10.0,
-    out: str | Path,
+    out: str | Path | None = None,
     defects: Mapping[str, float] | None = None,
     like: str | Path | None = None,
     like_sampling: float | None = None,
@@ -195,8 +196,8 @@ def train_detector(
         of one, which is seen along its c axis.
     minutes : float
         How long it may take in all, on two cores.
-    out : path-like
-        Model folder; a run that was killed goes on in it.
+    out : path-like, optional
+        Model folder; a run that was killed goes on in it. Without, nothing is kept but the model.
     defects : mapping of str to float, optional
         Of a crystal of your own: names with probabilities, see `make_specimen`; those that
         `stemzoo structure` lists where not given.
@@ -223,8 +224,21 @@ def train_detector(
 
     Examples
     --------
-    >>> train_detector("mos2", minutes=10, out="mos2-detector")  # doctest: +SKIP
+    >>> model = train_detector("mos2", minutes=10)  # doctest: +SKIP
+    >>> stemzoo.detect(image, model)  # doctest: +SKIP
     """
+    if out is None:
+        with TemporaryDirectory() as folder:
+            return train_detector(
+                material,
+                minutes=minutes,
+                out=Path(folder) / "new",
+                defects=defects,
+                like=like,
+                like_sampling=like_sampling,
+                seed=seed,
+                report=report,
+            )
     if not 0 < minutes <= 24 * 60:
         raise ValueError(f"Expected minutes of more than 0, up to a day. Received: {minutes}")
     out = Path(out)

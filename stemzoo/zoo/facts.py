@@ -56,7 +56,10 @@ FIELDS: dict[str, dict[str, Field]] = {
     STRUCTURE: STRUCTURE_FIELDS,
     RECIPE: {},
     METRICS: {},
-    METRICS_REAL: {"images": Field(list, items=Field(dict))},
+    METRICS_REAL: {
+        "images": Field(list, items=Field(dict)),
+        "scores": Field(list, items=Field(dict)),
+    },
     EVALUATION: {},
 }
 
