@@ -77,6 +77,7 @@ class DenoisingUNet(keras.Model):
     card: str | None = None
     provenance: Any = None
     conditions: Any = None
+    structure: Any = None
 
     def __init__(
         self,

@@ -1,6 +1,5 @@
 """Crystals from files and from ASE, turned along a zone axis and projected onto an image."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
@@ -9,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stemzoo.simulate.projected_columns import ProjectedColumns, lattice_kind, project_columns
+from stemzoo.simulate.lattice_kinds import lattice_kind
+from stemzoo.simulate.projected_columns import ProjectedColumns, project_columns
 from stemzoo.simulate.projected_lattice import innermost_spacing
 from stemzoo.simulate.structure_files import read_structure
 
@@ -298,14 +298,3 @@ def _as_cell(
         lattice_constant=kind.edges[0],
         layered=layered,
     )
-
-
-def describe_contents(symbols: Sequence[str]) -> str:
-    """Return a column's atoms as a formula.
-
-    Examples
-    --------
-    >>> describe_contents(["Ti", "O"]), describe_contents(["Se", "Se"])
-    ('TiO', 'Se2')
-    """
-    return "".join(f"{s}{n if n > 1 else ''}" for s, n in Counter(symbols).items())

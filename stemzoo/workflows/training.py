@@ -124,7 +124,7 @@ def train_fcn_files(
             out=options.out,
             callbacks=[TrainingProgress(report)],
         )
-        model.structure = own_structure(labelled.material)
+        model.structure = own_structure(labelled.material) or model.structure
         _write_fcn(model, labelled, options)
     report(f"model folder {options.out}: try 'stemzoo detect IMAGE --weights {options.out}'")
     return model
