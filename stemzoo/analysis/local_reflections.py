@@ -35,7 +35,7 @@ class ReducedImage:
     values : ndarray of shape (P, Q)
         Mean over blocks of pixels, clipped; 0 where no pixel is valid.
     weight : ndarray of shape (P, Q)
-        Part of each block that is valid.
+        Part of each block that is valid; of blocks of one pixel, of bool.
     level : ndarray of shape (P, Q)
         What is slower than the lattice.
     block : int
@@ -48,20 +48,27 @@ class ReducedImage:
     block: int
 
     @classmethod
-    def of(cls, image: np.ndarray, valid: np.ndarray, lattice: Lattice) -> "ReducedImage":
+    def of(
+        cls, image: np.ndarray, valid: np.ndarray, lattice: Lattice, *, overwrite: bool = False
+    ) -> "ReducedImage":
         """Reduce an image (M, N) with its valid pixels to what shows the lattice."""
         block = max(int(1 / ring_radius(lattice) / _PIXELS), 1)
-        values = filled(image, valid)
+        # Memory for a copy is scarce for the largest images.
+        values = filled(image, valid, overwrite=overwrite)
+        free = values.dtype == np.float32 and (overwrite or values is not image)
         low, middle, high = np.percentile(values[::3, ::3][valid[::3, ::3]], (1, 50, 99))
         reach = _CLIP * max(high - low, 1e-12)
-        clipped = np.empty(values.shape, np.float32)
+        clipped = values if free else np.empty(values.shape, np.float32)
         for rows in _rows(values.shape):
             clipped[rows] = np.clip(values[rows], middle - reach, middle + reach)
         values = clipped
         if valid.all():
-            # Takes no memory, which is scarce for the largest images.
+            # Takes no memory.
             weight = np.broadcast_to(np.float32(1), [-(-n // block) for n in valid.shape])
             values = _block_means(values, block)
+        elif block == 1:
+            weight = valid
+            values *= valid
         else:
             weight = _block_means(valid.astype(np.float32), block)
             values = _block_means(values * valid, block) / np.maximum(weight, 1e-6)
@@ -72,7 +79,17 @@ class ReducedImage:
         bound = _CLIP * float(np.std(inside)) if known.any() else 0.0
         # Of what is within the bounds: the second time, extremes do not count.
         bound = _CLIP * float(np.std(np.clip(inside, -bound, bound, out=inside)))
-        return cls(np.clip(values, -bound, bound, out=values), weight, level, block)
+        del inside
+        np.clip(values, -bound, bound, out=values)
+        if block == 1 and not known.all():
+            values *= valid
+        return cls(values, weight, level, block)
+
+    @property
+    def weighted(self) -> np.ndarray:
+        """Return values times weight; values that are weighted already are not copied."""
+        done = self.block == 1 or self.weight.min() == 1
+        return self.values if done else self.values * self.weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +149,7 @@ class LocalReflections:
         kind = np.complex64 if grid.is_large else np.complex128
         coefficients = np.empty((len(spots), *grid.shown), kind)
         noise = np.zeros(grid.shown)
-        values = image.values if image.weight.min() == 1 else image.values * image.weight
-        for k, mean in enumerate(grid.means(values, np.vstack([spots, between]))):
+        for k, mean in enumerate(grid.means(image.weighted, np.vstack([spots, between]))):
             mean /= known
             if k < len(spots):
                 coefficients[k] = mean
@@ -245,8 +261,11 @@ class _Grid:
     def means(self, values: np.ndarray, frequencies: np.ndarray) -> Iterator[np.ndarray]:
         """Yield Gaussian means (P, Q) of values (M, N) times the wave of each frequency (G, 2)."""
         transform = fft.rfft2 if self.is_large else fft.fft2
-        spectrum = transform(values.astype(np.float32, copy=False), s=self.shape)
-        del values  # before the means take their memory
+        padded = np.zeros(self.shape, np.float32)
+        padded[: values.shape[0], : values.shape[1]] = values
+        del values  # before the spectrum takes its memory, and that before the means do
+        spectrum = transform(padded, overwrite_x=True)
+        del padded
         for frequency in frequencies:
             picked, turned = [], []
             for k, n, count, shown in zip(
@@ -299,6 +318,8 @@ def _weighted_mean(values: np.ndarray, weight: np.ndarray, width: float) -> np.n
     """Gaussian mean of what has weight."""
     if weight.min() == 1:
         return ndimage.gaussian_filter(values, width, mode="nearest", truncate=3)
-    mean = ndimage.gaussian_filter(values * weight, width, mode="nearest", truncate=3)
-    total = ndimage.gaussian_filter(weight, width, mode="nearest", truncate=3)
-    return mean / np.maximum(total, 1e-6)
+    mean, total = values * weight, weight.astype(np.float32)
+    for part in (mean, total):
+        ndimage.gaussian_filter(part, width, output=part, mode="nearest", truncate=3)
+    mean /= np.maximum(total, 1e-6, out=total)
+    return mean

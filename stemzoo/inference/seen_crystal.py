@@ -24,7 +24,8 @@ from stemzoo.simulate.materials import find_material
 EDGE = 0.75
 # Sign of the contrast below which columns are taken for dark.
 _DARK = -0.5
-# A mask is found in an image of at most this edge [px]: pixels of larger ones are averaged.
+# A mask is found in an image of at most this edge [px]: pixels of larger ones are averaged. Where
+# they are too coarse for that, as much is asked for further grains, and for the sign of contrast.
 _MASK_FIELD = 4096
 # Smallest part of an image in which another grain is looked for, and how many are.
 _GRAIN, _GRAINS = 0.03, 4
@@ -32,6 +33,8 @@ _GRAIN, _GRAINS = 0.03, 4
 _SAME_CRYSTAL = 0.04
 # Lattices that are turned or strained by less are one [rad].
 _SAME_LATTICE = 0.03
+# Rows and columns of a part of an image.
+Part = tuple[slice, slice]
 # Coarsest pixel in which a lattice is still told from another [Å].
 _COARSEST = 0.45
 
@@ -105,8 +108,10 @@ class SeenCrystal:
     @cached_property
     def _core(self) -> CrystalMask:
         """Where some grain goes on far enough for its columns to have all neighbours."""
-        cores = [grain.interior(EDGE * self.cell / self.block) for grain in self.grains]
-        return CrystalMask(self.mask.valid, np.any(cores, axis=0), ())
+        core = np.zeros_like(self.mask.crystal)
+        for grain in self.grains:
+            core |= grain.interior(EDGE * self.cell / self.block)
+        return CrystalMask(self.mask.valid, core, ())
 
     def measured(self, shape: tuple[int, int], sampling: float) -> np.ndarray | None:
         """Return the mask on another grid, for the statistics that scale an image.
@@ -174,8 +179,9 @@ def find_crystal(
     """
     name = image.path or "image"
     check_shape(image.data, name)
+    block = _block(image)
     # Made anew where it is needed: it may be as large as what its use takes.
-    small, block = _blocks(image)
+    small = _averaged(image, block)
     known = found if block == 1 and found and found.mask.valid.shape == image.data.shape else None
     # A detector of no material may be for atoms without a crystal, on a ground of one value.
     if material is None:
@@ -193,7 +199,7 @@ def find_crystal(
         return SeenCrystal(clean, pixel_size, mask, block=block, has_lattice=False)
     first = known if lattice is not None else None
     coarse = pixel_size.lattice.resampled(1, block)
-    grains = _grains(image, coarse, material, first)
+    grains = _grains(image, block, coarse, material, first)
     mask = _together(grains)
     if not mask.crystal.any():
         mask = CrystalMask(valid.mask, valid.mask, valid.reasons)
@@ -201,11 +207,13 @@ def find_crystal(
     if first is not None and first.sublattices is not None:
         contrast = first.sublattices.contrast
     else:
-        whole = filled(_blocks(image)[0], valid.mask)
-        contrast = find_sublattices(whole, grains[0].crystal, coarse).contrast
+        part = _fullest_part(grains[0].crystal)
+        whole = filled(_averaged(image, block, part), valid.mask[part])
+        contrast = find_sublattices(whole, grains[0].crystal[part], coarse).contrast
     if contrast < _DARK:
         # Kept within the range of the data type.
-        clean = replace(clean, data=clean.data.max() - (clean.data - clean.data.min()))
+        turned = clean.data - clean.data.min()
+        clean = replace(clean, data=np.subtract(clean.data.max(), turned, out=turned))
     return SeenCrystal(clean, pixel_size, mask, grains, block, inverted=contrast < _DARK)
 
 
@@ -271,18 +279,26 @@ def _lattice_in_range(found: Identification | None, material: str | None) -> Lat
 
 
 def _grains(
-    image: Image, lattice: Lattice, material: str | None, known: Identification | None
+    image: Image,
+    block: int,
+    lattice: Lattice,
+    material: str | None,
+    known: Identification | None,
 ) -> tuple[CrystalMask, ...]:
     """Find the grain that a lattice of blocks of pixels is of, and others of the same crystal."""
-    first = crystal_mask(_blocks(image)[0], lattice) if known is None else known.mask
-    found = [first]
+    if known is None:
+        # Passed on without a name, so that the memory is free as soon as it is not needed.
+        found = [crystal_mask(_averaged(image, block), lattice, overwrite=block > 1)]
+    else:
+        found = [known.mask]
     left = found[0].valid & ~found[0].crystal
     if known is not None and known.arrangement.second_layer is not None:
         left &= ~known.arrangement.second_layer  # where the first grain is, too
     while material is not None and left.mean() > _GRAIN and len(found) < _GRAINS:
-        rest = np.where(left, _blocks(image)[0], np.nan)
+        part = _fullest_part(left)
         try:
-            other = find_lattice(filled(rest, left), find_material(material))
+            rest = filled(_only(image, block, left, part), left[part])
+            other = find_lattice(rest, find_material(material))
         except ValueError:
             break
         if abs(other.sampling / lattice.sampling - 1) > _SAME_CRYSTAL:
@@ -290,7 +306,8 @@ def _grains(
         layered = any("a second layer" in reason for reason in found[0].reasons)
         if layered and lattice_difference(lattice, other) < _SAME_LATTICE:
             break  # a second layer, which the mask has left out
-        grain = crystal_mask(rest, other)
+        del rest
+        grain = crystal_mask(_only(image, block, left), other, overwrite=True)
         if grain.share < _GRAIN:
             break
         found.append(grain)
@@ -302,8 +319,9 @@ def _together(grains: Sequence[CrystalMask]) -> CrystalMask:
     """Return the mask of all grains."""
     if len(grains) == 1:
         return grains[0]
-    crystal = np.any([grain.crystal for grain in grains], axis=0)
-    valid = grains[0].valid
+    crystal, valid = grains[0].crystal.copy(), grains[0].valid
+    for grain in grains[1:]:
+        crystal |= grain.crystal
     reasons = [reason for reason in grains[0].reasons if " of the image: " not in reason]
     reasons.append(f"{len(grains)} grains")
     if (share := (valid & ~crystal).mean()) > 0:
@@ -311,14 +329,39 @@ def _together(grains: Sequence[CrystalMask]) -> CrystalMask:
     return CrystalMask(valid, crystal, tuple(reasons))
 
 
-def _blocks(image: Image) -> tuple[np.ndarray, int]:
-    """Average blocks of a large image, unless its pixels are coarse already."""
+def _fullest_part(mask: np.ndarray) -> Part:
+    """Choose as much of a large mask as is asked at once: where most of it is true."""
+    sides = [min(n, _MASK_FIELD) for n in mask.shape]
+    starts = [
+        range(0, n - side + 1, max(side // 4, 1)) for n, side in zip(mask.shape, sides, strict=True)
+    ]
+    parts = [
+        (slice(row, row + sides[0]), slice(column, column + sides[1]))
+        for row in starts[0]
+        for column in starts[1]
+    ]
+    return max(parts, key=lambda part: np.count_nonzero(mask[part]))
+
+
+def _block(image: Image) -> int:
+    """Edge of the blocks in which a large image is averaged, unless its pixels are coarse."""
     block = -(-max(image.data.shape) // _MASK_FIELD)
     if image.sampling is not None and image.sampling > 0:
-        block = min(block, max(int(_COARSEST / image.sampling), 1))
-    if block <= 1:
-        return image.data, 1
-    return average_blocks(image.data, block, np.float32), block
+        block = min(block, int(_COARSEST / image.sampling))
+    return max(block, 1)
+
+
+def _averaged(image: Image, block: int, part: Part | None = None) -> np.ndarray:
+    """Average blocks of an image, or of a part of it (in blocks)."""
+    data = image.data
+    if part is not None:
+        data = data[tuple(slice(block * side.start, block * side.stop) for side in part)]
+    return data if block == 1 else average_blocks(data, block, np.float32)
+
+
+def _only(image: Image, block: int, mask: np.ndarray, part: Part | None = None) -> np.ndarray:
+    """Average blocks of an image, or of a part of it; NaN where a mask of it is false."""
+    return np.where(mask if part is None else mask[part], _averaged(image, block, part), np.nan)
 
 
 def _spread(mask: np.ndarray, block: int, shape: tuple[int, int]) -> np.ndarray:
