@@ -6,7 +6,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from stemzoo.analysis.column_model import nearest_distance
-from stemzoo.analysis.columns import column_contrast, column_intensities, column_width
+from stemzoo.analysis.column_tiles import fit_in_tiles
+from stemzoo.analysis.columns import column_contrast
 from stemzoo.analysis.robust_spread import median_deviation
 from stemzoo.analysis.sites import LatticeSites, lattice_sites
 from stemzoo.analysis.valid_pixels import filled
@@ -215,30 +216,10 @@ def read_columns(seen: SeenCrystal, material: str | None, positions: np.ndarray)
 def _contrasts(image: np.ndarray, sites: LatticeSites) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Positions (K, 2), sublattices and contrasts (K,) of all columns."""
     cell = float(np.hypot(*sites.lattice.vectors.T).min())
-    intensities = _intensities(image, sites.positions, cell)
+    rows, columns = (max(round(n / (_TILE * cell)), 1) for n in image.shape)
+    intensities = fit_in_tiles(
+        image, sites.positions, (rows, columns), _MARGIN * cell, tolerance=_TOLERANCE
+    ).intensities
     known = np.isfinite(intensities)
     positions, kinds = sites.positions[known], sites.kinds[known]
     return positions, kinds, column_contrast(intensities[known], positions, kinds)
-
-
-def _intensities(image: np.ndarray, positions: np.ndarray, cell: float) -> np.ndarray:
-    """Intensities (K,) of columns, fitted in tiles; NaN where a tile has too few."""
-    width = column_width(image, positions)
-    intensities = np.full(len(positions), np.nan)
-    counts = [max(round(n / (_TILE * cell)), 1) for n in image.shape]
-    tile = np.array(image.shape) / counts
-    for index in np.ndindex(*counts):
-        low, high = tile * index, tile * (np.array(index) + 1)
-        first = np.maximum(np.floor(low - _MARGIN * cell), 0).astype(int)
-        last = np.minimum(np.ceil(high + _MARGIN * cell), image.shape).astype(int)
-        fitted = ((positions >= first) & (positions <= last - 1)).all(axis=1)
-        if np.count_nonzero(fitted) < 2:
-            continue
-        part = image[first[0] : last[0], first[1] : last[1]]
-        found = np.full(len(positions), np.nan)
-        found[fitted] = column_intensities(
-            part, positions[fitted] - first, width=width, tolerance=_TOLERANCE
-        )
-        own = ((positions >= low) & (positions < high)).all(axis=1)
-        intensities[own] = found[own]
-    return intensities
