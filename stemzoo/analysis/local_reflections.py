@@ -260,12 +260,8 @@ class _Grid:
 
     def means(self, values: np.ndarray, frequencies: np.ndarray) -> Iterator[np.ndarray]:
         """Yield Gaussian means (P, Q) of values (M, N) times the wave of each frequency (G, 2)."""
-        transform = fft.rfft2 if self.is_large else fft.fft2
-        padded = np.zeros(self.shape, np.float32)
-        padded[: values.shape[0], : values.shape[1]] = values
-        del values  # before the spectrum takes its memory, and that before the means do
-        spectrum = transform(padded, overwrite_x=True)
-        del padded
+        spectrum = self._spectrum(values)
+        del values  # before the means take their memory
         for frequency in frequencies:
             picked, turned = [], []
             for k, n, count, shown in zip(
@@ -281,6 +277,16 @@ class _Grid:
             part = self._picked(spectrum, rows, columns) * (down[:, None] * along)
             mean = fft.ifft2(part)[: self.shown[0], : self.shown[1]]
             yield mean * (turned[0][:, None] * turned[1])
+
+    def _spectrum(self, values: np.ndarray) -> np.ndarray:
+        """Spectrum of real values with zeros beside them; half of it where memory is short."""
+        if not self.is_large:
+            return fft.fft2(values.astype(np.float32, copy=False), s=self.shape)
+        # As rfft2 does, but for a copy of the values with their zeros.
+        spectrum = np.zeros((self.shape[0], self.shape[1] // 2 + 1), np.complex64)
+        for rows in _rows(values.shape):
+            spectrum[rows] = fft.rfft(values[rows].astype(np.float32, copy=False), self.shape[1])
+        return fft.fft(spectrum, axis=0, overwrite_x=True)
 
     def _picked(self, spectrum: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Rows and columns of the spectrum of real values, of which half may be there."""
@@ -298,7 +304,7 @@ def _rows(shape: tuple[int, ...]) -> Iterator[slice]:
     """Yield rows of a megabyte or two, for what would take more memory at once."""
     count = max(2**18 // shape[1], 1)
     for first in range(0, shape[0], count):
-        yield slice(first, first + count)
+        yield slice(first, min(first + count, shape[0]))
 
 
 def _block_means(values: np.ndarray, block: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
+from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.column_model import nearest_distance
 from stemzoo.analysis.column_tiles import fit_in_tiles
 from stemzoo.analysis.columns import column_contrast
@@ -13,7 +14,7 @@ from stemzoo.analysis.sites import LatticeSites, lattice_sites
 from stemzoo.analysis.valid_pixels import filled
 from stemzoo.inference.seen_crystal import SeenCrystal
 from stemzoo.preprocessing import average_blocks
-from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.materials import Material, find_material
 
 # Finer pixels are added up, for speed: columns are still told from each other.
 _PIXELS = 5.0  # per lattice constant
@@ -22,14 +23,19 @@ _TOLERANCE = 1e-4
 # Tiles of less than 10,000 columns are fitted one by one: memory stays small, and the algebra does
 # not wait for threads. Their margins are fitted, too [lattice constants].
 _TILE, _MARGIN = 40.0, 2.0
-# Sites of a larger image, added up, would take more memory than the network.
-_LARGEST = 4096**2
+# An image of more than four parts of this edge [px, added up] is gone through part by part: all of
+# its sites would take more memory than the network. How far parts overlap, and within what distance
+# columns that two of them find are one [lattice constants].
+_PART = 2048
+_OVERLAP, _TWIN = 10.0, 0.1
 # Farther from an ideal site there is no column [distances of nearest neighbours].
 _NEAR = 0.5
 # Columns nearer to an edge of the image shine out of it [lattice constants].
 _BORDER = 0.75
 # Of fewer intact columns no one can tell what is usual.
 _COLUMNS = 30
+# Positions (K, 2), sublattices and contrasts (K,).
+Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +127,7 @@ class CrystalColumns:
 
 
 def measure_crystal(
-    seen: SeenCrystal, material: str | None, suspects: np.ndarray
+    seen: SeenCrystal, material: str | None, suspects: np.ndarray, *, part: int = _PART
 ) -> CrystalColumns | None:
     """Measure all columns of an image that can be judged.
 
@@ -133,12 +139,14 @@ def measure_crystal(
         Material of the crystal.
     suspects : ndarray of shape (K, 2)
         Row and column [px of the image]; columns there are not counted as intact.
+    part : int
+        Edge of the parts in which a large image is gone through [pixels that are added up].
 
     Returns
     -------
     CrystalColumns or None
         Without those near an edge of the image, and in a grain other than the first. None where no
-        lattice was found, or there are too few columns, or too many for a fit.
+        lattice was found, or there are too few columns.
 
     Examples
     --------
@@ -150,21 +158,10 @@ def measure_crystal(
         return None
     block = max(int(seen.cell / _PIXELS), 1)
     image = seen.image.data
-    rows, columns = (n // block for n in image.shape)
-    if rows * columns > _LARGEST:
+    columns = _all_columns(seen, find_material(material), lattice, block, part)
+    if columns is None:
         return None
-    coarse = average_blocks(image, block)
-    shown = seen.measured(coarse.shape, seen.pixel_size.value * block)
-    # What else there is, such as a second layer with metal above chalcogen, is not to tell which
-    # sublattice is the brighter one.
-    crystal = coarse if shown is None else filled(coarse, shown)
-    try:
-        ideal = lattice_sites(
-            crystal, find_material(material), lattice=lattice.resampled(1.0, float(block))
-        )
-        sites, kinds, contrast = _contrasts(coarse, ideal)
-    except ValueError:  # too few columns
-        return None
+    sites, kinds, contrast = columns
     reach = _NEAR * nearest_distance(sites) * block
     sites = sites * block + (block - 1) / 2
     judged = np.isfinite(contrast) & (seen.grains[0].contains(seen.in_mask(sites)))
@@ -213,8 +210,49 @@ def read_columns(seen: SeenCrystal, material: str | None, positions: np.ndarray)
     return columns.readings(positions)
 
 
-def _contrasts(image: np.ndarray, sites: LatticeSites) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions (K, 2), sublattices and contrasts (K,) of all columns."""
+def _all_columns(
+    seen: SeenCrystal, material: Material, lattice: Lattice, block: int, part: int
+) -> Columns | None:
+    """Find and fit all columns, of a large image part by part; positions in blocks of pixels."""
+    image = seen.image.data
+    shape = np.array(image.shape) // block
+    shown = seen.measured((int(shape[0]), int(shape[1])), seen.pixel_size.value * block)
+    coarse, cell = lattice.resampled(1.0, float(block)), seen.cell / block
+    counts = -(-shape // part) if shape.prod() > 4 * part**2 else np.ones(2, int)
+    found = []
+    for index in np.ndindex(*counts):
+        low, high = shape / counts * index, shape / counts * (np.array(index) + 1)
+        first = np.maximum(np.floor(low - _OVERLAP * cell), 0).astype(int)
+        last = np.minimum(np.ceil(high + _OVERLAP * cell), shape).astype(int)
+        rows, columns = (slice(a, b) for a, b in zip(first, last, strict=True))
+        pixels = average_blocks(
+            image[
+                rows.start * block : rows.stop * block, columns.start * block : columns.stop * block
+            ],
+            block,
+        )
+        # What else there is, such as a second layer with metal above chalcogen, is not to tell
+        # which sublattice is the brighter one.
+        crystal = pixels if shown is None else filled(pixels, shown[rows, columns])
+        try:
+            ideal = lattice_sites(crystal, material, lattice=coarse)
+            sites, kinds, contrast = _contrasts(pixels, ideal)
+        except ValueError:  # too few columns
+            continue
+        sites = sites + first
+        own = ((sites >= low - _TWIN * cell) & (sites < high + _TWIN * cell)).all(axis=1)
+        found.append((sites[own], kinds[own], contrast[own]))
+    if len(found) < 2:
+        return found[0] if found else None
+    sites, kinds, contrast = (np.concatenate(values) for values in zip(*found, strict=True))
+    # Columns on a seam, which two parts have found.
+    once = np.ones(len(sites), bool)
+    once[cKDTree(sites).query_pairs(2 * _TWIN * cell, output_type="ndarray")[:, 1]] = False
+    return sites[once], kinds[once], contrast[once]
+
+
+def _contrasts(image: np.ndarray, sites: LatticeSites) -> Columns:
+    """Fit the columns at sites of an image."""
     cell = float(np.hypot(*sites.lattice.vectors.T).min())
     rows, columns = (max(round(n / (_TILE * cell)), 1) for n in image.shape)
     intensities = fit_in_tiles(
