@@ -12,8 +12,8 @@ from stemzoo.preprocessing import resample, resampled_shape, rescale, scale_of_p
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
 
-# Pixels of a stripe at most. Resampling, the network and what finds maxima of its probabilities take
-# some 150 bytes each.
+# Pixels of a stripe at most: resampling, the network, and what finds maxima take some
+# 150 bytes each.
 _STRIPE = 4 * 2**20
 
 
