@@ -188,8 +188,8 @@ def _paint(picture: np.ndarray, image: np.ndarray, zoom: int) -> None:
 
     A part at a time, and quantiles of a part of the largest images, so that it takes no copy.
     """
-    known = np.ma.masked_invalid(image[:: -(-image.size // _MOST_COUNTED)], copy=False)
-    low, high = np.percentile(known.compressed(), [0.5, 99.5])
+    some = np.ma.masked_invalid(image[:: -(-image.size // _MOST_COUNTED)], copy=False)
+    low, high = np.percentile(some.data[~np.ma.getmaskarray(some)], [0.5, 99.5])
     span = float(high) - float(low)
     for first in range(0, len(image), 256):
         part = np.ma.masked_invalid(image[first : first + 256], copy=False)

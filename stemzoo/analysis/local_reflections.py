@@ -37,15 +37,18 @@ class ReducedImage:
     weight : ndarray of shape (P, Q)
         Part of each block that is valid; of blocks of one pixel, of bool.
     level : ndarray of shape (P, Q)
-        What is slower than the lattice.
+        What is slower than the lattice; of the largest images, every second value of it.
     block : int
         Edge of a block [px].
+    spacing : int
+        Distance of the values of the level [px].
     """
 
     values: np.ndarray
     weight: np.ndarray
     level: np.ndarray
     block: int
+    spacing: int
 
     @classmethod
     def of(
@@ -83,7 +86,9 @@ class ReducedImage:
         np.clip(values, -bound, bound, out=values)
         if block == 1 and not known.all():
             values *= valid
-        return cls(values, weight, level, block)
+        if values.size < _LARGE:
+            return cls(values, weight, level, block, block)
+        return cls(values, weight, level[::2, ::2].copy(), block, 2 * block)
 
     @property
     def weighted(self) -> np.ndarray:
@@ -192,13 +197,13 @@ class LocalReflections:
         tensor = np.einsum("ij,jkpq->pqik", moments, tensor)
         return np.linalg.norm(tensor, ord=2, axis=(-2, -1))
 
-    def sampled(self, reduced: np.ndarray) -> np.ndarray:
-        """Return values (P, Q) at the points of the grid, of an array like the reduced image."""
+    def sampled(self, values: np.ndarray, spacing: int) -> np.ndarray:
+        """Return values (P, Q) at the points of the grid, of some at a distance of so many px."""
         places = (
-            np.minimum(np.rint(np.arange(count) * step / self.block).astype(int), n - 1)
-            for n, count, step in zip(reduced.shape, self.weight.shape, self.step, strict=True)
+            np.minimum(np.rint(np.arange(count) * step / spacing).astype(int), n - 1)
+            for n, count, step in zip(values.shape, self.weight.shape, self.step, strict=True)
         )
-        return reduced[np.ix_(*places)]
+        return values[np.ix_(*places)]
 
     def interpolated(self, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         """Return values (P, Q) of the grid at the pixels of the image, bilinearly."""

@@ -136,7 +136,7 @@ def count_pixels(labels: np.ndarray, count: int) -> np.ndarray:
     """
     sizes = np.zeros(count + 1, int)
     # Some lines at a time, as bincount makes a copy of 8 bytes a pixel.
-    for lines in np.array_split(labels, -(-labels.size // 2**22)):
+    for lines in np.array_split(labels, -(-labels.size // 2**20)):
         sizes += np.bincount(lines.ravel(), minlength=count + 1)
     return sizes
 
