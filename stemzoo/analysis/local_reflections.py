@@ -149,7 +149,7 @@ class LocalReflections:
         between = np.array(_BETWEEN[lattice.symmetry]) @ lattice.reciprocal * image.block
         between = between[(abs(between) < 0.45).all(axis=1)]
         grid = _Grid.of(image, width / image.block)
-        weight = next(grid.means(image.weight, np.zeros((1, 2)))).real
+        weight = next(grid.means(image.weight, np.zeros((1, 2)))).real.copy()
         known = np.maximum(weight, 1e-3)
         kind = np.complex64 if grid.is_large else np.complex128
         coefficients = np.empty((len(spots), *grid.shown), kind)
@@ -160,6 +160,7 @@ class LocalReflections:
                 coefficients[k] = mean
             else:
                 noise += abs(mean) ** 2
+            del mean  # before the next one takes its memory
         noise = ndimage.gaussian_filter(noise / len(between), _STEPS, mode="nearest")
         step = (grid.step[0] * image.block, grid.step[1] * image.block)
         return cls(indices, coefficients, noise, weight, image.block, step)
@@ -280,8 +281,11 @@ class _Grid:
                 turned.append(np.exp(2j * np.pi * (bins[0] / n - k) * places))
             (rows, down), (columns, along) = picked
             part = self._picked(spectrum, rows, columns) * (down[:, None] * along)
-            mean = fft.ifft2(part)[: self.shown[0], : self.shown[1]]
-            yield mean * (turned[0][:, None] * turned[1])
+            mean = fft.ifft2(part, overwrite_x=True)[: self.shown[0], : self.shown[1]]
+            mean *= turned[0][:, None] * turned[1]
+            del part
+            yield mean
+            del mean
 
     def _spectrum(self, values: np.ndarray) -> np.ndarray:
         """Spectrum of real values with zeros beside them; half of it where memory is short."""
