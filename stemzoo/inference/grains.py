@@ -9,7 +9,7 @@ from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.lattice_count import lattice_difference
 from stemzoo.analysis.valid_pixels import filled
 from stemzoo.inference.blocks import Blocks, fullest_part
-from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.materials import Material, find_material
 
 # Smallest part of an image in which another grain is looked for, and how many are.
 _GRAIN, _GRAINS = 0.03, 4
@@ -20,7 +20,10 @@ _SAME_LATTICE = 0.03
 
 
 def find_grains(
-    blocks: Blocks, lattice: Lattice, material: str | None, known: Identification | None = None
+    blocks: Blocks,
+    lattice: Lattice,
+    material: str | Material | None,
+    known: Identification | None = None,
 ) -> tuple[CrystalMask, ...]:
     """Find the grain that a lattice is of, and others of the same crystal.
 
@@ -30,7 +33,7 @@ def find_grains(
         An image.
     lattice : Lattice
         A lattice in it, in blocks.
-    material : str or None
+    material : str or Material or None
         Material of the crystal; with None, no others are looked for.
     known : Identification, optional
         Of all of the image: what it has found is not looked for again.

@@ -127,7 +127,11 @@ class CrystalColumns:
 
 
 def measure_crystal(
-    seen: SeenCrystal, material: str | None, suspects: np.ndarray, *, part: int = _PART
+    seen: SeenCrystal,
+    material: str | Material | None,
+    suspects: np.ndarray,
+    *,
+    part: int = _PART,
 ) -> CrystalColumns | None:
     """Measure all columns of an image that can be judged.
 
@@ -135,7 +139,7 @@ def measure_crystal(
     ----------
     seen : SeenCrystal
         The image, and where its crystal is.
-    material : str or None
+    material : str or Material or None
         Material of the crystal.
     suspects : ndarray of shape (K, 2)
         Row and column [px of the image]; columns there are not counted as intact.
@@ -184,7 +188,9 @@ def measure_crystal(
     return found
 
 
-def read_columns(seen: SeenCrystal, material: str | None, positions: np.ndarray) -> ColumnReadings:
+def read_columns(
+    seen: SeenCrystal, material: str | Material | None, positions: np.ndarray
+) -> ColumnReadings:
     """Measure the columns at some places of an image.
 
     Parameters

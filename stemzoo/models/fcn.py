@@ -9,7 +9,7 @@ import numpy as np
 
 from stemzoo.io.json_files import Field
 from stemzoo.models.exact_graphs import ExactGraphs
-from stemzoo.models.layers import LAST, residual_block
+from stemzoo.models.layers import LAST, residual_unet
 from stemzoo.models.zoo_model import COMMON_BOUNDS, check_arguments
 from stemzoo.preprocessing import ZOO_SAMPLING, normal_scores, rescale
 
@@ -43,6 +43,8 @@ class DefectFCN(keras.Model):
     ----------
     card, provenance, conditions
         What is known of loaded weights, see `ZooModel`; None for others.
+    structure : stemzoo.simulate.materials.Material or None
+        The crystal whose defects it finds, where `MATERIALS` has no entry of that name.
     renewal : stemzoo.adaptation.fcn.Renewal or None
         Which weights were chosen, and by what; None unless `stemzoo.renew_detector` returned the
         model.
@@ -81,6 +83,7 @@ class DefectFCN(keras.Model):
     card: str | None = None
     provenance: Any = None
     conditions: Any = None
+    structure: Any = None
     renewal: Any = None
 
     def __init__(
@@ -185,6 +188,50 @@ class DefectFCN(keras.Model):
         """
         other = type(self)(**{**self.get_config(), **changes})
         other.set_weights(self.get_weights())
+        other.structure = self.structure
+        return other
+
+    def heir(self, classes: Sequence[str], **changes) -> "DefectFCN":
+        """Return a model that begins with the weights of this one to find other defects.
+
+        Parameters
+        ----------
+        classes : sequence of str
+            Its classes. Each begins with what this model knows of one of the same kind: of the same
+            name, or a vacancy, or a divacancy, of another element; others begin anew.
+        **changes
+            Arguments of the constructor that differ, such as `material`, `sampling` or `name`.
+
+        Returns
+        -------
+        DefectFCN
+
+        Raises
+        ------
+        ValueError
+            If a change alters the shape of other layers.
+
+        Examples
+        --------
+        >>> model = DefectFCN(["se_vacancy", "bright"], filters=2, depth=1)
+        >>> model.heir(["s_vacancy", "s_divacancy", "bright"], material="mos2").classes
+        ('s_vacancy', 's_divacancy', 'bright')
+        """
+        other = type(self)(**{**self.get_config(), **changes, "classes": list(classes)})
+        *mine, head = self.layers[:-1]  # the last one turns logits into probabilities
+        *its, new_head = other.layers[:-1]
+        for old, new in zip(mine, its, strict=True):
+            new.set_weights(old.get_weights())
+        kinds = [_kind(name) for name in self.classes]
+        known = {kind: kinds.index(kind) + 1 for kind in reversed(kinds)}
+        weights = [np.array(values) for values in new_head.get_weights()]
+        pairs = [(0, 0)] + [
+            (k + 1, known[_kind(name)]) for k, name in enumerate(classes) if _kind(name) in known
+        ]
+        for values, old_values in zip(weights, head.get_weights(), strict=True):
+            for new_class, old_class in pairs:
+                values[..., new_class] = old_values[..., old_class]
+        new_head.set_weights(weights)
         return other
 
     @property
@@ -233,19 +280,14 @@ class DefectFCN(keras.Model):
         return {"output": self(images, training=False)}
 
 
+def _kind(name: str) -> str:
+    """Tell what a class is, whatever the element: ``"vacancy"`` of ``"se_vacancy"``."""
+    kind = name.rpartition("_")[2]
+    return kind if kind in ("vacancy", "divacancy") else name
+
+
 def _res_unet(inputs, channels: int, filters: int, depth: int, dropout: float):
-    layers = keras.layers
-    skips, x = [], inputs
-    for level in range(depth):
-        x = residual_block(x, filters * 2**level, dropout=dropout, name=f"down{level}")
-        skips.append(x)
-        x = layers.MaxPooling2D(2, **LAST, name=f"pool{level}")(x)
-    x = residual_block(x, filters * 2**depth, dropout=dropout, name="bottom")
-    for level in reversed(range(depth)):
-        width = filters * 2**level
-        x = layers.Conv2DTranspose(width, 2, strides=2, **LAST, name=f"up{level}_transpose")(x)
-        x = layers.Concatenate(name=f"up{level}_concatenate")([x, skips[level]])
-        x = residual_block(x, width, dropout=dropout, name=f"up{level}")
+    x = residual_unet(inputs, filters, depth, dropout)
     # Probabilities stay float32 under mixed precision.
-    logits = layers.Conv2D(channels, 1, **LAST, name="logits", dtype="float32")(x)
-    return layers.Softmax(name="probabilities", dtype="float32")(logits)
+    logits = keras.layers.Conv2D(channels, 1, **LAST, name="logits", dtype="float32")(x)
+    return keras.layers.Softmax(name="probabilities", dtype="float32")(logits)

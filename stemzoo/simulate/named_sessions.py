@@ -4,10 +4,12 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from stemzoo.preprocessing import ZOO_SAMPLING
-from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
-from stemzoo.simulate.materials import find_material, nearest_names
-from stemzoo.simulate.noise_models import any_microscope, manual_noise, noise_free, randomised
+from stemzoo.simulate.distributions import Normal, Uniform
+from stemzoo.simulate.materials import Material, find_material, nearest_names, own_structure
+from stemzoo.simulate.noise_models import manual_noise, noise_free
 from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.simulate.training_defects import TRAINING_DEFECTS
+from stemzoo.simulate.wide_sessions import structure_sessions, wide_sessions
 
 # Rare point defects beside the vacancies that the sessions are about.
 _RARE = MappingProxyType(
@@ -17,22 +19,6 @@ _RARE = MappingProxyType(
         "se_on_w": 0.0005,
         "w_on_se": 0.001,
         "w2_on_se": 0.001,
-    }
-)
-
-# Frequent enough in every frame to learn from, single vacancies the most frequent.
-_TRAINING_DEFECTS = MappingProxyType(
-    {
-        "se_vacancy": 0.035,
-        "se_divacancy": 0.004,
-        "w_vacancy": 0.004,
-        "v_on_w": 0.012,
-        "mo_on_w": 0.004,
-        "se_on_w": 0.002,
-        "w_on_se": 0.002,
-        "w2_on_se": 0.001,
-        "te_on_se": 0.002,
-        "w_adatom": 0.001,
     }
 )
 
@@ -166,17 +152,11 @@ _SRTIO3 = replace(
 
 # One model for both days, as in the paper: what a person would set by hand from its conditions.
 _BY_HAND = AcquisitionSession(
-    name="wse2", material="wse2", defects=_TRAINING_DEFECTS, dwell_time=20e-6
+    name="wse2", material="wse2", defects=TRAINING_DEFECTS["wse2"], dwell_time=20e-6
 )
 
-_RANDOMISED = randomised("wse2-randomised", "wse2", _TRAINING_DEFECTS)
-# Finely sampled frames at a comparable dose per area, as many microscopes record them.
-_RANDOMISED_FINE = randomised(
-    "wse2-randomised-fine",
-    "wse2",
-    _TRAINING_DEFECTS,
-    sampling=LogUniform(0.09, 0.15),
-    dwell_time=LogUniform(20e-6, 1.5e-3),
+WIDE_SESSIONS = MappingProxyType(
+    {name: wide_sessions(name, defects) for name, defects in TRAINING_DEFECTS.items()}
 )
 
 SESSIONS = MappingProxyType(
@@ -189,10 +169,7 @@ SESSIONS = MappingProxyType(
             _SRTIO3,
             manual_noise(_BY_HAND),
             noise_free(_BY_HAND),
-            _RANDOMISED,
-            _RANDOMISED_FINE,
-            any_microscope(_RANDOMISED, bits=8),
-            any_microscope(_RANDOMISED_FINE, bits=16),
+            *(session for sessions in WIDE_SESSIONS.values() for session in sessions),
         )
     }
 )
@@ -221,7 +198,7 @@ def find_session(name: str) -> AcquisitionSession:
     return SESSIONS[name]
 
 
-def choose_session(name: str | None, material: str | None) -> AcquisitionSession:
+def choose_session(name: str | None, material: str | Material | None) -> AcquisitionSession:
     """Return a session by its name, or one for a material.
 
     A material without a session of its own gets the manual noise model at the paper's dose, with a
@@ -231,8 +208,8 @@ def choose_session(name: str | None, material: str | None) -> AcquisitionSession
     ----------
     name : str or None
         Name of a session.
-    material : str or None
-        Name of a material.
+    material : str or Material or None
+        Name of a material, or a crystal of your own.
 
     Returns
     -------
@@ -249,15 +226,18 @@ def choose_session(name: str | None, material: str | None) -> AcquisitionSession
         if material is None:
             raise ValueError("Name a session or a material. Received: neither")
         crystal = find_material(material)
-        named = [s for s in SESSIONS.values() if s.material == crystal.name]
+        wide = WIDE_SESSIONS.get(crystal.name, ())
+        named = [s for s in SESSIONS.values() if s.material == crystal.name and s not in wide]
         if named:
             return named[0]
+        if own_structure(crystal) is not None:
+            return structure_sessions(crystal)[0]
         elements = sorted({site.symbol.lower() for site in crystal.sites})
         vacancies = {f"{element}_vacancy": 0.02 for element in elements}
         return manual_noise(AcquisitionSession(crystal.name, crystal.name, vacancies))
     session = find_session(name)
-    if material is not None and session.material != material.lower():
+    if material is not None and session.material != str(material).lower():
         raise ValueError(
-            f"Session {name} is of {session.material}. Received: material {material!r}"
+            f"Session {name} is of {session.material}. Received: material {str(material)!r}"
         )
     return session

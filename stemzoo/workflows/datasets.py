@@ -1,7 +1,7 @@
 """Labelled and measured images as files and folders: what trainings start from."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,13 @@ from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.labels import LABEL_RADIUS, class_mask, to_sampling
-from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.material_files import read_material
+from stemzoo.simulate.materials import Material, find_material
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.workflows.frames import frame_tables, read_frame
 from stemzoo.workflows.paths import Failed, find_files, read_each
-from stemzoo.zoo.file_names import TRAINING_DATA
+from stemzoo.zoo.file_names import STRUCTURE, TRAINING_DATA
 from stemzoo.zoo.hub import sha256
 
 if TYPE_CHECKING:
@@ -42,19 +43,19 @@ class TrainingSet:
         Class names.
     sampling : float
         Pixel size [Å/px].
-    material : str
-        Entry of `MATERIALS`.
+    material : str or Material
+        Entry of `MATERIALS`, or a crystal of one's own.
     """
 
     images: tuple[np.ndarray, ...]
     masks: tuple[np.ndarray, ...]
     classes: tuple[str, ...]
     sampling: float
-    material: str
+    material: str | Material
 
 
 def training_set(
-    sessions: Sequence[str],
+    sessions: Sequence[str | AcquisitionSession],
     folders: Sequence[Path],
     *,
     frames: int,
@@ -67,8 +68,8 @@ def training_set(
 
     Parameters
     ----------
-    sessions : sequence of str
-        Names of sessions to simulate; session j uses the seed ``seed + j``.
+    sessions : sequence of str or AcquisitionSession
+        Sessions to simulate, or their names; session j uses the seed ``seed + j``.
     folders : sequence of Path
         Folders of frames.
     frames : int
@@ -93,7 +94,7 @@ def training_set(
         If nothing is named, or materials or classes differ.
     """
     sources: list[tuple[AcquisitionSession, CycleGANSTEM | None]]
-    sources = [(find_session(name), None) for name in sessions]
+    sources = [(find_session(s) if isinstance(s, str) else s, None) for s in sessions]
     for translator in translators:
         if translator.material is None:
             raise ValueError(
@@ -102,9 +103,11 @@ def training_set(
             )
         domain = domain_session(translator.material, translator.sampling, translator.rotation)
         sources.append((domain, translator))
-    parts = [
-        _simulated(*source, frames, size, seed + j, sampling) for j, source in enumerate(sources)
-    ]
+    parts = []
+    for j, (session, through) in enumerate(sources):
+        made = simulated_set(session, frames, size, seed + j, sampling, through)
+        images, masks, classes = zip(*made, strict=True)
+        parts.append(TrainingSet(images, masks, classes[-1], sampling, session.material))
     parts += [_read_folder(folder, sampling) for folder in folders]
     if not parts:
         raise ValueError(
@@ -114,7 +117,8 @@ def training_set(
     facts = {(part.classes, part.material) for part in parts}
     if len(facts) > 1:
         raise ValueError(
-            f"All training images must share material and classes. Received: {sorted(facts)}"
+            "All training images must share material and classes. Received: "
+            f"{sorted((classes, str(material)) for classes, material in facts)}"
         )
     return TrainingSet(
         tuple(image for part in parts for image in part.images),
@@ -227,32 +231,50 @@ def write_training_data(out: Path, facts: dict[str, Any]) -> None:
     io.write_json(out / TRAINING_DATA, content)
 
 
-def _simulated(
+def simulated_set(
     session: AcquisitionSession,
-    translator: "CycleGANSTEM | None",
     frames: int,
     size: int,
     seed: int,
     sampling: float,
-) -> TrainingSet:
+    translator: "CycleGANSTEM | None" = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[str, ...]]]:
+    """Simulate labelled frames at one pixel size, one after the other.
+
+    Parameters
+    ----------
+    session : AcquisitionSession
+        What to draw from.
+    frames : int
+        How many.
+    size : int
+        Edge of a frame at 0.2074 Å/px [px].
+    seed : int
+        Their seed.
+    sampling : float
+        Pixel size of the set [Å/px]; frames within 15 % of it stay as they are.
+    translator : CycleGANSTEM, optional
+        Makes them realistic.
+
+    Yields
+    ------
+    image, mask : ndarray of shape (M, N)
+        A frame.
+    classes : tuple of str
+        Class k has the value k + 1 in `mask`.
+    """
     first = session.draw(np.random.default_rng(seed)).sampling
     # Frames with finer pixels need more of them for the same field of view.
     zoom = ZOO_SAMPLING / first if abs(first / ZOO_SAMPLING - 1) > 0.15 else 1.0
     edge = round(size * zoom)
     resized = abs(first / sampling - 1) > 0.15
     rng = np.random.default_rng([seed, 1])
-    images: list[np.ndarray] = []
-    masks: list[np.ndarray] = []
-    classes: tuple[str, ...] = ()
     for frame in simulate_session(session, frames, (edge, edge), seed=seed):
         if translator is not None:
             frame = replace(frame, image=translate(frame.image, translator, rng=rng))
         if resized:
             frame = to_sampling(frame, sampling)
-        images.append(frame.image)
-        masks.append(frame.mask)
-        classes = frame.classes
-    return TrainingSet(tuple(images), tuple(masks), classes, sampling, session.material)
+        yield frame.image, frame.mask, frame.classes
 
 
 def _read_folder(folder: Path, sampling: float) -> TrainingSet:
@@ -277,5 +299,19 @@ def _read_folder(folder: Path, sampling: float) -> TrainingSet:
         raise ValueError(
             f"{folder}: expected one material and one set of classes. Received: {facts}"
         )
-    classes, material = facts.pop()
-    return TrainingSet(tuple(images), tuple(masks), classes, sampling, material)
+    classes, name = facts.pop()
+    return TrainingSet(tuple(images), tuple(masks), classes, sampling, _crystal(folder, name))
+
+
+def _crystal(folder: Path, name: str) -> str | Material:
+    """Crystal of a folder of frames: its own structure, or the name of a material."""
+    path = folder / STRUCTURE
+    if not path.is_file():
+        return name
+    structure = read_material(path)
+    if structure.name != name:
+        raise ValueError(
+            f"{path}: expected the structure of {name}, of which the frames are. Received: "
+            f"{structure.name}"
+        )
+    return structure
