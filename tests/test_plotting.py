@@ -1,3 +1,5 @@
+import tracemalloc
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -51,6 +53,26 @@ def test_of_the_largest_images_every_second_pixel_is_shown(tmp_path):
     ring = np.argwhere((abs(pixels - to_rgb(ORANGE)).max(-1) < 0.1)[:4200])
     assert ring.mean(axis=0) == pytest.approx([1000, 150], abs=1)
     assert np.ptp(ring, axis=0) == pytest.approx([22, 22], abs=3)
+
+
+def test_an_overlay_takes_little_more_memory_than_its_picture(tmp_path):
+    image = np.random.default_rng(0).integers(0, 999, (3000, 4000)).astype(np.uint16)
+    marks = [(k, k) for k in range(10, 3000, 10)]
+    crystal = np.ones((1500, 2000), bool)
+    crystal[:100] = False
+    seen = SimpleNamespace(mask=SimpleNamespace(is_whole=False, crystal=crystal), block=2)
+    found = replace(detections(marks, ("bright",) * len(marks), image.shape), crystal=seen)
+    tracemalloc.start()
+    try:
+        plot_detections(image, found, tmp_path / "a.png")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Of which the picture is 3; quantiles take the rest, of a part of larger images.
+    assert peak < 10 * image.size
+    pixels = picture(tmp_path / "a.png")[:3000]
+    assert set(np.argwhere((pixels == to_rgb("#FFFF00")).all(-1))[:, 0]) >= {200, 2999}
+    assert not (pixels[:200] == to_rgb("#FFFF00")).all(-1).any()
 
 
 def test_a_small_image_is_enlarged_by_a_whole_number(tmp_path):

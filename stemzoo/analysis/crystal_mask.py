@@ -22,6 +22,7 @@ _STEPS = 100  # places along the shorter side, between which a rectangle may beg
 _LAYER, _LAYER_BRIGHT, _SINGLE_SHARE, _LAYER_SHARE = 1.25, 0.7, 0.4, 0.15
 _TOLD = 0.0005  # smallest part of the image that is told
 _PATCH, _GAP = 12.0, 2.0  # [cells]: smaller patches of crystal, and gaps in it, are chance
+_STRIPE = 2**20  # pixels whose distances are measured at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,19 @@ class CrystalMask:
         """
         if self.is_whole:
             return self.crystal
-        return np.asarray(ndimage.distance_transform_edt(self.crystal) >= depth, dtype=bool)
+        deep = self.crystal.copy()
+        # In stripes, as distances take some 40 bytes a pixel. What is further away than the depth
+        # does not count, so that it need not be seen.
+        rows, columns = deep.shape
+        margin = int(np.ceil(depth)) + 1
+        height = max(_STRIPE // columns, margin)
+        for first in range(0, rows, height):
+            top, last = max(first - margin, 0), first + height
+            around = self.crystal[top : last + margin]
+            if not around.all():
+                distance = ndimage.distance_transform_edt(around)
+                deep[first:last] = distance[first - top : last - top] >= depth
+        return deep
 
     def largest_rectangle(self) -> tuple[slice, slice]:
         """Return rows and columns of the largest rectangle that is all crystal.
@@ -141,7 +154,7 @@ class CrystalMask:
         return rows, columns
 
 
-def crystal_mask(image: np.ndarray, lattice: Lattice) -> CrystalMask:
+def crystal_mask(image: np.ndarray, lattice: Lattice, *, overwrite: bool = False) -> CrystalMask:
     """Find where an image shows a lattice.
 
     Parameters
@@ -151,6 +164,8 @@ def crystal_mask(image: np.ndarray, lattice: Lattice) -> CrystalMask:
     lattice : Lattice
         From `find_lattice`, of the image with other values in place of these (see
         `stemzoo.analysis.valid_pixels.filled`).
+    overwrite : bool
+        The image may be written to, which spares memory for another one.
 
     Returns
     -------
@@ -186,10 +201,11 @@ def crystal_mask(image: np.ndarray, lattice: Lattice) -> CrystalMask:
     valid, reasons = pixels.mask, list(pixels.reasons)
     if not valid.any():
         return CrystalMask(valid, valid, pixels.reasons)
-    reduced = ReducedImage.of(np.ma.getdata(image), valid, lattice)
-    del image  # the caller may have no use for it
+    reduced = ReducedImage.of(np.ma.getdata(image), valid, lattice, overwrite=overwrite)
     local, amplitude = _relative_amplitude(reduced, lattice, cell)
     brightness = _brightness(reduced, local, amplitude)
+    # What follows takes as much memory again, which is short for the largest images.
+    del image, reduced
     distortion = local.distortion(lattice)
     same = (amplitude > _CRYSTAL) & (distortion < _DISTORTED)
     layer = amplitude - _single_layer(amplitude, brightness, same)
@@ -206,8 +222,7 @@ def crystal_mask(image: np.ndarray, lattice: Lattice) -> CrystalMask:
             where = (local.interpolated(excess, valid.shape) > 0) & ~out
             causes.append((where, words))
             out |= where
-    # What follows takes as much memory again, which is short for the largest images.
-    del reduced, local, amplitude, shown
+    del local, amplitude, shown
     if causes:
         out = _without_specks(out, valid, cell**2)
     for where, words in causes:
@@ -242,11 +257,14 @@ def _brightness(
     reduced: ReducedImage, local: LocalReflections, amplitude: np.ndarray
 ) -> np.ndarray:
     """Brightness (P, Q) above that of the crystal, in units of the lattice's contrast."""
-    level = local.sampled(reduced.level)
+    level = local.sampled(reduced.level, reduced.spacing)
     crystal = amplitude > _CRYSTAL
     usual = np.median(level[crystal]) if crystal.any() else np.median(level)
-    known = reduced.weight > 0.5
-    values = reduced.values.ravel() if known.all() else reduced.values[known]
+    # Of the largest images some rows are enough, and take less memory.
+    rows = slice(None, None, reduced.spacing // reduced.block)
+    known = reduced.weight[rows] > 0.5
+    values = reduced.values[rows]
+    values = values.ravel() if known.all() else values[known]
     return (level - usual) / max(float(values.std()), 1e-12)
 
 
@@ -280,6 +298,10 @@ def _without_specks(out: np.ndarray, valid: np.ndarray, cell_area: float) -> np.
         sizes = count_pixels(labels, count)
         small = sizes < area * cell_area
         small[0] = False
-        if small.any():
-            out = out ^ small[labels]
+        if not small.any():
+            continue
+        # Some rows at a time: as an index, a label takes 8 bytes.
+        step = max(_STRIPE // out.shape[1], 1)
+        for first in range(0, len(out), step):
+            out[first : first + step] ^= small[labels[first : first + step]]
     return out

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stemzoo.analysis.cell import Lattice
+from stemzoo.analysis.condition_features import middle
 from stemzoo.analysis.crystal_mask import CrystalMask, crystal_mask
 from stemzoo.analysis.dark_columns import DarkColumns, find_dark_columns
 from stemzoo.analysis.lattice import find_lattice
@@ -21,6 +22,8 @@ from stemzoo.simulate.scattering import AnnularDetector
 
 ACCEPTED = 0.9  # probability from which on a material is taken for granted
 POSSIBLE = 0.05  # probability below which it is not worth a word
+# Edge of an image that is large, and of the middle of it that is asked instead [px].
+LARGE_SIDE, _MIDDLE = 4096, 2048
 
 _ALONE = 0.2  # part of the crystal without a second layer, for that to be an island
 _LATTICE_FIELD = 2048  # [px]: a lattice is looked for in this much of the middle of an image
@@ -211,6 +214,34 @@ def identify(
     return replace(found, pixels=pixels)
 
 
+def identify_middle(image: Image) -> Identification:
+    """Tell which crystal an image shows, or the middle of a large one, which is enough.
+
+    Parameters
+    ----------
+    image : Image
+        With its pixel size, if that is known.
+
+    Returns
+    -------
+    Identification
+        Of all pixels, or of the middle 2048² where a side has more than 4096: all of them would
+        take much memory.
+
+    Raises
+    ------
+    ValueError
+        As `identify`.
+
+    Examples
+    --------
+    >>> identify_middle(read_image("scan.tif")).material  # doctest: +SKIP
+    'wse2'
+    """
+    large = max(image.data.shape) > LARGE_SIDE
+    return identify(middle(image.data, _MIDDLE) if large else image.data, image.sampling)
+
+
 def _identified(
     image: np.ndarray,
     whole: np.ndarray,
@@ -262,8 +293,7 @@ def _identified(
 
 def _any_lattice(image: np.ndarray) -> Lattice | None:
     """Hexagonal or square lattice of an image, the one that explains more of its spectrum."""
-    top, left = (max(n - _LATTICE_FIELD, 0) // 2 for n in image.shape)
-    part = image[top : top + _LATTICE_FIELD, left : left + _LATTICE_FIELD]
+    part = middle(image, _LATTICE_FIELD)
     found = []
     for symmetry in (6, 4):
         # Any spacing: the lattice is looked for over a wide range of pixel sizes.

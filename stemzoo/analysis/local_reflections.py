@@ -37,33 +37,43 @@ class ReducedImage:
     values : ndarray of shape (P, Q)
         Mean over blocks of pixels, clipped; 0 where no pixel is valid.
     weight : ndarray of shape (P, Q)
-        Part of each block that is valid.
+        Part of each block that is valid; of blocks of one pixel, of bool.
     level : ndarray of shape (P, Q)
-        What is slower than the lattice.
+        What is slower than the lattice; of the largest images, every second value of it.
     block : int
         Edge of a block [px].
+    spacing : int
+        Distance of the values of the level [px].
     """
 
     values: np.ndarray
     weight: np.ndarray
     level: np.ndarray
     block: int
+    spacing: int
 
     @classmethod
-    def of(cls, image: np.ndarray, valid: np.ndarray, lattice: Lattice) -> "ReducedImage":
+    def of(
+        cls, image: np.ndarray, valid: np.ndarray, lattice: Lattice, *, overwrite: bool = False
+    ) -> "ReducedImage":
         """Reduce an image (M, N) with its valid pixels to what shows the lattice."""
         block = max(int(1 / (ring_radius(lattice) * _fineness(lattice)) / _PIXELS), 1)
-        values = filled(image, valid)
+        # Memory for a copy is scarce for the largest images.
+        values = filled(image, valid, overwrite=overwrite)
+        free = values.dtype == np.float32 and (overwrite or values is not image)
         low, middle, high = np.percentile(values[::3, ::3][valid[::3, ::3]], (1, 50, 99))
         reach = _CLIP * max(high - low, 1e-12)
-        clipped = np.empty(values.shape, np.float32)
+        clipped = values if free else np.empty(values.shape, np.float32)
         for rows in _rows(values.shape):
             clipped[rows] = np.clip(values[rows], middle - reach, middle + reach)
         values = clipped
         if valid.all():
-            # Takes no memory, which is scarce for the largest images.
+            # Takes no memory.
             weight = np.broadcast_to(np.float32(1), [-(-n // block) for n in valid.shape])
             values = _block_means(values, block)
+        elif block == 1:
+            weight = valid
+            values *= valid
         else:
             weight = _block_means(valid.astype(np.float32), block)
             values = _block_means(values * valid, block) / np.maximum(weight, 1e-6)
@@ -74,7 +84,19 @@ class ReducedImage:
         bound = _CLIP * float(np.std(inside)) if known.any() else 0.0
         # Of what is within the bounds: the second time, extremes do not count.
         bound = _CLIP * float(np.std(np.clip(inside, -bound, bound, out=inside)))
-        return cls(np.clip(values, -bound, bound, out=values), weight, level, block)
+        del inside
+        np.clip(values, -bound, bound, out=values)
+        if block == 1 and not known.all():
+            values *= valid
+        if values.size < _LARGE:
+            return cls(values, weight, level, block, block)
+        return cls(values, weight, level[::2, ::2].copy(), block, 2 * block)
+
+    @property
+    def weighted(self) -> np.ndarray:
+        """Return values times weight; values that are weighted already are not copied."""
+        done = self.block == 1 or self.weight.min() == 1
+        return self.values if done else self.values * self.weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,18 +150,18 @@ class LocalReflections:
         between = between @ lattice.reciprocal * image.block
         between = between[(abs(between) < 0.45).all(axis=1)]
         grid = _Grid.of(image, width / image.block)
-        weight = next(grid.means(image.weight, np.zeros((1, 2)))).real
+        weight = next(grid.means(image.weight, np.zeros((1, 2)))).real.copy()
         known = np.maximum(weight, 1e-3)
         kind = np.complex64 if grid.is_large else np.complex128
         coefficients = np.empty((len(spots), *grid.shown), kind)
         noise = np.zeros(grid.shown)
-        values = image.values if image.weight.min() == 1 else image.values * image.weight
-        for k, mean in enumerate(grid.means(values, np.vstack([spots, between]))):
+        for k, mean in enumerate(grid.means(image.weighted, np.vstack([spots, between]))):
             mean /= known
             if k < len(spots):
                 coefficients[k] = mean
             else:
                 noise += abs(mean) ** 2
+            del mean  # before the next one takes its memory
         noise = ndimage.gaussian_filter(noise / len(between), _STEPS, mode="nearest")
         step = (grid.step[0] * image.block, grid.step[1] * image.block)
         return cls(indices, coefficients, noise, weight, image.block, step)
@@ -177,13 +199,13 @@ class LocalReflections:
         tensor = np.einsum("ij,jkpq->pqik", moments, tensor)
         return np.linalg.norm(tensor, ord=2, axis=(-2, -1))
 
-    def sampled(self, reduced: np.ndarray) -> np.ndarray:
-        """Return values (P, Q) at the points of the grid, of an array like the reduced image."""
+    def sampled(self, values: np.ndarray, spacing: int) -> np.ndarray:
+        """Return values (P, Q) at the points of the grid, of some at a distance of so many px."""
         places = (
-            np.minimum(np.rint(np.arange(count) * step / self.block).astype(int), n - 1)
-            for n, count, step in zip(reduced.shape, self.weight.shape, self.step, strict=True)
+            np.minimum(np.rint(np.arange(count) * step / spacing).astype(int), n - 1)
+            for n, count, step in zip(values.shape, self.weight.shape, self.step, strict=True)
         )
-        return reduced[np.ix_(*places)]
+        return values[np.ix_(*places)]
 
     def interpolated(self, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         """Return values (P, Q) of the grid at the pixels of the image, bilinearly."""
@@ -269,8 +291,7 @@ class _Grid:
 
     def means(self, values: np.ndarray, frequencies: np.ndarray) -> Iterator[np.ndarray]:
         """Yield Gaussian means (P, Q) of values (M, N) times the wave of each frequency (G, 2)."""
-        transform = fft.rfft2 if self.is_large else fft.fft2
-        spectrum = transform(values.astype(np.float32, copy=False), s=self.shape)
+        spectrum = self._spectrum(values)
         del values  # before the means take their memory
         for frequency in frequencies:
             picked, turned = [], []
@@ -285,8 +306,21 @@ class _Grid:
                 turned.append(np.exp(2j * np.pi * (bins[0] / n - k) * places))
             (rows, down), (columns, along) = picked
             part = self._picked(spectrum, rows, columns) * (down[:, None] * along)
-            mean = fft.ifft2(part)[: self.shown[0], : self.shown[1]]
-            yield mean * (turned[0][:, None] * turned[1])
+            mean = fft.ifft2(part, overwrite_x=True)[: self.shown[0], : self.shown[1]]
+            mean *= turned[0][:, None] * turned[1]
+            del part
+            yield mean
+            del mean
+
+    def _spectrum(self, values: np.ndarray) -> np.ndarray:
+        """Spectrum of real values with zeros beside them; half of it where memory is short."""
+        if not self.is_large:
+            return fft.fft2(values.astype(np.float32, copy=False), s=self.shape)
+        # As rfft2 does, but for a copy of the values with their zeros.
+        spectrum = np.zeros((self.shape[0], self.shape[1] // 2 + 1), np.complex64)
+        for rows in _rows(values.shape):
+            spectrum[rows] = fft.rfft(values[rows].astype(np.float32, copy=False), self.shape[1])
+        return fft.fft(spectrum, axis=0, overwrite_x=True)
 
     def _picked(self, spectrum: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Rows and columns of the spectrum of real values, of which half may be there."""
@@ -304,7 +338,7 @@ def _rows(shape: tuple[int, ...]) -> Iterator[slice]:
     """Yield rows of a megabyte or two, for what would take more memory at once."""
     count = max(2**18 // shape[1], 1)
     for first in range(0, shape[0], count):
-        yield slice(first, first + count)
+        yield slice(first, min(first + count, shape[0]))
 
 
 def _block_means(values: np.ndarray, block: int) -> np.ndarray:
@@ -324,6 +358,8 @@ def _weighted_mean(values: np.ndarray, weight: np.ndarray, width: float) -> np.n
     """Gaussian mean of what has weight."""
     if weight.min() == 1:
         return ndimage.gaussian_filter(values, width, mode="nearest", truncate=3)
-    mean = ndimage.gaussian_filter(values * weight, width, mode="nearest", truncate=3)
-    total = ndimage.gaussian_filter(weight, width, mode="nearest", truncate=3)
-    return mean / np.maximum(total, 1e-6)
+    mean, total = values * weight, weight.astype(np.float32)
+    for part in (mean, total):
+        ndimage.gaussian_filter(part, width, output=part, mode="nearest", truncate=3)
+    mean /= np.maximum(total, 1e-6, out=total)
+    return mean

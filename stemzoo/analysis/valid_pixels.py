@@ -63,18 +63,15 @@ def find_valid_pixels(image: np.ndarray, cell: float = _UNKNOWN_CELL) -> ValidPi
     if values.ndim != 2:
         raise ValueError(f"Expected one image of shape (M, N). Received: shape {values.shape}")
     mask, reasons = np.ones(values.shape, bool), []
-    masked = np.ma.getmaskarray(image)
-    not_finite = np.zeros(values.shape, bool)
+    if np.ma.getmask(image) is not np.ma.nomask:
+        mask = ~np.ma.getmaskarray(image)
+        if missing := mask.size - np.count_nonzero(mask):
+            reasons.append(f"{missing} masked pixels")
     if values.dtype.kind == "f" and not np.isfinite(values.sum()):
-        not_finite = ~np.isfinite(values)
-    not_finite &= ~masked
-    for missing, name in (
-        (masked, "masked pixels"),
-        (not_finite, "pixels that are NaN or infinite"),
-    ):
-        if missing.any():
-            reasons.append(f"{np.count_nonzero(missing)} {name}")
-            mask &= ~missing
+        known = np.count_nonzero(mask)
+        mask &= np.isfinite(values)
+        if missing := known - np.count_nonzero(mask):
+            reasons.append(f"{missing} pixels that are NaN or infinite")
     values = filled(values, mask)
     for find in (_margins, _one_value, _sparks):
         if not mask.any():
@@ -85,7 +82,7 @@ def find_valid_pixels(image: np.ndarray, cell: float = _UNKNOWN_CELL) -> ValidPi
     return ValidPixels(mask, tuple(reasons))
 
 
-def filled(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def filled(image: np.ndarray, mask: np.ndarray, *, overwrite: bool = False) -> np.ndarray:
     """Put the median of the others in place of some pixels, for what needs all of them.
 
     Parameters
@@ -94,6 +91,8 @@ def filled(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
         An image.
     mask : ndarray of bool, shape (M, N)
         False for the pixels to replace.
+    overwrite : bool
+        Replace them in the image itself.
 
     Returns
     -------
@@ -108,7 +107,11 @@ def filled(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     values = np.ma.getdata(image)
     if mask.all() or not mask.any():
         return values
-    return np.where(mask, values, np.median(values[mask]).astype(values.dtype))
+    middle = np.median(values[mask], overwrite_input=True).astype(values.dtype)
+    if not overwrite:
+        return np.where(mask, values, middle)
+    values[~mask] = middle
+    return values
 
 
 def count_pixels(labels: np.ndarray, count: int) -> np.ndarray:
@@ -133,7 +136,7 @@ def count_pixels(labels: np.ndarray, count: int) -> np.ndarray:
     """
     sizes = np.zeros(count + 1, int)
     # Some lines at a time, as bincount makes a copy of 8 bytes a pixel.
-    for lines in np.array_split(labels, -(-labels.size // 2**22)):
+    for lines in np.array_split(labels, -(-labels.size // 2**20)):
         sizes += np.bincount(lines.ravel(), minlength=count + 1)
     return sizes
 
@@ -169,9 +172,11 @@ def _one_value(values: np.ndarray, mask: np.ndarray, cell: float) -> tuple[np.nd
     flat = np.zeros(mask.shape, bool)
     right, down = values[:, 1:] == values[:, :-1], values[1:] == values[:-1]
     flat[:-1, :-1] = right[:-1] & right[1:] & down[:, :-1] & mask[:-1, :-1]
+    # As below, for the largest images: no more memory than is needed.
+    del right, down
     labels, count = ndimage.label(flat)
     sizes = count_pixels(labels, count)
-    known = values[mask]
+    known = values if mask.all() else values[mask]
     low, high = known.min(), known.max()
     del known
     areas: dict[str, int] = {}

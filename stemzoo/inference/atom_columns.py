@@ -8,10 +8,9 @@ import numpy as np
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.column_model import nearest_distance
-from stemzoo.analysis.column_stripes import fit_in_stripes
+from stemzoo.analysis.column_tiles import fit_in_tiles
 from stemzoo.analysis.columns import column_contrast
-from stemzoo.analysis.condition_features import middle
-from stemzoo.analysis.identification import identify
+from stemzoo.analysis.identification import Identification, identify_middle
 from stemzoo.analysis.sites import lattice_sites
 from stemzoo.analysis.sublattices import projected_columns
 from stemzoo.inference.column_table import Columns
@@ -25,14 +24,15 @@ from stemzoo.simulate.materials import Material, atomic_number, find_material, o
 
 # Pixels per lattice constant that are enough; finer ones are averaged, for speed.
 _PIXELS = 7.5
+# Columns that are fitted at once, about, and how far stripes of them reach into each other, in
+# distances of nearest neighbours: two knots of the background.
+_STRIPE, _OVERLAP = 6000, 12.0
 # Columns nearer to an edge of the image, in their standard deviations, lack a part.
 _BORDER = 4.0
 # Part of the distance between neighbours beyond which a shift is noise, or another column.
 _FARTHEST = 0.5
 # Scatter of the intensities of a sublattice from which on vacancies are no longer told.
 _NOISY = 0.2
-# By so much of its middle a large image is identified, and a given material checked [px].
-_IDENTIFIED, _CHECKED = 4096, 512
 # Peak of the arrays for each pixel that is fitted, and each one of the image [bytes].
 _FITTED_BYTES, _PIXEL_BYTES = 90, 10
 
@@ -121,8 +121,11 @@ def measure_columns(
     """
     name = image.path or "image"
     check_shape(image.data, name)
-    crystal = find_material(_identified(image) if material is None else material)
-    seen = find_crystal(image, crystal, stacklevel=stacklevel)
+    crystal, found = own_structure(material), None
+    if crystal is None:
+        found = identify_middle(image)
+        crystal = find_material(_material(image, found) if material is None else material)
+    seen = find_crystal(image, crystal, found=found, stacklevel=stacklevel)
     lattice = seen.pixel_size.lattice
     if lattice is None or not seen.has_lattice:
         raise ValueError(
@@ -136,17 +139,16 @@ def measure_columns(
         columns = _measured(seen, crystal, lattice, pixels, block)
     except ValueError as error:  # too few columns
         raise ValueError(f"{name}: {error}") from None
-    if material is None or own_structure(crystal) is not None:
+    if material is None or found is None:
         return columns
-    check = check_material(identify(middle(image.data, _CHECKED), image.sampling), crystal.name)
+    check = check_material(found, crystal.name)
     doubt = check.refusal or check.doubt
     step = "; give the right --material (material=) or --pixel-size (sampling=)"
     return replace(columns, doubts=(doubt + step,) if doubt else ())
 
 
-def _identified(image: Image) -> str:
+def _material(image: Image, found: Identification) -> str:
     """Name of the material that an image shows, if there is no doubt."""
-    found = identify(middle(image.data, _IDENTIFIED), image.sampling)
     if found.material is not None:
         return found.material
     where = image.path or "image"
@@ -168,14 +170,16 @@ def _measured(
 ) -> Columns:
     """Measure the columns of a crystal whose lattice is known, in averaged blocks of pixels."""
     sites = lattice_sites(pixels, material, lattice=lattice.resampled(1.0, float(block)))
-    fit = fit_in_stripes(pixels, sites.positions)
+    near = nearest_distance(sites.positions)
+    stripes = -(-len(sites.positions) // _STRIPE)
+    fit = fit_in_tiles(pixels, sites.positions, (stripes, 1), _OVERLAP * near)
     ideal = sites.positions * block + (block - 1) / 2
     room = np.minimum(sites.positions, np.array(pixels.shape) - 1 - sites.positions).min(axis=1)
     kept = room > _BORDER * fit.width
     # The lattice is that of the first grain.
     kept &= seen.grains[0].contains(seen.in_mask(ideal))
     kinds, shifts = sites.kinds[kept], fit.shifts[kept]
-    far = _FARTHEST * nearest_distance(sites.positions)
+    far = _FARTHEST * near
     shifts[~(np.hypot(*shifts.T) < far)] = np.nan
     sampling = seen.pixel_size.value
     formulas: dict[str, set[str]] = {}
@@ -186,7 +190,7 @@ def _measured(
     columns = Columns(
         ideal[kept] + block * np.nan_to_num(shifts),
         tuple(names.get(kind, kind) for kind in kinds.tolist()),
-        column_contrast(fit.intensities[kept], sites.positions[kept], kinds),
+        column_contrast(np.nan_to_num(fit.intensities[kept]), sites.positions[kept], kinds),
         shifts * block * sampling * 100,
         material=material.name,
         sampling=sampling,

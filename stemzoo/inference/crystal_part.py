@@ -5,16 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stemzoo.analysis.condition_features import middle
 from stemzoo.analysis.crystal_mask import CrystalMask
-from stemzoo.analysis.identification import identify
+from stemzoo.analysis.identification import LARGE_SIDE, identify_middle
 from stemzoo.analysis.spectrum import check_sampling
 from stemzoo.analysis.valid_pixels import filled
-from stemzoo.io import check_image
+from stemzoo.io import Image, check_image
 from stemzoo.io.images import MIN_SIDE, check_shape
-
-# Of a larger image, the middle is asked for its material, and no part is taken [px].
-_LARGEST = 4096
 
 
 def crystal_part(image: np.ndarray, mask: CrystalMask) -> np.ndarray:
@@ -89,8 +85,8 @@ class CrystalPart:
         check_shape(image, name)
         if sampling is not None:
             check_sampling(sampling)
-        found = identify(middle(image, _LARGEST), sampling)
-        if max(image.shape) > _LARGEST:
+        found = identify_middle(Image(image, sampling))
+        if max(image.shape) > LARGE_SIDE:  # of which no part is taken
             check_image(image, name)
             return cls(image, sampling, found.material)
         clean = image if found.pixels is None else filled(image, found.pixels.mask)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stemzoo.analysis.condition_features import middle
 from stemzoo.analysis.corrections import Corrections, find_corrections
-from stemzoo.analysis.identification import Identification, identify
+from stemzoo.analysis.identification import LARGE_SIDE, Identification, identify_middle
 from stemzoo.analysis.pixel_size import check_stated
 from stemzoo.inference.advice import MisfitSummary, match_model
 from stemzoo.inference.bundled_detectors import (
@@ -49,9 +48,6 @@ if TYPE_CHECKING:
 
 # Images of more pixels, as they are or as the network sees them, are gone through in stripes.
 _LARGE = 4096**2
-# Larger ones are not asked for errors of the scan, and of these the middle is asked for the
-# material: all of it would take much memory.
-_LARGE_SIDE, _MIDDLE = 4096, 2048
 
 
 def detect(
@@ -178,11 +174,11 @@ def find_defects(
     check_stated(image)
     choice, identified = None, None
     if isinstance(model, BundledDetectors):
-        identified = _identified(image)
+        identified = identify_middle(image)
         choice = choose_detector(identified, image.path, force=force)
         model = model.load(choice.weights)
     elif isinstance(crystal_of(model), str):
-        identified = _identified(image)
+        identified = identify_middle(image)
     material = _check_material(image, model, identified, force=force)
     seen = find_crystal(image, crystal_of(model), found=identified, stacklevel=stacklevel)
     corrections = Corrections()
@@ -251,18 +247,13 @@ def undo_scan(
     ('row gain 24 % rms, undone',)
     """
     lattice = seen.pixel_size.lattice
-    large = max(seen.image.data.shape) > _LARGE_SIDE
+    # Of a large image the scan is not asked: all of it would take much memory.
+    large = max(seen.image.data.shape) > LARGE_SIDE
     if material is None or lattice is None or not seen.has_lattice or large:
         return seen, Corrections()
     crystal, sampling = find_material(material), seen.pixel_size.value
     found = find_corrections(seen.image.data, crystal, sampling, lattice, seen.mask.crystal)
     return replace(seen, image=replace(seen.image, data=found.undo(seen.image.data))), found
-
-
-def _identified(image: Image) -> Identification:
-    """Tell which crystal an image shows, or the middle of a large one."""
-    large = max(image.data.shape) > _LARGE_SIDE
-    return identify(middle(image.data, _MIDDLE) if large else image.data, image.sampling)
 
 
 def _check_material(

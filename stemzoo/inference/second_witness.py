@@ -5,13 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
+from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.column_model import nearest_distance
-from stemzoo.analysis.columns import (
-    column_contrast,
-    column_intensities,
-    column_width,
-    spread_around,
-)
+from stemzoo.analysis.column_tiles import fit_in_tiles
+from stemzoo.analysis.columns import column_contrast, spread_around
 from stemzoo.analysis.robust_spread import median_deviation
 from stemzoo.analysis.sites import LatticeSites, lattice_sites
 from stemzoo.analysis.valid_pixels import filled
@@ -26,8 +23,11 @@ _TOLERANCE = 1e-4
 # Tiles of less than 10,000 columns are fitted one by one: memory stays small, and the algebra does
 # not wait for threads. Their margins are fitted, too [lattice constants].
 _TILE, _MARGIN = 40.0, 2.0
-# Sites of a larger image, added up, would take more memory than the network.
-_LARGEST = 4096**2
+# An image of more than four parts of this edge [px, added up] is gone through part by part: all of
+# its sites would take more memory than the network. How far parts overlap, and within what distance
+# columns that two of them find are one [lattice constants].
+_PART = 2048
+_OVERLAP, _TWIN = 10.0, 0.1
 # Farther from an ideal site there is no column [distances of nearest neighbours].
 _NEAR = 0.5
 # Columns nearer to an edge of the image shine out of it [lattice constants].
@@ -37,6 +37,8 @@ _COLUMNS = 30
 # Columns scatter nowhere less than this part of what they do in the whole image: of a few dozen
 # the scatter is not known better.
 _LEAST_NOISE = 0.25
+# Positions (K, 2), sublattices and contrasts (K,).
+Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +131,11 @@ class CrystalColumns:
 
 
 def measure_crystal(
-    seen: SeenCrystal, material: str | Material | None, suspects: np.ndarray
+    seen: SeenCrystal,
+    material: str | Material | None,
+    suspects: np.ndarray,
+    *,
+    part: int = _PART,
 ) -> CrystalColumns | None:
     """Measure all columns of an image that can be judged.
 
@@ -141,12 +147,14 @@ def measure_crystal(
         Material of the crystal.
     suspects : ndarray of shape (K, 2)
         Row and column [px of the image]; columns there are not counted as intact.
+    part : int
+        Edge of the parts in which a large image is gone through [pixels that are added up].
 
     Returns
     -------
     CrystalColumns or None
         Without those near an edge of the image, and in a grain other than the first. None where no
-        lattice was found, or there are too few columns, or too many for a fit.
+        lattice was found, or there are too few columns.
 
     Examples
     --------
@@ -158,21 +166,10 @@ def measure_crystal(
         return None
     block = max(int(seen.cell / _PIXELS), 1)
     image = seen.image.data
-    rows, columns = (n // block for n in image.shape)
-    if rows * columns > _LARGEST:
+    columns = _all_columns(seen, find_material(material), lattice, block, part)
+    if columns is None:
         return None
-    coarse = average_blocks(image, block)
-    shown = seen.measured(coarse.shape, seen.pixel_size.value * block)
-    # What else there is, such as a second layer with metal above chalcogen, is not to tell which
-    # sublattice is the brighter one.
-    crystal = coarse if shown is None else filled(coarse, shown)
-    try:
-        ideal = lattice_sites(
-            crystal, find_material(material), lattice=lattice.resampled(1.0, float(block))
-        )
-        sites, kinds, contrast = _contrasts(coarse, ideal)
-    except ValueError:  # too few columns
-        return None
+    sites, kinds, contrast = columns
     reach = _NEAR * nearest_distance(sites) * block
     sites = sites * block + (block - 1) / 2
     judged = np.isfinite(contrast) & (seen.grains[0].contains(seen.in_mask(sites)))
@@ -224,33 +221,54 @@ def read_columns(
     return columns.readings(positions)
 
 
-def _contrasts(image: np.ndarray, sites: LatticeSites) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions (K, 2), sublattices and contrasts (K,) of all columns."""
+def _all_columns(
+    seen: SeenCrystal, material: Material, lattice: Lattice, block: int, part: int
+) -> Columns | None:
+    """Find and fit all columns, of a large image part by part; positions in blocks of pixels."""
+    image = seen.image.data
+    shape = np.array(image.shape) // block
+    shown = seen.measured((int(shape[0]), int(shape[1])), seen.pixel_size.value * block)
+    coarse, cell = lattice.resampled(1.0, float(block)), seen.cell / block
+    counts = -(-shape // part) if shape.prod() > 4 * part**2 else np.ones(2, int)
+    found = []
+    for index in np.ndindex(*counts):
+        low, high = shape / counts * index, shape / counts * (np.array(index) + 1)
+        first = np.maximum(np.floor(low - _OVERLAP * cell), 0).astype(int)
+        last = np.minimum(np.ceil(high + _OVERLAP * cell), shape).astype(int)
+        rows, columns = (slice(a, b) for a, b in zip(first, last, strict=True))
+        pixels = average_blocks(
+            image[
+                rows.start * block : rows.stop * block, columns.start * block : columns.stop * block
+            ],
+            block,
+        )
+        # What else there is, such as a second layer with metal above chalcogen, is not to tell
+        # which sublattice is the brighter one.
+        crystal = pixels if shown is None else filled(pixels, shown[rows, columns])
+        try:
+            ideal = lattice_sites(crystal, material, lattice=coarse)
+            sites, kinds, contrast = _contrasts(pixels, ideal)
+        except ValueError:  # too few columns
+            continue
+        sites = sites + first
+        own = ((sites >= low - _TWIN * cell) & (sites < high + _TWIN * cell)).all(axis=1)
+        found.append((sites[own], kinds[own], contrast[own]))
+    if len(found) < 2:
+        return found[0] if found else None
+    sites, kinds, contrast = (np.concatenate(values) for values in zip(*found, strict=True))
+    # Columns on a seam, which two parts have found.
+    once = np.ones(len(sites), bool)
+    once[cKDTree(sites).query_pairs(2 * _TWIN * cell, output_type="ndarray")[:, 1]] = False
+    return sites[once], kinds[once], contrast[once]
+
+
+def _contrasts(image: np.ndarray, sites: LatticeSites) -> Columns:
+    """Fit the columns at sites of an image."""
     cell = float(np.hypot(*sites.lattice.vectors.T).min())
-    intensities = _intensities(image, sites.positions, cell)
+    rows, columns = (max(round(n / (_TILE * cell)), 1) for n in image.shape)
+    intensities = fit_in_tiles(
+        image, sites.positions, (rows, columns), _MARGIN * cell, tolerance=_TOLERANCE
+    ).intensities
     known = np.isfinite(intensities)
     positions, kinds = sites.positions[known], sites.kinds[known]
     return positions, kinds, column_contrast(intensities[known], positions, kinds)
-
-
-def _intensities(image: np.ndarray, positions: np.ndarray, cell: float) -> np.ndarray:
-    """Intensities (K,) of columns, fitted in tiles; NaN where a tile has too few."""
-    width = column_width(image, positions)
-    intensities = np.full(len(positions), np.nan)
-    counts = [max(round(n / (_TILE * cell)), 1) for n in image.shape]
-    tile = np.array(image.shape) / counts
-    for index in np.ndindex(*counts):
-        low, high = tile * index, tile * (np.array(index) + 1)
-        first = np.maximum(np.floor(low - _MARGIN * cell), 0).astype(int)
-        last = np.minimum(np.ceil(high + _MARGIN * cell), image.shape).astype(int)
-        fitted = ((positions >= first) & (positions <= last - 1)).all(axis=1)
-        if np.count_nonzero(fitted) < 2:
-            continue
-        part = image[first[0] : last[0], first[1] : last[1]]
-        found = np.full(len(positions), np.nan)
-        found[fitted] = column_intensities(
-            part, positions[fitted] - first, width=width, tolerance=_TOLERANCE
-        )
-        own = ((positions >= low) & (positions < high)).all(axis=1)
-        intensities[own] = found[own]
-    return intensities

@@ -1,6 +1,5 @@
 """An image as a detector is to see it: without what is no image, columns bright, crystal known."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -8,33 +7,22 @@ from typing import Any
 import numpy as np
 
 from stemzoo.analysis.cell import Lattice
-from stemzoo.analysis.crystal_mask import CrystalMask, crystal_mask
+from stemzoo.analysis.crystal_mask import CrystalMask
 from stemzoo.analysis.identification import Identification
-from stemzoo.analysis.lattice import find_lattice
-from stemzoo.analysis.lattice_count import lattice_difference
 from stemzoo.analysis.pixel_size import PixelSize, resolve
 from stemzoo.analysis.sublattices import find_sublattices
 from stemzoo.analysis.valid_pixels import ValidPixels, filled, find_valid_pixels
+from stemzoo.inference.blocks import Blocks, fullest_part
+from stemzoo.inference.grains import find_grains, join_grains
 from stemzoo.io import Image, check_image
 from stemzoo.io.images import check_shape
 from stemzoo.io.pixel_size import LATTICE_RANGE
-from stemzoo.preprocessing import average_blocks
-from stemzoo.simulate.materials import Material, find_material
+from stemzoo.simulate.materials import Material
 
 # Columns that are nearer to where the crystal ends lack a neighbour [lattice constants].
 EDGE = 0.75
 # Sign of the contrast below which columns are taken for dark.
 _DARK = -0.5
-# A mask is found in an image of at most this edge [px]: pixels of larger ones are averaged.
-_MASK_FIELD = 4096
-# Smallest part of an image in which another grain is looked for, and how many are.
-_GRAIN, _GRAINS = 0.03, 4
-# Pixel sizes by the lattices of two grains of one crystal differ by less [relative].
-_SAME_CRYSTAL = 0.04
-# Lattices that are turned or strained by less are one [rad].
-_SAME_LATTICE = 0.03
-# Coarsest pixel in which a lattice is still told from another [Å].
-_COARSEST = 0.45
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +94,10 @@ class SeenCrystal:
     @cached_property
     def _core(self) -> CrystalMask:
         """Where some grain goes on far enough for its columns to have all neighbours."""
-        cores = [grain.interior(EDGE * self.cell / self.block) for grain in self.grains]
-        return CrystalMask(self.mask.valid, np.any(cores, axis=0), ())
+        core = np.zeros_like(self.mask.crystal)
+        for grain in self.grains:
+            core |= grain.interior(EDGE * self.cell / self.block)
+        return CrystalMask(self.mask.valid, core, ())
 
     def measured(self, shape: tuple[int, int], sampling: float) -> np.ndarray | None:
         """Return the mask on another grid, for the statistics that scale an image.
@@ -175,8 +165,10 @@ def find_crystal(
     """
     name = image.path or "image"
     check_shape(image.data, name)
+    blocks = Blocks.of(image)
+    block = blocks.edge
     # Made anew where it is needed: it may be as large as what its use takes.
-    small, block = _blocks(image)
+    small = blocks.averaged()
     known = found if block == 1 and found and found.mask.valid.shape == image.data.shape else None
     # A detector of no material may be for atoms without a crystal, on a ground of one value.
     if material is None:
@@ -184,8 +176,7 @@ def find_crystal(
     else:
         valid = (known and known.pixels) or find_valid_pixels(small)
     del small
-    everything = valid.mask if block == 1 else _spread(valid.mask, block, image.data.shape)
-    clean = replace(image, data=filled(image.data, everything))
+    clean = replace(image, data=filled(image.data, blocks.spread(valid.mask)))
     check_image(clean.data, name)
     lattice = _lattice_in_range(known, material)
     pixel_size = resolve(clean, material, lattice=lattice, stacklevel=stacklevel + 1)
@@ -194,19 +185,21 @@ def find_crystal(
         return SeenCrystal(clean, pixel_size, mask, block=block, has_lattice=False)
     first = known if lattice is not None else None
     coarse = pixel_size.lattice.resampled(1, block)
-    grains = _grains(image, coarse, material, first)
-    mask = _together(grains)
+    grains = find_grains(blocks, coarse, material, first)
+    mask = join_grains(grains)
     if not mask.crystal.any():
         mask = CrystalMask(valid.mask, valid.mask, valid.reasons)
         return SeenCrystal(clean, pixel_size, mask, block=block, has_lattice=False)
     if first is not None and first.sublattices is not None:
         contrast = first.sublattices.contrast
     else:
-        whole = filled(_blocks(image)[0], valid.mask)
-        contrast = find_sublattices(whole, grains[0].crystal, coarse).contrast
+        part = fullest_part(grains[0].crystal)
+        whole = filled(blocks.averaged(part), valid.mask[part])
+        contrast = find_sublattices(whole, grains[0].crystal[part], coarse).contrast
     if contrast < _DARK:
         # Kept within the range of the data type.
-        clean = replace(clean, data=clean.data.max() - (clean.data - clean.data.min()))
+        turned = clean.data - clean.data.min()
+        clean = replace(clean, data=np.subtract(clean.data.max(), turned, out=turned))
     return SeenCrystal(clean, pixel_size, mask, grains, block, inverted=contrast < _DARK)
 
 
@@ -286,63 +279,3 @@ def _lattice_in_range(
     lattice = found.lattice_of(material)
     low, high = LATTICE_RANGE
     return lattice if lattice is not None and low < lattice.sampling < high else None
-
-
-def _grains(
-    image: Image, lattice: Lattice, material: str | Material | None, known: Identification | None
-) -> tuple[CrystalMask, ...]:
-    """Find the grain that a lattice of blocks of pixels is of, and others of the same crystal."""
-    first = crystal_mask(_blocks(image)[0], lattice) if known is None else known.mask
-    found = [first]
-    left = found[0].valid & ~found[0].crystal
-    if known is not None and known.arrangement.second_layer is not None:
-        left &= ~known.arrangement.second_layer  # where the first grain is, too
-    while material is not None and left.mean() > _GRAIN and len(found) < _GRAINS:
-        rest = np.where(left, _blocks(image)[0], np.nan)
-        try:
-            other = find_lattice(filled(rest, left), find_material(material))
-        except ValueError:
-            break
-        if abs(other.sampling / lattice.sampling - 1) > _SAME_CRYSTAL:
-            break
-        layered = any("a second layer" in reason for reason in found[0].reasons)
-        if layered and lattice_difference(lattice, other) < _SAME_LATTICE:
-            break  # a second layer, which the mask has left out
-        grain = crystal_mask(rest, other)
-        if grain.share < _GRAIN:
-            break
-        found.append(grain)
-        left &= ~grain.crystal
-    return tuple(found)
-
-
-def _together(grains: Sequence[CrystalMask]) -> CrystalMask:
-    """Return the mask of all grains."""
-    if len(grains) == 1:
-        return grains[0]
-    crystal = np.any([grain.crystal for grain in grains], axis=0)
-    valid = grains[0].valid
-    reasons = [reason for reason in grains[0].reasons if " of the image: " not in reason]
-    reasons.append(f"{len(grains)} grains")
-    if (share := (valid & ~crystal).mean()) > 0:
-        reasons.append(f"{share:.1%} of the image: no grain of this crystal")
-    return CrystalMask(valid, crystal, tuple(reasons))
-
-
-def _blocks(image: Image) -> tuple[np.ndarray, int]:
-    """Average blocks of a large image, unless its pixels are coarse already."""
-    block = -(-max(image.data.shape) // _MASK_FIELD)
-    if image.sampling is not None and image.sampling > 0:
-        block = min(block, max(int(_COARSEST / image.sampling), 1))
-    if block <= 1:
-        return image.data, 1
-    return average_blocks(image.data, block, np.float32), block
-
-
-def _spread(mask: np.ndarray, block: int, shape: tuple[int, int]) -> np.ndarray:
-    """Mask of blocks as one of pixels; a rest at bottom and right is as its neighbours."""
-    if mask.all():
-        return np.broadcast_to(True, shape)  # without memory for each pixel
-    spread = mask.repeat(block, axis=0).repeat(block, axis=1)
-    missing = [(0, n - known) for n, known in zip(shape, spread.shape, strict=True)]
-    return np.pad(spread, missing, mode="edge")

@@ -12,8 +12,9 @@ from stemzoo.preprocessing import resample, resampled_shape, rescale, scale_of_p
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
 
-# Pixels of a stripe at most; probabilities and what finds their maxima take some 60 bytes each.
-_STRIPE = 8 * 2**20
+# Pixels of a stripe at most: resampling, the network, and what finds maxima take some
+# 150 bytes each.
+_STRIPE = 4 * 2**20
 
 
 def find_points_in_stripes(

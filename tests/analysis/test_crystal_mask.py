@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from stemzoo.analysis.crystal_mask import crystal_mask
+from stemzoo.analysis.crystal_mask import CrystalMask, crystal_mask
 from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.valid_pixels import filled, find_valid_pixels
 from stemzoo.simulate import (
@@ -182,22 +182,50 @@ def plane_waves(side):
     return (sum(waves) + noise).astype(np.float32)
 
 
-def test_the_largest_images_take_little_memory_and_show_the_same(monkeypatch):
+def peak_of(function):
+    tracemalloc.start()
+    try:
+        return function(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("value", [None, 0, np.nan])
+def test_the_largest_images_take_little_memory_and_show_the_same(monkeypatch, value):
     image = plane_waves(2048)
     image[:600, 1000:1600] = np.random.default_rng(1).normal(size=(600, 600))
     lattice = find_lattice(image, find_material("wse2"), sampling=0.41)
+    if value is not None:
+        image[-300:] = value
     usual = crystal_mask(image, lattice)
     monkeypatch.setattr("stemzoo.analysis.local_reflections._LARGE", 0)
-    tracemalloc.start()
-    try:
-        mask = crystal_mask(image, lattice)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert usual.share == pytest.approx(1 - 0.3**2, abs=0.02)
+    mask, peak = peak_of(lambda: crystal_mask(image.copy(), lattice, overwrite=True))
+    left_out = 0.3**2 if value is None else 0.3**2 + 300 / 2048
+    assert usual.share == pytest.approx(1 - left_out, abs=0.02)
     assert (mask.crystal == usual.crystal).all()
-    # For 16384² px, averaged to 8192², these are 1.6 GB; image and TensorFlow take 1.3 GB.
-    assert peak < 24 * image.size
+    assert mask.reasons == usual.reasons
+    # For 16384² px, averaged to 8192², these are 1.35 GB; image and TensorFlow take 1.3 GB.
+    assert peak < 20 * image.size
+
+
+def test_the_inner_part_of_a_crystal_is_found_in_stripes():
+    rng = np.random.default_rng(2)
+    crystal = ndimage.gaussian_filter(rng.normal(size=(2600, 1100)), 20) > -0.01
+    crystal[1200:1400] = True
+    mask = CrystalMask(np.ones_like(crystal), crystal, ())
+    distance = ndimage.distance_transform_edt(crystal)
+    for depth in (0.5, 6.0, 6.5, 40.0):
+        np.testing.assert_array_equal(mask.interior(depth), distance >= depth)
+
+
+def test_the_inner_part_of_a_larger_crystal_takes_no_more_memory_than_its_own():
+    def peak(rows):
+        crystal = np.ones((rows, 1024), bool)
+        crystal[::200, ::200] = False
+        mask = CrystalMask(crystal, crystal, ())
+        return peak_of(lambda: mask.interior(6.0))[1] - crystal.size
+
+    assert peak(8192) < 1.1 * peak(2048)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 4])

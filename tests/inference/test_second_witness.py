@@ -133,11 +133,20 @@ def test_where_there_is_no_column_nothing_is_known(day_a):
     assert read_columns(seen, "wse2", np.zeros((0, 2))).sigma.shape == (0,)
 
 
-def test_images_too_large_for_a_fit_are_left_out(day_a):
-    large = Image(np.broadcast_to(np.float32(0), (30000, 30000)), day_a[0].sampling)
-    seen = replace(crystal(day_a[0]), image=large)
-    readings = read_columns(seen, "wse2", day_a[0].points)
-    assert np.isnan(readings.intensity).all()
+def test_a_large_image_is_read_in_parts_as_in_one(large_frame):
+    seen, points = crystal(large_frame), of_class(large_frame, "se_vacancy")
+    whole = measure_crystal(seen, "wse2", points)
+    # 5 px a lattice constant: 340 px, in nine parts.
+    parts = measure_crystal(seen, "wse2", points, part=128)
+    assert len(parts.positions) == pytest.approx(len(whole.positions), abs=2)
+    distance, at = cKDTree(whole.positions).query(parts.positions)
+    assert distance.max() < 0.1 / large_frame.sampling
+    assert (parts.sublattices == whole.sublattices[at]).all()
+    away = abs(parts.intensity - whole.intensity[at])
+    assert np.median(away) < 0.003
+    assert away.max() < 0.1
+    # None twice.
+    assert len(set(at.tolist())) == len(at)
 
 
 def test_detections_keep_their_readings():
