@@ -32,6 +32,7 @@ _NAMES = {
     "read_image": "stemzoo.io",
     "renew_detector": "stemzoo.adaptation",
     "save": "stemzoo.zoo.hub",
+    "score": "stemzoo.workflows.scoring",
     "simulate": "stemzoo.simulate",
     "train_cyclegan": "stemzoo.training",
     "train_denoiser": "stemzoo.training",

@@ -17,6 +17,14 @@ from stemzoo.cli.options import (
     Strict,
     SumFrames,
 )
+from stemzoo.cli.structure import (
+    DefectsFile,
+    Layers,
+    StructureFile,
+    Thickness,
+    ZoneAxis,
+    open_structure,
+)
 from stemzoo.cli.terminal import (
     Failures,
     angstrom,
@@ -336,6 +344,11 @@ def simulate(
             "databar, scalebar, inverted, spark."
         ),
     ] = None,
+    structure: StructureFile = None,
+    zone_axis: ZoneAxis = "0,0,1",
+    layers: Layers = None,
+    thickness: Thickness = None,
+    defects: DefectsFile = None,
 ) -> None:
     """Simulate labelled frames: TIFF, table of defects and class mask for each."""
     from rich.console import Console
@@ -344,13 +357,22 @@ def simulate(
     from stemzoo.simulate.dataset import simulate_session
     from stemzoo.simulate.named_scenes import find_scene
     from stemzoo.simulate.named_sessions import choose_session
+    from stemzoo.simulate.wide_sessions import structure_sessions
     from stemzoo.workflows.frames import plan_frames, write_frame
     from stemzoo.workflows.outputs import make_folder, written_whole
     from stemzoo.workflows.weights import session_like
 
-    if like is not None and (session is not None or material is not None):
-        raise ValueError("--like says what to simulate: leave out --session and --material")
-    chosen = choose_session(session, material) if like is None else session_like(like)
+    own = open_structure(structure, zone_axis, layers, thickness, defects)
+    if own and (session or material):
+        raise ValueError("--structure takes no --session and no --material. Received: one of them")
+    if like is not None and (own or session is not None or material is not None):
+        raise ValueError(
+            "--like says what to simulate: leave out --session, --material, --structure"
+        )
+    if own:
+        chosen = structure_sessions(*own)[0]
+    else:
+        chosen = choose_session(session, material) if like is None else session_like(like)
     name = chosen.name
     if scene is not None:
         find_scene(scene)  # refused before a folder is made

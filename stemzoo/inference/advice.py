@@ -265,6 +265,11 @@ def _next_training(ranked: Sequence[Match], paths: Sequence[Path]) -> str:
     names = {entry.name for entry in list_weights(task="translation")}
     cyclegans = [one for one in with_lattice if one.weights in names]
     if not cyclegans:
+        material = with_lattice[0].material
+        if list_weights(material=material, task="detection"):
+            # Frames are made from what is measured on the images.
+            files = _as_arguments(paths)
+            return f"Next: stemzoo adapt {files} --material {material} --detector --out DIR"
         return "Train new weights: stemzoo train cyclegan --help"
     nearest = min(cyclegans, key=lambda one: one.distance).weights
     step = f"Next: stemzoo adapt {_as_arguments(paths)} --from {nearest} --out DIR"

@@ -176,7 +176,7 @@ def check_conditions(
     """
     data, sampling = _data_and_sampling(image, sampling)
     features = find_condition_features(
-        data, conditions.material, conditions.sampling, sampling=sampling, lattice=lattice
+        data, conditions.crystal, conditions.sampling, sampling=sampling, lattice=lattice
     )
     return _match_features(weights, conditions, [features])
 

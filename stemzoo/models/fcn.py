@@ -43,6 +43,8 @@ class DefectFCN(keras.Model):
     ----------
     card, provenance, conditions
         What is known of loaded weights, see `ZooModel`; None for others.
+    structure : stemzoo.simulate.materials.Material or None
+        The crystal whose defects it finds, where `MATERIALS` has no entry of that name.
     renewal : stemzoo.adaptation.fcn.Renewal or None
         Which weights were chosen, and by what; None unless `stemzoo.renew_detector` returned the
         model.
@@ -81,6 +83,7 @@ class DefectFCN(keras.Model):
     card: str | None = None
     provenance: Any = None
     conditions: Any = None
+    structure: Any = None
     renewal: Any = None
 
     def __init__(
@@ -185,6 +188,7 @@ class DefectFCN(keras.Model):
         """
         other = type(self)(**{**self.get_config(), **changes})
         other.set_weights(self.get_weights())
+        other.structure = self.structure
         return other
 
     def heir(self, classes: Sequence[str], **changes) -> "DefectFCN":

@@ -74,6 +74,7 @@ class FieldOfView:
             # Distortions bring in atoms and defects from outside, atoms also by the probe's tails.
             margin=MARGIN + reach,
             reach=reach,
+            vacancy_contrast=drawn.vacancy_contrast,
         )
 
     def scanned(self, xy: np.ndarray) -> np.ndarray:

@@ -243,7 +243,7 @@ def train_denoiser_files(
             [pair.target for pair in pairs],
             options.recipe,
             sampling=sampling,
-            material=sessions[0].material,
+            material=str(sessions[0].material),
             out=options.out,
             callbacks=[TrainingProgress(report)],
         )
@@ -281,8 +281,8 @@ def training_sessions(names: Sequence[str], material: str | None) -> tuple[Acqui
     sessions = [find_session(name) for name in names]
     if material is not None:
         known = choose_session(None, material)
-        sessions += [known, *WIDE_SESSIONS.get(known.material, ())]
-    materials = sorted({session.material for session in sessions})
+        sessions += [known, *WIDE_SESSIONS.get(str(known.material), ())]
+    materials = sorted({str(session.material) for session in sessions})
     if len(materials) != 1:
         raise ValueError(
             "Name what to train on, of one material: --material NAME, or --session NAME, which may "

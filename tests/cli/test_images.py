@@ -431,7 +431,9 @@ def test_a_training_that_cannot_start_is_one_line(run, here, options, words):
 def test_the_weights_are_listed(run):
     done = run("list")
     assert (done.code, done.err) == (0, "")
-    lines = done.out.splitlines()
+    table, _, details = done.out.partition("\n\n")
+    assert table.splitlines()[0].split() == ["MATERIAL", "DETECTION", "DENOISING", "TRANSLATION"]
+    lines = details.splitlines()
     assert lines[0].split() == ["NAME", "TASK", "MATERIAL", "SESSION", "SUMMARY"]
     assert any(line.startswith("fcn-wse2 ") for line in lines[1:])
     # Columns stand below each other.
@@ -531,4 +533,4 @@ def test_frames_are_simulated_like_those_that_weights_were_trained_on(run, here)
     assert "give --session wse2-randomised or --session wse2-randomised-fine or " in done.err
     done = run("simulate", "--like", "fcn-wse2", "--session", "wse2-dayA")
     assert done.code == 2
-    assert "leave out --session and --material" in done.err
+    assert "leave out --session, --material" in done.err

@@ -192,9 +192,10 @@ def _front_matter(entry: WeightsEntry, facts: dict) -> str:
         "tags:",
         *(f"- {tag}" for tag in ("stem", "electron-microscopy", "stemzoo", entry.material)),
         "datasets: []",
-        "metrics:",
-        *(f"- {metric}" for metric in TASKS[entry.task].metrics),
     ]
+    # What a card declares, it shows.
+    if measured(facts):
+        lines += ["metrics:", *(f"- {metric}" for metric in TASKS[entry.task].metrics)]
     if parent:
         lines += [f"base_model: {parent}", "base_model_relation: finetune"]
     return "\n".join(["---", *lines, "---"])
@@ -277,6 +278,8 @@ def _training(entry: WeightsEntry, facts: dict, pictures: list[str]) -> str:
         return "\n\n".join(["## Training", *shown]) if shown else ""
     what = [f"`{n}`" for n in (data["session"] if isinstance(data.get("session"), list) else [])]
     what += [f"simulations translated by `{name}`" for name in data.get("translate", [])]
+    if folders := data.get("data"):
+        what.append(f"the labelled images of {', '.join(f'`{name}`' for name in folders)}")
     if "experimental" in data:
         frames = "emulated frames" if _is_emulated(entry, facts) else "measured images"
         what.append(

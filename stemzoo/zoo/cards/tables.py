@@ -61,7 +61,9 @@ def measured(facts: dict) -> str:
             parts.append(_PAPER_F1)
     if "columns" in metrics:
         parts.append(_denoising_tables(metrics))
-    if "metrics_real" in facts:
+    if "scores" in facts.get("metrics_real", {}):
+        parts.append(_label_scores(facts["metrics_real"]))
+    elif "metrics_real" in facts:
         rows = [(part["image"], *_scores(part)) for part in facts["metrics_real"]["images"]]
         parts.append(
             "Single Se vacancies in real images of monolayer WSe2 (SKKU-STEM/TEMworkshop29_DL; "
@@ -74,6 +76,30 @@ def measured(facts: dict) -> str:
             parts.append(_translation_table(compared))
             break
     return "## Measured\n\n" + "\n\n".join(parts) if parts else ""
+
+
+def _label_scores(report: Mapping) -> str:
+    """Write what `stemzoo score` measured in labelled images."""
+
+    def figure(part: Mapping | None) -> str:
+        return f"{part['value']:.3f} ({part['low']:.3f} to {part['high']:.3f})" if part else "-"
+
+    names = ("precision", "recall", "f1")
+    rows = [
+        (f"`{row['class']}`", row["labelled"], *(figure(row[name]) for name in names))
+        for row in report["scores"]
+    ]
+    images = report["images"]
+    doubts = list(dict.fromkeys(doubt for image in images for doubt in image["doubts"]))
+    shown = ", ".join(image["image"] for image in images[:10]) + (", ..." if images[10:] else "")
+    text = (
+        f"`stemzoo score` on {len(images)} labelled images ({shown}), threshold "
+        f"{report['threshold']:g}, matches within {report['tolerance_angstrom']:.2f} Å, a border "
+        f"of {report['border_angstrom']:.2f} Å left out. In brackets 95 %: as many independent "
+        "sites, or a bootstrap over the images where that is wider.\n\n"
+        + table(("class", "labelled", "precision", "recall", "F1"), rows)
+    )
+    return text + "".join(f"\n\n**Not to be trusted**: {doubt}." for doubt in doubts)
 
 
 def certainty_tables(report: dict) -> str:

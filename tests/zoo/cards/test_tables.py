@@ -65,6 +65,22 @@ def test_a_table_is_markdown():
     assert table(("a", "b"), [(1, "x")]) == "| a | b |\n|---|---|\n| 1 | x |"
 
 
+def test_figures_of_labelled_images_are_on_the_card():
+    figure = {"value": 0.9, "low": 0.8, "high": 0.95}
+    row = {"class": "s_vacancy", "labelled": 20, "precision": None, "recall": figure, "f1": figure}
+    report = {
+        "threshold": 0.35,
+        "tolerance_angstrom": 1.0,
+        "border_angstrom": 2.0,
+        "scores": [row],
+        "images": [{"image": "scan.tif", "doubts": ["trained on"]}],
+    }
+    text = measured({"metrics_real": report})
+    assert "| `s_vacancy` | 20 | - | 0.900 (0.800 to 0.950) | 0.900 (0.800 to 0.950) |" in text
+    assert "on 1 labelled images (scan.tif), threshold 0.35, matches within 1.00 Å" in text
+    assert "**Not to be trusted**: trained on." in text
+
+
 def test_a_denoiser_is_judged_by_columns_first():
     frame = {"f1": 0.9, "removed_per_1000": 20.0, "invented_per_1000": 10.0, "contrast": 0.45}
     ways = {
