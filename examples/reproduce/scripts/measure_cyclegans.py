@@ -17,6 +17,7 @@ from scipy import ndimage
 
 import stemzoo
 from stemzoo import io
+from stemzoo.inference.translation import translate_quietly
 from stemzoo.metrics.evaluation import evaluate
 from stemzoo.metrics.features import extract_features
 from stemzoo.metrics.fid import frechet_result
@@ -50,7 +51,7 @@ def translated_frames(model, n: int, size: int, seed: int) -> tuple[list, list]:
 
 
 def denoising(model, frames) -> dict:
-    """PSNR [dB] and SSIM to the expected image: measured, by the CycleGAN and by filters."""
+    """PSNR [dB] and SSIM to the expected image, and columns: measured, CycleGAN and filters."""
     from skimage.metrics import peak_signal_noise_ratio, structural_similarity
     from skimage.restoration import denoise_nl_means
 
@@ -72,7 +73,7 @@ def denoising(model, frames) -> dict:
         noise = float(np.std(image - slope * truth - offset))
         results = {
             "measured": image,
-            "CycleGAN": stemzoo.translate(
+            "CycleGAN": translate_quietly(
                 frame.image, model, "exp-to-sim", sampling=frame.sampling
             ),
             "Gaussian filter (best of 15 widths)": best_gaussian(image, truth),
@@ -87,9 +88,43 @@ def denoising(model, frames) -> dict:
                 structural_similarity(truth, result, data_range=1),
             )
             scores.setdefault(name, []).append(row)
+    found = columns_kept(model, frames)
     return {
-        name: {"psnr": float(np.mean(rows, 0)[0]), "ssim": float(np.mean(rows, 0)[1])}
+        name: {
+            "psnr": float(np.mean(rows, 0)[0]),
+            "ssim": float(np.mean(rows, 0)[1]),
+            **found.get(name, {}),
+        }
         for name, rows in scores.items()
+    }
+
+
+def columns_kept(model, frames) -> dict[str, dict[str, float]]:
+    """Measure what columns tell of the labelled vacancies in frames, and after the way back."""
+    images = {
+        "measured": [frame.image.astype(float) for frame in frames],
+        "CycleGAN": [
+            translate_quietly(frame.image, model, "exp-to-sim", sampling=frame.sampling)
+            for frame in frames
+        ],
+    }
+    try:
+        found = {
+            way: reduce(add, map(label_preservation, frames, pictures))
+            for way, pictures in images.items()
+        }
+    except ValueError:  # no columns of which the defects are vacancies
+        return {}
+    if not found["measured"].labelled:
+        return {}
+    return {
+        way: {
+            "column_f1": kept.best_f1,
+            "removed_per_1000": kept.removed_per_1000,
+            "invented_per_1000": kept.invented_per_1000,
+            "contrast": kept.contrast,
+        }
+        for way, kept in found.items()
     }
 
 

@@ -104,3 +104,18 @@ def test_a_denoiser_is_judged_by_columns_first():
     assert "| low dose | 20.0 dB | 22.0 dB | 27.0 dB | 1.10 |" in text
     assert "measure_denoisers.py mine --frames 3 --size 640 --seed 1`" in text
     assert text.index("F1 by columns") < text.index("Pixels")
+
+
+def test_the_way_back_of_a_cyclegan_is_judged_by_columns_where_they_tell():
+    plain = {"psnr": 20.0, "ssim": 0.5}
+    kept = {"column_f1": 0.9, "removed_per_1000": 20.0, "invented_per_1000": 10.0}
+    metrics = {
+        "metrics": [],
+        "images": {"measured": 2, "generated": 1},
+        "denoising": {"measured": plain | kept, "filter": plain},
+    }
+    text = measured({"metrics": metrics})
+    assert "| measured | 20.0 dB | 0.50 | 0.90 | 20 | 10 |" in text
+    assert "| filter | 20.0 dB | 0.50 | - | - | - |" in text
+    metrics["denoising"] = {"measured": plain}
+    assert "| measured | 20.0 dB | 0.50 |\n" in measured({"metrics": metrics}) + "\n"
