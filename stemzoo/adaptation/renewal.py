@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.detector_choice import DetectorChoice, Renewal
 from stemzoo.adaptation.detector_scores import ColumnVerdict, error_reduction
 from stemzoo.adaptation.experimental import ExperimentalSession
@@ -16,6 +18,7 @@ from stemzoo.simulate.labels import LabelledImage
 from stemzoo.training.budget import TimeBudget
 from stemzoo.training.fcn import train_fcn
 from stemzoo.training.recipes import LIMITS, JudgementLimits, RenewalRecipe
+from stemzoo.training.state import STATE_FILE
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,17 @@ class RenewalResult:
 
     model: Any
     report: Renewal
+
+
+def is_begun(out: str | Path | None) -> bool:
+    """Whether a folder holds the state of a training.
+
+    Examples
+    --------
+    >>> is_begun(None)
+    False
+    """
+    return out is not None and (Path(out) / STATE_FILE).is_file()
 
 
 def keep_master(
@@ -129,6 +143,8 @@ class RenewalRun:
         RenewalResult
         """
         start = self.choice.find_start()
+        if self.budget.left <= 0 and not is_begun(options.get("out")):
+            return self._result(start, {}, 0)  # frames would be made in vain
         adaptation = getattr(self.translator, "adaptation", None)
         frames, agreements = training_frames(
             self.translator,
@@ -142,7 +158,10 @@ class RenewalRun:
         )
         untrained = start.successor(name=adapted_name(self.detector.name))
         renewed = self._train(untrained, frames, **options)
-        steps = int(renewed.optimizer.iterations)
+        return self._result(renewed, agreements, int(renewed.optimizer.iterations))
+
+    def _result(self, renewed: Any, agreements: dict[str, Agreement], steps: int) -> RenewalResult:
+        """Choose among the old ones and one that was trained for some steps."""
         best = self.choice.best(renewed, steps)
         judged = self.choice.candidates
         scores = {candidate.name: candidate.verdict.score for candidate in judged}

@@ -130,6 +130,18 @@ def test_time_is_kept_for_judging_the_new_one(renew, make_model, clock):
     assert result.report.seconds == 60 - 5 + 4
 
 
+def test_without_time_to_train_no_frames_are_made(renew, monkeypatch, clock):
+    monkeypatch.setattr("stemzoo.adaptation.renewal.training_frames", pytest.fail)
+
+    def f1(model):
+        clock.now += 20.0
+        return 0.5
+
+    result = renew(f1, minutes=0.5)
+    assert (result.report.steps, result.report.agreements) == (0, {})
+    assert str(result.report).startswith("parent is returned, as no time was left to train")
+
+
 @pytest.mark.parametrize(
     ("stopped", "tried"),
     [
