@@ -322,6 +322,29 @@ class FCNRecipe:
 
 
 @dataclass(frozen=True)
+class DenoiserRecipe(FCNRecipe):
+    """How to train a `DenoisingUNet`: an `FCNRecipe` with the zoo's numbers for denoisers.
+
+    Patches are as small as they may be, for as many steps as a minute has; they are not zoomed
+    (`scales`), and nothing drops out, as intensities matter.
+
+    Examples
+    --------
+    >>> DenoiserRecipe().patch
+    64
+    """
+
+    epochs: int = 40
+    steps_per_epoch: int = 25
+    patch: int = 64
+    learning_rate: float = 4e-3
+    scales: tuple[float, ...] = (1.0,)
+    filters: int = 24
+    depth: int = 2
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
 class RenewalRecipe:
     """How to renew a `DefectFCN` on frames that look like new images.
 

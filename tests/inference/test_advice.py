@@ -126,6 +126,12 @@ def test_weights_for_another_task_are_not_offered(image):
     assert "stemzoo adapt scan1.tif --from cyclegan-wse2-dayB" in seen.warning()
 
 
+def test_noise_that_is_not_as_in_training_is_looked_at(image):
+    seen = summary(matched("fcn-wse2", **FITS), task="denoising")
+    seen.add(image, matched("denoise-wse2"))
+    assert seen.warning().endswith("use the picture, and at the image itself.")
+
+
 def test_an_image_that_other_weights_cannot_be_compared_with_is_no_error(image):
     def fail(image):
         raise ValueError("too small")
