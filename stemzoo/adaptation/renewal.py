@@ -211,10 +211,16 @@ def judged_class(detectors: Sequence[Any], material: str) -> str:
     Raises
     ------
     ValueError
-        If one is for another material, or does not know the class.
+        If one is for another material or a structure of one's own, or does not know the class.
     """
     label = next((name for name in detectors[0].classes if name.endswith("_vacancy")), None)
     for model in detectors:
+        if getattr(model, "structure", None) is not None:
+            raise ValueError(
+                f"Expected a detector of a material of the table. Received: {model.name}, of a "
+                "structure of your own; train it on conditions like the image instead (stemzoo "
+                "train fcn --structure FILE --like IMAGE)"
+            )
         if model.material != material or label is None or label not in model.classes:
             raise ValueError(
                 f"Expected detectors of {material} that know "

@@ -239,6 +239,13 @@ def test_the_vacancies_of_a_material_are_what_is_judged(parent):
     assert judged_class([parent], "wse2") == "se_vacancy"
 
 
+def test_a_structure_of_ones_own_is_trained_on_anew(make_model):
+    own = make_model(CLASSES)
+    own.structure = object()
+    with pytest.raises(ValueError, match="structure of your own.*train fcn --structure"):
+        judged_class([own], "wse2")
+
+
 def test_without_a_cyclegan_frames_are_made_from_what_the_images_tell(session, parent, clock):
     with pytest.warns(UserWarning, match="parent is best"):
         renewed = renew_detector(parent, None, session, minutes=0.01, recipe=SMALL)
