@@ -65,6 +65,7 @@ def choose_detector(candidates: Sequence[Candidate], limits: JudgementLimits = L
 
     Examples
     --------
+    >>> import numpy as np
     >>> p, marked = np.ones(100), np.arange(100)
     >>> old = Candidate("old", None, ColumnVerdict(p, marked < 80, 100))
     >>> better = ColumnVerdict(p, marked < 85, 100)  # a quarter of the errors mended

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from stemzoo.adaptation.renewal import (
     RenewalRun,
     does_badly,
     fits_training_frames,
+    is_begun,
     judged_class,
     keep_master,
 )
@@ -21,7 +21,6 @@ from stemzoo.adaptation.run import run_seed
 from stemzoo.io import Image
 from stemzoo.training.budget import TimeBudget
 from stemzoo.training.recipes import RenewalRecipe
-from stemzoo.training.state import STATE_FILE
 
 
 def renew_detector(
@@ -113,9 +112,8 @@ def renew_detector(
     label = judged_class((detector, *rivals), material)
     session = ExperimentalSession.of(experimental_images, translator or detector, own=sampling)
     session = session.showing(detector.classes)
-    begun = out is not None and (Path(out) / STATE_FILE).is_file()
     result = None
-    if not (force or begun):
+    if not (force or is_begun(out)):
         result = keep_master((detector, *rivals), session, budget, recipe.limits)
     if result is None and translator is None and not session.appearances:
         raise ValueError(

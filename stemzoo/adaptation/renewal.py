@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.detector_choice import DetectorChoice, Renewal
 from stemzoo.adaptation.detector_scores import ColumnVerdict, error_reduction
 from stemzoo.adaptation.experimental import ExperimentalSession
@@ -16,6 +18,7 @@ from stemzoo.simulate.labels import LabelledImage
 from stemzoo.training.budget import TimeBudget
 from stemzoo.training.fcn import train_fcn
 from stemzoo.training.recipes import LIMITS, JudgementLimits, RenewalRecipe
+from stemzoo.training.state import STATE_FILE
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,17 @@ class RenewalResult:
 
     model: Any
     report: Renewal
+
+
+def is_begun(out: str | Path | None) -> bool:
+    """Whether a folder holds the state of a training.
+
+    Examples
+    --------
+    >>> is_begun(None)
+    False
+    """
+    return out is not None and (Path(out) / STATE_FILE).is_file()
 
 
 def keep_master(
@@ -129,6 +143,8 @@ class RenewalRun:
         RenewalResult
         """
         start = self.choice.find_start()
+        if self.budget.left <= 0 and not is_begun(options.get("out")):
+            return self._result(start, {}, 0)  # frames would be made in vain
         adaptation = getattr(self.translator, "adaptation", None)
         frames, agreements = training_frames(
             self.translator,
@@ -142,7 +158,10 @@ class RenewalRun:
         )
         untrained = start.successor(name=adapted_name(self.detector.name))
         renewed = self._train(untrained, frames, **options)
-        steps = int(renewed.optimizer.iterations)
+        return self._result(renewed, agreements, int(renewed.optimizer.iterations))
+
+    def _result(self, renewed: Any, agreements: dict[str, Agreement], steps: int) -> RenewalResult:
+        """Choose among the old ones and one that was trained for some steps."""
         best = self.choice.best(renewed, steps)
         judged = self.choice.candidates
         scores = {candidate.name: candidate.verdict.score for candidate in judged}
@@ -192,10 +211,16 @@ def judged_class(detectors: Sequence[Any], material: str) -> str:
     Raises
     ------
     ValueError
-        If one is for another material, or does not know the class.
+        If one is for another material or a structure of one's own, or does not know the class.
     """
     label = next((name for name in detectors[0].classes if name.endswith("_vacancy")), None)
     for model in detectors:
+        if getattr(model, "structure", None) is not None:
+            raise ValueError(
+                f"Expected a detector of a material of the table. Received: {model.name}, of a "
+                "structure of your own; train it on conditions like the image instead (stemzoo "
+                "train fcn --structure FILE --like IMAGE)"
+            )
         if model.material != material or label is None or label not in model.classes:
             raise ValueError(
                 f"Expected detectors of {material} that know "

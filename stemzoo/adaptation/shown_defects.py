@@ -43,7 +43,7 @@ def missing_defects(
     Examples
     --------
     >>> missing_defects("mos2", ("s_vacancy", "s_divacancy", "metal_dark"), 0.2074)
-    {'s_divacancy': 0.005}
+    {'s_divacancy': 0.004}
     """
     crystal = find_material(material)
     shown = {**domain_session(crystal.name, sampling).defects, **known}

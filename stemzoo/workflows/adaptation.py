@@ -127,6 +127,8 @@ def adapt_files(
     after = _DETECTING * len(images) + _CALIBRATING * frames
     with folder_lock(out):
         measured = adaptation.ExperimentalSession.of([one for _, one in images], parent or detector)
+        if detector is not None:
+            measured = measured.showing(detector.classes)
         files = AdaptedFolders(images, measured, session or out.resolve().name, minutes, seed)
         for name, undone in measured.corrections.items():
             report(f"{name}: {', '.join(undone)}")
@@ -182,10 +184,10 @@ def is_begun(out: Path) -> bool:
     >>> is_begun(Path("nowhere"))
     False
     """
+    from stemzoo.adaptation import renewal
     from stemzoo.adaptation.best_weights import BEST_FILE
-    from stemzoo.training.state import STATE_FILE
 
-    return any(path.is_file() for path in (out / BEST_FILE, out / DETECTOR / STATE_FILE))
+    return (out / BEST_FILE).is_file() or renewal.is_begun(out / DETECTOR)
 
 
 def _find_master(

@@ -130,6 +130,18 @@ def test_time_is_kept_for_judging_the_new_one(renew, make_model, clock):
     assert result.report.seconds == 60 - 5 + 4
 
 
+def test_without_time_to_train_no_frames_are_made(renew, monkeypatch, clock):
+    monkeypatch.setattr("stemzoo.adaptation.renewal.training_frames", pytest.fail)
+
+    def f1(model):
+        clock.now += 20.0
+        return 0.5
+
+    result = renew(f1, minutes=0.5)
+    assert (result.report.steps, result.report.agreements) == (0, {})
+    assert str(result.report).startswith("parent is returned, as no time was left to train")
+
+
 @pytest.mark.parametrize(
     ("stopped", "tried"),
     [
@@ -225,6 +237,13 @@ def test_images_are_new_to_a_detector_if_they_do_not_fit_or_nothing_is_known(
 
 def test_the_vacancies_of_a_material_are_what_is_judged(parent):
     assert judged_class([parent], "wse2") == "se_vacancy"
+
+
+def test_a_structure_of_ones_own_is_trained_on_anew(make_model):
+    own = make_model(CLASSES)
+    own.structure = object()
+    with pytest.raises(ValueError, match="structure of your own.*train fcn --structure"):
+        judged_class([own], "wse2")
 
 
 def test_without_a_cyclegan_frames_are_made_from_what_the_images_tell(session, parent, clock):

@@ -189,7 +189,7 @@ def test_a_detector_that_masters_the_images_is_kept_as_it_is(files, parent, dete
         io.write_tiff(f"today/{i}.tif", frame.image, sampling=0.2074)
     lines = []
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # it is no fault
+        warnings.simplefilter("error", UserWarning)  # it is no fault
         done = adapt_files(
             files, parent, Path("out"), detector=detector, seed=5, report=lines.append
         )

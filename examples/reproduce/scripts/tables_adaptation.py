@@ -42,6 +42,27 @@ def adaptation() -> str:
 
 
 @block
+def adapt() -> str:
+    """Today's detector on development conditions: what was decided, F1 before and after."""
+    rows = []
+    for run in results("adapt"):
+        row = [run["condition"], f"{run['images']} of {run['edge']}²", f"{run['minutes']:g}"]
+        row.append(f"{run['seconds']:.0f}{' (CPU)' if run['cpu_clock'] else ''}")
+        decided = "mastered: nothing trained" if run["mastered"] else f"{run['chosen']} taken"
+        row += [decided, run["steps"]]
+        for part in (run["before"], run["after"]):
+            expected = part["expected_f1"]
+            words = "-" if expected is None else "{:.2f} ({:.2f} to {:.2f})".format(*expected)
+            row += [f"{part['f1']:.2f}", words]
+        rows.append(tuple(row))
+    head = (
+        *("condition", "images", "minutes", "seconds", "decided", "steps"),
+        *("F1 before", "expected before", "F1 after", "expected after"),
+    )
+    return table(head, rows)
+
+
+@block
 def budgets() -> str:
     """F1, agreement and time by numbers of images and minutes."""
     runs = results("adaptation")["runs"]
