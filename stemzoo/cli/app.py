@@ -10,7 +10,7 @@ from typing import Annotated, Any, TextIO
 import typer
 from typer.rich_utils import rich_format_error
 
-from stemzoo.cli import columns, identify, images, train, zoo
+from stemzoo.cli import columns, detect, identify, images, train, zoo
 from stemzoo.cli.terminal import complain, is_expected, say
 
 # A wrong option or argument, which Typer explains well; the class has moved between its versions.
@@ -21,6 +21,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(detect.app)
 app.add_typer(images.app)
 app.add_typer(columns.app)
 app.add_typer(identify.app)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from stemzoo.io.tiff import open_tiff
 MIN_SIDE = 64
 
 _LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 
 # What a file of each suffix is opened with. What a reader refuses on purpose it raises as a
 # Refusal; whatever else it lets through means a damaged file.
@@ -135,16 +136,53 @@ def read_image(path: str | Path, *, frame: int | None = None, sum_frames: bool =
             "Give only one of them."
         )
     frame = None if frame is None else operator.index(frame)
+
+    def read(stacks: list[Stack]) -> tuple[Stack, np.ndarray, int]:
+        stack, numbers = choose_frames(stacks, frame, sum_frames)
+        check_stack(stack, len(numbers), path.stat().st_size)
+        data = add_frames(stack.read(number) for number in numbers)
+        return stack, data, sum(one.count for one in stacks)
+
+    stack, data, count = _opened(path, read)
+    sampling = square_sampling(stack.x, stack.y, path)
+    source = stack.source if sampling is not None else None
+    return Image(data, sampling, source, path, {**stack.metadata, "frames": count})
+
+
+def count_frames(path: str | Path) -> int:
+    """Count the frames of an image file, without reading them.
+
+    Parameters
+    ----------
+    path : str or Path
+        As for `read_image`.
+
+    Returns
+    -------
+    int
+        1 for a file that holds one image.
+
+    Raises
+    ------
+    FileNotFoundError, PermissionError, ValueError
+        As `read_image` does.
+
+    Examples
+    --------
+    >>> count_frames("series.tif")  # doctest: +SKIP
+    500
+    """
+    return _opened(Path(path), lambda stacks: sum(stack.count for stack in stacks))
+
+
+def _opened(path: Path, use: Callable[[list[Stack]], T]) -> T:
+    """Open a file and return what is made of its stacks; say in one line what is wrong with it."""
     reader = _find_reader(path)
     # The error of the decoder is not chained: its traceback would keep the file open.
-    failure = None
     with _silence():
         try:
             with reader(path) as stacks:
-                stack, numbers = choose_frames(stacks, frame, sum_frames)
-                check_stack(stack, len(numbers), path.stat().st_size)
-                data = add_frames(stack.read(number) for number in numbers)
-                count = sum(one.count for one in stacks)
+                return use(stacks)
         except Refusal as refusal:
             failure = f"{path}: {refusal}."
         except ImportError as error:
@@ -156,11 +194,7 @@ def read_image(path: str | Path, *, frame: int | None = None, sum_frames: bool =
         except Exception as error:
             failure = _describe_damage(path, error)
             _LOG.debug("decoder failed", exc_info=error)
-    if failure:
-        raise ValueError(failure)
-    sampling = square_sampling(stack.x, stack.y, path)
-    source = stack.source if sampling is not None else None
-    return Image(data, sampling, source, path, {**stack.metadata, "frames": count})
+    raise ValueError(failure)
 
 
 def _find_reader(path: Path) -> Reader:

@@ -263,7 +263,7 @@ class _RunFiles:
         """Write tables and overlays of what a detector finds in the images."""
         folder.mkdir(exist_ok=True)
         for path, _ in self.images:
-            found = detect_file(path, model, folder, sampling=sampling)
+            found = detect_file(path, model, folder, sampling=sampling, header=True)
             counts = ", ".join(f"{n} {name}" for name, n in found.detections.counts().items())
             report(f"{path.name}: {counts} | {found.table}")
 
