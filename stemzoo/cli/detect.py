@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+# End of what the library says of a stack, of which the verb takes each frame, too.
+_CHOOSE = ", or sum_frames=True."
+
 
 @app.command()
 def detect(
@@ -241,8 +244,12 @@ class _Door:
 
     def _tell(self, outcome: "Outcome", misfits: Any) -> None:
         """Say in one line what became of an image."""
-        if outcome.error is not None:
-            self.failures.add(str(outcome.source), outcome.error)
+        if (error := outcome.error) is not None:
+            if (text := str(error)).endswith(_CHOOSE):
+                error = ValueError(
+                    f"{text.removesuffix(_CHOOSE)}, sum_frames=True, or --frames all."
+                )
+            self.failures.add(str(outcome.source), error)
             return
         assert outcome.facts is not None  # of what has not failed
         self.done += 1

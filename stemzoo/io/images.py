@@ -2,8 +2,9 @@
 
 import logging
 import operator
+import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from stemzoo.io.memory import check_stack
 from stemzoo.io.microscope import open_microscope_file
 from stemzoo.io.pictures import open_jpeg, open_png
 from stemzoo.io.pixel_size import square_sampling
-from stemzoo.io.signals import is_signal, signal_pixels
+from stemzoo.io.signals import data_array_pixels, is_data_array, is_signal, signal_pixels
 from stemzoo.io.stacks import Stack, choose_frames
 from stemzoo.io.tiff import open_tiff
 
@@ -267,12 +268,18 @@ def as_image(image: Any) -> Image:
 
     Parameters
     ----------
-    image : ndarray or masked array of shape (M, N), Image, or signal of HyperSpy
-        The scale and units of a signal's axes are its pixel size.
+    image : ndarray or masked array of shape (M, N), Image, path, signal of HyperSpy, or DataArray
+        A path is read. Scale and units of a signal's axes, or of the coordinates of an array of
+        xarray, are its pixel size. Arrays of dask are computed.
 
     Returns
     -------
     Image
+
+    Raises
+    ------
+    ValueError, OSError
+        As `read_image` does, of a path.
 
     Examples
     --------
@@ -281,21 +288,24 @@ def as_image(image: Any) -> Image:
     """
     if isinstance(image, Image):
         return image
+    if isinstance(image, str | os.PathLike):
+        return read_image(os.fspath(image))
     if is_signal(image):
         data, sampling = signal_pixels(image)
         return Image(data, sampling, None if sampling is None else "HyperSpy")
+    if is_data_array(image):
+        data, sampling = data_array_pixels(image)
+        return Image(data, sampling, None if sampling is None else "xarray")
     return Image(np.asanyarray(image))
 
 
-def image_list(
-    images: np.ndarray | Image | Sequence[np.ndarray | Image],
-) -> list[np.ndarray | Image]:
+def image_list(images: Any) -> list[np.ndarray | Image]:
     """Return one image, or several, as a list.
 
     Parameters
     ----------
     images : ndarray of shape (M, N), Image, or sequence of these
-        One image, or several; signals of HyperSpy become an `Image` each.
+        One image, or several; all else that `as_image` takes becomes an `Image` each.
 
     Returns
     -------
@@ -311,14 +321,18 @@ def image_list(
     >>> len(image_list(np.eye(64))), len(image_list([np.eye(64), np.eye(80)]))
     (1, 2)
     """
-    if is_signal(images):
-        return [as_image(images)]
-    if isinstance(images, Image) or (isinstance(images, np.ndarray) and images.ndim == 2):
-        return [images]
-    found = [as_image(one) if is_signal(one) else one for one in images]
+    one = isinstance(images, Image | str | os.PathLike) or is_signal(images)
+    if one or getattr(images, "ndim", None) == 2:
+        return [_as_known(images)]
+    found = [_as_known(image) for image in images]
     if not found:
         raise ValueError("Expected one image or more. Received: none")
     return found
+
+
+def _as_known(image: Any) -> np.ndarray | Image:
+    """Return an array as it is, all else as an image."""
+    return image if isinstance(image, np.ndarray) else as_image(image)
 
 
 def check_shape(data: np.ndarray, name: str | Path) -> None:
