@@ -10,7 +10,7 @@ from typing import Annotated, Any, TextIO
 import typer
 from typer.rich_utils import rich_format_error
 
-from stemzoo.cli import columns, detect, identify, images, train, zoo
+from stemzoo.cli import columns, detect, identify, images, train, watch, zoo
 from stemzoo.cli.terminal import complain, is_expected, say
 
 # A wrong option or argument, which Typer explains well; the class has moved between its versions.
@@ -22,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(detect.app)
+app.add_typer(watch.app)
 app.add_typer(images.app)
 app.add_typer(columns.app)
 app.add_typer(identify.app)

@@ -1,5 +1,6 @@
 """What a folder of results records of itself: run.json, and one line an image in summary.csv."""
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ _FIELDS = {
     "failures": Field(dict, required=True, items=Field(dict)),
 }
 
+_FAILED = ("image", "error")
 _TEXTS = Field(list, items=Field(str))
 _IMAGE_FIELDS = {
     "image": Field(str, low=1),
@@ -98,20 +100,26 @@ class RunRecord:
             ) from error
         return cls(folder, content["calls"], content["images"], content["failures"])
 
-    def begin(self, facts: Mapping[str, Any]) -> int:
-        """Enter a call; return its number.
+    def begin(self, facts: dict[str, Any]) -> int:
+        """Enter a call, unless it is there already; return its number.
 
         Parameters
         ----------
-        facts : mapping
-            What JSON can hold.
+        facts : dict
+            What JSON can hold; it may change until the record is written.
 
         Returns
         -------
         int
         """
-        self.calls.append(dict(facts))
-        return len(self.calls) - 1
+        # What failed and was taken away is no news any more.
+        self.failures = {
+            label: one for label, one in self.failures.items() if os.path.lexists(one["image"])
+        }
+        known = [number for number, call in enumerate(self.calls) if call is facts]
+        if not known:
+            self.calls.append(facts)
+        return known[0] if known else len(self.calls) - 1
 
     def finish(self) -> None:
         """Forget calls of which no result is left, and write the record."""
@@ -137,9 +145,9 @@ class RunRecord:
         self.failures.pop(label, None)
         self.images[key] = dict(facts)
 
-    def fail(self, label: str, call: int, error: str) -> None:
+    def fail(self, label: str, path: Path, call: int, error: str) -> None:
         """Enter why an image could not be looked at."""
-        self.failures[label] = {"call": call, "error": error}
+        self.failures[label] = {"call": call, "image": str(path), "error": error}
 
     def written(self) -> list[Path]:
         """Return the files that calls wrote into the folder."""
@@ -177,6 +185,10 @@ def _check(content: Mapping[str, Any]) -> None:
         call = entry.get("call")
         if type(call) is not int or not 0 <= call < len(content["calls"]):
             raise ValueError(f"call={call!r}, where the number of one of the calls is meant")
+    if not all(
+        isinstance(one.get(k), str) for one in content["failures"].values() for k in _FAILED
+    ):
+        raise ValueError("failures without image or error")
     for image in content["images"].values():
         for name, what in _IMAGE_FIELDS.items():
             if fault := what.fault(name, image.get(name)):
@@ -226,10 +238,7 @@ def summary_table(
         facts: dict[str, Any] = {**one, "warnings": warnings or None, "error": None}
         for name, count in one["counts"].items():
             density = one["density_per_nm2"][name]
-            expected = one["expected"].get(name, {})
-            # Where there is nothing to find, it says nothing.
-            some = expected and (expected["reported"] or (expected["expected"] or 0) >= 1)
-            f1 = expected["f1"]["value"] if some else None
+            f1 = expected_f1(one, name)
             values = (count, density["value"], density["low"], density["high"], f1)
             facts.update({f"{name}_{fact}": v for fact, v in zip(_CLASS, values, strict=True)})
         rows.append([_writable(facts.get(column)) for column in columns])
@@ -237,6 +246,33 @@ def summary_table(
         known = {"image": label, "error": failure["error"]}
         rows.append([_writable(known.get(column)) for column in columns])
     return columns, rows
+
+
+def expected_f1(image: Mapping[str, Any], name: str) -> float | None:
+    """Return the F1 to expect of a class in an image.
+
+    Parameters
+    ----------
+    image : mapping
+        As `RunRecord` holds it.
+    name : str
+        The class.
+
+    Returns
+    -------
+    float or None
+        None where it is not known, or there is nothing to find.
+
+    Examples
+    --------
+    >>> f1 = {"value": 0.9, "low": 0.8, "high": 1.0}
+    >>> expected_f1({"expected": {"a": {"reported": 5, "expected": 5.2, "f1": f1}}}, "a")
+    0.9
+    """
+    known = image["expected"].get(name)
+    if known is None or not (known["reported"] or (known["expected"] or 0) >= 1):
+        return None
+    return known["f1"]["value"]
 
 
 def _writable(cell: Any) -> Any:

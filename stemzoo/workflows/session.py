@@ -159,6 +159,7 @@ class DetectSession:
     options: DetectOptions = DetectOptions()
     weights: str | None = None
     record: RunRecord = field(default_factory=lambda: RunRecord(Path()))
+    _call: dict[str, Any] | None = None
 
     def run(
         self,
@@ -168,6 +169,9 @@ class DetectSession:
         expected: Mapping[str, str] | None = None,
     ) -> Generator[Outcome, None, None]:
         """Look at images in turn; whatever happens to one, the next is looked at.
+
+        Images that come later are looked at by another run of the same session, which is one call
+        in the record.
 
         The bytes of the next file are read while this one is computed. What was done is recorded
         even if the caller stops, or the process is killed, up to the last seconds.
@@ -191,7 +195,10 @@ class DetectSession:
         for folder in plan_session(sources, self.out, self.options.formats):
             make_folder(folder)
         self.record.folder = self.out
-        call = self.record.begin(self._call_facts(len(sources)))
+        if self._call is None:
+            self._call = self._call_facts()
+        self._call["images"] += len(sources)
+        call = self.record.begin(self._call)
         options = {k: v for k, v in asdict(self.options).items() if k != "formats"}
         told = json.dumps([__version__, options, weights_digests(self.model)])
         try:
@@ -204,10 +211,12 @@ class DetectSession:
                     yield self._one(source, call, told, hashes, resume, expected or {})
                     self.record.save(now=False)
         finally:
-            facts = self.record.calls[call]
-            facts["finished"] = _now()
-            facts["seconds"] = round(time.monotonic() - start, 3)
-            facts["weights_sha256"] = used_weights(self.model)
+            seconds = self._call["seconds"] + time.monotonic() - start
+            self._call.update(
+                finished=_now(),
+                seconds=round(seconds, 3),
+                weights_sha256=used_weights(self.model),
+            )
             self.record.finish()
 
     def _one(
@@ -236,7 +245,7 @@ class DetectSession:
                 )
             found = self._detect(source)
         except Exception as error:
-            self.record.fail(label, call, " ".join(str(error).split()))
+            self.record.fail(label, source.path, call, " ".join(str(error).split()))
             return Outcome(source, error=error)
         digest = hashes.get(source.path)
         files = [_relative(path, self.out) for path in (found.table, found.overlay, *found.others)]
@@ -280,7 +289,7 @@ class DetectSession:
         out = self.out / source.folder
         return images.detect_file(source.path, self.model, out, name=source.name, **options)
 
-    def _call_facts(self, count: int) -> dict[str, Any]:
+    def _call_facts(self) -> dict[str, Any]:
         """Say what does the work, and what it was told."""
         packages = {"stemzoo": __version__, "python": platform.python_version()}
         return {
@@ -288,13 +297,13 @@ class DetectSession:
             "packages": packages | {name: version(name) for name in PACKAGES},
             "device": device_name(),
             "folder": os.getcwd(),
-            "images": count,
+            "images": 0,
             "weights": self.weights,
             "weights_sha256": {},
             "options": asdict(self.options),
             "started": _now(),
             "finished": None,
-            "seconds": None,
+            "seconds": 0.0,
         }
 
 

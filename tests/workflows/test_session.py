@@ -108,11 +108,13 @@ def test_failures_are_recorded_until_the_image_is_done(tiny_model, stub, day):
     Path("day/bad.npy").write_bytes(b"no")
     outcomes = run(tiny_model, find_sources(["day"]))
     assert str(outcomes[-1].error) == "day/bad.npy: bad."
-    assert record()["failures"] == {"day/bad.npy": {"call": 0, "error": "day/bad.npy: bad."}}
+    known = {"call": 0, "image": "day/bad.npy", "error": "day/bad.npy: bad."}
+    assert record()["failures"] == {"day/bad.npy": known}
     assert pd.read_csv("out/summary.csv").error.tolist()[-1] == "day/bad.npy: bad."
     Path("day/bad.npy").rename("day/good.npy")
     run(tiny_model, [Source(Path("day/good.npy"))])
     assert "good" in record()["images"]
+    assert record()["failures"] == {}
 
 
 def test_images_of_earlier_calls_stay_in_the_record_with_their_options(tiny_model, stub, day):
