@@ -65,6 +65,9 @@ def detect(
             metavar="RUN.JSON", help="Do once more what a run.json tells of: the same bytes."
         ),
     ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write report.html about all results, to look at.")
+    ] = False,
     as_json: JsonLines = False,
 ) -> None:
     """Find single-atom defects in images: a table and an overlay for each, and summary.csv.
@@ -72,14 +75,17 @@ def detect(
     run.json beside them says how they were made. Exit code 2 if an image failed; 1 if some of many
     did (folders, --frames, --resume, --again), and the others are done.
     """
+    from stemzoo.workflows.report import check_report
     from stemzoo.workflows.result_files import check_formats
     from stemzoo.workflows.run_record import RunRecord
     from stemzoo.workflows.session import DetectOptions, plan_session
     from stemzoo.workflows.sources import find_sources
 
+    if report:
+        check_report()
     if again is not None:
         _check_again(context)
-        _detect_again(again, ImageLines(out, fail_fast, strict, as_json, resume))
+        _detect_again(again, ImageLines(out, fail_fast, strict, as_json, resume, report=report))
         return
     if not images:
         raise typer.BadParameter("Missing argument 'IMAGE...': image files, folders or patterns.")
@@ -107,14 +113,14 @@ def detect(
     empty = {source.path for source in sources if source.fault}
     folders = [path for path in images if os.path.isdir(path) and path not in empty]
     many = frames is not None or resume or bool(folders)
-    door = ImageLines(out, fail_fast, strict, as_json, resume, many=many)
-    with door.ended():
+    door = ImageLines(out, fail_fast, strict, as_json, resume, report=report, many=many)
+    with door.ended(record):
         door.work(sources, options, weights, record)
 
 
 def _check_again(context: typer.Context) -> None:
     """Refuse what --again takes from the record."""
-    free = {"again", "out", "fail_fast", "strict", "as_json", "resume"}
+    free = {"again", "out", "fail_fast", "strict", "as_json", "resume", "report"}
     sources = {name: context.get_parameter_source(name) for name in context.params}
     given = [
         name
@@ -133,8 +139,8 @@ def _detect_again(path: Path, door: ImageLines) -> None:
     from stemzoo.workflows.again import read_calls
     from stemzoo.workflows.run_record import RunRecord
 
-    with door.ended():
-        record = RunRecord.read(door.out)
+    record = RunRecord.read(door.out)
+    with door.ended(record):
         for call in read_calls(path):
             if (warning := call.warning()) is not None:
                 complain(f"warning: {warning}")

@@ -30,7 +30,7 @@ class ImageLines:
     ----------
     out : Path
         Folder for the results.
-    fail_fast, strict, as_json, resume : bool
+    fail_fast, strict, as_json, resume, report : bool
         Options of the verb.
     many : bool
         Whether one of many images may fail.
@@ -41,6 +41,7 @@ class ImageLines:
     strict: bool = False
     as_json: bool = False
     resume: bool = False
+    report: bool = False
     many: bool = True
     failures: Failures = field(default_factory=Failures)
     untrusted: int = 0
@@ -105,7 +106,7 @@ class ImageLines:
         self.untrusted += bool(outcome.facts["doubts"])
 
     @contextmanager
-    def ended(self) -> "Iterator[None]":
+    def ended(self, record: "RunRecord") -> "Iterator[None]":
         """Say at the end what failed or was left, and end with the code for it."""
         try:
             yield
@@ -115,6 +116,11 @@ class ImageLines:
                 "the same command with --resume goes on"
             )
             raise
+        if self.report and record.images:
+            from stemzoo.workflows.report import write_report
+
+            # Of --json, all lines are objects.
+            say(str(write_report(record)), error=self.as_json)
         failed = len(self.failures.items)
         left = self.total - self.done - failed
         if self.many and failed:

@@ -108,15 +108,15 @@ def _follow(
     batches = arriving(arrivals, frames=frames, written=session.record.written, idle=idle)
     with _screen(lines, course, arrivals) as screen:
         for sources in batches:
+            screen.refresh(len(sources))
             if not sources:
-                screen.refresh()
                 continue
             with closing(session.run(sources, resume=True)) as outcomes:
-                for outcome in outcomes:
+                for number, outcome in enumerate(outcomes, 1):
                     screen.tell(outcome)
                     if outcome.facts is not None:
                         course.add(outcome.facts)
-                    screen.refresh()
+                    screen.refresh(len(sources) - number)
             advice = course.advice()
             if advice is not None and not told:
                 complain(f"warning: {advice}")
@@ -125,7 +125,7 @@ def _follow(
 
 class _Screen(Protocol):
     def tell(self, outcome: Any) -> None: ...
-    def refresh(self) -> None: ...
+    def refresh(self, left: int) -> None: ...
 
 
 class _Plain:
@@ -137,7 +137,7 @@ class _Plain:
     def tell(self, outcome: Any) -> None:
         self._lines.tell(outcome)
 
-    def refresh(self) -> None:
+    def refresh(self, left: int) -> None:
         pass
 
 
@@ -154,8 +154,8 @@ class _Live:
         else:
             self._lines.count(outcome)
 
-    def refresh(self) -> None:
-        self._live.update(live_table(self._course, self._arrivals))
+    def refresh(self, left: int) -> None:
+        self._live.update(live_table(self._course, self._arrivals, left))
 
 
 @contextmanager
@@ -169,8 +169,8 @@ def _screen(lines: ImageLines, course: "Course", arrivals: "Arrivals") -> Iterat
         yield _Live(live, lines, course, arrivals)
 
 
-def live_table(course: "Course", arrivals: "Arrivals") -> Any:
-    """Draw the last images and the course of the session, for a terminal."""
+def live_table(course: "Course", arrivals: "Arrivals", left: int = 0) -> Any:
+    """Draw the last images and the course of the session, for a terminal; `left` are whole."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -209,7 +209,8 @@ def live_table(course: "Course", arrivals: "Arrivals") -> Any:
             parts.append(Text(f"{sparkline(f1s, 0, 1)} its expected F1, 0 to 1"))
     if (advice := course.advice()) is not None:
         parts.append(Text(advice, style="bold"))
-    waiting = f", {arrivals.waiting} not whole yet" if arrivals.waiting else ""
+    waiting = f", {left} to look at" if left else ""
+    waiting += f", {arrivals.waiting} not whole yet" if arrivals.waiting else ""
     count = f"{len(course.images)} images{waiting}"
     parts.append(Text(f"{count}; watching {printable(str(arrivals.folder))}: Ctrl-C ends"))
     return Group(*parts)

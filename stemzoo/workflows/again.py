@@ -125,7 +125,7 @@ def _recorded(call: Mapping[str, Any], images: Mapping[str, Mapping[str, Any]]) 
     options = DetectOptions(**{**said, "formats": tuple(said["formats"])})
     sources = tuple(
         Source(
-            _located(Path(one["image"]), Path(call["folder"])),
+            located(Path(one["image"]), Path(call["folder"])),
             None if options.frame is not None else one["frame"],
             Path(key).parent,
         )
@@ -139,6 +139,24 @@ def _recorded(call: Mapping[str, Any], images: Mapping[str, Mapping[str, Any]]) 
     )
 
 
-def _located(path: Path, folder: Path) -> Path:
-    """Return a path that was relative to another folder."""
+def located(path: Path, folder: Path) -> Path:
+    """Return a path of a record, which was relative to the folder of its call.
+
+    Parameters
+    ----------
+    path : Path
+        As the call named it.
+    folder : Path
+        Where the call was made.
+
+    Returns
+    -------
+    Path
+        The path itself where there is such a file, or it is absolute.
+
+    Examples
+    --------
+    >>> located(Path("a.tif"), Path("/day"))
+    PosixPath('/day/a.tif')
+    """
     return path if path.is_absolute() or path.exists() else folder / path

@@ -11,7 +11,9 @@ from stemzoo import __version__, io
 from stemzoo.io.json_files import Field, parse_json
 from stemzoo.workflows.outputs import written_whole
 
-RECORD, SUMMARY = "run.json", "summary.csv"
+RECORD, SUMMARY, REPORT = "run.json", "summary.csv", "report.html"
+# Stands in the first lines of a report.
+REPORT_MARK = '<meta name="generator" content="stemzoo'
 FORMAT = 1
 # Writing the record takes at most this share of the time, however long it grows; and images that
 # take longer than this are recorded one by one [s].

@@ -21,7 +21,7 @@ from stemzoo.workflows.images import TABLE_MARKS, DetectedFile
 from stemzoo.workflows.outputs import make_folder, plan_outputs
 from stemzoo.workflows.paths import image_files
 from stemzoo.workflows.result_files import result_names
-from stemzoo.workflows.run_record import RECORD, SUMMARY, RunRecord
+from stemzoo.workflows.run_record import RECORD, REPORT, REPORT_MARK, SUMMARY, RunRecord
 from stemzoo.workflows.sources import Source
 from stemzoo.zoo.file_names import CARD, LOADED
 from stemzoo.zoo.manifest import sha256
@@ -125,8 +125,9 @@ def plan_session(
         if source.path in there and not source.fault
     ]
     # The names of the record are taken, too: an image may be named summary.tif.
-    record = (Path(RECORD), (RECORD, SUMMARY))
-    plan_outputs([record, *results], out, inputs=paths, mark=(*TABLE_MARKS, _RECORD_MARK))
+    own = [(Path(RECORD), (RECORD, SUMMARY)), (Path(REPORT), (REPORT,))]
+    marks = (*TABLE_MARKS, _RECORD_MARK, REPORT_MARK)
+    plan_outputs([*own, *results], out, inputs=paths, mark=marks)
     return tuple(dict.fromkeys([out, *(out / source.folder for source in sources)]))
 
 
