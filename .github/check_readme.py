@@ -55,6 +55,12 @@ SMALL: dict[str, Run | LeftOut] = {
     "stemzoo doctor": HUB,
     "stemzoo publish my-day": HUB,
     "stemzoo detect scan1.tif scan2.tif": Run(leaves="results/scan2.csv"),
+    "stemzoo detect day --recursive --frames all --out session --resume": Run(
+        leaves="session/report.html"
+    ),
+    "stemzoo detect day --recursive": Run(leaves="session/run.json"),
+    "stemzoo detect --again session/run.json": Run(leaves="repeated/summary.csv"),
+    "stemzoo watch today": Run("--idle 1", "live/summary.csv"),
     "stemzoo identify scan1.tif": Run(),
     "stemzoo simulate --scene hole": Run(FRAMES, "holed/wse2-dayB_hole_0_0002_crystal.png"),
     "stemzoo simulate --session wse2-dayB": Run(FRAMES, "frames/wse2-dayB_0_0002.tif"),

@@ -84,7 +84,9 @@ def translate(
 def match(
     images: Annotated[
         list[Path],
-        typer.Argument(metavar="IMAGE...", help="Image files of one session, or a quoted pattern."),
+        typer.Argument(
+            metavar="IMAGE...", help="Image files of one session, a folder, or a quoted pattern."
+        ),
     ],
     material: Annotated[str | None, typer.Option(help="Only weights for this material.")] = None,
     pixel_size: Annotated[
@@ -101,10 +103,10 @@ def match(
     """Rank the weights of the zoo by how well they fit images, and say what to do next."""
     from stemzoo.inference.advice import advise
     from stemzoo.workflows.images import match_files
-    from stemzoo.workflows.paths import expand
+    from stemzoo.workflows.sources import find_sources
 
     failures = Failures()
-    paths = expand(images)
+    paths = [source.path for source in find_sources(images)]
     ranked = match_files(
         paths,
         material=material,

@@ -124,7 +124,8 @@ def arriving(
             ]
             last = arrivals.now()
             continue
-        if idle is not None and arrivals.now() - max(last, arrivals.changed) >= idle:
+        since = max(last, arrivals.changed + arrivals.settle)
+        if idle is not None and arrivals.now() - since >= idle:
             return
         yield []
         sleep(min(0.5, max(arrivals.settle / 2, 0.01)))

@@ -81,12 +81,12 @@ def test_frames_of_stacks_arrive_one_by_one_and_the_watch_ends_when_nothing_come
         Arrivals(live, settle=1, now=clock),
         frames="all",
         written=lambda: [live / "b.png"],
-        idle=10,
+        idle=0.5,  # less than it takes to settle
         sleep=clock.sleep,
     )
     found = [source for batch in batches for source in batch]
     assert [source.key for source in found] == [f"series_000{i}" for i in range(3)]
-    assert 10 <= clock.time < 13
+    assert 1.5 <= clock.time < 4
 
 
 def test_two_files_of_one_name_never_share_results(live, clock):
