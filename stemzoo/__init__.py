@@ -30,6 +30,7 @@ _NAMES = {
     "save": "stemzoo.zoo.hub",
     "simulate": "stemzoo.simulate",
     "train_cyclegan": "stemzoo.training",
+    "train_detector": "stemzoo.workflows.detector_training",
     "train_fcn": "stemzoo.training",
     "translate": "stemzoo.inference.translation",
     "verify": "stemzoo.zoo.hub",

@@ -22,6 +22,7 @@ from stemzoo.cli.options import (
     SumFrames,
     Threshold,
     Weights,
+    only_with,
 )
 from stemzoo.cli.terminal import angstrom, complain
 
@@ -84,7 +85,7 @@ def detect(
     if report:
         check_report()
     if again is not None:
-        _check_again(context)
+        only_with(context, "--again", "fail_fast", "strict", "as_json", "resume", "report")
         _detect_again(again, ImageLines(out, fail_fast, strict, as_json, resume, report=report))
         return
     if not images:
@@ -116,22 +117,6 @@ def detect(
     door = ImageLines(out, fail_fast, strict, as_json, resume, report=report, many=many)
     with door.ended(record):
         door.work(sources, options, weights, record)
-
-
-def _check_again(context: typer.Context) -> None:
-    """Refuse what --again takes from the record."""
-    free = {"again", "out", "fail_fast", "strict", "as_json", "resume", "report"}
-    sources = {name: context.get_parameter_source(name) for name in context.params}
-    given = [
-        name
-        for name, source in sources.items()
-        if name not in free and source is not None and source.name == "COMMANDLINE"
-    ]
-    if given:
-        raise ValueError(
-            "--again takes images and options from the record. Received: "
-            f"{', '.join(given)}, too. Leave them out, or give them without --again."
-        )
 
 
 def _detect_again(path: Path, door: ImageLines) -> None:

@@ -61,3 +61,33 @@ Formats = Annotated[
         "given several times.",
     ),
 ]
+
+
+def only_with(context: typer.Context, option: str, *others: str) -> None:
+    """See that no options are given beside one that chooses them by itself.
+
+    Parameters
+    ----------
+    context : typer.Context
+        Of the command.
+    option : str
+        The one that chooses, as users type it.
+    *others : str
+        Parameters that go with it; ``out`` always does.
+
+    Raises
+    ------
+    ValueError
+        If one is given.
+    """
+    fit = {"out", option.removeprefix("--"), *others}
+    given = []
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        # By name: the enum is of click, or of the copy that newer versions of typer carry.
+        if parameter.name not in fit and source is not None and source.name == "COMMANDLINE":
+            given.append(parameter.opts[0])
+    if given:
+        raise ValueError(
+            f"{option} chooses all else by itself; leave out {', '.join(given)}, or {option}"
+        )

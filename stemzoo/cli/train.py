@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stemzoo.cli.options import LackingPixelSize
+from stemzoo.cli.options import LackingPixelSize, only_with
 from stemzoo.cli.terminal import angstrom, load_kind, say, start_keras
 
 app = typer.Typer()
@@ -15,7 +15,26 @@ app.add_typer(train, name="train")
 
 @train.command("fcn")
 def train_fcn(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
+    material: Annotated[
+        str | None,
+        typer.Option(
+            help="Material to find defects in: all else is chosen, and training stops by itself."
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, max=1440, help="With --material: how long it may take; 10 by default."
+        ),
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="IMAGE", help="With --material: most frames get the conditions of this image."
+        ),
+    ] = None,
     session: Annotated[
         list[str] | None, typer.Option(help="Session to simulate; may be given more than once.")
     ] = None,
@@ -52,7 +71,31 @@ def train_fcn(
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Train a defect detector on labelled frames, simulated now or read from folders."""
+    """Train a defect detector: of a material, or on labelled frames, simulated now or read."""
+    if material is not None:
+        of_image = ["pixel_size"] if like else []
+        only_with(context, "--material", "minutes", "like", "seed", *of_image)
+        from stemzoo.simulate.materials import find_material
+
+        find_material(material)  # before Keras starts, which takes its time
+        start_keras()
+        from stemzoo.workflows.detector_training import train_detector
+
+        train_detector(
+            material,
+            minutes=minutes or 10.0,
+            out=out,
+            like=like,
+            like_sampling=angstrom(pixel_size),
+            seed=seed,
+            report=say,
+        )
+        return
+    if minutes is not None or like is not None:
+        raise ValueError(
+            "--minutes and --like go with --material, which names what to train for. Received: no "
+            "--material"
+        )
     from stemzoo.workflows.training import FCNOptions, train_fcn_files
 
     start_keras()

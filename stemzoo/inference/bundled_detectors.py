@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from stemzoo.analysis.identification import ACCEPTED, Identification
 from stemzoo.inference.material_check import have_one_lattice
-from stemzoo.simulate.named_sessions import SESSIONS, choose_session
 from stemzoo.zoo.hub import load
 from stemzoo.zoo.registry import WeightsEntry, list_weights
 
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
 
-# What an image gets whose crystal is undecided.
+# What an image gets in which no crystal is found.
 DEFAULT_DETECTOR = "fcn-wse2"
 
 
@@ -71,7 +70,7 @@ def choose_detector(
     -------
     DetectorChoice
         That of its material, or of one with the same lattice, which no image surely tells from it;
-        the default where the material is undecided.
+        where the material is undecided that of the most probable one that there is a detector for.
 
     Raises
     ------
@@ -92,13 +91,13 @@ def choose_detector(
         for c in found.candidates
         if c.material in found.possible
     )
-    if sum(c.probability for c in alike) < ACCEPTED:
-        shown = shown or "none of the known materials"
-        reason = f"the default, as it is undecided which crystal the image shows: {shown}"
-        return DetectorChoice(DEFAULT_DETECTOR, reason)
-    for candidate in alike:
+    decided = sum(c.probability for c in alike) >= ACCEPTED
+    for candidate in alike if decided else found.candidates:
         if entries := bundled_detectors(candidate.material):
-            return DetectorChoice(entries[0].name, f"the image shows {shown}")
+            is_it = "the image shows" if decided else f"{candidate.material} of what it may show:"
+            return DetectorChoice(entries[0].name, f"{is_it} {shown or 'no known material'}")
+    if not decided:
+        return DetectorChoice(DEFAULT_DETECTOR, f"the default, as it is undecided: {shown}")
     if force:
         return DetectorChoice(DEFAULT_DETECTOR, f"the default, as none is for {shown}")
     raise ValueError(
@@ -138,15 +137,8 @@ def detector_commands(material: str, path: Path | None = None) -> str:
     if entries := bundled_detectors(material):
         return f"Next: stemzoo detect {image} --weights {entries[0].name}."
     out = f"{material}-detector"
-    session = choose_session(None, material).name
-    if session in SESSIONS:
-        steps = f"stemzoo train fcn --session {session} --out {out}"
-    else:
-        steps = (
-            f"stemzoo simulate --material {material} -n 100 --size 512 --out {material}-frames; "
-            f"stemzoo train fcn --data {material}-frames --out {out}"
-        )
     return (
-        f"No detector of the zoo is for {material}. Train one (half an hour on two cores): "
-        f"{steps}; then: stemzoo detect {image} --weights ./{out}."
+        f"No detector of the zoo is for {material}. Train one (ten minutes on two cores): stemzoo "
+        f"train fcn --material {material} --out {out}; then: stemzoo detect {image} --weights "
+        f"./{out}."
     )

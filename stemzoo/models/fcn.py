@@ -187,6 +187,49 @@ class DefectFCN(keras.Model):
         other.set_weights(self.get_weights())
         return other
 
+    def heir(self, classes: Sequence[str], **changes) -> "DefectFCN":
+        """Return a model that begins with the weights of this one to find other defects.
+
+        Parameters
+        ----------
+        classes : sequence of str
+            Its classes. Each begins with what this model knows of one of the same kind: of the same
+            name, or a vacancy, or a divacancy, of another element; others begin anew.
+        **changes
+            Arguments of the constructor that differ, such as `material`, `sampling` or `name`.
+
+        Returns
+        -------
+        DefectFCN
+
+        Raises
+        ------
+        ValueError
+            If a change alters the shape of other layers.
+
+        Examples
+        --------
+        >>> model = DefectFCN(["se_vacancy", "bright"], filters=2, depth=1)
+        >>> model.heir(["s_vacancy", "s_divacancy", "bright"], material="mos2").classes
+        ('s_vacancy', 's_divacancy', 'bright')
+        """
+        other = type(self)(**{**self.get_config(), **changes, "classes": list(classes)})
+        *mine, head = self.layers[:-1]  # the last one turns logits into probabilities
+        *its, new_head = other.layers[:-1]
+        for old, new in zip(mine, its, strict=True):
+            new.set_weights(old.get_weights())
+        kinds = [_kind(name) for name in self.classes]
+        known = {kind: kinds.index(kind) + 1 for kind in reversed(kinds)}
+        weights = [np.array(values) for values in new_head.get_weights()]
+        pairs = [(0, 0)] + [
+            (k + 1, known[_kind(name)]) for k, name in enumerate(classes) if _kind(name) in known
+        ]
+        for values, old_values in zip(weights, head.get_weights(), strict=True):
+            for new_class, old_class in pairs:
+                values[..., new_class] = old_values[..., old_class]
+        new_head.set_weights(weights)
+        return other
+
     @property
     def stride(self) -> int:
         """Images must be multiples of this many pixels."""
@@ -231,6 +274,12 @@ class DefectFCN(keras.Model):
     def golden_outputs(self, images: Any) -> dict[str, Any]:
         """Return the probabilities of the classes."""
         return {"output": self(images, training=False)}
+
+
+def _kind(name: str) -> str:
+    """Tell what a class is, whatever the element: ``"vacancy"`` of ``"se_vacancy"``."""
+    kind = name.rpartition("_")[2]
+    return kind if kind in ("vacancy", "divacancy") else name
 
 
 def _res_unet(inputs, channels: int, filters: int, depth: int, dropout: float):

@@ -95,9 +95,9 @@ def find_defect(material: Material, name: str) -> Defect:
 def defect_class(material: Material, name: str) -> str:
     """Return the class under which detectors label a defect.
 
-    Vacancies of non-metals keep their name. What cannot be told apart in an image shares a
-    class: ``"metal_dark"`` for a missing or lighter metal atom, ``"bright"`` for heavier atoms
-    and adatoms, ``"dark"`` for a lighter atom on another site.
+    Vacancies keep their name, but for that of a material's only metal. What cannot be told apart
+    in an image shares a class: ``"metal_dark"`` for a missing or lighter atom of the only metal,
+    ``"bright"`` for heavier atoms and adatoms, ``"dark"`` for a lighter atom on another site.
 
     Parameters
     ----------
@@ -119,11 +119,10 @@ def defect_class(material: Material, name: str) -> str:
     if name == EDGE:
         return EDGE
     defect = find_defect(material, name)
-    metal = material.sites[0].symbol
     if defect.element is None:
         return "bright"
     if defect.replacement and atomic_number(defect.replacement) > atomic_number(defect.element):
         return "bright"
-    if defect.element == metal and metal != "C":
+    if defect.element == material.metal:
         return "metal_dark"
     return "dark" if defect.replacement else defect.name

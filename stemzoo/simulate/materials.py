@@ -1,9 +1,12 @@
 """The table of materials: one unit cell an entry."""
 
 import difflib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
+
+_NONMETALS = frozenset("H He B C N O F Ne Si P S Cl Ar Ge As Se Br Kr Te I Xe At Rn".split())
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,30 @@ class Material:
     lattice_constant: float
     layered: bool = True
 
+    @property
+    def metal(self) -> str | None:
+        """Symbol of its metal; None where it holds none, or several."""
+        metals = {site.symbol for site in self.sites} - _NONMETALS
+        return metals.pop() if len(metals) == 1 else None
+
+    @property
+    def column_spacing(self) -> float:
+        """Distance of the nearest two atomic columns in projection [Å]."""
+        places = {(round(x, 6), round(y, 6)) for x, y, _ in (s.position for s in self.sites)}
+        x, y, _ = self.cell
+        distances = [
+            math.hypot(_folded(a - c) * x, _folded(b - d) * y)
+            for a, b in places
+            for c, d in places
+            if (a, b) != (c, d)
+        ]
+        return min([x, y, *distances])
+
+
+def _folded(step: float) -> float:
+    """Return a step in cells to the nearest of the equivalent places."""
+    return step - round(step)
+
 
 def _dichalcogenide(name: str, metal: str, chalcogen: str, a: float, height: float) -> Material:
     """1H-MX2 on its orthogonal cell a x a sqrt(3); `height` is the X-X distance [Å]."""
@@ -76,40 +103,50 @@ def _dichalcogenide(name: str, metal: str, chalcogen: str, a: float, height: flo
     )
 
 
-_GRAPHENE = Material(
-    name="graphene",
-    formula="C",
-    cell=(2.46, 2.46 * 3**0.5, 1.0),
-    sites=(
-        Site("C", (0.0, 0.0, 0.0)),
-        Site("C", (0.0, 1 / 3, 0.0)),
-        Site("C", (1 / 2, 1 / 2, 0.0)),
-        Site("C", (1 / 2, 5 / 6, 0.0)),
-    ),
-    spacing=2.46 * 3**0.5 / 2,
-    symmetry=6,
-    lattice_constant=2.46,
-)
+def _honeycomb(name: str, formula: str, symbols: tuple[str, str], a: float) -> Material:
+    """One layer of two kinds of atoms on their orthogonal cell a x a sqrt(3)."""
+    first, second = symbols
+    return Material(
+        name=name,
+        formula=formula,
+        cell=(a, a * 3**0.5, 1.0),
+        sites=(
+            Site(first, (0.0, 0.0, 0.0)),
+            Site(second, (0.0, 1 / 3, 0.0)),
+            Site(first, (1 / 2, 1 / 2, 0.0)),
+            Site(second, (1 / 2, 5 / 6, 0.0)),
+        ),
+        spacing=a * 3**0.5 / 2,
+        symmetry=6,
+        lattice_constant=a,
+    )
 
-_STRONTIUM_TITANATE = Material(
-    name="srtio3",
-    formula="SrTiO3 [001]",
-    cell=(3.905, 3.905, 3.905),
-    sites=(
-        Site("Sr", (0.0, 0.0, 0.0)),
-        Site("Ti", (0.5, 0.5, 0.5)),
-        Site("O", (0.5, 0.5, 0.0)),
-        Site("O", (0.5, 0.0, 0.5)),
-        Site("O", (0.0, 0.5, 0.5)),
-    ),
-    spacing=3.905,
-    symmetry=4,
-    lattice_constant=3.905,
-    layered=False,
-)
+
+def _perovskite(name: str, a_site: str, b_site: str, a: float, c: float) -> Material:
+    """ABO3 along [001], of a square cell with edge a; c along the beam [Å]."""
+    return Material(
+        name=name,
+        formula=f"{a_site}{b_site}O3 [001]",
+        cell=(a, a, c),
+        sites=(
+            Site(a_site, (0.0, 0.0, 0.0)),
+            Site(b_site, (0.5, 0.5, 0.5)),
+            Site("O", (0.5, 0.5, 0.0)),
+            Site("O", (0.5, 0.0, 0.5)),
+            Site("O", (0.0, 0.5, 0.5)),
+        ),
+        spacing=a,
+        symmetry=4,
+        lattice_constant=a,
+        layered=False,
+    )
+
 
 # In-plane constants of WSe2, MoS2, WS2, MoSe2: Schutte, de Boer, Jellinek,
-# J. Solid State Chem. 70, 207 (1987); graphene and SrTiO3: textbook room-temperature values.
+# J. Solid State Chem. 70, 207 (1987); 2H-MoTe2: Puotinen, Newnham, Acta Cryst. 14, 691 (1961);
+# 2H-NbSe2: Marezio et al., J. Solid State Chem. 4, 425 (1972); h-BN: Lynch, Drickamer, J. Chem.
+# Phys. 44, 181 (1966); BaTiO3 (tetragonal): Kwei et al., J. Phys. Chem. 97, 2368 (1993); graphene
+# and SrTiO3: textbook room-temperature values.
 MATERIALS = MappingProxyType(
     {
         m.name: m
@@ -118,8 +155,12 @@ MATERIALS = MappingProxyType(
             _dichalcogenide("mos2", "Mo", "S", 3.161, 3.17),
             _dichalcogenide("ws2", "W", "S", 3.153, 3.14),
             _dichalcogenide("mose2", "Mo", "Se", 3.288, 3.34),
-            _GRAPHENE,
-            _STRONTIUM_TITANATE,
+            _dichalcogenide("mote2", "Mo", "Te", 3.519, 3.62),
+            _dichalcogenide("nbse2", "Nb", "Se", 3.4425, 3.36),
+            _honeycomb("graphene", "C", ("C", "C"), 2.46),
+            _honeycomb("hbn", "BN", ("B", "N"), 2.504),
+            _perovskite("srtio3", "Sr", "Ti", 3.905, 3.905),
+            _perovskite("batio3", "Ba", "Ti", 3.992, 4.036),
         )
     }
 )

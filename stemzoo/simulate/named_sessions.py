@@ -8,6 +8,7 @@ from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
 from stemzoo.simulate.materials import find_material, nearest_names
 from stemzoo.simulate.noise_models import any_microscope, manual_noise, noise_free, randomised
 from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.simulate.training_defects import TRAINING_DEFECTS
 
 # Rare point defects beside the vacancies that the sessions are about.
 _RARE = MappingProxyType(
@@ -17,22 +18,6 @@ _RARE = MappingProxyType(
         "se_on_w": 0.0005,
         "w_on_se": 0.001,
         "w2_on_se": 0.001,
-    }
-)
-
-# Frequent enough in every frame to learn from, single vacancies the most frequent.
-_TRAINING_DEFECTS = MappingProxyType(
-    {
-        "se_vacancy": 0.035,
-        "se_divacancy": 0.004,
-        "w_vacancy": 0.004,
-        "v_on_w": 0.012,
-        "mo_on_w": 0.004,
-        "se_on_w": 0.002,
-        "w_on_se": 0.002,
-        "w2_on_se": 0.001,
-        "te_on_se": 0.002,
-        "w_adatom": 0.001,
     }
 )
 
@@ -166,18 +151,49 @@ _SRTIO3 = replace(
 
 # One model for both days, as in the paper: what a person would set by hand from its conditions.
 _BY_HAND = AcquisitionSession(
-    name="wse2", material="wse2", defects=_TRAINING_DEFECTS, dwell_time=20e-6
+    name="wse2", material="wse2", defects=TRAINING_DEFECTS["wse2"], dwell_time=20e-6
 )
 
-_RANDOMISED = randomised("wse2-randomised", "wse2", _TRAINING_DEFECTS)
-# Finely sampled frames at a comparable dose per area, as many microscopes record them.
-_RANDOMISED_FINE = randomised(
-    "wse2-randomised-fine",
-    "wse2",
-    _TRAINING_DEFECTS,
-    sampling=LogUniform(0.09, 0.15),
-    dwell_time=LogUniform(20e-6, 1.5e-3),
+# What the wide sessions of a material have instead of those of a dichalcogenide: atoms that are
+# near and light are imaged with a finer probe, more electrons and a lower inner angle, as in the
+# paper; columns of crystals that repeat along the beam show a single atom where they are short.
+_NEAR_AND_LIGHT = MappingProxyType(
+    {
+        "inner": 25.0,
+        "current": 4.0,
+        "metal_contrast": 1.0,
+        "source_size": Uniform(0.4, 1.1),
+        "defocus": Normal(0, 20),
+    }
 )
+
+
+def _wide_sessions(material: str) -> tuple[AcquisitionSession, ...]:
+    """Sessions for detectors that should hold on any microscope: coarse and fine pixels."""
+    own = dict(_NEAR_AND_LIGHT) if find_material(material).column_spacing < 1.6 else {}
+    thickness = (1, 1, 1, 1) if find_material(material).layered else (2, 3, 4, 5)
+    defects = TRAINING_DEFECTS[material]
+    coarse = randomised(f"{material}-randomised", material, defects, **own)
+    # Finely sampled frames at a comparable dose per area, as many microscopes record them.
+    fine = randomised(
+        f"{material}-randomised-fine",
+        material,
+        defects,
+        sampling=LogUniform(0.09, 0.15),
+        dwell_time=LogUniform(20e-6, 1.5e-3),
+        **own,
+    )
+    finest = Uniform(0.4, 1.4) if own else Uniform(0.6, 2.0)
+    sessions = (
+        coarse,
+        fine,
+        replace(any_microscope(coarse, bits=8), source_size=finest),
+        replace(any_microscope(fine, bits=16), source_size=finest),
+    )
+    return tuple(replace(s, thickness=t) for s, t in zip(sessions, thickness, strict=True))
+
+
+WIDE_SESSIONS = MappingProxyType({name: _wide_sessions(name) for name in TRAINING_DEFECTS})
 
 SESSIONS = MappingProxyType(
     {
@@ -189,10 +205,7 @@ SESSIONS = MappingProxyType(
             _SRTIO3,
             manual_noise(_BY_HAND),
             noise_free(_BY_HAND),
-            _RANDOMISED,
-            _RANDOMISED_FINE,
-            any_microscope(_RANDOMISED, bits=8),
-            any_microscope(_RANDOMISED_FINE, bits=16),
+            *(session for sessions in WIDE_SESSIONS.values() for session in sessions),
         )
     }
 )
@@ -249,7 +262,8 @@ def choose_session(name: str | None, material: str | None) -> AcquisitionSession
         if material is None:
             raise ValueError("Name a session or a material. Received: neither")
         crystal = find_material(material)
-        named = [s for s in SESSIONS.values() if s.material == crystal.name]
+        wide = WIDE_SESSIONS.get(crystal.name, ())
+        named = [s for s in SESSIONS.values() if s.material == crystal.name and s not in wide]
         if named:
             return named[0]
         elements = sorted({site.symbol.lower() for site in crystal.sites})

@@ -10,6 +10,7 @@ import numpy as np
 
 from stemzoo import io
 from stemzoo.plotting import plot_pictures
+from stemzoo.training.budget import TimeBudget
 
 
 class TrainingProgress(keras.callbacks.Callback):
@@ -19,11 +20,13 @@ class TrainingProgress(keras.callbacks.Callback):
     ----------
     report : callable
         Takes one line of text.
+    budget : TimeBudget, optional
+        What the training lasts as long as, where it does not end with its last epoch.
     """
 
-    def __init__(self, report: Callable[[str], None]):
+    def __init__(self, report: Callable[[str], None], budget: TimeBudget | None = None):
         super().__init__()
-        self.report = report
+        self.report, self.budget = report, budget
         self._times: list[float] = []
 
     def on_train_begin(self, logs=None):
@@ -33,7 +36,8 @@ class TrainingProgress(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         """Say so, if there was nothing left to train."""
         if len(self._times) == 1:
-            self.report(f"all {self.params['epochs']} epochs are done already")
+            epochs = f"all {self.params['epochs']} epochs are done already"
+            self.report("no time is left to train in" if self.budget else epochs)
 
     def on_epoch_end(self, epoch, logs=None):
         """Report."""
@@ -41,11 +45,14 @@ class TrainingProgress(keras.callbacks.Callback):
         # The first epoch holds the compilation: the last three say more about what is left.
         recent = self._times[-4:]
         pace = (recent[-1] - recent[0]) / (len(recent) - 1)
-        left = self.params["epochs"] - epoch - 1
+        left = pace * (self.params["epochs"] - epoch - 1)
+        of_all = f"/{self.params['epochs']}"
+        if self.budget is not None:
+            left, of_all = max(self.budget.left, 0.0), ""
         values = "  ".join(f"{key} {float(value):.5f}" for key, value in (logs or {}).items())
         self.report(
-            f"epoch {epoch + 1}/{self.params['epochs']}  {values}  "
-            f"{pace:.1f} s/epoch  remaining {timedelta(seconds=round(pace * left))}"
+            f"epoch {epoch + 1}{of_all}  {values}  {pace:.1f} s/epoch  "
+            f"remaining {timedelta(seconds=round(left))}"
         )
 
 

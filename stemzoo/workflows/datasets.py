@@ -1,7 +1,7 @@
 """Labelled and measured images as files and folders: what trainings start from."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,9 +102,11 @@ def training_set(
             )
         domain = domain_session(translator.material, translator.sampling, translator.rotation)
         sources.append((domain, translator))
-    parts = [
-        _simulated(*source, frames, size, seed + j, sampling) for j, source in enumerate(sources)
-    ]
+    parts = []
+    for j, (session, through) in enumerate(sources):
+        made = simulated_set(session, frames, size, seed + j, sampling, through)
+        images, masks, classes = zip(*made, strict=True)
+        parts.append(TrainingSet(images, masks, classes[-1], sampling, session.material))
     parts += [_read_folder(folder, sampling) for folder in folders]
     if not parts:
         raise ValueError(
@@ -227,32 +229,50 @@ def write_training_data(out: Path, facts: dict[str, Any]) -> None:
     io.write_json(out / TRAINING_DATA, content)
 
 
-def _simulated(
+def simulated_set(
     session: AcquisitionSession,
-    translator: "CycleGANSTEM | None",
     frames: int,
     size: int,
     seed: int,
     sampling: float,
-) -> TrainingSet:
+    translator: "CycleGANSTEM | None" = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[str, ...]]]:
+    """Simulate labelled frames at one pixel size, one after the other.
+
+    Parameters
+    ----------
+    session : AcquisitionSession
+        What to draw from.
+    frames : int
+        How many.
+    size : int
+        Edge of a frame at 0.2074 Å/px [px].
+    seed : int
+        Their seed.
+    sampling : float
+        Pixel size of the set [Å/px]; frames within 15 % of it stay as they are.
+    translator : CycleGANSTEM, optional
+        Makes them realistic.
+
+    Yields
+    ------
+    image, mask : ndarray of shape (M, N)
+        A frame.
+    classes : tuple of str
+        Class k has the value k + 1 in `mask`.
+    """
     first = session.draw(np.random.default_rng(seed)).sampling
     # Frames with finer pixels need more of them for the same field of view.
     zoom = ZOO_SAMPLING / first if abs(first / ZOO_SAMPLING - 1) > 0.15 else 1.0
     edge = round(size * zoom)
     resized = abs(first / sampling - 1) > 0.15
     rng = np.random.default_rng([seed, 1])
-    images: list[np.ndarray] = []
-    masks: list[np.ndarray] = []
-    classes: tuple[str, ...] = ()
     for frame in simulate_session(session, frames, (edge, edge), seed=seed):
         if translator is not None:
             frame = replace(frame, image=translate(frame.image, translator, rng=rng))
         if resized:
             frame = to_sampling(frame, sampling)
-        images.append(frame.image)
-        masks.append(frame.mask)
-        classes = frame.classes
-    return TrainingSet(tuple(images), tuple(masks), classes, sampling, session.material)
+        yield frame.image, frame.mask, frame.classes
 
 
 def _read_folder(folder: Path, sampling: float) -> TrainingSet:

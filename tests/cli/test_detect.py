@@ -66,8 +66,8 @@ def test_a_record_is_done_again_to_the_same_bytes(run, day, tiny_folder):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("day", "--again", "detections/run.json"), "Received: images, too"),
-        (("--again", "run.json", "--tta"), "Received: tta, too"),
+        (("day", "--again", "detections/run.json"), "leave out images, or --again"),
+        (("--again", "run.json", "--tta"), "leave out --tta, or --again"),
         (("--again", "run.json"), "run.json: expected the run.json of a folder of results"),
         (("day/0.tif", "--frames", "all", "--frame", 1), "Give only one"),
         (("day/0.tif", "--frames", "some"), "--frames is all, a number, or a range"),

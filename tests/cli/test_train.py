@@ -226,3 +226,28 @@ def test_a_file_in_place_of_the_folder_is_one_line(run, measured, verb):
     assert done.code == 2
     (line,) = done.err.splitlines()
     assert "--out expects a folder" in line
+
+
+def test_a_material_chooses_all_else(run, here):
+    for option in ("--epochs", "--frames", "--filters"):
+        done = run("train", "fcn", "--material", "mos2", option, 3, "--out", "x")
+        assert done.code == 2
+        assert f"--material chooses all else by itself; leave out {option}" in done.err
+    done = run("train", "fcn", "--material", "unobtainium", "--out", "x")
+    assert done.code == 2
+    assert "Unknown material; expected one of" in done.err
+    assert not Path("x").exists()
+
+
+def test_minutes_go_with_a_material(run, here):
+    done = run("train", "fcn", "--session", "wse2-dayA", "--minutes", 3, "--out", "x")
+    assert done.code == 2
+    assert "--minutes and --like go with --material" in done.err
+
+
+def test_an_image_that_shows_another_crystal_is_no_model_for_frames(run, measured):
+    io.write_tiff("noise.tif", np.random.default_rng(0).normal(size=(300, 300)), sampling=0.2)
+    options = ("--material", "mos2", "--like", "noise.tif", "--minutes", 0.1, "--out", "x")
+    done = run("train", "fcn", *options)
+    assert done.code == 2
+    assert "Expected an image of mos2 to draw conditions like its own (--like)" in done.err

@@ -123,3 +123,15 @@ def test_bad_arguments_are_refused_in_one_line(arguments):
     with pytest.raises(ValueError, match=r"Received: .*") as caught:
         DefectFCN(**arguments)
     assert "\n" not in str(caught.value)
+
+
+def test_an_heir_knows_classes_of_the_same_kind(make_model):
+    parent = make_model(("se_vacancy", "metal_dark", "bright"))
+    heir = parent.heir(["s_vacancy", "dark", "bright"], material="mos2", sampling=0.3)
+    assert (heir.material, heir.sampling, heir.classes[0]) == ("mos2", 0.3, "s_vacancy")
+    image = np.random.default_rng(2).normal(size=(1, 32, 32, 1)).astype("float32")
+    old, new = (np.log(np.asarray(model(image, training=False))) for model in (parent, heir))
+    # Logits of background, vacancy and bright are the same, but for a constant of the softmax.
+    known = new[..., [0, 1, 3]] - old[..., [0, 1, 3]]
+    np.testing.assert_allclose(known, known[..., :1].repeat(3, -1), atol=1e-4)
+    assert not np.allclose(new[..., 2], old[..., 2])

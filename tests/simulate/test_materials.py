@@ -7,17 +7,23 @@ from stemzoo.simulate.materials import atomic_number
 ROOT3 = 3**0.5
 # Lattice constant [Å], innermost plane spacing [Å], atoms per Å² of one cell along the beam, and
 # the shortest distance between two columns [Å]. Constants as published: dichalcogenides Schutte
-# et al. 1987; graphene 2.46 Å (bond 1.42 Å); SrTiO3 3.905 Å. The rest follows from the structure:
-# MX2 has 3 and graphene 2 atoms in a rhomb of a² √3 / 2, SrTiO3 5 in a².
+# et al. 1987, MoTe2 Puotinen & Newnham 1961, NbSe2 Marezio et al. 1972; graphene 2.46 Å (bond
+# 1.42 Å); h-BN 2.504 Å, Lynch & Drickamer 1966; SrTiO3 3.905 Å; BaTiO3 3.992 Å, Kwei et al. 1993.
+# The rest follows from the structure: MX2 has 3 and graphene 2 atoms in a rhomb of a² √3 / 2,
+# SrTiO3 5 in a².
 TABLE = {
     "wse2": (3.282, 3.282 * ROOT3 / 2, 3 / (3.282**2 * ROOT3 / 2), 3.282 / ROOT3),
     "mos2": (3.161, 3.161 * ROOT3 / 2, 3 / (3.161**2 * ROOT3 / 2), 3.161 / ROOT3),
     "ws2": (3.153, 3.153 * ROOT3 / 2, 3 / (3.153**2 * ROOT3 / 2), 3.153 / ROOT3),
     "mose2": (3.288, 3.288 * ROOT3 / 2, 3 / (3.288**2 * ROOT3 / 2), 3.288 / ROOT3),
+    "mote2": (3.519, 3.519 * ROOT3 / 2, 3 / (3.519**2 * ROOT3 / 2), 3.519 / ROOT3),
+    "nbse2": (3.4425, 3.4425 * ROOT3 / 2, 3 / (3.4425**2 * ROOT3 / 2), 3.4425 / ROOT3),
     "graphene": (2.46, 2.1304, 0.3816, 1.4203),
+    "hbn": (2.504, 2.504 * ROOT3 / 2, 2 / (2.504**2 * ROOT3 / 2), 2.504 / ROOT3),
     "srtio3": (3.905, 3.905, 5 / 3.905**2, 3.905 / 2),
+    "batio3": (3.992, 3.992, 5 / 3.992**2, 3.992 / 2),
 }
-METALS = {"wse2": "W", "mos2": "Mo", "ws2": "W", "mose2": "Mo"}
+METALS = {"wse2": "W", "mos2": "Mo", "ws2": "W", "mose2": "Mo", "mote2": "Mo", "nbse2": "Nb"}
 
 
 def columns(material, copies=3):
@@ -45,6 +51,7 @@ def test_lattice(name):
     xy, _ = columns(material)
     distance = np.hypot(*(xy[:, None] - xy[None]).T)
     assert distance[distance > 1e-9].min() == pytest.approx(nearest, abs=1e-3)
+    assert material.column_spacing == pytest.approx(nearest, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", METALS)
@@ -80,7 +87,7 @@ def test_an_unknown_name_offers_the_nearest(name, offer):
 
 
 def test_a_name_like_no_other_offers_all():
-    with pytest.raises(KeyError, match=r"graphene, mos2, mose2, srtio3, ws2, wse2. Received: 'xx'"):
+    with pytest.raises(KeyError, match=r"batio3, graphene, .* wse2. Received: 'xx'"):
         find_material("xx")
 
 
@@ -88,3 +95,8 @@ def test_atomic_number():
     assert [atomic_number(symbol) for symbol in ("C", "Se", "W")] == [6, 34, 74]
     with pytest.raises(ValueError, match=r"symbol of an element. Received: 'Xx'"):
         atomic_number("Xx")
+
+
+def test_a_metal_is_named_where_there_is_one():
+    metals = {name: material.metal for name, material in MATERIALS.items()}
+    assert {name: metal for name, metal in metals.items() if metal} == METALS

@@ -17,28 +17,9 @@ import numpy as np
 import stemzoo
 from stemzoo import io
 from stemzoo.inference.detection import DEFAULT_THRESHOLD
-from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.domain import domain_session
-
-PAPER_SAMPLING = 0.2074
-RADIUS = 7.5 * PAPER_SAMPLING
-BORDER = 32 * PAPER_SAMPLING
-
-
-def score_frame(frame, model, name: str, options) -> DetectionScore:
-    """Score one class in one labelled frame."""
-    found = stemzoo.detect(
-        frame.image, model, sampling=frame.sampling, threshold=options.threshold, tta=options.tta
-    )
-    chosen = np.array([label == name for label in frame.labels()], dtype=bool)
-    return score_detections(
-        found.select(name).positions,
-        frame.points[chosen],
-        RADIUS / frame.sampling,
-        shape=frame.image.shape,
-        border=BORDER / frame.sampling,
-    )
+from stemzoo.workflows.simulated_scores import score_report, score_set
 
 
 def test_frames(options) -> dict[str, list]:
@@ -61,25 +42,6 @@ def test_frames(options) -> dict[str, list]:
     return sets
 
 
-def measure(model, session: str, frames: list, options) -> dict:
-    """Score all classes of a model on the frames of a test set."""
-    result = {"session": session, "frames": options.frames, "seed": options.seed, "classes": {}}
-    for name in model.classes:
-        total = sum((score_frame(f, model, name, options) for f in frames), DetectionScore(0, 0, 0))
-        if total.hits + total.misses == 0:
-            continue
-        result["classes"][name] = {
-            "labelled": total.hits + total.misses,
-            "hits": total.hits,
-            "false_alarms": total.false_alarms,
-            "misses": total.misses,
-            "precision": round(total.precision, 4),
-            "recall": round(total.recall, 4),
-            "f1": round(total.f1, 4),
-        }
-    return result
-
-
 def main() -> None:
     """Measure every detector named on every session."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -98,23 +60,17 @@ def main() -> None:
     print("weights              session            class          labelled  precision  recall  F1")
     for weights in options.weights:
         model = stemzoo.load(weights)
-        measured = [measure(model, name, frames, options) for name, frames in sets.items()]
+        how = {"threshold": options.threshold, "tta": options.tta}
+        measured = [
+            score_set(name, options.seed, frames, model, **how) for name, frames in sets.items()
+        ]
         for part in measured:
             for name, s in part["classes"].items():
                 print(
                     f"{weights:20} {part['session']:18} {name:14} {s['labelled']:8}  "
                     f"{s['precision']:9.3f}  {s['recall']:6.3f}  {s['f1']:.3f}"
                 )
-        reports.append(
-            {
-                "weights": model.name,
-                "threshold": options.threshold,
-                "tta": options.tta,
-                "matching_radius_angstrom": round(RADIUS, 4),
-                "border_angstrom": round(BORDER, 4),
-                "test_sets": measured,
-            }
-        )
+        reports.append(score_report(model, measured, **how))
     if options.out:
         content = reports[0] if len(reports) == 1 else reports
         io.write_json(options.out, content)

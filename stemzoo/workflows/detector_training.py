@@ -1,0 +1,363 @@
+"""A detector for a material, by itself: what to simulate, what to start from, when to stop."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stemzoo import io
+from stemzoo.adaptation.similar_sessions import sessions_like
+from stemzoo.analysis.conditions import TrainingConditions
+from stemzoo.analysis.pixel_size import resolve
+from stemzoo.inference.bundled_detectors import bundled_detectors
+from stemzoo.io.json_files import read_json
+from stemzoo.simulate.dataset import simulate_session
+from stemzoo.simulate.materials import MATERIALS, Material, atomic_number, find_material
+from stemzoo.simulate.named_sessions import WIDE_SESSIONS
+from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.workflows.calibration import calibrate_folder
+from stemzoo.workflows.datasets import TrainingSet, simulated_set, write_training_data
+from stemzoo.workflows.simulated_scores import score_report, score_set
+from stemzoo.workflows.weights import check_folder
+from stemzoo.zoo.file_names import METRICS, TRAINING_DATA
+from stemzoo.zoo.hub import load, save
+from stemzoo.zoo.registry import WeightsEntry
+
+if TYPE_CHECKING:
+    from stemzoo.models import DefectFCN
+
+# Frames a minute, as many as two cores simulate in a third of the time; the rest is trained in.
+_FRAMES_A_MINUTE, _MOST_FRAMES, _LEAST_FRAMES = 40, 1600, 4
+_FOR_FRAMES = 0.4
+# Part of the time for calibration and test frames, and frames to calibrate on a minute of the time.
+_FOR_CALIBRATION, _CALIBRATED_A_MINUTE, _MOST_CALIBRATED = 0.2, 8, 160
+_FRAME_SIZE = 512  # at 0.2074 Å/px
+_TEST_SEED, _TEST_FRAMES = 9000, 2
+# Columns are told apart down to the distance in pixels that those of WSe2 have in fcn-wse2 [Å].
+_COARSEST, _COLUMNS_OF_WSE2 = 0.4148, 1.895
+# A brighter column than this many full ones of its kind, else adsorbates are reported.
+_BRIGHT = 1.75
+
+
+@dataclass(frozen=True)
+class DetectorPlan:
+    """What a detector of a material is trained on, and from.
+
+    Parameters
+    ----------
+    material : str
+        Entry of `MATERIALS`.
+    sessions : tuple of AcquisitionSession
+        What frames are drawn from, in equal parts.
+    frames : int
+        Simulated frames a session, at most.
+    sampling : float
+        Pixel size of the network [Å/px].
+    start : str or None
+        Weights to start from.
+    """
+
+    material: str
+    sessions: tuple[AcquisitionSession, ...]
+    frames: int
+    sampling: float
+    start: str | None
+
+
+def plan_training(material: Material, minutes: float) -> DetectorPlan:
+    """Choose what a detector of a material is trained on, and from.
+
+    Parameters
+    ----------
+    material : Material
+        What to find defects in.
+    minutes : float
+        How long it may take in all.
+
+    Returns
+    -------
+    DetectorPlan
+
+    Raises
+    ------
+    ValueError
+        If no point defects are known for the material.
+
+    Examples
+    --------
+    >>> plan_training(find_material("graphene"), 10).sampling
+    0.3108
+    """
+    if material.name not in WIDE_SESSIONS:
+        raise ValueError(
+            f"Expected one of the materials whose defects are listed: {', '.join(WIDE_SESSIONS)}. "
+            f"Received: {material.name}"
+        )
+    sessions = WIDE_SESSIONS[material.name]
+    nearest = nearest_detector(material)
+    frames = min(max(_FRAMES_A_MINUTE * minutes / len(sessions), _LEAST_FRAMES), _MOST_FRAMES / 4)
+    closer = min(material.column_spacing / _COLUMNS_OF_WSE2, 1.0)
+    return DetectorPlan(
+        material.name,
+        sessions,
+        round(frames),
+        round(_COARSEST * closer, 4),
+        None if nearest is None else nearest.name,
+    )
+
+
+def nearest_detector(material: Material) -> WeightsEntry | None:
+    """Find the detector of the package whose crystal looks most like another one.
+
+    Parameters
+    ----------
+    material : Material
+        The other one.
+
+    Returns
+    -------
+    WeightsEntry or None
+        Of the widely trained ones that with the same symmetry, if there is one, and then the most
+        alike contrast of its columns; None if there is no detector at all.
+
+    Examples
+    --------
+    >>> nearest_detector(find_material("wse2")).name
+    'fcn-wse2'
+    """
+    known = {name: bundled_detectors(name)[:1] for name in MATERIALS}
+    entries = [entry for found in known.values() for entry in found if entry.wide]
+
+    def unlike(entry: WeightsEntry) -> tuple[bool, float]:
+        other = find_material(entry.material)
+        return other.symmetry != material.symmetry, abs(_contrast(other) - _contrast(material))
+
+    return min(entries, key=unlike, default=None)
+
+
+def _contrast(material: Material) -> float:
+    """Logarithm of the ratio of the brightest two columns of the cell, as Z^1.7."""
+    columns: dict[tuple[float, float], float] = {}
+    for site in material.sites:
+        place = site.position[:2]
+        columns[place] = columns.get(place, 0.0) + atomic_number(site.symbol) ** 1.7
+    # Equivalent columns come several times in a cell.
+    brightest = sorted({round(value, 3) for value in columns.values()}, reverse=True)[:2]
+    return float(np.log(brightest[0] / brightest[-1]))
+
+
+def train_detector(
+    material: Material | str,
+    *,
+    minutes: float = 10.0,
+    out: str | Path,
+    like: str | Path | None = None,
+    like_sampling: float | None = None,
+    seed: int = 0,
+    report: Callable[[str], None] = lambda line: None,
+) -> "DefectFCN":
+    """Train a detector of a material that holds on many microscopes, within a given time.
+
+    Frames are drawn from four wide sessions of the material, coarse and fine ones; the network
+    starts from the most similar detector of the package; its probabilities are calibrated, and it
+    is scored on frames of other seeds.
+
+    Parameters
+    ----------
+    material : Material or str
+        Entry of `MATERIALS`, or its name.
+    minutes : float
+        How long it may take in all, on two cores.
+    out : path-like
+        Model folder; a run that was killed goes on in it.
+    like : path-like, optional
+        A measured image of the material: two thirds of the frames get conditions like its own.
+    like_sampling : float, optional
+        Its pixel size [Å/px], if the file lacks it.
+    seed : int
+        Seed of frames and training.
+    report : callable
+        Takes lines of text on what is done.
+
+    Returns
+    -------
+    DefectFCN
+
+    Raises
+    ------
+    KeyError
+        For an unknown material.
+    ValueError
+        If no defects are known for it, the time is impossible, `out` holds another training, or
+        `like` does not show the material.
+
+    Examples
+    --------
+    >>> train_detector("mos2", minutes=10, out="mos2-detector")  # doctest: +SKIP
+    """
+    if not 0 < minutes <= 24 * 60:
+        raise ValueError(f"Expected minutes of more than 0, up to a day. Received: {minutes}")
+    out = Path(out)
+    check_folder(out, [])
+    plan = plan_training(_material(material), minutes)
+    if like is not None:
+        plan = _narrowed(plan, Path(like), like_sampling, seed)
+        report(f"two thirds of the frames get conditions like those of {like}")
+    _check_same(plan, out, seed)
+    from stemzoo.training.budget import TimeBudget
+    from stemzoo.training.folder_lock import folder_lock
+
+    budget = TimeBudget(60 * minutes)
+    budget.reserved = _FOR_CALIBRATION * budget.seconds
+    with folder_lock(out):
+        labelled, frames = _simulate(plan, seed, until=budget.seconds * _FOR_FRAMES, report=report)
+        write_training_data(out, _facts(plan, seed, frames=frames))
+        model = _train(plan, labelled, budget, out, seed, report)
+        conditions = TrainingConditions.from_training(
+            labelled.images,
+            session="+".join(session.name for session in plan.sessions),
+            material=plan.material,
+            sampling=plan.sampling,
+        )
+        save(model, out, conditions=conditions)
+        calibrate(out, minutes, report)
+        _score(plan, out, report)
+    report(f"model folder {out}: try 'stemzoo detect IMAGE --weights {out}'")
+    return load(out if out.is_absolute() else f"./{out}")
+
+
+def _material(material: Material | str) -> Material:
+    return find_material(material) if isinstance(material, str) else material
+
+
+def _narrowed(plan: DetectorPlan, path: Path, own: float | None, seed: int) -> DetectorPlan:
+    """Add sessions like an image to those of a plan, twice as many; as many frames in all."""
+    image = io.read_image(path)
+    io.check_image(image.data, path)
+    sampling = resolve(image.with_sampling(own), plan.material).value
+    rng = np.random.default_rng([seed, 2])
+    wide = plan.sessions
+    similar = sessions_like(image.data, sampling, wide, rng=rng, kept=2 * len(wide))
+    each = max(plan.frames * len(wide) // (len(wide) + len(similar)), _LEAST_FRAMES)
+    return replace(plan, sessions=(*wide, *similar), frames=each)
+
+
+def _facts(plan: DetectorPlan, seed: int, *, frames: int) -> dict[str, Any]:
+    return {
+        "sampling": plan.sampling,
+        "from": plan.start,
+        "session": [session.name for session in plan.sessions],
+        "translate": [],
+        "frames": frames,
+        "size": _FRAME_SIZE,
+        "seed": seed,
+        "data": {},
+    }
+
+
+def _check_same(plan: DetectorPlan, out: Path, seed: int) -> None:
+    """See that a folder with a training in it holds this one."""
+    path = out / TRAINING_DATA
+    if not path.is_file():
+        return
+    before, now = read_json(path, {}), _facts(plan, seed, frames=plan.frames)
+    for key in ("sampling", "from", "session", "seed"):
+        if before.get(key) != now[key]:
+            raise ValueError(
+                f"{out} holds another training, with {key} {before.get(key)}; choose an empty "
+                f"folder. Received: {key} {now[key]}"
+            )
+
+
+def _simulate(
+    plan: DetectorPlan, seed: int, *, until: float, report: Callable[[str], None]
+) -> tuple[TrainingSet, int]:
+    """Simulate the frames, in rounds over the sessions, until there are enough or time is over."""
+    begun = time.monotonic()
+    sources = [
+        simulated_set(session, plan.frames, _FRAME_SIZE, seed + j, plan.sampling)
+        for j, session in enumerate(plan.sessions)
+    ]
+    images: list[np.ndarray] = []
+    masks: list[np.ndarray] = []
+    classes: tuple[str, ...] = ()
+    done = 0
+    while done < plan.frames and (time.monotonic() - begun < until or done < _LEAST_FRAMES):
+        for source in sources:
+            image, mask, classes = next(source)
+            images.append(image)
+            masks.append(mask)
+        done += 1
+    report(f"{len(images)} frames simulated in {(time.monotonic() - begun) / 60:.1f} minutes")
+    labelled = TrainingSet(tuple(images), tuple(masks), classes, plan.sampling, plan.material)
+    return labelled, done
+
+
+def _train(
+    plan: DetectorPlan,
+    labelled: TrainingSet,
+    budget: Any,
+    out: Path,
+    seed: int,
+    report: Callable[[str], None],
+) -> "DefectFCN":
+    from stemzoo.training import FCNRecipe, train_fcn
+    from stemzoo.training.callbacks import TrainingProgress
+
+    recipe = FCNRecipe(
+        epochs=10_000,
+        steps_per_epoch=50,
+        batch_size=8,
+        patch=96,
+        learning_rate=2e-3,
+        filters=24,
+        depth=2,
+        seed=seed,
+    )
+    start = None
+    if plan.start is not None:
+        parent = load(plan.start)
+        start = parent.heir(
+            labelled.classes,
+            material=plan.material,
+            sampling=plan.sampling,
+            name=f"fcn_{plan.material}",
+        )
+        start.provenance = parent.provenance
+    return train_fcn(
+        labelled.images,
+        labelled.masks,
+        recipe,
+        classes=labelled.classes,
+        sampling=plan.sampling,
+        material=plan.material,
+        model=start,
+        out=out,
+        budget=budget,
+        callbacks=[TrainingProgress(report, budget)],
+    )
+
+
+def calibrate(out: Path, minutes: float, report: Callable[[str], None]) -> None:
+    """Calibrate the probabilities of a trained detector, on as many frames as time allows."""
+    frames = round(min(max(_CALIBRATED_A_MINUTE * minutes, _LEAST_FRAMES), _MOST_CALIBRATED))
+    try:
+        calibrate_folder(out, frames=frames, least_intensity={"bright": _BRIGHT})
+    except ValueError as error:
+        report(f"probabilities are not calibrated, detections carry the network's score: {error}")
+
+
+def _score(plan: DetectorPlan, out: Path, report: Callable[[str], None]) -> None:
+    """Score the detector on frames of other seeds, tell, and write ``metrics.json``."""
+    model = load(out if out.is_absolute() else f"./{out}")
+    sets = []
+    for session in (plan.sessions[0], plan.sessions[2]):
+        shape = (_FRAME_SIZE, _FRAME_SIZE)
+        frames = list(simulate_session(session, _TEST_FRAMES, shape, seed=_TEST_SEED))
+        sets.append(score_set(session.name, _TEST_SEED, frames, model))
+        scores = ", ".join(f"{n} {s['f1']:.2f}" for n, s in sets[-1]["classes"].items())
+        report(f"F1 on {_TEST_FRAMES} new frames of {session.name}: {scores or 'no defects there'}")
+    io.write_json(out / METRICS, score_report(model, sets))

@@ -1,0 +1,95 @@
+import json
+
+import pytest
+
+import stemzoo
+from stemzoo.simulate import find_material, find_session
+from stemzoo.simulate.labels import session_classes
+from stemzoo.simulate.named_sessions import SESSIONS, WIDE_SESSIONS
+from stemzoo.workflows.detector_training import nearest_detector, plan_training, train_detector
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder that six seconds of training left, and the lines that were said."""
+    folder, lines = tmp_path_factory.mktemp("made") / "mote2", []
+    train_detector("mote2", minutes=0.1, out=folder, seed=3, report=lines.append)
+    return folder, lines
+
+
+def test_a_material_is_all_that_a_detector_needs(trained):
+    folder, lines = trained
+    model = stemzoo.load(folder)
+    assert model.material == "mote2"
+    assert model.classes == session_classes(find_session("mote2-randomised"))
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {"conditions.json", "golden.npz", "metrics.json", "provenance.json"}
+    assert stemzoo.verify(str(folder)).passed
+    facts = json.loads((folder / "training_data.json").read_text())
+    assert facts["from"] in {entry.name for entry in stemzoo.list_weights(task="detection")}
+    assert facts["session"] == [s.name for s in WIDE_SESSIONS["mote2"]]
+    assert lines[-1].endswith(f"try 'stemzoo detect IMAGE --weights {folder}'")
+
+
+def test_its_metrics_are_of_frames_that_it_was_not_trained_on(trained):
+    metrics = json.loads((trained[0] / "metrics.json").read_text())
+    assert [one["session"] for one in metrics["test_sets"]] == ["mote2-randomised", "mote2-any"]
+    facts = json.loads((trained[0] / "training_data.json").read_text())
+    assert {one["seed"] for one in metrics["test_sets"]}.isdisjoint(
+        range(facts["seed"], facts["seed"] + 4)
+    )
+    for one in metrics["test_sets"]:
+        for scores in one["classes"].values():
+            assert scores["hits"] + scores["misses"] == scores["labelled"] > 0
+
+
+def test_it_begins_with_what_a_similar_detector_knows(trained):
+    # A network that began anew would find next to nothing after six seconds.
+    metrics = json.loads((trained[0] / "metrics.json").read_text())
+    assert metrics["test_sets"][0]["classes"]["te_vacancy"]["f1"] > 0.6
+
+
+def test_its_probabilities_are_calibrated(trained):
+    record = json.loads((trained[0] / "provenance.json").read_text())
+    assert record["calibration"]["classes"]["bright"]["least_intensity"] == 1.75
+
+
+def test_a_folder_of_another_training_is_left_alone(trained):
+    before = (trained[0] / "model.weights.h5").read_bytes()
+    with pytest.raises(ValueError, match="holds another training, with seed 3"):
+        train_detector("mote2", minutes=0.1, out=trained[0], seed=4)
+    with pytest.raises(ValueError, match="holds another training, with "):
+        train_detector("graphene", minutes=0.1, out=trained[0], seed=3)
+    assert (trained[0] / "model.weights.h5").read_bytes() == before
+
+
+def test_the_most_similar_detector_has_the_symmetry_and_then_the_contrast():
+    nearest = nearest_detector(find_material("mose2"))
+    assert find_material(nearest.material).symmetry == 6
+    assert nearest_detector(find_material("wse2")).name == "fcn-wse2"
+
+
+def test_columns_that_are_nearer_get_finer_pixels():
+    plans = {name: plan_training(find_material(name), 10) for name in ("wse2", "graphene")}
+    spacings = {name: find_material(name).column_spacing for name in plans}
+    # In pixels they are as far apart.
+    assert len({round(spacings[name] / plan.sampling, 2) for name, plan in plans.items()}) == 1
+    assert plan_training(find_material("mote2"), 10).sampling == 0.4148
+
+
+def test_more_time_means_more_frames_up_to_a_limit():
+    frames = [plan_training(find_material("mos2"), minutes).frames for minutes in (1, 10, 100, 500)]
+    assert frames == [10, 100, 400, 400]
+
+
+def test_an_impossible_time_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="Expected minutes of more than 0.* Received: -1"):
+        train_detector("mos2", minutes=-1, out=tmp_path / "new")
+
+
+def test_every_material_has_coarse_and_fine_wide_sessions():
+    for material, sessions in WIDE_SESSIONS.items():
+        kinds = ["randomised", "randomised-fine", "any", "any-fine"]
+        assert [session.name for session in sessions] == [f"{material}-{kind}" for kind in kinds]
+        assert all(SESSIONS[session.name] is session for session in sessions)
+        assert all(session.material == material for session in sessions)
