@@ -127,6 +127,9 @@ def _detect_again(path: Path, door: ImageLines) -> None:
     record = RunRecord.read(door.out)
     with door.ended(record):
         for call in read_calls(path):
+            if door.fail_fast and door.failures.items:
+                door.total += len(call.sources)  # which are left
+                continue
             if (warning := call.warning()) is not None:
                 complain(f"warning: {warning}")
             door.work(

@@ -187,7 +187,11 @@ def _skipped(outcome: "Outcome", out: Path, as_json: bool) -> str:
     """Say in one line that an image was done before."""
     facts = dict(outcome.facts or {})
     if as_json:
-        return json.dumps({**facts, "skipped": True})
+        from stemzoo.workflows.result_files import read_defects
+
+        files = {name: str(out / facts[name]) for name in ("csv", "overlay")}
+        defects = read_defects(files["csv"])
+        return json.dumps({**facts, **files, "detections": defects, "skipped": True})
     counts = ", ".join(f"{count} {name}" for name, count in facts["counts"].items())
     doubts = "".join(f" | NOT TO BE TRUSTED: {doubt}" for doubt in facts["doubts"])
     return f"{outcome.source}: {counts}{doubts} | done before, {out / facts['csv']}"

@@ -253,3 +253,30 @@ def read_detections(path: str | Path) -> dict[str, Any]:
         else np.array([float(cell) if str(cell) else np.nan for cell in columns[name]])
         for name in COLUMNS
     }
+
+
+def read_defects(path: str | Path) -> list[dict[str, Any]]:
+    """Read a table of detections by rows, as `Detections.to_dict` has them.
+
+    Parameters
+    ----------
+    path : path-like
+        The table.
+
+    Returns
+    -------
+    list of dict
+        None for what is not known.
+
+    Examples
+    --------
+    >>> read_defects("detections/scan.csv")[0]["class"]  # doctest: +SKIP
+    'se_vacancy'
+    """
+    columns = read_detections(path)
+    lists = [[_none_if_nan(cell) for cell in values.tolist()] for values in columns.values()]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
+
+
+def _none_if_nan(cell: Any) -> Any:
+    return None if isinstance(cell, float) and cell != cell else cell

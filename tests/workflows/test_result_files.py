@@ -11,7 +11,13 @@ from pyarrow import parquet
 
 from stemzoo import io
 from stemzoo.inference.detections import Detections
-from stemzoo.workflows.result_files import FORMATS, check_formats, read_detections, write_table
+from stemzoo.workflows.result_files import (
+    FORMATS,
+    check_formats,
+    read_defects,
+    read_detections,
+    write_table,
+)
 
 
 @pytest.fixture
@@ -49,6 +55,7 @@ def test_stemzoo_reads_both_forms_of_the_table(found, tmp_path, header):
     columns = read_detections(tmp_path / "a.csv")
     for name, values in found.columns().items():
         np.testing.assert_array_equal(columns[name], values)
+    assert read_defects(tmp_path / "a.csv") == list(found)
     io.write_csv(tmp_path / "b.csv", ["row", "column", "class"], [])
     with pytest.raises(ValueError, match="expected a table that 'stemzoo detect' wrote"):
         read_detections(tmp_path / "b.csv")
