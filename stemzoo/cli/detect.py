@@ -89,7 +89,9 @@ def detect(
         _detect_again(again, ImageLines(out, fail_fast, strict, as_json, resume, report=report))
         return
     if not images:
-        raise typer.BadParameter("Missing argument 'IMAGE...': image files, folders or patterns.")
+        raise typer.BadParameter(
+            "expected IMAGE...: image files, folders or patterns. Received: none"
+        )
     if frames is not None and (frame is not None or sum_frames):
         raise ValueError(
             "expected --frames, --frame or --sum-frames. Received: two of them. Give only one."

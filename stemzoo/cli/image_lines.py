@@ -61,7 +61,8 @@ class ImageLines:
     ) -> None:
         """Look at images, and say what was found in each."""
         from stemzoo.inference.advice import MisfitSummary
-        from stemzoo.workflows.session import DetectSession, used_weights
+        from stemzoo.workflows.fingerprints import used_weights
+        from stemzoo.workflows.session import DetectSession
 
         self.total += len(sources)
         model = load_detector(weights)

@@ -1,12 +1,11 @@
 """Many images in one call: each looked at once, recorded, and skipped when it is done already."""
 
-import hashlib
 import json
 import os
 import platform
 import time
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,16 +16,14 @@ from stemzoo import __version__
 from stemzoo.inference.bundled_detectors import BundledDetectors
 from stemzoo.inference.reporting import DEFAULT_THRESHOLD
 from stemzoo.workflows import images
+from stemzoo.workflows.fingerprints import FileHashes, image_key, used_weights, weights_digests
 from stemzoo.workflows.images import TABLE_MARKS, DetectedFile
 from stemzoo.workflows.outputs import make_folder, plan_outputs
 from stemzoo.workflows.paths import image_files
 from stemzoo.workflows.result_files import result_names
 from stemzoo.workflows.run_record import RECORD, REPORT, REPORT_MARK, SUMMARY, RunRecord
 from stemzoo.workflows.sources import Source
-from stemzoo.zoo.file_names import CARD, LOADED
-from stemzoo.zoo.manifest import sha256
 from stemzoo.zoo.provenance import PACKAGES
-from stemzoo.zoo.registry import list_weights
 
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
@@ -131,6 +128,15 @@ def plan_session(
     return tuple(dict.fromkeys([out, *(out / source.folder for source in sources)]))
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What a run is told of all images: all that decides about results, as one text."""
+
+    words: str
+    resume: bool
+    expected: Mapping[str, str]
+
+
 @dataclass
 class DetectSession:
     """One call of detect, whose results go into a folder with a record of how they were made.
@@ -201,57 +207,36 @@ class DetectSession:
         self._call["images"] += len(sources)
         call = self.record.begin(self._call)
         options = {k: v for k, v in asdict(self.options).items() if k != "formats"}
-        told = json.dumps([__version__, options, weights_digests(self.model)])
+        words = json.dumps([__version__, options, weights_digests(self.model)])
+        told = _Told(words, resume, expected or {})
         try:
             with ThreadPoolExecutor(1) as reader:
-                hashes = _Hashes(reader)
+                hashes = FileHashes(reader)
                 for source, following in zip(sources, [*sources[1:], None], strict=True):
                     hashes.ask(source.path)
                     if following is not None:
                         hashes.ask(following.path)
-                    yield self._one(source, call, told, hashes, resume, expected or {})
-                    self.record.save(now=False)
+                    yield self._one(source, call, told, hashes)
         finally:
             seconds = self._call["seconds"] + time.monotonic() - start
-            self._call.update(
-                finished=_now(),
-                seconds=round(seconds, 3),
-                weights_sha256=used_weights(self.model),
-            )
+            self._call.update(finished=_now(), seconds=round(seconds, 3))
             self.record.finish()
 
-    def _one(
-        self,
-        source: Source,
-        call: int,
-        told: str,
-        hashes: "_Hashes",
-        resume: bool,
-        expected: Mapping[str, str],
-    ) -> Outcome:
-        """Look at one image."""
-        label, start = str(source), time.monotonic()
+    def _one(self, source: Source, call: int, told: _Told, hashes: FileHashes) -> Outcome:
+        """Look at one image, unless it is done."""
+        start = time.monotonic()
         try:
-            if resume and (done := self.record.images.get(source.key)) is not None:
-                key = _key(told, hashes.get(source.path), source.frame)
-                names = {*done["files"], *result_names(source.key, self.options.formats)}
-                if done["key"] == key and all((self.out / name).is_file() for name in names):
-                    return Outcome(source, done)
-            wanted, digest = expected.get(source.key), None
-            if wanted is not None and (digest := hashes.get(source.path)) not in (None, wanted):
-                raise ValueError(
-                    f"{source}: expected the file that the record was made of (SHA-256 "
-                    f"{wanted[:12]}...). Received: other bytes ({str(digest)[:12]}...). Put the "
-                    "file of that time in its place, or run 'stemzoo detect' on this one."
-                )
+            if told.resume and (done := self._done(source, told, hashes)) is not None:
+                return Outcome(source, done)
+            if (wanted := told.expected.get(source.key)) is not None:
+                _check_bytes(source, wanted, hashes.get(source.path))
             found = self._detect(source)
         except Exception as error:
-            self.record.fail(label, source.path, call, " ".join(str(error).split()))
+            self.record.fail(str(source), source.path, call, " ".join(str(error).split()))
             return Outcome(source, error=error)
         digest = hashes.get(source.path)
+        key = image_key(told.words, digest, source.frame)
         files = [_relative(path, self.out) for path in (found.table, found.overlay, *found.others)]
-        key = _key(told, digest, source.frame)
-        files += self._earlier_files(source, key, files)
         facts = found.detections.to_dict()
         del facts["detections"], facts["format"]
         facts = {
@@ -264,10 +249,22 @@ class DetectSession:
             "seconds": round(time.monotonic() - start, 3),
             "csv": _relative(found.table, self.out),
             "overlay": _relative(found.overlay, self.out),
-            "files": files,
+            "files": [*files, *self._earlier_files(source, key, files)],
         }
-        self.record.add(source.key, facts, label)
+        self.record.add(source.key, facts, str(source))
+        self.record.calls[call]["weights_sha256"] = used_weights(self.model)
+        self.record.save(now=False)
         return Outcome(source, facts, found)
+
+    def _done(self, source: Source, told: _Told, hashes: FileHashes) -> dict[str, Any] | None:
+        """Return what an earlier call recorded of an image, if that still holds."""
+        done = self.record.images.get(source.key)
+        if done is None:
+            return None
+        key = image_key(told.words, hashes.get(source.path), source.frame)
+        names = {*done["files"], *result_names(source.key, self.options.formats)}
+        whole = all((self.out / name).is_file() for name in names)
+        return done if whole and done["key"] == key else None
 
     def _earlier_files(self, source: Source, key: str, written: Sequence[str]) -> list[str]:
         """Return files of other formats that still hold; delete those of other detections."""
@@ -308,70 +305,22 @@ class DetectSession:
         }
 
 
-class _Hashes:
-    """SHA-256 of files, read by another thread: the system then has their bytes at hand."""
-
-    def __init__(self, reader: ThreadPoolExecutor):
-        self._reader = reader
-        self._asked: dict[Path, Future[str]] = {}
-
-    def ask(self, path: Path) -> None:
-        """Have a file read; others than images, such as a pipe, are not touched."""
-        if path not in self._asked and image_files([path]):
-            self._asked[path] = self._reader.submit(sha256, path)
-
-    def get(self, path: Path) -> str | None:
-        """Return the hash of a file; None if it cannot be read."""
-        try:
-            return self._asked[path].result() if path in self._asked else None
-        except OSError:
-            return None
+def _check_bytes(source: Source, wanted: str, digest: str | None) -> None:
+    """See that a file is the one that a record was made of; one that is gone, reading tells."""
+    if digest not in (None, wanted):
+        raise ValueError(
+            f"{source}: expected the file that the record was made of (SHA-256 {wanted[:12]}...). "
+            f"Received: other bytes ({str(digest)[:12]}...). Put the file of that time in its "
+            "place, or run 'stemzoo detect' on this one."
+        )
 
 
-def _key(told: str, digest: str | None, frame: int | None) -> str:
-    """Return what is the same only for the same bytes, options, weights and version."""
-    return hashlib.sha256(json.dumps([told, digest, frame]).encode()).hexdigest()
+def _relative(path: Path, out: Path) -> str:
+    return path.relative_to(out).as_posix()
 
 
-def weights_digests(model: "DefectFCN | BundledDetectors") -> dict[str, str]:
-    """Return a hash of each detector that a call may use: of all that decides what it says.
-
-    Parameters
-    ----------
-    model : DefectFCN or BundledDetectors
-        A detector, or those of the package.
-
-    Returns
-    -------
-    dict of str to str
-        By name.
-    """
-    if isinstance(model, BundledDetectors):
-        entries = [entry for entry in list_weights(task="detection") if entry.bundled]
-        return {
-            entry.name: _joined([(file.name, str(file.sha256)) for file in entry.files])
-            for entry in entries
-        }
-    provenance = getattr(model, "provenance", None)
-    if provenance is None:  # made in this process
-        weights = [(w.path, hashlib.sha256(w.numpy().tobytes()).hexdigest()) for w in model.weights]
-        return {model.name: _joined(weights)}
-    names = [name for name in LOADED if name != CARD and (provenance.folder / name).is_file()]
-    return {model.name: _joined([(name, sha256(provenance.folder / name)) for name in names])}
-
-
-def _joined(hashes: Sequence[tuple[str, str]]) -> str:
-    return hashlib.sha256(json.dumps(sorted(hashes)).encode()).hexdigest()
-
-
-def used_weights(model: "DefectFCN | BundledDetectors") -> dict[str, str]:
-    """Return the SHA-256 of ``model.weights.h5`` of each detector that was used, by name."""
-    used = model.loaded.values() if isinstance(model, BundledDetectors) else [model]
-    return {
-        one.name: one.provenance.sha256
-        for one in used
-        if getattr(one, "provenance", None) is not None
-    }
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def device_name() -> str:
@@ -382,11 +331,3 @@ def device_name() -> str:
     import keras
 
     return ", ".join(keras.distribution.list_devices())
-
-
-def _relative(path: Path, out: Path) -> str:
-    return path.relative_to(out).as_posix()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
