@@ -38,7 +38,7 @@ def detection_facts(found: Any) -> dict[str, Any]:
         "shape": list(found.shape),
         "weights": found.model,
         "weights_source": found.model_source,
-        "material": found.material,
+        "material": None if found.material is None else str(found.material),
         "pixel_size_pm": round(found.sampling * 100, 4),
         "pixel_size_source": found.sampling_source,
         "threshold": found.threshold,

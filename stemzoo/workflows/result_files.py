@@ -14,7 +14,7 @@ from stemzoo import __version__, io
 from stemzoo.inference.detections import COLUMNS, Detections
 from stemzoo.inference.exports import detection_facts
 from stemzoo.simulate.defects import find_defect
-from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.materials import Material, find_material
 
 # The earliest date that a zip file knows: the same detections are the same bytes on any day.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -97,12 +97,13 @@ def write_geojson(found: Detections, path: Path) -> None:
 def write_rois(found: Detections, path: Path) -> None:
     """Write detections as ROIs of ImageJ: a zip file for its ROI Manager, multi-points by class.
 
-    ImageJ counts from the edge of the first pixel, so that half a pixel is added.
+    Points of ImageJ count from the centre of the first pixel, as the table does; see
+    `stemzoo.io.label_files`, which reads them again.
     """
     import roifile
 
     labels = np.array(found.classes, dtype=object)
-    points = np.reshape(found.positions, (-1, 2))[:, ::-1].astype(np.float32) + 0.5
+    points = np.reshape(found.positions, (-1, 2))[:, ::-1].astype(np.float32)
     with io.atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, count in found.counts().items():
             if not count:  # ROIs without a point are none
@@ -135,7 +136,7 @@ def write_xyz(found: Detections, path: Path) -> None:
     io.write_text(path, "\n".join([*lines, ""]))
 
 
-def _symbol(material: str | None, name: str) -> str:
+def _symbol(material: str | Material | None, name: str) -> str:
     """Element that a class of defects is about; X, which stands for any, where it is not known."""
     if material is None:
         return "X"

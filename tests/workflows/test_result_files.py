@@ -11,6 +11,7 @@ from pyarrow import parquet
 
 from stemzoo import io
 from stemzoo.inference.detections import Detections
+from stemzoo.io.label_files import read_labels
 from stemzoo.workflows.result_files import (
     FORMATS,
     check_formats,
@@ -82,13 +83,16 @@ def test_geojson_lies_where_qgis_shows_the_pixel(found, tmp_path):
     assert rows == list(found)
 
 
-def test_imagej_shows_points_by_class_half_a_pixel_on(found, nothing, tmp_path):
+def test_imagej_shows_points_by_class_on_their_pixels(found, nothing, tmp_path):
     FORMATS["roi"].write(found, tmp_path / "a_rois.zip")
     rois = roifile.roiread(tmp_path / "a_rois.zip")
     # A class without defects has no ROI.
     assert [roi.name for roi in rois] == ["se_vacancy", "bright"]
     assert all(roi.roitype == roifile.ROI_TYPE.POINT for roi in rois)
-    assert rois[0].coordinates().tolist() == [[4.75, 4.0], [1.5, 8.5]]
+    # Column and row: points of ImageJ count from the centre of the first pixel.
+    assert rois[0].coordinates().tolist() == [[4.25, 3.5], [1.0, 8.0]]
+    labels = read_labels(tmp_path / "a_rois.zip")
+    assert labels.points.tolist() == [[3.5, 4.25], [8.0, 1.0], [20.0, 30.0]]
     FORMATS["roi"].write(nothing, tmp_path / "b_rois.zip")
     assert zipfile.ZipFile(tmp_path / "b_rois.zip").namelist() == []
 
