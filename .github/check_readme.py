@@ -55,6 +55,12 @@ SMALL: dict[str, Run | LeftOut] = {
     "stemzoo doctor": HUB,
     "stemzoo publish my-day": HUB,
     "stemzoo detect scan1.tif scan2.tif": Run(leaves="results/scan2.csv"),
+    "stemzoo detect day --recursive --frames all --out session --resume": Run(
+        leaves="session/report.html"
+    ),
+    "stemzoo detect day --recursive": Run(leaves="session/run.json"),
+    "stemzoo detect --again session/run.json": Run(leaves="repeated/summary.csv"),
+    "stemzoo watch today": Run("--idle 1", "live/summary.csv"),
     "stemzoo identify scan1.tif": Run(),
     "stemzoo denoise scan1.tif": Run(leaves="denoised/scan1_uncertainty.tif"),
     "stemzoo train denoise": Run(

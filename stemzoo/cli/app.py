@@ -14,11 +14,13 @@ from stemzoo.cli import (
     adapt,
     columns,
     denoise,
+    detect,
     identify,
     images,
     scoring,
     structure,
     train,
+    watch,
     zoo,
 )
 from stemzoo.cli.terminal import complain, is_expected, say
@@ -31,6 +33,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(detect.app)
+app.add_typer(watch.app)
 app.add_typer(images.app)
 app.add_typer(columns.app)
 app.add_typer(denoise.app)

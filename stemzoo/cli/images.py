@@ -1,4 +1,4 @@
-"""Verbs on images: detect, translate, match, evaluate, simulate."""
+"""Verbs on images: translate, match, evaluate, simulate."""
 
 import json
 import sys
@@ -12,10 +12,7 @@ from stemzoo.cli.options import (
     Frame,
     Images,
     Json,
-    JsonLines,
     LackingPixelSize,
-    PixelSize,
-    Strict,
     SumFrames,
 )
 from stemzoo.cli.structure import (
@@ -39,109 +36,8 @@ from stemzoo.cli.terminal import (
 
 if TYPE_CHECKING:
     from stemzoo.inference.comparison import Match
-    from stemzoo.workflows.images import DetectedFile
 
 app = typer.Typer()
-
-
-@app.command()
-def detect(
-    images: Images,
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of the zoo, or a model folder; else the detector for the material that the "
-            "image shows."
-        ),
-    ] = None,
-    pixel_size: PixelSize = None,
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("detections"),
-    threshold: Annotated[
-        float,
-        typer.Option(help="Lowest probability to report, 0 to 1; score if it is not calibrated."),
-    ] = 0.35,
-    tta: Annotated[
-        bool, typer.Option("--tta", help="Average over 8 rotations and flips (slower).")
-    ] = False,
-    edges: Annotated[
-        bool, typer.Option("--edges", help='Report class "edge", too: marks where crystal ends.')
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Go on though the image shows another material.")
-    ] = False,
-    as_is: Annotated[
-        bool, typer.Option("--as-is", help="Undo nothing: flicker of rows, hum, shifts, gamma.")
-    ] = False,
-    strict: Strict = False,
-    frame: Frame = None,
-    sum_frames: SumFrames = False,
-    as_json: JsonLines = False,
-) -> None:
-    """Find single-atom defects in images: a table and an overlay for each."""
-    from stemzoo.inference.advice import MisfitSummary
-    from stemzoo.inference.bundled_detectors import BundledDetectors
-    from stemzoo.workflows.images import detect_file, plan_detections
-    from stemzoo.workflows.outputs import make_folder
-    from stemzoo.workflows.paths import expand
-
-    paths = expand(images)
-    plan_detections(paths, out)
-    if weights is None:
-        start_keras()
-    model = load_kind(weights, "DefectFCN", "detect") if weights else BundledDetectors()
-    make_folder(out)
-    misfits = MisfitSummary("detection")
-    untrusted: list[str] = []
-
-    def detect_one(path: Path) -> list[str]:
-        found = detect_file(
-            path,
-            model,
-            out,
-            sampling=angstrom(pixel_size),
-            threshold=threshold,
-            tta=tta,
-            edges=edges,
-            force=force,
-            as_is=as_is,
-            frame=frame,
-            sum_frames=sum_frames,
-        )
-        misfits.add(found.image, found.detections.match)
-        untrusted.extend(found.detections.doubts)
-        return [json.dumps(found.report()) if as_json else _line(found)]
-
-    failures = Failures()
-    each(paths, detect_one, failures)
-    _end(failures, misfits.warning())
-    if strict and untrusted:
-        raise typer.Exit(2)
-
-
-def _end(failures: Failures, warning: str | None) -> None:
-    """Say in one line which images are unlike others, and end with code 2 if one failed."""
-    if warning is not None:
-        complain(f"warning: {warning}")
-    failures.end()
-
-
-def _line(found: "DetectedFile") -> str:
-    """Say in one line what was found in an image file."""
-    report = found.report()
-    counts = ", ".join(f"{count} {name}" for name, count in report["counts"].items())
-    notes = found.detections.notes
-    doubts = [f"NOT TO BE TRUSTED: {doubt}" for doubt in found.detections.doubts]
-    source = report["weights_source"]
-    parts = (
-        f"{report['image']}: {counts}",
-        *doubts,
-        *([f"weights {report['weights']}: {source}"] if source != "given" else []),
-        f"pixel {report['pixel_size_pm']:.2f} pm ({report['pixel_size_source']})",
-        *found.detections.undone,
-        *([f"note: {'; '.join(notes)}"] if notes else []),
-        f"{report['csv']}, {report['overlay']}",
-    )
-    return " | ".join(parts)
 
 
 @app.command()
@@ -197,14 +93,18 @@ def translate(
     each(paths, translate_one, failures)
     if denoise and len(failures.items) < len(paths):
         complain(f"warning: {NO_EVIDENCE}")
-    _end(failures, summary.warning())
+    if (warning := summary.warning()) is not None:
+        complain(f"warning: {warning}")
+    failures.end()
 
 
 @app.command()
 def match(
     images: Annotated[
         list[Path],
-        typer.Argument(metavar="IMAGE...", help="Image files of one session, or a quoted pattern."),
+        typer.Argument(
+            metavar="IMAGE...", help="Image files of one session, a folder, or a quoted pattern."
+        ),
     ],
     material: Annotated[str | None, typer.Option(help="Only weights for this material.")] = None,
     pixel_size: Annotated[
@@ -224,10 +124,10 @@ def match(
     """
     from stemzoo.inference.advice import advise
     from stemzoo.workflows.images import match_files
-    from stemzoo.workflows.paths import expand
+    from stemzoo.workflows.sources import find_sources
 
     failures = Failures()
-    paths = expand(images)
+    paths = [source.path for source in find_sources(images)]
     start_keras()
     ranked = match_files(
         paths,

@@ -27,6 +27,40 @@ JsonLines = Annotated[
     bool, typer.Option("--json", help="Print one JSON object an image instead of a line.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of the zoo, or a model folder; else the detector for the material that the "
+        "image shows."
+    ),
+]
+Threshold = Annotated[
+    float,
+    typer.Option(help="Lowest probability to report, 0 to 1; score if it is not calibrated."),
+]
+TTA = Annotated[bool, typer.Option("--tta", help="Average over 8 rotations and flips (slower).")]
+Edges = Annotated[
+    bool, typer.Option("--edges", help='Report class "edge", too: marks where crystal ends.')
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Go on though the image shows another material.")
+]
+AsIs = Annotated[
+    bool, typer.Option("--as-is", help="Undo nothing: flicker of rows, hum, shifts, gamma.")
+]
+Frames = Annotated[
+    str | None,
+    typer.Option(help="Frames of stacks, each as an image: all, or a range such as 0:100."),
+]
+Recursive = Annotated[bool, typer.Option("--recursive", help="Look into folders of folders, too.")]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format",
+        help="Write this, too: parquet, geojson (QGIS), roi (ImageJ), xyz (ASE, OVITO). May be "
+        "given several times.",
+    ),
+]
 
 
 def only_with(context: typer.Context, option: str, *others: str) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,7 +79,8 @@ def say(*lines: str, error: bool = False) -> None:
         Whether to print to the error output.
     """
     for line in lines:
-        typer.echo(printable(line), err=error)
+        # Not typer.echo, which writes past a bar of progress that keeps itself below all lines.
+        print(printable(line), file=sys.stderr if error else sys.stdout, flush=True)
 
 
 def complain(error: BaseException | str) -> None:

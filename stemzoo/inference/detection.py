@@ -1,8 +1,10 @@
 """Find defects in an image of any size with a trained network."""
 
+import os
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,6 +44,7 @@ from stemzoo.io.images import as_image, check_shape
 from stemzoo.io.pixel_size import NETWORK_RANGE
 from stemzoo.preprocessing import resample, resampled_shape
 from stemzoo.simulate.materials import Material, find_material, own_structure
+from stemzoo.zoo.hub import load
 
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
@@ -51,8 +54,8 @@ _LARGE = 4096**2
 
 
 def detect(
-    image: np.ndarray | Image,
-    model: "DefectFCN | None" = None,
+    image: Any,
+    model: "DefectFCN | str | Path | None" = None,
     *,
     sampling: float | None = None,
     threshold: float = DEFAULT_THRESHOLD,
@@ -65,11 +68,13 @@ def detect(
 
     Parameters
     ----------
-    image : ndarray or masked array of shape (M, N), or Image
-        At least 64 pixels on a side, any data type. Masked pixels and NaN are left out.
-    model : DefectFCN, optional
-        A trained detector, from `stemzoo.load`; where not given, that of the package for the
-        material that the image shows.
+    image : ndarray or masked array of shape (M, N), Image, or path
+        At least 64 pixels on a side, any data type. Masked pixels and NaN are left out. Signals of
+        HyperSpy and arrays of dask and xarray are taken, too, with their calibration.
+    model : DefectFCN, str or path, optional
+        A trained detector, from `stemzoo.load`, or what that takes: the name of weights, which are
+        then loaded anew at each call. Where not given, the detector of the package for the material
+        that the image shows.
     sampling : float, optional
         Pixel size [Å/px]. Else that of the `Image`, else measured from the lattice spots of the
         model's material.
@@ -100,11 +105,15 @@ def detect(
     ------
     ValueError
         If the image cannot be analysed, its pixel size is unknown, or it shows another material, or
-        one that no detector of the package is for.
+        one that no detector of the package is for; if the weights are no detector's.
+    KeyError, OSError
+        As of `stemzoo.read_image` and `stemzoo.load`.
 
     Examples
     --------
     >>> import stemzoo
+    >>> stemzoo.detect("scan.dm4", "fcn-wse2").counts()  # doctest: +SKIP
+    {'se_vacancy': 12, 'bright': 0}
     >>> detections = stemzoo.detect(image, sampling=0.2)  # doctest: +SKIP
     >>> detections.model, detections.model_source  # doctest: +SKIP
     ('fcn-wse2', 'the image shows wse2 (0.96)')
@@ -112,7 +121,7 @@ def detect(
     image = as_image(image).with_sampling(sampling)
     detections = find_defects(
         image,
-        BundledDetectors() if model is None else model,
+        _detector(model),
         threshold=threshold,
         tta=tta,
         edges=edges,
@@ -127,6 +136,21 @@ def detect(
     if (text := misfits.warning()) is not None:
         warnings.warn(text, stacklevel=2)
     return detections
+
+
+def _detector(model: "DefectFCN | str | Path | None") -> "DefectFCN | BundledDetectors":
+    """Return a detector by what a user has said of it."""
+    if model is None:
+        return BundledDetectors()
+    if not isinstance(model, str | os.PathLike):
+        return model
+    loaded = load(model)
+    if loaded.task != "detection":
+        raise ValueError(
+            f"expected weights of a detector; see stemzoo.list_weights(task='detection'). "
+            f"Received: {str(model)!r}, a {type(loaded).__name__} for {loaded.task}"
+        )
+    return loaded
 
 
 def find_defects(

@@ -1,7 +1,8 @@
 """Defects that were found in an image, as arrays, counts, densities and a table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from stemzoo.inference.expectation import (
     count_interval,
     expect,
 )
+from stemzoo.inference.exports import data_frame, detection_facts, napari_layers
 from stemzoo.inference.second_witness import ColumnReadings
 from stemzoo.inference.seen_crystal import SeenCrystal
 from stemzoo.metrics.estimate import Estimate
@@ -105,6 +107,10 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.classes)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Return each defect as a dict of `COLUMNS`, so that ``pandas.DataFrame(found)`` works."""
+        return (dict(zip(COLUMNS, row, strict=True)) for row in self.rows())
 
     @property
     def intensity(self) -> np.ndarray:
@@ -368,6 +374,77 @@ class Detections:
                 strict=True,
             )
         ]
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Return the table of `COLUMNS` by column: text for the class, else float, perhaps NaN.
+
+        Examples
+        --------
+        >>> found = Detections(np.array([[3.0, 4.0]]), ("a",), np.array([0.9]), 1.0, "", (64, 64))
+        >>> found.columns()["x_nm"], found.columns()["probability"]
+        (array([0.4]), array([nan]))
+        """
+        cells = list(zip(*self.rows(), strict=True)) or [()] * len(COLUMNS)
+        return {
+            name: np.array(values, dtype=object if name == "class" else float)
+            for name, values in zip(COLUMNS, cells, strict=True)
+        }
+
+    def to_frame(self) -> Any:
+        """Return the table of `COLUMNS` as a pandas DataFrame, one row a defect.
+
+        Returns
+        -------
+        pandas.DataFrame
+            What ``pandas.read_csv`` makes of the table that `stemzoo detect` writes.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If pandas is not installed; the message says how to get it.
+
+        Examples
+        --------
+        >>> found.to_frame().groupby("class").score.mean()  # doctest: +SKIP
+        """
+        return data_frame(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the defects and how they were found, as JSON holds it.
+
+        Returns
+        -------
+        dict
+            What `stemzoo.inference.exports.detections_schema` describes, entry by entry.
+
+        Examples
+        --------
+        >>> found = Detections(np.array([[3.0, 4.0]]), ("a",), np.array([0.9]), 1.0, "", (64, 64))
+        >>> found.to_dict()["counts"], found.to_dict()["detections"][0]["x_nm"]
+        ({'a': 1}, 0.4)
+        """
+        return {**detection_facts(self), "detections": list(self)}
+
+    def to_napari(self, image: Any = None) -> list[tuple[Any, dict[str, Any], str]]:
+        """Return the defects as layers of napari, one a class: rings in pixels of the image.
+
+        Parameters
+        ----------
+        image : ndarray of shape (M, N), optional
+            The image, as a layer below them.
+
+        Returns
+        -------
+        list of (data, options, kind)
+            Layer data tuples; the table's columns are features of the points. napari is not
+            imported.
+
+        Examples
+        --------
+        >>> for layer in found.to_napari(image):  # doctest: +SKIP
+        ...     viewer.add_layer(napari.layers.Layer.create(*layer))
+        """
+        return napari_layers(self, image)
 
 
 COLUMNS = ("row", "column", "x_nm", "y_nm", "class", "score", "intensity", "sigma", "probability")

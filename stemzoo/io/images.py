@@ -2,12 +2,13 @@
 
 import logging
 import operator
+import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from stemzoo.io.memory import check_stack
 from stemzoo.io.microscope import open_microscope_file
 from stemzoo.io.pictures import open_jpeg, open_png
 from stemzoo.io.pixel_size import square_sampling
-from stemzoo.io.signals import is_signal, signal_pixels
+from stemzoo.io.signals import data_array_pixels, is_data_array, is_signal, signal_pixels
 from stemzoo.io.stacks import Stack, choose_frames
 from stemzoo.io.tiff import open_tiff
 
@@ -26,6 +27,7 @@ from stemzoo.io.tiff import open_tiff
 MIN_SIDE = 64
 
 _LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 
 # What a file of each suffix is opened with. What a reader refuses on purpose it raises as a
 # Refusal; whatever else it lets through means a damaged file.
@@ -135,16 +137,53 @@ def read_image(path: str | Path, *, frame: int | None = None, sum_frames: bool =
             "Give only one of them."
         )
     frame = None if frame is None else operator.index(frame)
+
+    def read(stacks: list[Stack]) -> tuple[Stack, np.ndarray, int]:
+        stack, numbers = choose_frames(stacks, frame, sum_frames)
+        check_stack(stack, len(numbers), path.stat().st_size)
+        data = add_frames(stack.read(number) for number in numbers)
+        return stack, data, sum(one.count for one in stacks)
+
+    stack, data, count = _opened(path, read)
+    sampling = square_sampling(stack.x, stack.y, path)
+    source = stack.source if sampling is not None else None
+    return Image(data, sampling, source, path, {**stack.metadata, "frames": count})
+
+
+def count_frames(path: str | Path) -> int:
+    """Count the frames of an image file, without reading them.
+
+    Parameters
+    ----------
+    path : str or Path
+        As for `read_image`.
+
+    Returns
+    -------
+    int
+        1 for a file that holds one image.
+
+    Raises
+    ------
+    FileNotFoundError, PermissionError, ValueError
+        As `read_image` does.
+
+    Examples
+    --------
+    >>> count_frames("series.tif")  # doctest: +SKIP
+    500
+    """
+    return _opened(Path(path), lambda stacks: sum(stack.count for stack in stacks))
+
+
+def _opened(path: Path, use: Callable[[list[Stack]], T]) -> T:
+    """Open a file and return what is made of its stacks; say in one line what is wrong with it."""
     reader = _find_reader(path)
     # The error of the decoder is not chained: its traceback would keep the file open.
-    failure = None
     with _silence():
         try:
             with reader(path) as stacks:
-                stack, numbers = choose_frames(stacks, frame, sum_frames)
-                check_stack(stack, len(numbers), path.stat().st_size)
-                data = add_frames(stack.read(number) for number in numbers)
-                count = sum(one.count for one in stacks)
+                return use(stacks)
         except Refusal as refusal:
             failure = f"{path}: {refusal}."
         except ImportError as error:
@@ -156,11 +195,7 @@ def read_image(path: str | Path, *, frame: int | None = None, sum_frames: bool =
         except Exception as error:
             failure = _describe_damage(path, error)
             _LOG.debug("decoder failed", exc_info=error)
-    if failure:
-        raise ValueError(failure)
-    sampling = square_sampling(stack.x, stack.y, path)
-    source = stack.source if sampling is not None else None
-    return Image(data, sampling, source, path, {**stack.metadata, "frames": count})
+    raise ValueError(failure)
 
 
 def _find_reader(path: Path) -> Reader:
@@ -233,12 +268,18 @@ def as_image(image: Any) -> Image:
 
     Parameters
     ----------
-    image : ndarray or masked array of shape (M, N), Image, or signal of HyperSpy
-        The scale and units of a signal's axes are its pixel size.
+    image : ndarray or masked array of shape (M, N), Image, path, signal of HyperSpy, or DataArray
+        A path is read. Scale and units of a signal's axes, or of the coordinates of an array of
+        xarray, are its pixel size. Arrays of dask are computed.
 
     Returns
     -------
     Image
+
+    Raises
+    ------
+    ValueError, OSError
+        As `read_image` does, of a path.
 
     Examples
     --------
@@ -247,21 +288,24 @@ def as_image(image: Any) -> Image:
     """
     if isinstance(image, Image):
         return image
+    if isinstance(image, str | os.PathLike):
+        return read_image(os.fspath(image))
     if is_signal(image):
         data, sampling = signal_pixels(image)
         return Image(data, sampling, None if sampling is None else "HyperSpy")
+    if is_data_array(image):
+        data, sampling = data_array_pixels(image)
+        return Image(data, sampling, None if sampling is None else "xarray")
     return Image(np.asanyarray(image))
 
 
-def image_list(
-    images: np.ndarray | Image | Sequence[np.ndarray | Image],
-) -> list[np.ndarray | Image]:
+def image_list(images: Any) -> list[np.ndarray | Image]:
     """Return one image, or several, as a list.
 
     Parameters
     ----------
     images : ndarray of shape (M, N), Image, or sequence of these
-        One image, or several; signals of HyperSpy become an `Image` each.
+        One image, or several; all else that `as_image` takes becomes an `Image` each.
 
     Returns
     -------
@@ -277,14 +321,18 @@ def image_list(
     >>> len(image_list(np.eye(64))), len(image_list([np.eye(64), np.eye(80)]))
     (1, 2)
     """
-    if is_signal(images):
-        return [as_image(images)]
-    if isinstance(images, Image) or (isinstance(images, np.ndarray) and images.ndim == 2):
-        return [images]
-    found = [as_image(one) if is_signal(one) else one for one in images]
+    one = isinstance(images, Image | str | os.PathLike) or is_signal(images)
+    if one or getattr(images, "ndim", None) == 2:
+        return [_as_known(images)]
+    found = [_as_known(image) for image in images]
     if not found:
         raise ValueError("Expected one image or more. Received: none")
     return found
+
+
+def _as_known(image: Any) -> np.ndarray | Image:
+    """Return an array as it is, all else as an image."""
+    return image if isinstance(image, np.ndarray) else as_image(image)
 
 
 def check_shape(data: np.ndarray, name: str | Path) -> None:

@@ -136,7 +136,7 @@ class AdaptedFolders:
         """Write tables and overlays of what a detector finds in the images."""
         folder.mkdir(exist_ok=True)
         for path, _ in self.images:
-            found = detect_file(path, model, folder, **options)
+            found = detect_file(path, model, folder, header=True, **options)
             counts = ", ".join(f"{n} {name}" for name, n in found.detections.counts().items())
             report(f"{path.name}: {counts} | {found.table}")
 

@@ -15,6 +15,7 @@ from stemzoo.simulate.materials import own_structure
 from stemzoo.simulate.scenes import PERFECT
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs
 from stemzoo.workflows.paths import visible
+from stemzoo.workflows.result_files import table_start
 from stemzoo.zoo.file_names import STRUCTURE
 
 # What stands beside a simulated frame NAME.tif: NAME and one of these.
@@ -146,6 +147,7 @@ def frame_tables(folder: Path) -> tuple[list[Path], list[Path]]:
     for table in visible(folder, "*.csv"):
         head = first_line(table)
         result = head.startswith("# stemzoo ") and "simulated frame" not in head
+        result |= head.startswith(table_start())
         lone = not any(os.path.lexists(table.with_suffix(end)) for end in (".tif", ".json"))
         (others if result or lone else frames).append(table)
     return frames, others

@@ -1,27 +1,29 @@
 """Image files in, tables and overlays of detections out; and which weights fit the files."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stemzoo import __version__, io
 from stemzoo.analysis.valid_pixels import filled, find_valid_pixels
-from stemzoo.inference.advice import describe_match, match_facts
+from stemzoo.inference.advice import describe_match
 from stemzoo.inference.bundled_detectors import BundledDetectors
 from stemzoo.inference.detection import DEFAULT_THRESHOLD, find_defects
-from stemzoo.inference.detections import COLUMNS, Detections
+from stemzoo.inference.detections import Detections
 from stemzoo.inference.matching import Match, match
 from stemzoo.io.images import check_shape
 from stemzoo.plotting import plot_detections
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
 from stemzoo.workflows.paths import Failed, image_files, read_each
+from stemzoo.workflows.result_files import FORMATS, result_names, table_start, write_table
 
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
 
 # Tells a table of detections from the labels of a frame.
 _MARK = " detections in "
+TABLE_MARKS = (_MARK, table_start())
 
 
 def plan_detections(paths: Sequence[Path], out: Path) -> list[OutputPlan]:
@@ -50,8 +52,8 @@ def plan_detections(paths: Sequence[Path], out: Path) -> list[OutputPlan]:
     >>> [path.name for path in plan.files]  # doctest: +SKIP
     ['scan.csv', 'scan.png']
     """
-    names = [(path, (f"{path.stem}.csv", f"{path.stem}.png")) for path in image_files(paths)]
-    return plan_outputs(names, out, inputs=paths, mark=_MARK)
+    names = [(path, result_names(path.stem, ())) for path in image_files(paths)]
+    return plan_outputs(names, out, inputs=paths, mark=TABLE_MARKS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,46 +68,26 @@ class DetectedFile:
         The defects.
     table, overlay : Path
         The files.
+    others : tuple of Path
+        Files of other formats.
     """
 
     image: io.Image
     detections: Detections
     table: Path
     overlay: Path
+    others: tuple[Path, ...] = ()
 
     def report(self) -> dict[str, Any]:
         """Return what was found, and how, as JSON holds it."""
-        found = self.detections
+        facts = self.detections.to_dict()
+        detections = facts.pop("detections")
         return {
             "image": str(self.image.path),
-            "shape": list(found.shape),
-            "weights": found.model,
-            "weights_source": found.model_source,
-            "pixel_size_pm": round(found.sampling * 100, 4),
-            "pixel_size_source": found.sampling_source,
-            "threshold": found.threshold,
-            "tta": found.tta,
-            **match_facts(found.match),
-            "trusted": found.trusted,
-            "doubts": list(found.doubts),
-            "notes": list(found.notes),
-            "undone": list(found.undone),
-            "crystal_nm2": round(found.area_nm2, 3),
-            "counts": found.counts(),
-            "density_per_nm2": {name: asdict(found.density(name)) for name in found.counts()},
-            "sites": found.sites,
-            "density_per_site": {
-                name: _known(asdict(found.density(name, per="site"))) for name in found.counts()
-            },
-            "calibrated": found.probability is not None,
-            "expected": {
-                name: _known(asdict(expected))
-                for name in found.counts()
-                if (expected := found.expectation(name)) is not None
-            },
+            **facts,
             "csv": str(self.table),
             "overlay": str(self.overlay),
-            "detections": [dict(zip(COLUMNS, row, strict=True)) for row in found.rows()],
+            "detections": detections,
         }
 
 
@@ -122,6 +104,9 @@ def detect_file(
     as_is: bool = False,
     frame: int | None = None,
     sum_frames: bool = False,
+    name: str | None = None,
+    formats: Sequence[str] = (),
+    header: bool = False,
 ) -> DetectedFile:
     """Find defects in an image file; write NAME.csv and NAME.png.
 
@@ -137,6 +122,12 @@ def detect_file(
         As in `stemzoo.detect`.
     frame, sum_frames
         As in `stemzoo.read_image`.
+    name : str, optional
+        NAME; that of the file where not given.
+    formats : sequence of str
+        Formats beside these, among `FORMATS`.
+    header : bool
+        Whether lines of comment in the table say how it was made.
 
     Returns
     -------
@@ -154,12 +145,24 @@ def detect_file(
     {'se_vacancy': 12}
     """
     image = io.read_image(path, frame=frame, sum_frames=sum_frames).with_sampling(sampling)
-    (plan,) = plan_detections([path], out)
-    table, overlay = plan.files
+    names = result_names(name or path.stem, formats)
+    (plan,) = plan_outputs([(path, names)], out, inputs=[path], mark=TABLE_MARKS)
+    table, overlay, *others = plan.files
     found = find_defects(
         image, model, threshold=threshold, tta=tta, edges=edges, force=force, as_is=as_is
     )
-    header = [
+    with written_whole(out) as folder:
+        write_table(found, folder / table.name, _header(found, path) if header else ())
+        plot_detections(image.data, found, folder / overlay.name)
+        kinds = [kind for kind in formats if kind != "csv"]
+        for kind, other in zip(kinds, others, strict=True):
+            FORMATS[kind].write(found, folder / other.name)
+    return DetectedFile(image, found, table, overlay, tuple(others))
+
+
+def _header(found: Detections, path: Path) -> list[str]:
+    """Say in the table how it was made."""
+    return [
         f"stemzoo {__version__}{_MARK}{path.name}",
         f"weights: {found.model}; threshold: {found.threshold}; tta: {found.tta}",
         *([f"chosen: {found.model_source}"] if found.model_source != "given" else []),
@@ -173,17 +176,6 @@ def detect_file(
         *(f"of the scan: {text}" for text in found.undone),
         *(f"not to be trusted: {doubt}" for doubt in found.doubts),
     ]
-    with written_whole(out) as folder:
-        io.write_csv(folder / table.name, COLUMNS, found.rows(), header=header)
-        plot_detections(image.data, found, folder / overlay.name)
-    return DetectedFile(image, found, table, overlay)
-
-
-def _known(value: Any) -> Any:
-    """Return figures with None for those that are not known (NaN)."""
-    if isinstance(value, dict):
-        return {key: _known(inner) for key, inner in value.items()}
-    return None if isinstance(value, float) and value != value else value
 
 
 def _sites(found: Detections) -> str:

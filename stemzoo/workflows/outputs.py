@@ -36,21 +36,22 @@ def plan_outputs(
     out: Path,
     *,
     inputs: Iterable[Path] = (),
-    mark: str = "stemzoo",
+    mark: str | Sequence[str] = "stemzoo",
 ) -> list[OutputPlan]:
     """Name all files that a call writes, none of them twice, none an input or somebody else's.
 
     Parameters
     ----------
     results : iterable of (Path, sequence of str)
-        Each source, and the names of its results. The first of these tells whether stemzoo has
-        written them.
+        Each source, and the names of its results in `out`, perhaps in a folder there. The first
+        of these tells whether stemzoo has written them.
     out : Path
         Folder for the results; need not exist.
     inputs : iterable of Path
         Files that the call reads.
-    mark : str
-        What stands in the first 4 kB of a file that an earlier call has written, which is replaced.
+    mark : str or sequence of str
+        What stands in the first 4 kB of a file that an earlier call has written, which is replaced;
+        one of several.
 
     Returns
     -------
@@ -73,11 +74,12 @@ def plan_outputs(
     ValueError: b/Scan.tif: its results would overwrite those of a/scan.tif, which has the same...
     """
     named = {found: path for path in inputs if (found := _identity(path)) is not None}
+    marks = [text.encode() for text in ([mark] if isinstance(mark, str) else mark)]
     taken: dict[str, Path] = {}
     plans, refusals = [], []
     for source, names in results:
         plan = OutputPlan(source, tuple(out / name for name in names))
-        refusal = _twin(plan, taken) or _overwritten(plan, named, mark.encode())
+        refusal = _twin(source, names, taken) or _overwritten(plan, named, marks)
         plans.append(plan)
         if refusal is not None:
             refusals.append(refusal)
@@ -87,21 +89,23 @@ def plan_outputs(
     return plans
 
 
-def _twin(plan: OutputPlan, taken: dict[str, Path]) -> str | None:
+def _twin(source: Path, names: Sequence[str], taken: dict[str, Path]) -> str | None:
     """Say which other source has results of these names, if one has; remember the names."""
     # Names that differ in case, or in how their accents are composed, are one file on some disks.
-    keys = [unicodedata.normalize("NFC", path.name).casefold() for path in plan.files]
+    keys = [unicodedata.normalize("NFC", name).casefold() for name in names]
     other = next((taken[key] for key in keys if key in taken), None)
     if other is None:
-        taken.update(dict.fromkeys(keys, plan.source))
+        taken.update(dict.fromkeys(keys, source))
         return None
     return (
-        f"{plan.source}: its results would overwrite those of {other}, which has the same name. "
+        f"{source}: its results would overwrite those of {other}, which has the same name. "
         "Give it another --out folder."
     )
 
 
-def _overwritten(plan: OutputPlan, named: dict[tuple[int, int], Path], mark: bytes) -> str | None:
+def _overwritten(
+    plan: OutputPlan, named: dict[tuple[int, int], Path], marks: Sequence[bytes]
+) -> str | None:
     """Say which file the results would overwrite that is to stay, if there is one."""
     there = [path for path in plan.files if os.path.lexists(path)]
     for path in there:
@@ -112,8 +116,8 @@ def _overwritten(plan: OutputPlan, named: dict[tuple[int, int], Path], mark: byt
                 f"{plan.source}: its results would overwrite the image {what}. Choose another "
                 "--out folder."
             )
-    own = bool(there) and _holds(plan.files[0], mark)
-    foreign = next((path for path in there if not own and not _holds(path, mark)), None)
+    own = bool(there) and _holds(plan.files[0], marks)
+    foreign = next((path for path in there if not own and not _holds(path, marks)), None)
     if foreign is None:
         return None
     return (
@@ -131,12 +135,13 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _holds(path: Path, mark: bytes) -> bool:
+def _holds(path: Path, marks: Sequence[bytes]) -> bool:
     try:
         if not path.is_file():  # opening a pipe would wait for its other end
             return False
         with path.open("rb") as file:
-            return mark in file.read(4096)
+            start = file.read(4096)
+            return any(mark in start for mark in marks)
     except OSError:
         return False
 

@@ -33,8 +33,10 @@ def test_a_table_and_an_overlay_are_written_and_one_line_says_so(run, tiff, tiny
     assert " (ImageJ) | " in line
     assert line.endswith(" | detections/wse2.csv, detections/wse2.png")
     assert " se_vacancy, " in line
-    assert sorted(os.listdir("detections")) == ["wse2.csv", "wse2.png"]
+    assert sorted(os.listdir("detections")) == ["run.json", "summary.csv", "wse2.csv", "wse2.png"]
     assert imread("detections/wse2.png").shape[:2] == (100 * 7 + 40, 140 * 7)
+    assert io.read_csv("detections/wse2.csv")[0] == []
+    run("detect", tiff, "--weights", tiny_folder, "--header")
     header, _ = io.read_csv("detections/wse2.csv")
     assert "wse2.tif" in header[0]
 
@@ -137,6 +139,8 @@ def test_each_bad_file_is_one_line_and_the_good_ones_are_still_done(run, tiff, t
     assert sorted(os.listdir("detections")) == [
         "good.csv",
         "good.png",
+        "run.json",
+        "summary.csv",
         "wse2_too.csv",
         "wse2_too.png",
     ]

@@ -107,7 +107,7 @@ def test_detect_warns_once_of_all_images(run, days, folder):
     io.write_tiff("wse2-dayB_1.tif", noisy.data[:, ::-1], sampling=noisy.sampling)
     io.write_tiff("small.tif", noisy.data[:100, :100], sampling=noisy.sampling)
     names = ["wse2-dayA_0.tif", "wse2-dayB_0.tif", "wse2-dayB_1.tif", "small.tif"]
-    done = run("detect", *names, "--weights", folder, "--json")
+    done = run("detect", *names, "--weights", folder, "--json", "--header")
     assert done.code == 0
     (line,) = done.err.splitlines()
     assert line.startswith("stemzoo: warning: 2 of 3 images are unlike the frames that tiny was ")

@@ -214,5 +214,5 @@ def test_a_name_that_is_no_utf8_is_an_image_like_others(run, gan, tiny_folder):
         done = run(verb, name, "--weights", weights)
         assert done.code == 0, done.err
         assert done.out.startswith(r"bytes\xff.tif: ")
-    assert len(os.listdir("detections")) == 2
+    assert len(os.listdir("detections")) == 4
     assert os.fsencode(os.listdir("translated")[0]) == b"bytes\xff_sim-to-exp.tif"

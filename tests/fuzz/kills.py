@@ -36,8 +36,8 @@ REPO = "alice/tiny"
 ADAPTING = Path(__file__).with_name("adapting.py")
 MANIFEST = Path(__file__).parents[2] / "weights_manifest.json"
 COMMAND = ("-m", "stemzoo.cli")
-# What tells when or how fast, which no two runs share.
-TIMES = {"seconds", "created", "date", "duration", "started", "time"}
+# What tells when, where or how fast, which no two runs share.
+TIMES = {"seconds", "created", "date", "duration", "started", "finished", "time", "folder"}
 NETWORK = "--filters 2 --depth 1 --epochs 5 --steps 3 --batch 2 --patch 32".split()
 
 
@@ -168,7 +168,7 @@ def comparable(name: str, content: bytes) -> Any:
             return {key: _plain(arrays[key]) for key in sorted(arrays.files)}
     if name.endswith(".json"):
         return _without_times(json.loads(content))
-    if name.endswith("log.csv"):
+    if name.endswith(("log.csv", "summary.csv")):
         rows = csv.DictReader(content.decode().splitlines())
         return [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
     # A plot of losses over seconds of this run.

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+import stemzoo
 from stemzoo.inference.comparison import check_conditions
 from stemzoo.inference.detection import detect, find_classes, find_defects
 from stemzoo.inference.detections import COLUMNS, Detections
@@ -285,3 +286,21 @@ def test_an_image_gives_the_same_bytes_whatever_came_before(frames):
 def test_weights_for_no_plausible_pixel_size_are_refused(frames, sampling):
     with pytest.raises(ValueError, match="weights for a pixel size between 0.01 and 1.0 Å"):
         find_classes(frames[0].image, Brightness(sampling=sampling), 0.2)
+
+
+def test_a_path_and_the_name_of_weights_are_what_people_type(frames, tiny_folder, tmp_path):
+    path, frame = tmp_path / "scan.tif", frames[0]
+    stemzoo.io.write_tiff(path, frame.image[:100, :100], sampling=frame.sampling)
+    found = stemzoo.detect(path, str(tiny_folder), threshold=0.0)
+    assert (found.model, found.sampling_source) == ("tiny", "ImageJ")
+    model = stemzoo.load(tiny_folder)
+    assert found.rows() == stemzoo.detect(str(path), model, threshold=0.0).rows()
+
+
+def test_weights_that_are_no_detectors_are_refused(tmp_path):
+    small = {"filters": 2, "depth": 2, "discriminator_filters": 2, "patch_size": 32}
+    stemzoo.save(stemzoo.CycleGANSTEM(**small), tmp_path / "gan")
+    with pytest.raises(ValueError, match="expected weights of a detector.* a CycleGANSTEM for"):
+        stemzoo.detect(np.eye(64), tmp_path / "gan")
+    with pytest.raises(KeyError, match="Did you mean fcn-wse2"):
+        stemzoo.detect(np.eye(64), "fcn-wse3")

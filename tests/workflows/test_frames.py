@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from stemzoo import io
-from stemzoo.workflows.frames import read_frame, write_frame
+from stemzoo.inference.detections import COLUMNS
+from stemzoo.workflows.frames import frame_tables, read_frame, write_frame
 
 
 @pytest.fixture
@@ -123,3 +124,14 @@ def test_a_table_that_is_not_of_a_frame_says_what_is_wrong(folder, old, new, rec
     with pytest.raises(ValueError, match=f"frame_0.csv: expected .*{received}") as caught:
         read_frame(table)
     assert "\n" not in str(caught.value)
+
+
+def test_tables_of_detections_are_no_frames_with_and_without_a_header(folder):
+    names = ",".join(COLUMNS)
+    (folder / "plain.csv").write_text(f"{names}\n")
+    (folder / "headed.csv").write_text(f"# stemzoo 1.0 detections in plain.tif\n{names}\n")
+    (folder / "plain.tif").touch()
+    (folder / "headed.tif").touch()
+    frames, others = frame_tables(folder)
+    assert [path.name for path in others] == ["headed.csv", "plain.csv"]
+    assert frames

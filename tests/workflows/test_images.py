@@ -25,7 +25,7 @@ def out(tmp_path):
 
 
 def test_the_table_holds_the_detections_and_how_they_were_made(tiny_model, tiff, out, frames):
-    report = detect_file(tiff, tiny_model, out, threshold=0.0).report()
+    report = detect_file(tiff, tiny_model, out, threshold=0.0, header=True).report()
     header, columns = io.read_csv(out / "wse2.csv")
     known = ["row", "column", "x_nm", "y_nm", "class", "score", "intensity", "sigma"]
     assert list(columns) == [*known, "probability"]
@@ -61,7 +61,7 @@ def test_what_the_columns_say_is_in_table_and_report(day_a, tmp_path, out):
 def test_probabilities_sites_and_what_to_expect_are_in_table_and_report(day_a, tmp_path, out):
     path, frame = tmp_path / "day_a.tif", day_a[0]
     io.write_tiff(path, frame.image, sampling=frame.sampling)
-    report = detect_file(path, stemzoo.load("fcn-wse2"), out).report()
+    report = detect_file(path, stemzoo.load("fcn-wse2"), out, header=True).report()
     assert json.loads(json.dumps(report)) == report
     header, columns = io.read_csv(out / "day_a.csv")
     assert columns["probability"].tolist() == [d["probability"] for d in report["detections"]]
@@ -100,7 +100,7 @@ def test_what_was_undone_is_in_table_and_report_unless_the_image_is_taken_as_it_
     gain = np.exp(0.2 * np.random.default_rng(0).normal(size=(len(frame.image), 1)))
     io.write_tiff(path, (frame.image * gain).astype(np.float32), sampling=frame.sampling)
     model = stemzoo.load("fcn-wse2")
-    (undone,) = detect_file(path, model, out).report()["undone"]
+    (undone,) = detect_file(path, model, out, header=True).report()["undone"]
     assert undone.startswith("row gain ")
     assert f"of the scan: {undone}" in io.read_csv(out / "day_a.csv")[0]
     assert detect_file(path, model, out, as_is=True).report()["undone"] == []
@@ -174,7 +174,7 @@ def test_labels_of_a_frame_are_never_replaced_but_an_earlier_table_is(tiny_model
 
 def test_a_name_that_is_no_utf8_is_written_into_the_table(tiny_model, tiff, out):
     image = tiff.rename(os.fsdecode(os.fsencode(tiff.parent) + b"/scan\xff.tif"))
-    found = detect_file(image, tiny_model, out)
+    found = detect_file(image, tiny_model, out, header=True)
     assert io.read_csv(found.table)[0][0].endswith(r"detections in scan\udcff.tif")
     assert sorted(path.name for path in out.iterdir()) == ["scan\udcff.csv", "scan\udcff.png"]
 

@@ -1,0 +1,144 @@
+"""The verb that finds defects: in files, folders and stacks."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stemzoo.cli.image_lines import ImageLines
+from stemzoo.cli.options import (
+    TTA,
+    AsIs,
+    Edges,
+    Force,
+    Formats,
+    Frame,
+    Frames,
+    JsonLines,
+    PixelSize,
+    Recursive,
+    Strict,
+    SumFrames,
+    Threshold,
+    Weights,
+    only_with,
+)
+from stemzoo.cli.terminal import angstrom, complain
+
+app = typer.Typer()
+
+
+@app.command()
+def detect(
+    context: typer.Context,
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="IMAGE...", help="Image files, folders, or quoted patterns."),
+    ] = None,
+    weights: Weights = None,
+    pixel_size: PixelSize = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("detections"),
+    threshold: Threshold = 0.35,
+    tta: TTA = False,
+    edges: Edges = False,
+    force: Force = False,
+    as_is: AsIs = False,
+    strict: Strict = False,
+    frame: Frame = None,
+    sum_frames: SumFrames = False,
+    frames: Frames = None,
+    recursive: Recursive = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Skip what is done: same file, weights and options.")
+    ] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first image that fails.")
+    ] = False,
+    formats: Formats = None,
+    header: Annotated[
+        bool,
+        typer.Option("--header", help="Say above each table, in lines of comment, how it was made"),
+    ] = False,
+    again: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN.JSON", help="Do once more what a run.json tells of: the same bytes."
+        ),
+    ] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write report.html about all results, to look at.")
+    ] = False,
+    as_json: JsonLines = False,
+) -> None:
+    """Find single-atom defects in images: a table and an overlay for each, and summary.csv.
+
+    run.json beside them says how they were made. Exit code 2 if an image failed; 1 if some of many
+    did (folders, --frames, --resume, --again), and the others are done.
+    """
+    from stemzoo.workflows.report import check_report
+    from stemzoo.workflows.result_files import check_formats
+    from stemzoo.workflows.run_record import RunRecord
+    from stemzoo.workflows.session import DetectOptions, plan_session
+    from stemzoo.workflows.sources import find_sources
+
+    if report:
+        check_report()
+    if again is not None:
+        only_with(context, "--again", "fail_fast", "strict", "as_json", "resume", "report")
+        _detect_again(again, ImageLines(out, fail_fast, strict, as_json, resume, report=report))
+        return
+    if not images:
+        raise typer.BadParameter(
+            "expected IMAGE...: image files, folders or patterns. Received: none"
+        )
+    if frames is not None and (frame is not None or sum_frames):
+        raise ValueError(
+            "expected --frames, --frame or --sum-frames. Received: two of them. Give only one."
+        )
+    options = DetectOptions(
+        sampling=angstrom(pixel_size),
+        threshold=threshold,
+        tta=tta,
+        edges=edges,
+        force=force,
+        as_is=as_is,
+        frame=frame,
+        sum_frames=sum_frames,
+        formats=check_formats(formats or []),
+        header=header,
+    )
+    record = RunRecord.read(out)
+    sources = find_sources(
+        images, recursive=recursive, frames=frames, out=out, written=record.written()
+    )
+    plan_session(sources, out, options.formats)
+    empty = {source.path for source in sources if source.fault}
+    folders = [path for path in images if os.path.isdir(path) and path not in empty]
+    many = frames is not None or resume or bool(folders)
+    door = ImageLines(out, fail_fast, strict, as_json, resume, report=report, many=many)
+    with door.ended(record):
+        door.work(sources, options, weights, record)
+
+
+def _detect_again(path: Path, door: ImageLines) -> None:
+    """Do once more what a record tells of."""
+    from stemzoo.workflows.again import read_calls
+    from stemzoo.workflows.run_record import RunRecord
+
+    record = RunRecord.read(door.out)
+    with door.ended(record):
+        for call in read_calls(path):
+            if door.fail_fast and door.failures.items:
+                door.total += len(call.sources)  # which are left
+                continue
+            if (warning := call.warning()) is not None:
+                complain(f"warning: {warning}")
+            door.work(
+                call.sources,
+                call.options,
+                call.weights,
+                record,
+                expected=call.expected,
+                check=call.check_weights,
+            )

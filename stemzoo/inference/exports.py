@@ -1,0 +1,128 @@
+"""Detections as other programs take them: facts for JSON, a data frame, layers of napari."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from stemzoo.inference.advice import match_facts
+from stemzoo.io.json_files import parse_json
+
+# Version of what `detection_facts` returns; `detections.schema.json` describes it.
+FORMAT = 1
+# Colour-blind safe (Okabe, Ito, "Color Universal Design", 2008), in the order of the classes.
+COLOURS = ("#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#009E73", "#E69F00")
+
+
+def detection_facts(found: Any) -> dict[str, Any]:
+    """Return how defects were found and how many there are, as JSON holds it.
+
+    Parameters
+    ----------
+    found : Detections
+        The defects.
+
+    Returns
+    -------
+    dict
+        All that `Detections.to_dict` holds but the defects themselves.
+    """
+    names = tuple(found.counts())
+    share = 1.0 if found.crystal is None else float(found.crystal.mask.share)
+    expected = {name: found.expectation(name) for name in names}
+    return {
+        "format": FORMAT,
+        "shape": list(found.shape),
+        "weights": found.model,
+        "weights_source": found.model_source,
+        "material": None if found.material is None else str(found.material),
+        "pixel_size_pm": round(found.sampling * 100, 4),
+        "pixel_size_source": found.sampling_source,
+        "threshold": found.threshold,
+        "tta": found.tta,
+        **match_facts(found.match),
+        "trusted": found.trusted,
+        "doubts": list(found.doubts),
+        "notes": list(found.notes),
+        "undone": list(found.undone),
+        "crystal_nm2": round(found.area_nm2, 3),
+        "crystal_share": round(share, 6),
+        "counts": found.counts(),
+        "density_per_nm2": {name: _known(asdict(found.density(name))) for name in names},
+        "sites": found.sites,
+        "density_per_site": {
+            name: _known(asdict(found.density(name, per="site"))) for name in names
+        },
+        "calibrated": found.probability is not None,
+        "expected": {
+            name: _known(asdict(one)) for name, one in expected.items() if one is not None
+        },
+    }
+
+
+def _known(value: Any) -> Any:
+    """Return figures with None for those that are not known (NaN)."""
+    if isinstance(value, dict):
+        return {key: _known(inner) for key, inner in value.items()}
+    return None if isinstance(value, float) and value != value else value
+
+
+@cache
+def detections_schema() -> Mapping[str, Any]:
+    """Return the JSON Schema of what `Detections.to_dict` returns, which says what each entry is.
+
+    Returns
+    -------
+    mapping
+        JSON Schema, draft 2020-12; the file is ``stemzoo/inference/detections.schema.json``.
+
+    Examples
+    --------
+    >>> detections_schema()["properties"]["threshold"]["type"]
+    'number'
+    """
+    text = resources.files("stemzoo.inference").joinpath("detections.schema.json").read_bytes()
+    return parse_json(text)
+
+
+def data_frame(found: Any) -> Any:
+    """Return detections as a pandas DataFrame; see `Detections.to_frame`."""
+    try:
+        import pandas
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "to_frame() expects pandas. Received: it is not installed. Run: pip install "
+            "'stemzoo[results]' (or use found.rows(), to_dict(), or the CSV).",
+            name="pandas",
+        ) from error
+    columns = found.columns()
+    return pandas.DataFrame(dict(columns), columns=list(columns))
+
+
+def napari_layers(found: Any, image: Any = None) -> list[tuple[Any, dict[str, Any], str]]:
+    """Return detections as layers of napari; see `Detections.to_napari`."""
+    layers: list[tuple[Any, dict[str, Any], str]] = []
+    if image is not None:
+        data = np.ma.filled(np.ma.asarray(image).astype(np.float32), np.nan)
+        # From the 0.5 % to the 99.5 % quantile, as the overlay shows it.
+        limits = np.nanpercentile(data, [0.5, 99.5]).tolist()
+        layers.append((data, {"name": "image", "contrast_limits": limits}, "image"))
+    columns = found.columns()
+    labels = np.array(found.classes, dtype=object)
+    diameter = 2.2 / found.sampling  # rings of 1.1 Å radius leave a column visible
+    for k, name in enumerate(found.counts()):
+        own = np.flatnonzero(labels == name)
+        features = {key: values[own] for key, values in columns.items() if key != "class"}
+        options = {
+            "name": name,
+            "features": features,
+            "size": diameter,
+            "face_color": "transparent",
+            "border_color": COLOURS[k % len(COLOURS)],
+            "border_width": 0.1,
+        }
+        layers.append((np.reshape(found.positions, (-1, 2))[own], options, "points"))
+    return layers
