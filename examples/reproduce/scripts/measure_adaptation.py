@@ -17,7 +17,6 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from measure_detectors import BORDER, RADIUS
 from test_sessions import TEST_SESSIONS
 
 import stemzoo
@@ -31,6 +30,7 @@ from stemzoo.metrics.distribution import frechet_distance
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate.domain import largest_shape, simulate_domain
 from stemzoo.training import FCNRecipe, train_fcn
+from stemzoo.workflows.simulated_scores import BORDER, RADIUS
 
 SAMPLING = 0.2074
 DEFAULT = "fcn-wse2"

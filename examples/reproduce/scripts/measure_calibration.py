@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 from calibrate_probabilities import register_bundled
-from measure_detectors import BORDER, RADIUS
 from scipy.stats import spearmanr
 
 import stemzoo
@@ -42,6 +41,7 @@ from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.simulate import AcquisitionSession, LabelledImage, find_session, simulate_frame
 from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
 from stemzoo.workflows.calibration import judge
+from stemzoo.workflows.simulated_scores import BORDER, RADIUS
 from stemzoo.zoo.facts import read_facts
 from stemzoo.zoo.file_names import METRICS, RELIABILITY
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 from independent_microscope import CONDITIONS, Frame, draw_frame
-from measure_detectors import BORDER, RADIUS
 from scipy import ndimage
 
 import stemzoo
 from stemzoo import io
 from stemzoo.metrics.detection import DetectionScore, score_detections
+from stemzoo.workflows.simulated_scores import BORDER, RADIUS
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from glob import glob
 from pathlib import Path
 
 import numpy as np
-from measure_detectors import BORDER, RADIUS
 from scipy import stats
 
 import stemzoo
@@ -31,6 +30,7 @@ from stemzoo.io.writers import atomic_path
 from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.simulate import find_session, simulate_frame, simulate_session
 from stemzoo.workflows.datasets import training_set
+from stemzoo.workflows.simulated_scores import BORDER, RADIUS
 
 SESSIONS = ("wse2-dayA", "wse2-dayB", "graphene", "srtio3")
 RANDOMISED = ("wse2-randomised", "wse2-randomised-fine")

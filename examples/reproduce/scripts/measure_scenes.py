@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from measure_detectors import BORDER, RADIUS
 from scipy import ndimage
 
 import stemzoo
@@ -21,6 +20,7 @@ from stemzoo import io
 from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.simulate import SCENES, LabelledImage, find_session, simulate_session
 from stemzoo.simulate.defects import EDGE
+from stemzoo.workflows.simulated_scores import BORDER, RADIUS
 
 
 @dataclass(frozen=True)
