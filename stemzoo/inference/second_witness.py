@@ -184,9 +184,10 @@ def measure_crystal(
     for kind in np.unique(kinds):
         own, usual = kinds == kind, intact & (kinds == kind)
         width = median_deviation(contrast[usual])
-        if np.count_nonzero(usual) < _COLUMNS or not width > 0:
-            continue
         full = np.median(contrast[usual])
+        # Columns of light atoms may not stand out of what heavy ones leave around them.
+        if np.count_nonzero(usual) < _COLUMNS or not width > 0 or not full > 0:
+            continue
         around = spread_around(contrast[usual], sites[usual], sites[own])
         found.intensity[own] = contrast[own] / full
         found.noise[own] = np.maximum(around, _LEAST_NOISE * width) / full

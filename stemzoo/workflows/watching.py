@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stemzoo.inference.matching import SIGNIFICANCE
+from stemzoo.inference.comparison import SIGNIFICANCE
 from stemzoo.workflows.run_record import expected_f1
 from stemzoo.workflows.sources import Source, find_sources, folder_images
 
