@@ -130,6 +130,10 @@ def _together(parts: Sequence[Witnesses]) -> Witnesses:
 
 def _logistic(terms: np.ndarray, is_class: np.ndarray) -> tuple[float, ...]:
     """Coefficients of a logistic regression; all but the constant are drawn to 0 a little."""
+    if not np.isfinite(terms).all():
+        raise ValueError(
+            "Expected finite scores and intensities to fit probabilities. Received: NaN or Inf"
+        )
     sign = np.where(is_class, 1.0, -1.0)
     free = np.r_[0.0, np.ones(terms.shape[1] - 1)]
 

@@ -176,3 +176,10 @@ def test_what_is_rare_in_an_image_is_less_probable_there():
     assert abs(anew - true) < 0.5 * abs(usual - true)
     again = Calibration.from_record(fitted.to_record())
     assert again.classes["bright"].frequency == fitted.classes["bright"].frequency
+
+
+def test_what_is_no_number_is_refused_and_not_fitted_as_a_half():
+    one = frame(np.random.default_rng(8))
+    broken = replace(one.seen, scores=np.where(one.truth == 0, np.nan, one.seen.scores))
+    with pytest.raises(ValueError, match="Expected finite scores and intensities"):
+        fit_calibration([JudgedFrame(broken, one.truth), one], CLASSES)
