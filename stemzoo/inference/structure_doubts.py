@@ -28,7 +28,13 @@ def structure_doubts(seen: SeenCrystal, structure: Material | None) -> tuple[str
     if structure is None or lattice is None or not seen.has_lattice:
         return ()
     if lattice.shape is None:
-        return ()
+        # Every hexagonal, or square, lattice fits at some pixel size.
+        if not seen.pixel_size.source.startswith("lattice"):
+            return ()
+        return (
+            f"nothing but the symmetry of its lattice says that it shows {structure.name}; give "
+            "the pixel size (--pixel-size PM, sampling=)",
+        )
     part = middle(seen.image.data, _MIDDLE)
     if seen.mask.crystal.mean() < _LEAST:
         return ()

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from known_structures import gallium_nitride, tungsten_ditelluride
+from known_structures import gallium_nitride, molybdenum_disulphide, tungsten_ditelluride
 
 from stemzoo import io
 from stemzoo.analysis.conditions import TrainingConditions
@@ -98,6 +98,16 @@ def test_columns_that_lie_otherwise_are_doubtful():
     with pytest.warns(UserWarning, match="not to be trusted"):
         found = detect(frame.image, detector(layer), sampling=frame.sampling)
     assert "columns that lie as in layer" in found.doubts[0]
+
+
+def test_a_hexagonal_lattice_alone_does_not_tell_which_crystal_it_is():
+    octahedral = Material.from_structure(molybdenum_disulphide("1T"))
+    assert octahedral.name == "mos2-own"
+    (frame,) = frames(octahedral)
+    with pytest.warns(UserWarning, match="nothing but the symmetry of its lattice says"):
+        found = detect(frame.image, detector(octahedral))
+    assert not found.trusted
+    assert detect(frame.image, detector(octahedral), sampling=frame.sampling).doubts == ()
 
 
 def test_frames_in_a_folder_bring_their_crystal(tmp_path):
