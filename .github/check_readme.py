@@ -56,14 +56,22 @@ SMALL: dict[str, Run | LeftOut] = {
     "stemzoo publish my-day": HUB,
     "stemzoo detect scan1.tif scan2.tif": Run(leaves="results/scan2.csv"),
     "stemzoo identify scan1.tif": Run(),
+    "stemzoo denoise scan1.tif": Run(leaves="denoised/scan1_uncertainty.tif"),
+    "stemzoo train denoise": Run(
+        f"{TRAINING} --frames 2 --size 256", "graphene-denoiser/model.weights.h5"
+    ),
     "stemzoo simulate --scene hole": Run(FRAMES, "holed/wse2-dayB_hole_0_0002_crystal.png"),
     "stemzoo simulate --session wse2-dayB": Run(FRAMES, "frames/wse2-dayB_0_0002.tif"),
     "stemzoo train fcn --data frames": Run(TRAINING, "my-detector/model.weights.h5"),
+    "stemzoo train fcn --images scans": Run(TRAINING, "own-detector/model.weights.h5"),
+    "stemzoo score tests/*.tif": Run(leaves="own-detector/metrics_real.json"),
     "stemzoo detect scan1.tif --weights ./my-detector": Run(leaves="detections/scan1.csv"),
     "stemzoo adapt 'today/*.tif'": Run("--minutes 0.2", "today-weights/detector/config.json"),
     "stemzoo detect scan7.tif --weights today-weights": Run(leaves="detections/scan7.csv"),
-    "stemzoo simulate --session wse2-noise-free": Run(FRAMES, "clean/wse2-noise-free_0_0002.tif"),
-    "stemzoo translate clean/*.tif": Run(leaves="realistic/wse2-noise-free_0_0002_sim-to-exp.tif"),
+    "stemzoo simulate --like": Run(FRAMES, "clean/cyclegan-wse2-dayB-clean_0_0002.tif"),
+    "stemzoo translate clean/*.tif": Run(
+        leaves="realistic/cyclegan-wse2-dayB-clean_0_0002_sim-to-exp.tif"
+    ),
     "stemzoo train fcn --data realistic": Run(TRAINING, "day-detector/model.weights.h5"),
     "stemzoo train cyclegan": Run(f"{TRAINING} --simulated 3", "my-day/training.weights.h5"),
     "stemzoo train fcn --translate ./my-day": Run(
@@ -80,6 +88,13 @@ GIVEN = """
 stemzoo simulate --session wse2-dayB -n 6 --size 288 --seed 1 --out day
 mkdir today && cp day/wse2-dayB_1_0000.tif day/wse2-dayB_1_0001.tif today
 for n in 1 2 7; do cp day/wse2-dayB_1_0002.tif scan$n.tif; done
+mkdir scans marks tests
+for n in 3 4; do
+  cp day/wse2-dayB_1_000$n.tif scans
+  sed s/se_vacancy/V_Se/ day/wse2-dayB_1_000$n.csv > marks/wse2-dayB_1_000$n.csv
+done
+cp day/wse2-dayB_1_0005.tif tests
+sed s/se_vacancy/V_Se/ day/wse2-dayB_1_0005.csv > tests/wse2-dayB_1_0005.csv
 """
 
 

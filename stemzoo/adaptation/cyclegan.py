@@ -13,6 +13,7 @@ from stemzoo.adaptation.best_weights import BEST_FILE
 from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.fine_tuning import AdaptationResult, AdaptationRun, successor
 from stemzoo.adaptation.judgement import Adaptation, Stopped
+from stemzoo.adaptation.renewal import keep_master
 from stemzoo.adaptation.run import run_seed
 from stemzoo.training.budget import TimeBudget
 from stemzoo.training.folder_lock import folder_lock
@@ -30,7 +31,8 @@ def fit_adapt(
     sampling: float | None = None,
     session: str | None = None,
     recipe: AdaptRecipe | None = None,
-    for_detector: bool = False,
+    for_detector: Any = False,
+    force: bool = False,
     out: Any = None,
     rng: np.random.Generator | None = None,
     report: Callable[[str], None] = log.info,
@@ -56,12 +58,16 @@ def fit_adapt(
         What to call the new conditions.
     recipe : AdaptRecipe, optional
         How to train.
-    for_detector : bool
-        Whether it is to make training frames for `renew_detector`. Where filtered simulations can
+    for_detector : bool or DefectFCN
+        Whether it is to make training frames for `renew_detector`, or the detector itself: where
+        that masters the images already, by the expected F1 that `detect` tells, nothing is trained.
+        Where filtered simulations can
         be made, and its translations are not clearly nearer to the images after half of the time,
         or a quarter if nothing tells the simulations from the images, it ends and leaves the rest
         to the detector; it does not begin if less than 45 s are left for it. Where `minutes` are
         fewer than that, it is not even compared with them.
+    force : bool
+        Train though the detector masters the images.
     out : path-like, optional
         Folder for the log and the state from which a run that was killed goes on when called again
         with the same arguments.
@@ -100,11 +106,14 @@ def fit_adapt(
     budget, recipe = TimeBudget(60 * minutes), recipe or AdaptRecipe()
     measured = ExperimentalSession.of(experimental_images, model, own=sampling)
     with folder_lock(out):
-        seed = run_seed(out, rng, measured.images, model.name)
-        rival = measured.filtered_simulator(seed) if for_detector else None
+        seed = run_seed(out, rng, measured.given, model.name)
         begun = out is not None and (Path(out) / BEST_FILE).is_file()
+        mastered = not (force or begun) and _is_mastered(measured, for_detector, budget, recipe)
+        rival = measured.filtered_simulator(seed) if for_detector and not mastered else None
         short = budget.seconds < recipe.limits.least_seconds and not begun
-        if short and rival is not None and rival.appearances:
+        if mastered:
+            result = unchanged(model, session, model.rotation, budget, Stopped.MASTERED)
+        elif short and rival is not None and rival.appearances:
             result = unchanged(model, session, rival.rotation(), budget)
         else:
             run = AdaptationRun(
@@ -127,10 +136,22 @@ def fit_adapt(
     return result.model
 
 
+def _is_mastered(
+    measured: ExperimentalSession, detector: Any, budget: TimeBudget, recipe: AdaptRecipe
+) -> bool:
+    if isinstance(detector, bool):
+        return False
+    return keep_master([detector], measured, budget, recipe.limits) is not None
+
+
 def unchanged(
-    model: Any, name: str | None, rotation: Sequence[float] | None, budget: TimeBudget
+    model: Any,
+    name: str | None,
+    rotation: Sequence[float] | None,
+    budget: TimeBudget,
+    reason: Stopped = Stopped.SHORT,
 ) -> AdaptationResult:
-    """Return the start weights: the remaining time is kept for the detector.
+    """Return the start weights: the remaining time is kept for the detector, or nobody needs it.
 
     Parameters
     ----------
@@ -142,12 +163,14 @@ def unchanged(
         Mean and standard deviation of the lattices' orientation [degrees].
     budget : TimeBudget
         Time of the run.
+    reason : Stopped
+        Why.
 
     Returns
     -------
     AdaptationResult
     """
-    report = Adaptation((), budget.used, Stopped.SHORT)
+    report = Adaptation((), budget.used, reason)
     return AdaptationResult(successor(model, name, rotation), report)
 
 
@@ -166,10 +189,15 @@ def check_parent(model: Any, minutes: float) -> None:
     ValueError
         If it is another model or its material is not known, or `minutes` is not positive.
     """
-    if not minutes > 0:
-        raise ValueError(f"minutes is positive. Received: {minutes}")
+    check_minutes(minutes)
     if not getattr(model, "material", None) or not hasattr(model, "sim_to_exp"):
         raise ValueError(
             "Expected a CycleGANSTEM whose material is known; 'stemzoo list' shows those of the "
             f"zoo. Received: {getattr(model, 'name', model)}"
         )
+
+
+def check_minutes(minutes: float) -> None:
+    """Raise a ValueError if that is no time."""
+    if not minutes > 0:
+        raise ValueError(f"minutes is positive. Received: {minutes}")

@@ -1,11 +1,18 @@
-"""Choose among detectors: an earlier one stays unless another mends enough of its errors."""
+"""Choose among detectors: an earlier one stays unless another surely mends some of its errors."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from stemzoo.adaptation.agreement import Agreement
-from stemzoo.adaptation.detector_scores import EstimatedScore
+from stemzoo.adaptation.detector_scores import (
+    NOTHING,
+    ColumnVerdict,
+    EstimatedScore,
+    error_reduction,
+)
+from stemzoo.inference.expectation import Expectation
+from stemzoo.metrics.estimate import Estimate
 from stemzoo.training.recipes import LIMITS, JudgementLimits
 
 RENEWED = "renewed"  # name of the new detector
@@ -21,23 +28,28 @@ class Candidate:
         What to call it.
     model : DefectFCN
         The detector.
-    score : EstimatedScore
-        On the measured images.
+    verdict : ColumnVerdict
+        Of the columns of the measured images.
     trained : bool
         Whether it was trained on frames that look like these images.
     margin : float
-        Fraction of the errors of an earlier candidate that it must mend to replace that.
+        Fraction of the errors of an earlier candidate that it must surely mend to replace that.
     """
 
     name: str
     model: Any
-    score: EstimatedScore
+    verdict: ColumnVerdict
     trained: bool = False
     margin: float = 0.0
 
+    def is_better_than(self, earlier: "Candidate") -> bool:
+        """Whether it mends so many errors, by the lower end of the interval of 95 %."""
+        low, _ = error_reduction(earlier.verdict, self.verdict).interval
+        return low > self.margin
+
 
 def choose_detector(candidates: Sequence[Candidate], limits: JudgementLimits = LIMITS) -> Candidate:
-    """Return the best detector, or an earlier one whose errors it does not mend by its margin.
+    """Return the best detector, or an earlier one whose errors it does not surely mend.
 
     Parameters
     ----------
@@ -53,8 +65,9 @@ def choose_detector(candidates: Sequence[Candidate], limits: JudgementLimits = L
 
     Examples
     --------
-    >>> old = Candidate("old", None, EstimatedScore(80, 100, 100))
-    >>> better = EstimatedScore(85, 100, 100)  # a quarter of the errors mended
+    >>> p, marked = np.ones(100), np.arange(100)
+    >>> old = Candidate("old", None, ColumnVerdict(p, marked < 80, 100))
+    >>> better = ColumnVerdict(p, marked < 85, 100)  # a quarter of the errors mended
     >>> choose_detector([old, Candidate("new", None, better)]).name
     'new'
     >>> choose_detector([old, Candidate("new", None, better, margin=1 / 3)]).name
@@ -62,32 +75,11 @@ def choose_detector(candidates: Sequence[Candidate], limits: JudgementLimits = L
     """
     best, *others = candidates
     for other in others:
-        if best.trained or best.score.f1 >= limits.faultless:
+        if best.trained or best.verdict.score.f1 >= limits.faultless:
             break
-        if error_reduction(best.score, other.score) > other.margin:
+        if other.is_better_than(best):
             best = other
     return best
-
-
-def error_reduction(old: EstimatedScore, new: EstimatedScore) -> float:
-    """Fraction of the estimated errors, 1 - F1, that a change of detectors mends.
-
-    Parameters
-    ----------
-    old, new : EstimatedScore
-        Of two detectors.
-
-    Returns
-    -------
-    float
-        1 at most; negative where there are more errors.
-
-    Examples
-    --------
-    >>> round(error_reduction(EstimatedScore(80, 100, 100), EstimatedScore(85, 100, 100)), 3)
-    0.25
-    """
-    return (new.f1 - old.f1) / max(1 - old.f1, 1e-6)
 
 
 class DetectorChoice:
@@ -100,30 +92,29 @@ class DetectorChoice:
     rivals : sequence of DefectFCN
         Others that may be better.
     scorer : callable or None
-        Scores a detector, see `find_scorer`; None where vacancies do not stand out.
-    fits : bool
-        Whether the images are like the frames that the detector was trained on: then others have
-        to mend a good part of its errors, else it has to prove itself.
+        Judges a detector, see `find_scorer`; None where vacancies do not stand out.
+    poor : bool
+        Whether the detector is known to do badly on these images: where nothing judges, it is
+        replaced then.
     limits : JudgementLimits, optional
         Margins.
 
     Attributes
     ----------
     candidates : list of Candidate
-        Those that were scored.
+        Those that were judged.
     """
 
     def __init__(
         self,
         detector: Any,
         rivals: Sequence[Any],
-        scorer: Callable[[Any], EstimatedScore] | None,
+        scorer: Callable[[Any], ColumnVerdict] | None,
         *,
-        fits: bool,
+        poor: bool,
         limits: JudgementLimits = LIMITS,
     ):
-        self.detector, self.scorer, self.fits, self.limits = detector, scorer, fits, limits
-        self.margin = limits.better if fits else 0.0
+        self.detector, self.scorer, self.poor, self.limits = detector, scorer, poor, limits
         self.candidates: list[Candidate] = []
         for i, model in enumerate((detector, *rivals)):
             taken = {candidate.name for candidate in self.candidates}
@@ -133,22 +124,21 @@ class DetectorChoice:
     def find_start(self) -> Any:
         """Return what to train: the old detector, or one that sees intensities the other way.
 
-        That is by rank, or no longer by rank, where the images are unlike the old one's training
-        frames and it mends errors untrained, as where the response of the microscope's detector
-        changed.
+        That is by rank, or no longer by rank, where it mends errors untrained, as where the
+        response of the microscope's detector changed.
 
         Returns
         -------
         DefectFCN
         """
-        if self.scorer is None or self.fits:
+        if self.scorer is None or self.candidates[0].verdict.score.f1 >= self.limits.faultless:
             return self.detector
         name = f"{self.detector.name}-{'unranked' if self.detector.ranked else 'ranked'}"
         other = self.detector.successor(name=name, ranked=not self.detector.ranked)
-        margin, score = self.limits.better_by_rank, self.scorer(other)
-        if error_reduction(self.candidates[0].score, score) <= margin:
+        by_rank = Candidate(name, other, self.scorer(other), margin=self.limits.better_by_rank)
+        if not by_rank.is_better_than(self.candidates[0]):
             return self.detector
-        self.by_rank = Candidate(name, other, score, margin=margin)
+        self.by_rank = by_rank
         return other
 
     def best(self, renewed: Any, steps: int) -> Candidate:
@@ -164,12 +154,12 @@ class DetectorChoice:
         Returns
         -------
         Candidate
-            Without scores, the old one where the images are like its training frames.
+            Where nothing judges, the old one unless that is known to do badly.
         """
         if self.scorer is None:
-            stays = self.fits or not steps
+            stays = not self.poor or not steps
             name, model = (self.detector.name, self.detector) if stays else (RENEWED, renewed)
-            return Candidate(name, model, EstimatedScore(), trained=not stays)
+            return Candidate(name, model, NOTHING, trained=not stays)
         if steps:
             self._add(RENEWED, renewed, trained=True)
         # The last, as the estimate is made by rank, too, and favours what sees nothing else.
@@ -179,7 +169,8 @@ class DetectorChoice:
 
     def _add(self, name: str, model: Any, trained: bool = False) -> None:
         if self.scorer is not None:
-            self.candidates.append(Candidate(name, model, self.scorer(model), trained, self.margin))
+            margin = self.limits.better
+            self.candidates.append(Candidate(name, model, self.scorer(model), trained, margin))
 
 
 @dataclass(frozen=True)
@@ -194,14 +185,21 @@ class Renewal:
     chosen : str
         The one that was returned.
     judged : bool
-        Whether vacancies could be told by their intensity; else the old one is returned if the
-        images are like the frames that it was trained on, and the new one, if there is one, if not.
+        Whether vacancies could be told by their intensity; else the old one is returned unless it
+        is known to do badly, and the new one, if there is one, if it is.
     agreements : dict of str to Agreement
         Of the ways in which training frames were made, or tried, with held-out patches.
     seconds : float
         How long it took in all.
     steps : int
-        How long the new one was trained; 0 if there was no time left for that.
+        How long the new one was trained; 0 if there was no time left for that, or no need.
+    expected : mapping of str to Expectation
+        What `detect` lets expect in these images of the class that detectors are judged by, of
+        those that are calibrated.
+    mastered : bool
+        Whether the one that was returned masters the images, so that nothing was trained.
+    mended : Estimate or None
+        Fraction of the errors of the first one that the chosen one mends, by the columns.
     """
 
     scores: dict[str, EstimatedScore]
@@ -210,6 +208,9 @@ class Renewal:
     agreements: dict[str, Agreement]
     seconds: float
     steps: int
+    expected: Mapping[str, Expectation] = field(default_factory=dict)
+    mastered: bool = False
+    mended: Estimate | None = None
 
     @property
     def helped(self) -> bool:
@@ -217,6 +218,13 @@ class Renewal:
         return self.chosen == RENEWED
 
     def __str__(self) -> str:
+        if self.mastered:
+            f1 = self.expected[self.chosen].f1
+            return (
+                f"{self.chosen} masters these images (expected F1 {f1.value:.2f}, {f1.low:.2f} to "
+                f"{f1.high:.2f}): it stays as it is, and nothing was trained; --force (force=True) "
+                "trains all the same"
+            )
         if not self.steps:
             return (
                 f"{self.chosen} is returned, as no time was left to train a new one: give more "
@@ -231,5 +239,12 @@ class Renewal:
         most = max(score.f1 for score in self.scores.values())
         verdict = "is best"
         if self.scores[self.chosen].f1 < most:
-            verdict = "is taken" if self.helped else "stays, as no other is clearly better"
-        return f"{self.chosen} {verdict}, by the intensities of the columns: estimated F1 {scores}"
+            verdict = "is taken" if self.helped else "stays, as no other is surely better"
+        mended = ""
+        if self.mended is not None and verdict != "stays, as no other is surely better":
+            low, high = (f"{100 * end:.0f}" for end in self.mended.interval)
+            mended = f"; {100 * self.mended.value:.0f} % of the errors mended ({low} to {high} %)"
+        return (
+            f"{self.chosen} {verdict}, by the intensities of the columns: estimated F1 {scores}"
+            f"{mended}"
+        )

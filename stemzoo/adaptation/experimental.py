@@ -1,7 +1,7 @@
 """New images of one session: that they can be used is checked first, and each is measured once."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,12 +14,20 @@ from stemzoo.adaptation.appearance import Appearance, find_appearance
 from stemzoo.adaptation.dopants import find_dopants
 from stemzoo.adaptation.filtered_simulator import FRAME_SIZE, FilteredSimulator
 from stemzoo.adaptation.image_checks import prepare_images
+from stemzoo.adaptation.mastery import expected_errors
+from stemzoo.adaptation.shown_defects import missing_defects
 from stemzoo.analysis.lattice import find_rotation
 from stemzoo.analysis.scan_errors import ScanErrors, all_scan_errors
+from stemzoo.inference.expectation import Expectation
+from stemzoo.inference.seen_crystal import SeenCrystal
 from stemzoo.io import Image
+from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.sessions import AcquisitionSession
+
+# Edge of the patches that images are compared by where there is no CycleGAN [px].
+PATCH = 64
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +52,21 @@ class ExperimentalSession:
     held_out : HoldOut
         Patches of the images that are not learnt from, and the rest.
     known_errors : tuple of ScanErrors or None
-        Of images that show their lattice only without them, as the check tells.
+        Of images that show their lattice only without them, as the check tells; none of those in
+        which they were undone.
+    names : tuple of str
+        File, or number, of each image.
+    undone : tuple of tuple of str
+        What the scan did to each image and was undone before anything was measured, as
+        `stemzoo.detect` does it, and how strong it was.
+    given : tuple of ndarray of shape (M, N)
+        The images before that: by them a folder knows its run.
+    seen : tuple of SeenCrystal or None
+        Each image at its own pixel size as `stemzoo.detect` shows it to a detector; none without a
+        lattice.
+    defects : mapping of str to float
+        Defects that frames are to show beside those of the material's session, and which part of
+        the sites has them.
 
     Examples
     --------
@@ -61,7 +83,15 @@ class ExperimentalSession:
     patch: int
     held_out: HoldOut
     known_errors: tuple[ScanErrors | None, ...] = field(repr=False)
+    names: tuple[str, ...] = ()
+    undone: tuple[tuple[str, ...], ...] = ()
+    given: tuple[np.ndarray, ...] = field(default=(), repr=False)
+    seen: tuple[SeenCrystal | None, ...] = field(default=(), repr=False)
+    defects: Mapping[str, float] = field(default_factory=dict)
     _simulator: list[FilteredSimulator] = field(default_factory=list, init=False, repr=False)
+    _expected: list[tuple[Any, dict[str, Expectation]]] = field(
+        default_factory=list, init=False, repr=False
+    )
 
     @classmethod
     def measure(
@@ -106,8 +136,18 @@ class ExperimentalSession:
         """
         prepared = prepare_images(images, material, sampling, patch, own=own)
         values = tuple(image.values for image in prepared)
-        known = tuple(image.errors for image in prepared)
-        return cls(values, material, sampling, patch, HoldOut.split(values, patch), known)
+        return cls(
+            values,
+            material,
+            sampling,
+            patch,
+            HoldOut.split(values, patch),
+            known_errors=tuple(image.errors for image in prepared),
+            names=tuple(image.name for image in prepared),
+            undone=tuple(image.undone for image in prepared),
+            given=tuple(image.given for image in prepared),
+            seen=tuple(image.seen for image in prepared),
+        )
 
     @classmethod
     def of(
@@ -119,8 +159,8 @@ class ExperimentalSession:
         ----------
         images : sequence of ndarray of shape (M, N), or of Image; or ExperimentalSession
             New images, or what was measured on them for the same model.
-        model : CycleGANSTEM
-            Gives material, pixel size and patches.
+        model : CycleGANSTEM or DefectFCN
+            Gives material, pixel size and patches; a detector the material alone.
         **options
             As in `measure`, for images.
 
@@ -133,16 +173,66 @@ class ExperimentalSession:
         ValueError
             If the images cannot be used, or the session is for another model.
         """
-        expected = (model.material, model.sampling, model.patch_size)
+        alone = not hasattr(model, "patch_size")
+        size = (ZOO_SAMPLING, PATCH) if alone else (model.sampling, model.patch_size)
+        expected = (model.material, *size)
         if not isinstance(images, ExperimentalSession):
             return cls.measure(images, *expected, **options)
         received = (images.material, images.sampling, images.patch)
+        if alone:  # whatever CycleGAN it was measured for
+            expected = (model.material, *received[1:])
         if received != expected:
             raise ValueError(
                 f"Expected a session measured for {model.name} (material, pixel size, patch: "
                 f"{expected}); measure the images for this model. Received: {received}"
             )
         return images
+
+    def showing(self, classes: Sequence[str]) -> "ExperimentalSession":
+        """Return a session whose frames show all classes of a detector.
+
+        Parameters
+        ----------
+        classes : sequence of str
+            Of the detector.
+
+        Returns
+        -------
+        ExperimentalSession
+            The same one where they do.
+
+        Raises
+        ------
+        ValueError
+            If no defect that is known of the material is of a class.
+        """
+        more = missing_defects(self.material, classes, self.sampling, self.defects)
+        return replace(self, defects={**self.defects, **more}) if more else self
+
+    def expected(self, detector: Any) -> dict[str, Expectation]:
+        """Tell what to expect of a detector in these images, see `expected_errors`; once.
+
+        Parameters
+        ----------
+        detector : DefectFCN
+            A detector.
+
+        Returns
+        -------
+        dict of str to Expectation
+            By class.
+        """
+        for known, found in self._expected:
+            if known is detector:
+                return found
+        self._expected.append((detector, expected_errors(self.seen, detector)))
+        return self._expected[-1][1]
+
+    @property
+    def corrections(self) -> dict[str, tuple[str, ...]]:
+        """What was undone in each image that had something to undo, by its name."""
+        pairs = zip(self.names, self.undone, strict=True)
+        return {name: undone for name, undone in pairs if undone}
 
     @cached_property
     def scan_errors(self) -> tuple[ScanErrors, ...]:
@@ -223,7 +313,7 @@ class ExperimentalSession:
 
     def _doped(self, rotation: tuple[float, float] | None) -> AcquisitionSession:
         clean = domain_session(self.material, self.sampling, rotation)
-        return replace(clean, defects={**clean.defects, **self.dopants})
+        return replace(clean, defects={**clean.defects, **self.defects, **self.dopants})
 
 
 def with_known_errors(appearances: Sequence[Appearance]) -> tuple[Appearance, ...]:

@@ -25,6 +25,10 @@ COMPARED, _PATCHES = 12, 96
 class FilteredSimulator:
     """Simulates frames that look like measured images, and says how near they come.
 
+    The images are those that are left when flicker, hum, shifts of lines and the response were
+    undone (see `prepare_images`), as `stemzoo.detect` undoes them before a network sees an image:
+    what frames had of these beyond that, the network would learn in vain.
+
     Parameters
     ----------
     appearances : tuple of Appearance

@@ -1,6 +1,6 @@
 """Labelled frames to train a detector on, which look like measured images."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -19,11 +19,12 @@ from stemzoo.training.recipes import LIMITS, JudgementLimits, RenewalRecipe
 
 
 def training_frames(
-    translator: Any,
+    translator: Any | None,
     session: ExperimentalSession,
     sampling: float,
     recipe: RenewalRecipe | None = None,
     *,
+    classes: Sequence[str] | None = None,
     translations: bool = True,
     randomised: bool = True,
     seed: int,
@@ -38,14 +39,17 @@ def training_frames(
 
     Parameters
     ----------
-    translator : CycleGANSTEM
-        Makes simulations look like the images.
+    translator : CycleGANSTEM or None
+        Makes simulations look like the images; None for the other way alone.
     session : ExperimentalSession
         The images.
     sampling : float
         Pixel size of the detector [Å/px].
     recipe : RenewalRecipe, optional
         Number and size of the frames.
+    classes : sequence of str, optional
+        Classes of the detector, in its order; those of the frames where not given. Others are
+        background to it.
     translations : bool
         Whether to try translations at all, if there is the other way.
     randomised : bool
@@ -64,7 +68,7 @@ def training_frames(
     recipe = recipe or RenewalRecipe()
     simulator = session.filtered_simulator(seed)
     size, agreements, frames = (recipe.frame_size,) * 2, {}, []
-    if translations or not simulator.appearances:
+    if translator is not None and (translations or not simulator.appearances):
         clean = simulate_session(session.clean_session(), recipe.translated, size, seed=seed)
         rng = np.random.default_rng([seed, 1])
         frames = _translated(islice(clean, COMPARED), translator, rng)
@@ -80,13 +84,39 @@ def training_frames(
     wide = SESSIONS.get(f"{session.material}-randomised")
     if randomised and wide is not None:
         frames += simulate_session(wide, len(frames) // recipe.randomised, size, seed=seed + 1)
+
+    def finished(frame: LabelledImage) -> LabelledImage:
+        scaled = to_sampling(frame, sampling)
+        return scaled if classes is None else relabelled(scaled, classes)
+
     # Sorting and Fourier transforms leave the interpreter free for a second frame.
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda frame: to_sampling(frame, sampling), frames)), agreements
+        return list(pool.map(finished, frames)), agreements
 
 
 def _translated(frames, translator, rng: np.random.Generator) -> list[LabelledImage]:
     return [replace(frame, image=translate(frame.image, translator, rng=rng)) for frame in frames]
+
+
+def relabelled(frame: LabelledImage, classes: Sequence[str]) -> LabelledImage:
+    """Return a frame whose mask counts classes as a detector does; others are background.
+
+    Parameters
+    ----------
+    frame : LabelledImage
+        A frame.
+    classes : sequence of str
+        Of the detector.
+
+    Returns
+    -------
+    LabelledImage
+    """
+    if tuple(classes) == frame.classes:
+        return frame
+    own = list(classes)
+    values = [0, *(own.index(name) + 1 if name in own else 0 for name in frame.classes)]
+    return replace(frame, mask=np.array(values, np.uint8)[frame.mask], classes=tuple(classes))
 
 
 def ways_to_use(

@@ -1,14 +1,17 @@
-"""See that new images can be adapted to, before any time is spent on them."""
+"""See that new images can be adapted to, and undo what the scan did to them."""
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from stemzoo.analysis.lattice import MIN_CONFIDENCE, find_lattice
 from stemzoo.analysis.resampling import resample_image
 from stemzoo.analysis.scan_errors import ScanErrors, all_scan_errors
+from stemzoo.inference.detection import undo_scan
+from stemzoo.inference.seen_crystal import SeenCrystal, find_crystal
 from stemzoo.io import Image, check_image
 from stemzoo.io.images import image_list
 from stemzoo.simulate.materials import MATERIALS, Material, find_material
@@ -28,14 +31,26 @@ class PreparedImage:
 
     Parameters
     ----------
+    name : str
+        Its file, or its number.
     values : ndarray of shape (M, N)
-        At the pixel size of the model.
+        At the pixel size of the model, as a detector is to see it: what the scan did is undone.
+    given : ndarray of shape (M, N)
+        At the pixel size of the model, as it was; the same array where nothing was undone.
     errors : ScanErrors or None
-        Of its scan, where they had to be known to see its lattice.
+        What is left of the errors of its scan, where that is known already.
+    undone : tuple of str
+        What was undone, and how strong it was.
+    seen : SeenCrystal or None
+        At its own pixel size, without what was undone; None where nothing is known of it.
     """
 
+    name: str
     values: np.ndarray
+    given: np.ndarray
     errors: ScanErrors | None = None
+    undone: tuple[str, ...] = ()
+    seen: SeenCrystal | None = None
 
 
 def prepare_images(
@@ -64,7 +79,9 @@ def prepare_images(
     Returns
     -------
     list of PreparedImage
-        Without those that show no lattice, if others do.
+        Without those that show no lattice, if others do. Before anything is measured or learnt,
+        they are corrected as `stemzoo.detect` corrects an image: the new weights will see such
+        images, so frames to train on have to be like them.
 
     Raises
     ------
@@ -90,17 +107,63 @@ def prepare_images(
             f"themselves. Received: {min(steps):.4g} to {max(steps):.4g} Å/px"
         )
     values = [np.asarray(getattr(image, "data", image)) for image in images]
-    prepared = []
+    given = []
     for image, name, step in zip(values, names, steps, strict=True):
         check_image(image, name)
         _warn_of_saturation(image, name)
-        prepared.append(resample_image(image, step, sampling, name))
-        if min(prepared[-1].shape) < patch:
+        given.append(resample_image(image, step, sampling, name))
+        if min(given[-1].shape) < patch:
             raise ValueError(
                 f"{name}: expected at least {patch} px a side at {sampling:.4g} Å/px, the size of "
-                f"a patch. Received: {' x '.join(map(str, prepared[-1].shape))} px"
+                f"a patch. Received: {' x '.join(map(str, given[-1].shape))} px"
             )
-    return _with_lattice(prepared, names, find_material(material), sampling)
+    crystal = find_material(material)
+
+    def corrected(i: int) -> PreparedImage:
+        return correct(Image(values[i], steps[i]), given[i], names[i], crystal.name, sampling)
+
+    with warnings.catch_warnings():
+        # Of a pixel size that the lattice contradicts, who read the file has heard.
+        warnings.simplefilter("ignore", UserWarning)
+        with ThreadPoolExecutor(2) as pool:
+            prepared = list(pool.map(corrected, range(len(values))))
+    return _with_lattice(prepared, crystal, sampling)
+
+
+def correct(
+    image: Image, given: np.ndarray, name: str, material: str, sampling: float
+) -> PreparedImage:
+    """Undo what the scan did to an image, as `stemzoo.detect` does.
+
+    Parameters
+    ----------
+    image : Image
+        With its pixel size.
+    given : ndarray of shape (M, N)
+        The same at the pixel size of the model.
+    name : str
+        Its file, or its number.
+    material : str
+        Entry of `MATERIALS`.
+    sampling : float
+        Pixel size of the model [Å/px].
+
+    Returns
+    -------
+    PreparedImage
+        As it was where its lattice is not found, or there is nothing to undo.
+    """
+    try:
+        seen, corrections = undo_scan(find_crystal(image, material), material)
+    except ValueError:  # `_with_lattice` says what is wrong with it
+        return PreparedImage(name, given, given)
+    values = given
+    if seen.image.data is not image.data:
+        assert image.sampling is not None
+        values = resample_image(seen.image.data, image.sampling, sampling, name)
+    # What is left of shifts and hum that were undone is no more than what measuring them leaves.
+    errors = ScanErrors() if corrections.scan != ScanErrors() else None
+    return PreparedImage(name, values, given, errors, corrections.describe(), seen)
 
 
 def _warn_of_saturation(image: np.ndarray, name: str) -> None:
@@ -114,30 +177,33 @@ def _warn_of_saturation(image: np.ndarray, name: str) -> None:
 
 
 def _with_lattice(
-    images: Sequence[np.ndarray], names: Sequence[str], crystal: Material, sampling: float
+    images: Sequence[PreparedImage], crystal: Material, sampling: float
 ) -> list[PreparedImage]:
     """Leave out images without a lattice, if others have one."""
-    checks = [find_reason(image, crystal, sampling) for image in images]
+    checks = [find_reason(image.values, crystal, sampling, errors=image.errors) for image in images]
     reason, _ = checks[0]
     if all(reason is not None for reason, _ in checks):
         others = [
             other.name
             for other in MATERIALS.values()
-            if other.name != crystal.name and find_reason(images[0], other, sampling)[0] is None
+            if other.name != crystal.name
+            and find_reason(images[0].given, other, sampling)[0] is None
         ]
         hint = f"it fits {', '.join(others)}; " if others else ""
         raise ValueError(
-            f"Expected images of {crystal.name} at {sampling:.4g} Å/px. Received: {names[0]} "
+            f"Expected images of {crystal.name} at {sampling:.4g} Å/px. Received: {images[0].name} "
             f"without such a lattice ({hint}{reason}). Check material and pixel size"
         )
     kept = []
-    for image, name, (reason, errors) in zip(images, names, checks, strict=True):
+    for image, (reason, errors) in zip(images, checks, strict=True):
         if reason is not None:
-            reason, _ = find_reason(image, crystal, sampling, _DISTORTED, errors)
+            reason, _ = find_reason(image.values, crystal, sampling, _DISTORTED, errors)
         if reason is None:
-            kept.append(PreparedImage(image, errors))
+            kept.append(replace(image, errors=errors))
         else:
-            warnings.warn(f"{name}: left out, no lattice of {crystal.name} found", stacklevel=6)
+            warnings.warn(
+                f"{image.name}: left out, no lattice of {crystal.name} found", stacklevel=6
+            )
     return kept
 
 

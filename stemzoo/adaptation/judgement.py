@@ -61,11 +61,12 @@ class Stopped(StrEnum):
     LABELS = "labels"  # they no longer held
     RIVAL = "rival"  # translations are not clearly nearer than filtered simulations
     SHORT = "short"  # there are filtered simulations, and no time to get nearer
+    MASTERED = "mastered"  # the detector that it was for needs no other frames
 
     @property
     def left_to_simulations(self) -> bool:
-        """Whether the CycleGAN was left, as filtered simulations do as well."""
-        return self in (Stopped.RIVAL, Stopped.SHORT)
+        """Whether the CycleGAN was left, as filtered simulations do as well, or for no need."""
+        return self in (Stopped.RIVAL, Stopped.SHORT, Stopped.MASTERED)
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,11 @@ class Adaptation:
 
     def __str__(self) -> str:
         best = self.best
+        if self.stopped == Stopped.MASTERED:
+            return (
+                "adapting was not tried, as the detector masters these images (--force, "
+                "force=True tries all the same): the weights are those of the start"
+            )
         if best is None:
             return (
                 "adapting was not tried (little time; give more minutes): the weights are those of "

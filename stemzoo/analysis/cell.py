@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from stemzoo.analysis.spectrum_peaks import SpectrumPeaks
+from stemzoo.simulate.projected_lattice import LatticeShape
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Lattice:
         Two of the innermost spots, (row, column) each [1/px]; ``vectors @ reciprocal.T`` is the
         unit matrix (no factor 2π).
     symmetry : int
-        Number of spots of the innermost ring: 6 (hexagonal) or 4 (square).
+        Number of spots of the innermost ring: 6 (hexagonal) or 4 (square); 2 for others, whose
+        `shape` says more.
     rotation : float
         Angle from the column axis to the nearest lattice row of the undistorted lattice, positive
         towards increasing rows, in [0, 360 / symmetry) [degrees].
@@ -38,6 +40,8 @@ class Lattice:
         In [0, 1]; `find_lattice` says how it is computed.
     spots_found, spots_expected : int
         Significant spots, and all spots of the lattice, within 2.15 times the innermost ring.
+    shape : LatticeShape or None
+        Of a lattice of symmetry 2, without strain.
     """
 
     sampling: float
@@ -49,6 +53,21 @@ class Lattice:
     confidence: float
     spots_found: int
     spots_expected: int
+    shape: LatticeShape | None = None
+
+    @property
+    def period(self) -> float:
+        """Return the unit of windows that tell the spots apart [px].
+
+        The shorter lattice vector; half of the longer one, where the cell is more than twice as
+        long as wide.
+        """
+        short, long = np.sort(np.hypot(*self.vectors.T))
+        return float(short if self.shape is None else max(short, long / 2))
+
+    def squared_length(self, h: np.ndarray, k: np.ndarray) -> np.ndarray:
+        """Return the squared length of spots without strain, in units of the innermost ones."""
+        return squared_length(h, k, self.symmetry, self.shape)
 
     def resampled(self, sampling: float, target: float) -> "Lattice":
         """Return the lattice in the image when its pixels are of another size.
@@ -76,7 +95,38 @@ def ideal_second(symmetry: int) -> complex:
     return np.exp(1j * np.pi / 3) if symmetry == 6 else 1j
 
 
-def distortion(first: Any, second: Any, symmetry: int) -> tuple[Any, Any]:
+def squared_length(
+    h: np.ndarray, k: np.ndarray, symmetry: int, shape: LatticeShape | None = None
+) -> np.ndarray:
+    """Return the squared length of reflections of an undistorted lattice.
+
+    Parameters
+    ----------
+    h, k : ndarray of one shape, or int
+        Indices of the reflections.
+    symmetry : int
+        6 (hexagonal; the two vectors are 60° apart) or 4 (square).
+    shape : LatticeShape, optional
+        Of a lattice of another symmetry.
+
+    Returns
+    -------
+    ndarray of that shape, or int
+        In units of the innermost reflections.
+
+    Examples
+    --------
+    >>> squared_length(1, 1, 6), squared_length(1, 1, 4)
+    (3, 2)
+    """
+    if shape is not None:
+        return shape.squared_length(h, k)
+    return h**2 + k**2 + (h * k if symmetry == 6 else 0)
+
+
+def distortion(
+    first: Any, second: Any, symmetry: int, shape: LatticeShape | None = None
+) -> tuple[Any, Any]:
     """Return how the ideal cell becomes one that two spots span.
 
     Parameters
@@ -85,12 +135,19 @@ def distortion(first: Any, second: Any, symmetry: int) -> tuple[Any, Any]:
         The two spots.
     symmetry : int
         6 or 4.
+    shape : LatticeShape, optional
+        Of a lattice of another symmetry.
 
     Returns
     -------
     alpha, beta : ndarray of complex, or complex
         The cell is the ideal one under z -> alpha z + beta conj(z).
     """
+    if shape is not None:
+        p, q = shape.first, shape.second
+        area = p * np.conj(q) - np.conj(p) * q
+        alpha = (first * np.conj(q) - second * np.conj(p)) / area
+        return alpha, (second * p - first * q) / area
     ideal = ideal_second(symmetry)
     alpha = (second - first * np.conj(ideal)) / (ideal - np.conj(ideal))
     return alpha, first - alpha
@@ -105,12 +162,15 @@ class Cell:
     first, second : complex
         The spots [1/px].
     symmetry : int
-        Of the ideal lattice, 6 or 4.
+        Of the ideal lattice, 6, 4 or 2.
+    shape : LatticeShape or None
+        Of an ideal lattice of symmetry 2.
     """
 
     first: complex
     second: complex
     symmetry: int
+    shape: LatticeShape | None = None
 
     @property
     def area(self) -> float:
@@ -120,18 +180,20 @@ class Cell:
     @property
     def ring(self) -> float:
         """Radius of the innermost ring of the undistorted lattice [1/px]."""
-        return np.sqrt(self.area / ideal_second(self.symmetry).imag)
+        unit = ideal_second(self.symmetry).imag if self.shape is None else self.shape.area
+        return np.sqrt(self.area / unit)
 
     @property
     def strain(self) -> float:
         """Departure from the ideal shape at equal area, see `Lattice`."""
-        long, short = (abs(z) for z in distortion(self.first, self.second, self.symmetry))
+        found = distortion(self.first, self.second, self.symmetry, self.shape)
+        long, short = (abs(z) for z in found)
         return np.sqrt((long + short) / max(long - short, 1e-9)) - 1
 
     @property
     def rotation(self) -> float:
         """Angle from the column axis to the nearest lattice row, not reduced [degrees]."""
-        alpha, _ = distortion(self.first, self.second, self.symmetry)
+        alpha, _ = distortion(self.first, self.second, self.symmetry, self.shape)
         # The lattice rows run across the spots: 30 degrees from one, in a hexagonal lattice.
         return np.degrees(np.angle(alpha)) - (30 if self.symmetry == 6 else 0)
 
@@ -144,6 +206,10 @@ class Cell:
         """
         ring = ((1, 0), (0, 1), (-1, 1))
         return ring if self.symmetry == 6 else (*ring, (1, 1))
+
+    def squared_length(self, h: np.ndarray, k: np.ndarray) -> np.ndarray:
+        """Return the squared length of spots without strain, in units of the innermost ones."""
+        return squared_length(h, k, self.symmetry, self.shape)
 
     def spot_radius(self, shape: tuple[int, int]) -> float:
         """Return the radius of a spot of an image of some shape [bins].

@@ -9,7 +9,7 @@ from stemzoo.analysis.spectrum import TILE, check_sampling
 from stemzoo.analysis.tile_features import tile_features
 from stemzoo.io import check_image
 from stemzoo.preprocessing import resample, saturate
-from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.materials import Material, find_material
 
 # In fewer pixels, at the pixel size of the weights, reflections are not apart from each other [px].
 MIN_DESCRIBED_SIDE = 128
@@ -124,7 +124,7 @@ NO_LATTICE = ConditionFeatures(np.full((1, 1, len(FEATURES)), np.nan), 1.0)
 
 def find_condition_features(
     image: np.ndarray,
-    material: str,
+    material: str | Material,
     target: float,
     *,
     sampling: float | None = None,
@@ -136,8 +136,8 @@ def find_condition_features(
     ----------
     image : ndarray of shape (M, N)
         An image; its middle 2048² pixels are used.
-    material : str
-        Entry of `MATERIALS`, whose lattice is looked for.
+    material : str or Material
+        Crystal: entry of `MATERIALS`, whose lattice is looked for.
     target : float
         Pixel size at which the image is described, that of the weights [Å/px].
     sampling : float, optional
@@ -192,7 +192,7 @@ def find_condition_features(
 
 
 def middle_lattice(
-    image: np.ndarray, material: str, sampling: float | None = None
+    image: np.ndarray, material: str | Material, sampling: float | None = None
 ) -> Lattice | None:
     """Find the lattice of a material in the middle 1024² pixels of an image.
 
@@ -200,8 +200,8 @@ def middle_lattice(
     ----------
     image : ndarray of shape (M, N)
         An image.
-    material : str
-        Entry of `MATERIALS`.
+    material : str or Material
+        Crystal: entry of `MATERIALS`.
     sampling : float, optional
         Pixel size of the image [Å/px], if known.
 

@@ -19,7 +19,7 @@ from stemzoo.analysis.covariance import mahalanobis_distance, shrunk_covariance
 from stemzoo.io import Image
 from stemzoo.io.json_files import parse_json, read_small
 from stemzoo.io.pixel_size import NETWORK_RANGE
-from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.materials import Material, find_material, own_structure
 
 MIN_FRAMES = 12
 _DESCRIBED = 60
@@ -37,7 +37,7 @@ class TrainingConditions:
     session : str
         Name of the session.
     material : str
-        Entry of `MATERIALS`.
+        Name of the crystal.
     sampling : float
         Pixel size of the weights [Å/px].
     frames : int
@@ -53,6 +53,8 @@ class TrainingConditions:
         features scatter more.
     leave_one_out : ndarray of shape (frames,)
         Mahalanobis distance of each frame to the others.
+    structure : Material or None
+        The crystal, where the table has no entry of that name.
 
     Notes
     -----
@@ -74,10 +76,21 @@ class TrainingConditions:
     covariance: np.ndarray
     within: np.ndarray
     leave_one_out: np.ndarray
+    structure: Material | None = None
+
+    @property
+    def crystal(self) -> str | Material:
+        """Return the crystal: its structure, or its name in the table."""
+        return self.structure or self.material
 
     @classmethod
     def from_frames(
-        cls, frames: Iterable[np.ndarray | Image], *, session: str, material: str, sampling: float
+        cls,
+        frames: Iterable[np.ndarray | Image],
+        *,
+        session: str,
+        material: str | Material,
+        sampling: float,
     ) -> "TrainingConditions":
         """Describe the frames that weights are trained on.
 
@@ -85,8 +98,10 @@ class TrainingConditions:
         ----------
         frames : iterable of ndarray of shape (M, N) or Image
             Frames at the pixel size of the weights, unless an `Image` states another.
-        session, material : str
-            Names.
+        session : str
+            Its name.
+        material : str or Material
+            The crystal.
         sampling : float
             Pixel size of the weights [Å/px].
 
@@ -115,7 +130,12 @@ class TrainingConditions:
 
     @classmethod
     def from_training(
-        cls, frames: Sequence[np.ndarray], *, session: str, material: str, sampling: float
+        cls,
+        frames: Sequence[np.ndarray],
+        *,
+        session: str,
+        material: str | Material,
+        sampling: float,
     ) -> "TrainingConditions | None":
         """Do as `from_frames` with at most 60 of them; None if too few show a lattice."""
         every = max(len(frames) // _DESCRIBED, 1)
@@ -131,7 +151,7 @@ class TrainingConditions:
         descriptions: Iterable[ConditionFeatures],
         *,
         session: str,
-        material: str,
+        material: str | Material,
         sampling: float,
     ) -> "TrainingConditions":
         """Return the distribution of descriptions; see `from_frames`."""
@@ -159,6 +179,7 @@ class TrainingConditions:
             covariance=_frame_covariance(features),
             within=within,
             leave_one_out=np.array(distances),
+            structure=own_structure(material),
         )
 
     def spread(self, area: float) -> np.ndarray:
@@ -216,13 +237,15 @@ class TrainingConditions:
         return re.sub(r"\[[^][]*\]", lambda row: " ".join(row[0].split()), text) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> "TrainingConditions":
+    def from_json(cls, text: str, structure: Material | None = None) -> "TrainingConditions":
         """Read the text of a `conditions.json`.
 
         Parameters
         ----------
         text : str
             What `to_json` returned.
+        structure : Material, optional
+            The crystal that the weights are of, where it is none of the table.
 
         Returns
         -------
@@ -238,7 +261,7 @@ class TrainingConditions:
             if (content.pop("format"), tuple(content["mean"])) != (_FORMAT, _NAMES):
                 raise ValueError("another format, or other features")
             content["mean"] = list(content["mean"].values())
-            return cls(**_checked(content))
+            return cls(**_checked(content, structure), structure=structure)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             reason = error.args[0] if isinstance(error, KeyError) else error
             raise ValueError(
@@ -247,15 +270,15 @@ class TrainingConditions:
             ) from error
 
     @classmethod
-    def read(cls, path: Path) -> "TrainingConditions":
+    def read(cls, path: Path, structure: Material | None = None) -> "TrainingConditions":
         """Read a `conditions.json`, which may come from anywhere; ValueError as `from_json`."""
         try:
-            return cls.from_json(read_small(path).decode())
+            return cls.from_json(read_small(path).decode(), structure)
         except ValueError as error:
             raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
 
 
-def _checked(content: dict) -> dict:
+def _checked(content: dict, structure: Material | None) -> dict:
     """See that conditions from a file can be computed with and printed; return arrays."""
     for name in ("session", "material"):
         if not (isinstance(content[name], str) and content[name].isprintable()):
@@ -277,6 +300,8 @@ def _checked(content: dict) -> dict:
             raise ValueError(f"{name} that is none")
     if content["leave_one_out"].min() <= 0 or np.ptp(content["leave_one_out"]) == 0:
         raise ValueError("leave_one_out without a distribution")
+    if structure is not None and structure.name == content["material"]:
+        return content
     return {**content, "material": find_material(content["material"]).name}
 
 

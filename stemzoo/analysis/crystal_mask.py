@@ -181,7 +181,7 @@ def crystal_mask(image: np.ndarray, lattice: Lattice) -> CrystalMask:
     >>> mask.share, mask.reasons  # doctest: +SKIP
     (0.77, ('margin of 92 rows of zeros (top)', 'margin of 92 columns of zeros (left)'))
     """
-    cell = float(np.hypot(*lattice.vectors.T).min())
+    cell = lattice.period
     pixels = find_valid_pixels(image, cell)
     valid, reasons = pixels.mask, list(pixels.reasons)
     if not valid.any():

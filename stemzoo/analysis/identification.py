@@ -16,7 +16,7 @@ from stemzoo.analysis.sublattices import Sublattices, find_sublattices
 from stemzoo.analysis.valid_pixels import ValidPixels, filled, find_valid_pixels
 from stemzoo.io import Image
 from stemzoo.io.images import as_image
-from stemzoo.simulate.materials import MATERIALS, find_material
+from stemzoo.simulate.materials import MATERIALS, Material, find_material
 from stemzoo.simulate.scattering import AnnularDetector
 
 ACCEPTED = 0.9  # probability from which on a material is taken for granted
@@ -110,13 +110,13 @@ class Identification:
         name = find_material(material).name
         return sum(c.probability for c in self.candidates if c.material == name)
 
-    def lattice_of(self, material: str) -> Lattice | None:
+    def lattice_of(self, material: str | Material) -> Lattice | None:
         """Return the lattice with the pixel size that a material gives it.
 
         Parameters
         ----------
-        material : str
-            Entry of `MATERIALS`.
+        material : str or Material
+            Entry of `MATERIALS`, or a crystal of your own.
 
         Returns
         -------

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 
 from stemzoo.analysis.cell import Cell, Lattice, distortion, ideal_second
-from stemzoo.analysis.reflections import squared_length
 from stemzoo.analysis.spectrum_peaks import (
     WEAK_PEAK,
     SpectrumPeaks,
@@ -16,6 +15,7 @@ from stemzoo.analysis.spectrum_peaks import (
 from stemzoo.io.images import MIN_SIDE
 from stemzoo.io.pixel_size import LATTICE_RANGE
 from stemzoo.simulate.materials import Material, find_material
+from stemzoo.simulate.projected_lattice import LatticeShape, cell_index
 
 MIN_CONFIDENCE = 0.4
 SAMPLING_TOLERANCE = 0.2
@@ -23,6 +23,7 @@ SAMPLING_TOLERANCE = 0.2
 MAX_STRAIN = 0.15
 MIN_CELLS = 3  # fringes across the shorter side, below which spots merge with the haze
 _SEEDS = 60  # strongest peaks that are tried as spots of a cell
+_STRONG = 4  # reflections of a lattice of any shape, two of which they are tried as
 # Of the pattern around the origin that is judged, in units of the innermost ring. A sublattice must
 # be betrayed by spots inside its own ring (0.58 or 0.71 of it), and two shells more tell a crystal
 # from chance spots.
@@ -70,12 +71,14 @@ def find_lattice(
     Notes
     -----
     confidence = (1 - p) (1 - (strain / 0.15)²) (s - c) / (1 - c), each factor at least 0, and 0
-    unless every spot of the innermost ring (of the two innermost of a square lattice) is there:
+    unless every spot of the innermost ring (of the two innermost of a square lattice; of one of
+    another shape, enough of those that an image shows to tell its cell) is there:
 
     * p bounds the chance that noise makes such a ring: (number of possible rings) times
       exp(-n e), with e the evidence of the weakest of the n independent spots;
     * s is the share of the significant peaks (weighted by amplitude, between 0.5 and 2.15 times
-      the ring) that lie on lattice points, and c the share of the area that would pass for such.
+      the ring) that lie on lattice points whose reflections are not extinct, and c the share of
+      the area that would pass for such.
 
     It is near 1 for one crystal, and about 0.5 for the larger of two equal grains. A sublattice
     scores less as it leaves spots unexplained; a superlattice has no innermost ring. A periodic
@@ -96,8 +99,12 @@ def find_lattice(
         low, high = sampling * (1 - SAMPLING_TOLERANCE), sampling * (1 + SAMPLING_TOLERANCE)
     spacing = material.spacing
     rings = max(low / spacing, MIN_CELLS / min(image.shape)), min(high / spacing, 0.5)
-    peaks = find_spectrum_peaks(image, _FARTHEST * rings[1])
-    cells = _candidates(peaks, material.symmetry, *rings)
+    shapes = _shapes(material)
+    farthest = max(_FARTHEST, *(1.1 * _outer(shape) for shape in shapes))
+    peaks = find_spectrum_peaks(image, farthest * rings[1])
+    cells = [
+        cell for shape in shapes for cell in _candidates(peaks, material.symmetry, shape, *rings)
+    ]
     scores = [_confidence(cell, peaks) for cell in cells]
     best = max(scores, default=0.0)
     lattice = None
@@ -132,8 +139,29 @@ def _checked(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def _candidates(peaks: SpectrumPeaks, symmetry: int, low: float, high: float) -> list[Cell]:
+def _shapes(material: Material) -> list[LatticeShape | None]:
+    """Shapes that a material's lattice may have, which for an oblique one are two mirror images."""
+    shape = material.shape
+    if shape is None or shape.is_mirrored_alike():
+        return [shape]
+    return [shape, shape.mirrored()]
+
+
+def _outer(shape: LatticeShape | None) -> float:
+    """How far the judged pattern reaches, in units of the innermost ring."""
+    if shape is None:
+        return _OUTER
+    return max(
+        _OUTER, 1.05 * float(np.sqrt(shape.squared_length(*np.array(shape.required).T)).max())
+    )
+
+
+def _candidates(
+    peaks: SpectrumPeaks, symmetry: int, shape: LatticeShape | None, low: float, high: float
+) -> list[Cell]:
     """Cells whose ring radius lies between low and high [1/px] and two of whose spots are peaks."""
+    if shape is not None:
+        return _shaped_candidates(peaks, shape, low, high)
     z = peaks.position
     seeds = z[(abs(z) > 0.9 * low) & (abs(z) < 2 * high)][:_SEEDS]
     # Every peak with every other one and with the opposites, which the half spectrum leaves out.
@@ -154,9 +182,36 @@ def _candidates(peaks: SpectrumPeaks, symmetry: int, low: float, high: float) ->
     ]
 
 
+def _shaped_candidates(
+    peaks: SpectrumPeaks, shape: LatticeShape, low: float, high: float
+) -> list[Cell]:
+    """As `_candidates`, of a lattice of any shape: every two peaks as two strong reflections."""
+    z = peaks.position
+    strong = np.array(shape.shown[:_STRONG])
+    lengths = np.sqrt(shape.squared_length(*strong.T))
+    inside = (abs(z) > 0.9 * low * lengths.min()) & (abs(z) < 1.1 * high * lengths.max())
+    seeds = z[inside][:_SEEDS]
+    one, other = (g.ravel() for g in np.meshgrid(seeds, np.concatenate([seeds, -seeds])))
+    cells: dict[tuple[int, ...], Cell] = {}
+    for i, j in zip(*np.triu_indices(len(strong), 1), strict=True):
+        matrix = strong[[i, j]].astype(float)
+        if abs(np.linalg.det(matrix)) < 0.5:
+            continue
+        first, second = np.linalg.inv(matrix) @ np.array([one, other])
+        alpha, beta = distortion(first, second, 2, shape)
+        radius = np.sqrt(np.maximum(abs(alpha) ** 2 - abs(beta) ** 2, 0))
+        keep = (abs(alpha) * MAX_STRAIN > abs(beta)) & (radius > low) & (radius < high)
+        for a, b in zip(first[keep], second[keep], strict=True):
+            # Cells that agree within half the resolution are one.
+            ends = np.array([a.real, a.imag, b.real, b.imag])
+            sides = np.array([peaks.shape[1], peaks.shape[0]] * 2)
+            cells.setdefault(tuple(np.rint(2 * ends * sides).astype(int)), Cell(a, b, 2, shape))
+    return list(cells.values())
+
+
 def _significant(cell: Cell, peaks: SpectrumPeaks) -> tuple[np.ndarray, float]:
     """Which peaks (P,) of the judged pattern are not expected from noise, and its area [bins]."""
-    inner, outer = (cell.ring * edge for edge in (_INNER, _OUTER))
+    inner, outer = (cell.ring * edge for edge in (_INNER, _outer(cell.shape)))
     size = np.pi / 2 * (outer**2 - inner**2) * np.prod(peaks.shape)
     r = abs(peaks.position)
     strong = noise_evidence(peaks.strength) > np.log(size) + 2
@@ -166,10 +221,16 @@ def _significant(cell: Cell, peaks: SpectrumPeaks) -> tuple[np.ndarray, float]:
 def _confidence(cell: Cell, peaks: SpectrumPeaks) -> float:
     """Score a cell by the pattern that it predicts; the Notes of `find_lattice` say how."""
     h, k, on = cell.index(peaks)
+    spots = cell.required_spots if cell.shape is None else cell.shape.shown
     required = []
-    for a, b in cell.required_spots:
+    for a, b in spots:
         hit = on & (((h == a) & (k == b)) | ((h == -a) & (k == -b)))
         required.append(peaks.strength[hit].max(initial=0.0))
+    choices = 1
+    if cell.shape is not None:
+        # Haze may hide any of them: those that are there must tell the cell.
+        required = _strongest_that_span(required, spots)
+        choices = len(spots) ** len(required)
     if min(required) < WEAK_PEAK:
         return 0.0
     significant, size = _significant(cell, peaks)
@@ -178,24 +239,44 @@ def _confidence(cell: Cell, peaks: SpectrumPeaks) -> float:
     # Ways to choose the ring: its first spot anywhere, its second within the strain that is
     # allowed; each further one must be where these two say.
     trials = size * max(1, 3 * np.pi * MAX_STRAIN**2 * bins) * spot ** (len(required) - 2)
-    noise = min(1.0, trials * np.exp(-len(required) * noise_evidence(min(required))))
+    noise = min(1.0, choices * trials * np.exp(-len(required) * noise_evidence(min(required))))
     weight = np.sqrt(peaks.strength) * significant
     if not weight.any():
         return 0.0
+    if cell.shape is not None:
+        on = on & ~cell.shape.is_extinct(h, k)
     share, chance = weight[on].sum() / weight.sum(), min(0.5, spot / bins)
     shape = max(0.0, 1 - (cell.strain / MAX_STRAIN) ** 2)
     return float((1 - noise) * shape * max(0.0, (share - chance) / (1 - chance)))
+
+
+def _strongest_that_span(
+    strengths: Sequence[float], spots: Sequence[tuple[int, int]]
+) -> list[float]:
+    """Strengths of the strongest spots that generate the lattice of all; one of 0 if none do."""
+    whole, chosen, found = cell_index(spots), [], []
+    for i in np.argsort(-np.array(strengths), kind="stable"):
+        if strengths[i] < WEAK_PEAK:
+            break
+        chosen.append(spots[i])
+        found.append(strengths[i])
+        if cell_index(chosen) == whole:
+            return found
+    return [0.0]
 
 
 def _refined(cell: Cell, peaks: SpectrumPeaks) -> Cell:
     """Fit the cell to its spots up to twice the ring, strong ones weighing more; three rounds."""
     for _ in range(3):
         h, k, on = cell.index(peaks)
-        norm = squared_length(h, k, cell.symmetry)
-        use = on & ((norm <= 1) | ((norm <= 4) & _significant(cell, peaks)[0]))
+        norm = cell.squared_length(h, k)
+        farthest = 4 if cell.shape is None else _outer(cell.shape) ** 2
+        use = on & ((norm <= 1) | ((norm <= farthest) & _significant(cell, peaks)[0]))
         # Beyond 1000 the lattice's own distortion limits a position, not noise.
         weight = np.sqrt(np.minimum(peaks.strength[use], 1000))
         indices = np.stack([h[use], k[use]], axis=1) * weight[:, None]
+        if cell.shape is not None and np.linalg.matrix_rank(indices) < 2:
+            break  # spots on one line, which do not tell the other vector
         target = peaks.position[use] * weight
         first, second = np.linalg.lstsq(indices.astype(complex), target, rcond=None)[0]
         cell = replace(cell, first=complex(first), second=complex(second))
@@ -209,10 +290,14 @@ def _describe(cell: Cell, peaks: SpectrumPeaks, spacing: float) -> Lattice:
     found = on & _significant(cell, peaks)[0]
     # A pair of opposites once, whichever of the two is the peak.
     pairs = {max((a, b), (-a, -b)) for a, b in zip(h[found], k[found], strict=True)}
-    h, k = np.ogrid[-3:4, -3:4]
+    if cell.shape is None:
+        h, k = np.ogrid[-3:4, -3:4]
+    else:
+        shown = np.array(cell.shape.shown)
+        h, k = np.concatenate([shown, -shown, [[0, 0]]]).T
     points = h * cell.first + k * cell.second
     inside = np.maximum(abs(points.real), abs(points.imag)) < 0.5
-    inside &= squared_length(h, k, cell.symmetry) < _OUTER**2
+    inside &= cell.squared_length(h, k) < _outer(cell.shape) ** 2
     return Lattice(
         sampling=float(spacing * cell.ring),
         vectors=np.linalg.inv(reciprocal).T,
@@ -223,11 +308,12 @@ def _describe(cell: Cell, peaks: SpectrumPeaks, spacing: float) -> Lattice:
         confidence=_confidence(cell, peaks),
         spots_found=2 * len(pairs),
         spots_expected=int(np.count_nonzero(inside)) - 1,  # without the origin
+        shape=cell.shape,
     )
 
 
 def find_rotation(
-    images: Sequence[np.ndarray], material: str, sampling: float
+    images: Sequence[np.ndarray], material: str | Material, sampling: float
 ) -> tuple[float, float] | None:
     """Measure the orientation of the lattices of some images.
 
@@ -235,8 +321,8 @@ def find_rotation(
     ----------
     images : sequence of ndarray of shape (M, N)
         Measured images.
-    material : str
-        Entry of `MATERIALS`.
+    material : str or Material
+        The crystal.
     sampling : float
         Their pixel size [Å/px].
 

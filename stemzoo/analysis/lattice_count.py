@@ -10,6 +10,7 @@ from stemzoo.analysis.crystal_mask import CrystalMask, crystal_mask
 from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.reflections import away_from_reflections, ring_radius
 from stemzoo.simulate.materials import MATERIALS
+from stemzoo.simulate.projected_lattice import symmetry_operations
 
 _CLEAR = 0.12  # from a reflection on, in reciprocal lattice vectors: there is nothing of it
 _APART = 0.1  # rotation [rad] or strain, by which another lattice differs from the first
@@ -104,6 +105,12 @@ def lattice_difference(lattice: Lattice, other: Lattice) -> float:
     float
         Of a rotation, its angle [rad].
     """
+    if lattice.shape is not None:
+        # The same spots may be counted from others.
+        changes = [np.linalg.inv(m).T for m in symmetry_operations(lattice.shape.metric)]
+        spots = [(change @ lattice.reciprocal)[0] for change in changes]
+        nearest = min(np.linalg.norm(other.reciprocal[0] - spot) for spot in spots)
+        return float(nearest / np.linalg.norm(lattice.reciprocal[0]))
     turn = 2 * np.pi / lattice.symmetry
     angles = np.arange(lattice.symmetry) * turn
     # Any spot of the innermost ring may be the first.

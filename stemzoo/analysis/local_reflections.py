@@ -7,7 +7,7 @@ import numpy as np
 from scipy import fft, ndimage
 
 from stemzoo.analysis.cell import Lattice
-from stemzoo.analysis.reflections import half_plane_indices, ring_radius, squared_length
+from stemzoo.analysis.reflections import half_plane_indices, ring_radius
 from stemzoo.analysis.valid_pixels import filled
 
 _PIXELS = 5.0  # per spacing of the innermost planes: finer ones say nothing more of them
@@ -19,6 +19,8 @@ _STEPS = 2.0  # points of the grid per standard deviation of the window
 _LARGE = 6000**2
 # Squared length of the reflections that are used, the three innermost shells.
 _FINEST = 4
+# How many of a lattice of any shape are used, the strongest, and places between them.
+_MOST, _PLACES = 8, 5
 # Places far from all reflections, where the power of the background is taken.
 _BETWEEN = {
     6: ((2 / 3, 2 / 3), (-4 / 3, 2 / 3), (2 / 3, -4 / 3), (1 / 3, 4 / 3), (4 / 3, 1 / 3)),
@@ -50,7 +52,7 @@ class ReducedImage:
     @classmethod
     def of(cls, image: np.ndarray, valid: np.ndarray, lattice: Lattice) -> "ReducedImage":
         """Reduce an image (M, N) with its valid pixels to what shows the lattice."""
-        block = max(int(1 / ring_radius(lattice) / _PIXELS), 1)
+        block = max(int(1 / (ring_radius(lattice) * _fineness(lattice)) / _PIXELS), 1)
         values = filled(image, valid)
         low, middle, high = np.percentile(values[::3, ::3][valid[::3, ::3]], (1, 50, 99))
         reach = _CLIP * max(high - low, 1e-12)
@@ -119,12 +121,11 @@ class LocalReflections:
         -------
         LocalReflections
         """
-        indices = half_plane_indices(2)
-        indices = indices[squared_length(indices[:, 0], indices[:, 1], lattice.symmetry) <= _FINEST]
+        indices, between = _indices(lattice)
         spots = indices @ lattice.reciprocal * image.block
         shown = (abs(spots) < 0.45).all(axis=1)
         indices, spots = indices[shown], spots[shown]
-        between = np.array(_BETWEEN[lattice.symmetry]) @ lattice.reciprocal * image.block
+        between = between @ lattice.reciprocal * image.block
         between = between[(abs(between) < 0.45).all(axis=1)]
         grid = _Grid.of(image, width / image.block)
         weight = next(grid.means(image.weight, np.zeros((1, 2)))).real
@@ -196,6 +197,30 @@ class LocalReflections:
                 found[rows] = part[:, low] + (part[:, low + 1] - part[:, low]) * (place - low)
             values = np.moveaxis(found, -1, axis)
         return values
+
+
+def _fineness(lattice: Lattice) -> float:
+    """Length of the finest reflection that is used, in units of the second ring's."""
+    if lattice.shape is None:
+        return 1.0
+    lengths = lattice.squared_length(*np.array(lattice.shape.shown[:_MOST]).T)
+    return max(float(np.sqrt(lengths.max() / _FINEST)), 1.0)
+
+
+def _indices(lattice: Lattice) -> tuple[np.ndarray, np.ndarray]:
+    """Return the reflections (G, 2) that are used, and places (B, 2) that are far from all."""
+    if lattice.shape is None:
+        indices = half_plane_indices(2)
+        return indices[lattice.squared_length(*indices.T) <= _FINEST], np.array(
+            _BETWEEN[lattice.symmetry]
+        )
+    shown = np.array(lattice.shape.shown[:_MOST])
+    lengths = lattice.squared_length(*shown.T)
+    # Half-way between reflections, as far out as these.
+    middles = np.concatenate([lattice.shape.half_plane(float(lengths.max())), [[0, 0]]]) + 0.5
+    usual = np.median(lengths)
+    order = np.argsort(abs(lattice.squared_length(*middles.T) - usual), kind="stable")
+    return shown, middles[order[:_PLACES]]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from stemzoo.analysis.condition_features import middle
 from stemzoo.analysis.lattice import Lattice, find_lattice
 from stemzoo.io import Image
 from stemzoo.io.pixel_size import NETWORK_RANGE
-from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.materials import Material, find_material
 
 # The lattice is measured in this much of an image [px]: a larger one takes long and tells no more.
 _LATTICE_FIELD = 2048
@@ -74,7 +74,11 @@ def check_stated(image: Image) -> None:
 
 
 def resolve(
-    image: Image, material: str | None, *, lattice: Lattice | None = None, stacklevel: int = 2
+    image: Image,
+    material: str | Material | None,
+    *,
+    lattice: Lattice | None = None,
+    stacklevel: int = 2,
 ) -> PixelSize:
     """Decide on the pixel size of an image: stated, else measured from the lattice.
 
@@ -82,7 +86,7 @@ def resolve(
     ----------
     image : Image
         With or without a pixel size.
-    material : str or None
+    material : str or Material or None
         Material whose lattice is looked for; with None, the pixel size must be stated.
     lattice : Lattice, optional
         Lattice of the material in the image, if it was found before.

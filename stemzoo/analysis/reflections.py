@@ -10,29 +10,6 @@ _CLEAR = SPOT + 1.5  # [bins of a tile] from a reflection on, there is nothing o
 _SMOOTH = 1.5  # standard deviation of what is between the reflections [bins of a tile]
 
 
-def squared_length(h: np.ndarray, k: np.ndarray, symmetry: int) -> np.ndarray:
-    """Return the squared length of reflections of an undistorted lattice.
-
-    Parameters
-    ----------
-    h, k : ndarray of one shape, or int
-        Indices of the reflections.
-    symmetry : int
-        6 (hexagonal; the two vectors are 60° apart) or 4 (square).
-
-    Returns
-    -------
-    ndarray of that shape, or int
-        In units of the innermost reflections.
-
-    Examples
-    --------
-    >>> squared_length(1, 1, 6), squared_length(1, 1, 4)
-    (3, 2)
-    """
-    return h**2 + k**2 + (h * k if symmetry == 6 else 0)
-
-
 def half_plane_indices(reach: int) -> np.ndarray:
     """Return the indices (h, k) of reflections, of a pair of opposites one.
 
@@ -71,10 +48,12 @@ def half_plane_reflections(lattice: Lattice, finest: int) -> np.ndarray:
     ndarray of shape (G, 2)
         Along rows and columns of the array [1/px]; they may lie beyond what pixels can show.
     """
+    if lattice.shape is not None:
+        return lattice.shape.half_plane(finest) @ lattice.reciprocal
     # The largest index is that of a hexagonal lattice.
     indices = half_plane_indices(int(np.sqrt(4 * finest / 3)))
     h, k = indices.T
-    chosen = squared_length(h, k, lattice.symmetry) <= finest
+    chosen = lattice.squared_length(h, k) <= finest
     return indices[chosen] @ lattice.reciprocal
 
 
@@ -107,7 +86,9 @@ def ring_radius(lattice: Lattice) -> float:
     float
         From the area of the reciprocal cell [1/px].
     """
-    return np.sqrt(abs(np.linalg.det(lattice.reciprocal)) / np.sin(2 * np.pi / lattice.symmetry))
+    symmetry, shape = lattice.symmetry, lattice.shape
+    unit = np.sin(2 * np.pi / symmetry) if shape is None else shape.area
+    return np.sqrt(abs(np.linalg.det(lattice.reciprocal)) / unit)
 
 
 def nearest_reflections(

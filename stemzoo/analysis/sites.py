@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from stemzoo.analysis.lattice import Lattice, find_lattice
+from stemzoo.analysis.structure_match import match_structure
 from stemzoo.simulate.materials import Material, atomic_number
 
 # Places of high symmetry in the primitive cell, equivalent ones together.
@@ -22,6 +23,8 @@ _SPOTS = {6: ((1, 0), (0, -1), (-1, 1)), 4: ((1, 0), (0, 1))}
 # Standard deviation of the window in which phases are averaged, in lattice constants: a vacancy
 # hardly moves them, and a distortion over some four cells is followed.
 _WINDOW = 1.5
+# Spots of a lattice of any shape that are used, and the finest that pixels show [1/px].
+_MOST, _NYQUIST = 12, 0.47
 # Where the spots are weaker than this part of their median there is no crystal.
 _FAINT = 0.3
 
@@ -95,8 +98,11 @@ def lattice_sites(
             f"Expected a lattice of {material.name}, of symmetry {material.symmetry}; find it with "
             f"the same material. Received: symmetry {lattice.symmetry}"
         )
-    spots = _local_spots(values, lattice)
-    origin, amplitude = _origin(spots, lattice), abs(spots).sum(axis=0)
+    if lattice.shape is not None:
+        return _sites_of_structure(values, material, lattice)
+    vectors = _spots(lattice) @ lattice.reciprocal
+    spots = _local_spots(values, lattice, vectors)
+    origin, amplitude = _origin(spots, vectors), abs(spots).sum(axis=0)
     groups = [
         [
             _grown(np.array(place) @ lattice.vectors, origin, lattice, values.shape)
@@ -113,6 +119,38 @@ def lattice_sites(
     )
     keep = _interpolated(amplitude, positions, values.shape) > _FAINT * np.median(amplitude)
     return LatticeSites(positions[keep], labels[keep], lattice)
+
+
+def _sites_of_structure(values: np.ndarray, material: Material, lattice: Lattice) -> LatticeSites:
+    """Do as `lattice_sites` for a lattice of any shape: its structure says where columns are."""
+    assert lattice.shape is not None
+    shown = np.array(lattice.shape.shown)
+    vectors = shown @ lattice.reciprocal
+    chosen = (abs(vectors) < _NYQUIST).all(axis=1)
+    shown, vectors = shown[chosen][:_MOST], vectors[chosen][:_MOST]
+    spots = _local_spots(values, lattice, vectors)
+    # Two of them say where the lattice lies at each place, all together where the cell begins.
+    pair = [(shown == index).all(axis=1).argmax() for index in _spots(lattice)]
+    origin = _origin(spots[pair], vectors[pair])
+    coherent = spots * np.exp(2j * np.pi * np.tensordot(vectors, origin, axes=1))
+    found = match_structure(material, shown, coherent.mean(axis=(1, 2)))
+    amplitude = abs(spots[pair]).sum(axis=0)
+    places = [
+        _grown(place @ lattice.vectors, origin, lattice, values.shape) for place in found.places
+    ]
+    positions = np.concatenate(places)
+    kinds = np.repeat(found.kinds, [len(at) for at in places])
+    keep = _interpolated(amplitude, positions, values.shape) > _FAINT * np.median(amplitude)
+    return LatticeSites(positions[keep], kinds[keep], lattice)
+
+
+def _spots(lattice: Lattice) -> np.ndarray:
+    """Return indices (S, 2) of strong spots whose phases say where the lattice lies."""
+    if lattice.shape is None:
+        return np.array(_SPOTS[lattice.symmetry])
+    first, *others = lattice.shape.shown
+    second = next(g for g in others if g[0] * first[1] != g[1] * first[0])
+    return np.array([first, second])
 
 
 def lattice_shifts(image: np.ndarray, reference: np.ndarray, sites: LatticeSites) -> np.ndarray:
@@ -145,15 +183,19 @@ def lattice_shifts(image: np.ndarray, reference: np.ndarray, sites: LatticeSites
         raise ValueError(
             f"Expected two images of one shape. Received: {values.shape} and {before.shape}"
         )
-    turned = _local_spots(values, sites.lattice) * _local_spots(before, sites.lattice).conj()
-    return _interpolated(_origin(turned, sites.lattice, near=True), sites.positions, before.shape).T
+    vectors = _spots(sites.lattice) @ sites.lattice.reciprocal
+    first = _local_spots(before, sites.lattice, vectors)
+    turned = _local_spots(values, sites.lattice, vectors) * first.conj()
+    return _interpolated(_origin(turned, vectors, near=True), sites.positions, before.shape).T
 
 
-def _local_spots(values: np.ndarray, lattice: Lattice) -> np.ndarray:
-    """Fourier coefficients (S, P, Q) of S spots in windows around the points of a coarse grid."""
-    constant = np.sqrt(abs(np.linalg.det(lattice.vectors)) / np.sin(2 * np.pi / lattice.symmetry))
+def _local_spots(values: np.ndarray, lattice: Lattice, vectors: np.ndarray) -> np.ndarray:
+    """Fourier coefficients (S, P, Q) of spots (S, 2) in windows around points of a coarse grid."""
+    area = abs(np.linalg.det(lattice.vectors))
+    constant = lattice.period
+    if lattice.shape is None:
+        constant = np.sqrt(area / np.sin(2 * np.pi / lattice.symmetry))
     windows = [_windows(n, _WINDOW * constant) for n in values.shape]
-    vectors = np.array(_SPOTS[lattice.symmetry]) @ lattice.reciprocal
     rows, columns = (
         window * np.exp(-2j * np.pi * along[:, None, None] * np.arange(window.shape[1]))
         for window, along in zip(windows, vectors.T, strict=True)
@@ -166,18 +208,18 @@ def _local_spots(values: np.ndarray, lattice: Lattice) -> np.ndarray:
     return lines @ columns.swapaxes(1, 2)
 
 
-def _origin(spots: np.ndarray, lattice: Lattice, *, near: bool = False) -> np.ndarray:
+def _origin(spots: np.ndarray, vectors: np.ndarray, *, near: bool = False) -> np.ndarray:
     """Position of a place of high symmetry as seen from each point of a grid: (2, P, Q) [px].
 
     With I = Σ F exp(2πi g·(r - t)), the phase of spot g is arg F - 2π g·t; the spots of `_SPOTS`
-    have one common arg F, which the pseudo-inverse drops. `near` takes the origin next to 0.
+    have one common arg F, which the pseudo-inverse drops; of two spots of a lattice of any shape
+    it moves the place. `near` takes the origin next to 0.
     """
     from skimage.restoration import unwrap_phase
 
     phases = np.array([unwrap_phase(np.angle(spot)) for spot in spots])
     if near:
         phases -= 2 * np.pi * np.rint(np.median(phases, axis=(1, 2), keepdims=True) / (2 * np.pi))
-    vectors = np.array(_SPOTS[lattice.symmetry]) @ lattice.reciprocal
     return np.tensordot(np.linalg.pinv(vectors), phases, axes=1) / (-2 * np.pi)
 
 

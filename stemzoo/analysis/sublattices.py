@@ -12,6 +12,7 @@ from scipy import ndimage
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.local_reflections import LocalReflections, ReducedImage
 from stemzoo.simulate.materials import Material, atomic_number
+from stemzoo.simulate.projected_lattice import LatticeShape
 from stemzoo.simulate.scattering import AnnularDetector, adf_cross_section
 
 _WINDOW = 2.5  # standard deviation of the windows, in lattice constants
@@ -30,7 +31,7 @@ class Sublattices:
     ----------
     ratio : float
         Intensity of the weaker of the two sublattices of a hexagonal crystal over that of the
-        stronger one; NaN for a square crystal.
+        stronger one; NaN for other crystals.
     error : float
         Standard error, from the scatter in the image: of the noise, not of aberrations.
     contrast : float
@@ -78,7 +79,7 @@ def find_sublattices(image: np.ndarray, crystal: np.ndarray, lattice: Lattice) -
     >>> find_sublattices(image, mask.crystal, lattice)  # doctest: +SKIP
     Sublattices(ratio=0.72, error=0.01, contrast=1.0)
     """
-    cell = float(np.hypot(*lattice.vectors.T).min())
+    cell = lattice.period
     reduced = ReducedImage.of(np.ma.getdata(image), crystal, lattice)
     del image  # the caller may have no use for it
     local = LocalReflections.of(reduced, lattice, _WINDOW * cell)
@@ -89,6 +90,8 @@ def find_sublattices(image: np.ndarray, crystal: np.ndarray, lattice: Lattice) -
     spots = {}
     for (h, k), values in zip(local.indices.tolist(), local.coefficients, strict=True):
         spots[h, k], spots[-h, -k] = values[inside], values[inside].conj()
+    if lattice.shape is not None:
+        return Sublattices(np.nan, np.nan, _shaped_contrast(spots, lattice.shape))
     ring = _RING[lattice.symmetry]
     second = [
         spots[g] * spots[h] * spots[-g[0] - h[0], -g[1] - h[1]]
@@ -117,6 +120,25 @@ def find_sublattices(image: np.ndarray, crystal: np.ndarray, lattice: Lattice) -
         contrast,
         share,
     )
+
+
+def _shaped_contrast(spots: dict[tuple[int, int], np.ndarray], shape: LatticeShape) -> float:
+    """Sign of the contrast: products of three reflections against those of the structure."""
+    known: dict[tuple[int, int], complex] = {}
+    for (h, k), amplitude in zip(shape.shown, shape.amplitudes, strict=True):
+        known[h, k], known[-h, -k] = amplitude, amplitude.conjugate()
+    total, size = 0.0, 1e-30
+    used = [spot for spot in spots if spot in known]
+    for index, one in enumerate(used):
+        for other in used[:index]:
+            third = (-one[0] - other[0], -one[1] - other[1])
+            if third in spots and third in known:
+                product = (spots[one] * spots[other] * spots[third]).mean()
+                # Seen from the other side all have the conjugate: real parts stay.
+                expected = (known[one] * known[other] * known[third]).real
+                total += product.real * expected
+                size += abs(product) * abs(expected)
+    return float(total / size)
 
 
 def _mirror_grain(local: LocalReflections, inside: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import fft
 
 from stemzoo.analysis.cell import Lattice
-from stemzoo.analysis.reflections import nearest_reflections, ring_radius, squared_length
+from stemzoo.analysis.reflections import nearest_reflections, ring_radius
 from stemzoo.analysis.spectrum import SPOT, TILE, frequencies, hann_window, tile_starts
 
 _CLEAR = 3.5  # [bins] from a reflection on, there is noise only
@@ -44,7 +44,8 @@ def tile_features(image: np.ndarray, lattice: Lattice) -> np.ndarray:
         If reflections are not apart from each other, or beyond the Nyquist frequency.
     """
     edge = min(TILE, *image.shape)
-    groups = _groups(edge, lattice)
+    shells = _shells(lattice)
+    groups = _groups(edge, lattice, shells)
     # The other half is the same, except for the frequencies 0 and 1/2 along x.
     count = np.full(TILE // 2 + 1, 2.0)
     count[[0, -1]] = 1
@@ -66,29 +67,44 @@ def tile_features(image: np.ndarray, lattice: Lattice) -> np.ndarray:
         low, tenth, middle, ninth, high = np.quantile(flat[::2, ::2], (0.01, 0.05, 0.5, 0.95, 0.99))
         reach, most = max(high - low, _FLOOR), max(ninth - tenth, _FLOOR)
         asymmetry, tails = (low + high - 2 * middle) / reach, np.log(reach / most)
-        values.append([*_spectral(powers, lattice.symmetry), asymmetry, tails])
+        values.append([*_spectral(powers, shells), asymmetry, tails])
     return np.reshape(values, (len(rows), len(columns), -1))
 
 
-def _groups(edge: int, lattice: Lattice) -> dict[object, np.ndarray]:
+def _shells(lattice: Lattice) -> tuple[float, ...]:
+    """Squared length of the last reflections of each of five shells.
+
+    Those of a lattice of any shape are divided evenly; of the same material, they are the same.
+    """
+    if lattice.shape is None:
+        return _SHELLS[lattice.symmetry]
+    shown = lattice.squared_length(*np.array(lattice.shape.shown).T)
+    lengths = np.unique(shown.round(3))
+    if len(lengths) < 5:  # and those beyond, in which noise is seen
+        finer = lattice.squared_length(*lattice.shape.half_plane(4 * lengths[-1]).T).round(3)
+        lengths = np.append(lengths, np.unique(finer[finer > lengths[-1]])[: 5 - len(lengths)])
+    return tuple(float(part[-1]) for part in np.array_split(lengths, 5))
+
+
+def _groups(edge: int, lattice: Lattice, shells: tuple[float, ...]) -> dict[object, np.ndarray]:
     """Select the parts of the half spectrum of a tile whose mean powers are the raw features."""
     y, x = frequencies((TILE, TILE))
-    indices, away = nearest_reflections(y, x, lattice)
-    symmetry = lattice.symmetry
-    norm = squared_length(indices[..., 0], indices[..., 1], symmetry)
+    if lattice.shape is None:
+        indices, away = nearest_reflections(y, x, lattice)
+        norm = lattice.squared_length(indices[..., 0], indices[..., 1])
+    else:
+        norm, away = _nearest_shown(y, x, lattice, shells)
     # Resolution of the window: bins of an unpadded tile.
     away = abs(away) * edge
     distance = np.hypot(*np.moveaxis(away, -1, 0))
-    groups: dict[object, np.ndarray] = {
-        n: (norm == n) & (distance <= SPOT) for n in _SHELLS[symmetry]
-    }
+    groups: dict[object, np.ndarray] = {n: (norm == n) & (distance <= SPOT) for n in shells}
     # Jitter of lines smears the innermost reflections along them.
     for name, along, across in (("y", 0, 1), ("x", 1, 0)):
         beside = (away[..., along] > _CLEAR) & (away[..., along] < 6) & (away[..., across] <= 1.5)
-        groups["beside", name] = beside & (norm == 1)
+        groups["beside", name] = beside & (norm == shells[0])
     ring = ring_radius(lattice)
     groups |= _between((distance > _CLEAR) | (norm == 0), y, x, 1.5 / edge)
-    low, high = ring * np.sqrt(_SHELLS[symmetry][-2:])
+    low, high = ring * np.sqrt(shells[-2:])
     fine = (np.hypot(y, x) > 0.9 * low) & (np.hypot(y, x) < 1.1 * high)
     groups["fine shells"] = fine & (distance > _CLEAR)
     if not all(group.any() for group in groups.values()):
@@ -98,6 +114,33 @@ def _groups(edge: int, lattice: Lattice) -> dict[object, np.ndarray]:
             f"innermost reflections at {ring:.3f} 1/px"
         )
     return groups
+
+
+def _nearest_shown(
+    y: np.ndarray, x: np.ndarray, lattice: Lattice, shells: tuple[float, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shell (M, N) of the nearest reflection that an image shows, 0 for none; offset (M, N, 2).
+
+    Of lattices with large cells all reflections, most of them faint, would leave nothing between.
+    """
+    assert lattice.shape is not None
+    shown = np.array(lattice.shape.shown)
+    # And those of shells beyond, in which noise is seen.
+    finer = lattice.shape.half_plane(shells[-1] + 0.01)
+    beyond = lattice.squared_length(*finer.T) > lattice.squared_length(*shown.T).max() + 0.01
+    shown = np.concatenate([shown, finer[beyond]])
+    shown = np.concatenate([[[0, 0]], shown, -shown])
+    spots = shown @ lattice.reciprocal
+    grid = np.stack(np.broadcast_arrays(y, x), axis=-1)
+    away = np.full(grid.shape, np.inf)
+    nearest = np.zeros(grid.shape[:2], dtype=int)
+    for k, spot in enumerate(spots):
+        step = grid - spot
+        closer = (step**2).sum(axis=-1) < (away**2).sum(axis=-1)
+        away[closer], nearest[closer] = step[closer], k
+    ends = np.array([0.0, *shells, np.inf])
+    lengths = lattice.squared_length(*shown.T).round(3)
+    return ends[np.searchsorted(ends, lengths)][nearest], away
 
 
 def _between(
@@ -122,9 +165,9 @@ def _between(
     return groups | {"row streaks": fine & on_column, "column streaks": fine & on_row}
 
 
-def _spectral(power: dict[object, float], symmetry: int) -> list[float]:
+def _spectral(power: dict[object, float], shells: tuple[float, ...]) -> list[float]:
     """Features of a power spectrum, from the mean power in each of the groups of `_groups`."""
-    first, second, third, *fine = (power[n] for n in _SHELLS[symmetry])
+    first, second, third, *fine = (power[n] for n in shells)
     lattice = first + second + third
 
     def contrast(a: object, b: object) -> float:

@@ -10,7 +10,17 @@ from typing import Annotated, Any, TextIO
 import typer
 from typer.rich_utils import rich_format_error
 
-from stemzoo.cli import columns, identify, images, train, zoo
+from stemzoo.cli import (
+    adapt,
+    columns,
+    denoise,
+    identify,
+    images,
+    scoring,
+    structure,
+    train,
+    zoo,
+)
 from stemzoo.cli.terminal import complain, is_expected, say
 
 # A wrong option or argument, which Typer explains well; the class has moved between its versions.
@@ -23,8 +33,12 @@ app = typer.Typer(
 )
 app.add_typer(images.app)
 app.add_typer(columns.app)
+app.add_typer(denoise.app)
 app.add_typer(identify.app)
+app.add_typer(structure.app)
+app.add_typer(scoring.app)
 app.add_typer(train.app)
+app.add_typer(adapt.app)
 app.add_typer(zoo.app)
 
 

@@ -19,7 +19,11 @@ app = typer.Typer()
 def columns(
     images: Images,
     material: Annotated[
-        str | None, typer.Option(help="Crystal, such as wse2; else identified from the image.")
+        str | None,
+        typer.Option(
+            help="Crystal, such as wse2, or a structure.json of your own; else identified from "
+            "the image."
+        ),
     ] = None,
     pixel_size: PixelSize = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("columns"),
@@ -29,13 +33,15 @@ def columns(
     as_json: JsonLines = False,
 ) -> None:
     """Measure all atom columns: place, intensity and displacement, a table and an overlay each."""
+    from stemzoo.simulate.material_files import open_material
     from stemzoo.simulate.materials import find_material
     from stemzoo.workflows.atom_columns import columns_file, plan_columns
     from stemzoo.workflows.outputs import make_folder
     from stemzoo.workflows.paths import expand
 
-    if material is not None:
-        find_material(material)  # an unknown one ends the call, not each file
+    crystal = None
+    if material is not None:  # an unknown one ends the call, not each file
+        crystal = open_material(material) if Path(material).is_file() else find_material(material)
     paths = expand(images)
     plan_columns(paths, out)
     make_folder(out)
@@ -45,7 +51,7 @@ def columns(
         found = columns_file(
             path,
             out,
-            material=material,
+            material=crystal,
             sampling=angstrom(pixel_size),
             frame=frame,
             sum_frames=sum_frames,

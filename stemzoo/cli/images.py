@@ -18,6 +18,14 @@ from stemzoo.cli.options import (
     Strict,
     SumFrames,
 )
+from stemzoo.cli.structure import (
+    DefectsFile,
+    Layers,
+    StructureFile,
+    Thickness,
+    ZoneAxis,
+    open_structure,
+)
 from stemzoo.cli.terminal import (
     Failures,
     angstrom,
@@ -141,18 +149,23 @@ def translate(
     images: Images,
     weights: Annotated[str, typer.Option(help="Name of the zoo, or a model folder.")],
     direction: Annotated[
-        str, typer.Option(help="sim-to-exp, or exp-to-sim (denoises).")
+        str, typer.Option(help="sim-to-exp, or exp-to-sim (takes noise away, and atoms).")
     ] = "sim-to-exp",
     pixel_size: LackingPixelSize = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("translated"),
     frame: Frame = None,
     sum_frames: SumFrames = False,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="Feed the generator noise of this seed.")
+    noise: Annotated[
+        float | None,
+        typer.Option(min=0, help="Noise that goes in; else as in training, 0 for none."),
     ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of this noise.")] = 0,
 ) -> None:
     """Make simulations look like a session's images, or the reverse."""
+    import numpy as np
+
     from stemzoo.inference.advice import MisfitSummary
+    from stemzoo.inference.translation import NO_EVIDENCE
     from stemzoo.workflows.outputs import make_folder
     from stemzoo.workflows.paths import expand
     from stemzoo.workflows.translation import MeasuredImages, plan_translations, translate_file
@@ -163,6 +176,7 @@ def translate(
     make_folder(out)
     denoise = direction == "exp-to-sim"
     summary = MisfitSummary("translation") if denoise else MeasuredImages()
+    rng = np.random.default_rng(seed)  # of all images, as each has noise of its own
 
     def translate_one(path: Path) -> list[str]:
         translated = translate_file(
@@ -173,13 +187,16 @@ def translate(
             sampling=angstrom(pixel_size),
             frame=frame,
             sum_frames=sum_frames,
-            seed=seed,
+            noise=noise,
+            rng=rng,
         )
         summary.add(translated.image, translated.match)
         return [f"{path}: {translated.target}"]
 
     failures = Failures()
     each(paths, translate_one, failures)
+    if denoise and len(failures.items) < len(paths):
+        complain(f"warning: {NO_EVIDENCE}")
     _end(failures, summary.warning())
 
 
@@ -316,6 +333,13 @@ def simulate(
     session: Annotated[
         str | None, typer.Option(help="Microscope session, for instance wse2-dayB.")
     ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WEIGHTS",
+            help="What these weights were trained on; of a CycleGAN, what it translates.",
+        ),
+    ] = None,
     n: Annotated[int, typer.Option("-n", min=1, help="Number of frames.")] = 1,
     out: Annotated[Path, typer.Option(help="Folder for the frames.")] = Path("simulated"),
     size: Annotated[int, typer.Option(min=64, help="Edge of a frame (px).")] = 1024,
@@ -328,6 +352,11 @@ def simulate(
             "databar, scalebar, inverted, spark."
         ),
     ] = None,
+    structure: StructureFile = None,
+    zone_axis: ZoneAxis = "0,0,1",
+    layers: Layers = None,
+    thickness: Thickness = None,
+    defects: DefectsFile = None,
 ) -> None:
     """Simulate labelled frames: TIFF, table of defects and class mask for each."""
     from rich.console import Console
@@ -336,10 +365,22 @@ def simulate(
     from stemzoo.simulate.dataset import simulate_session
     from stemzoo.simulate.named_scenes import find_scene
     from stemzoo.simulate.named_sessions import choose_session
+    from stemzoo.simulate.wide_sessions import structure_sessions
     from stemzoo.workflows.frames import plan_frames, write_frame
     from stemzoo.workflows.outputs import make_folder, written_whole
+    from stemzoo.workflows.weights import session_like
 
-    chosen = choose_session(session, material)
+    own = open_structure(structure, zone_axis, layers, thickness, defects)
+    if own and (session or material):
+        raise ValueError("--structure takes no --session and no --material. Received: one of them")
+    if like is not None and (own or session is not None or material is not None):
+        raise ValueError(
+            "--like says what to simulate: leave out --session, --material, --structure"
+        )
+    if own:
+        chosen = structure_sessions(*own)[0]
+    else:
+        chosen = choose_session(session, material) if like is None else session_like(like)
     name = chosen.name
     if scene is not None:
         find_scene(scene)  # refused before a folder is made

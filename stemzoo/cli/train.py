@@ -1,12 +1,20 @@
-"""Verbs that train: train fcn, train cyclegan, adapt."""
+"""Verbs that train: train fcn, train cyclegan."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from stemzoo.cli.options import LackingPixelSize, only_with
-from stemzoo.cli.terminal import angstrom, load_kind, say, start_keras
+from stemzoo.cli.structure import (
+    DefectsFile,
+    Layers,
+    StructureFile,
+    Thickness,
+    ZoneAxis,
+    open_structure,
+)
+from stemzoo.cli.terminal import angstrom, say, start_keras
 
 app = typer.Typer()
 train = typer.Typer(help="Train a model.", no_args_is_help=True)
@@ -20,19 +28,23 @@ def train_fcn(
     material: Annotated[
         str | None,
         typer.Option(
-            help="Material to find defects in: all else is chosen, and training stops by itself."
+            help="Material to find defects in: all else is chosen, and training stops by itself; "
+            "with --images, theirs, else identified."
         ),
     ] = None,
     minutes: Annotated[
         float | None,
         typer.Option(
-            min=0.1, max=1440, help="With --material: how long it may take; 10 by default."
+            min=0.1,
+            max=1440,
+            help="With --material or --structure: how long it may take; 10 by default.",
         ),
     ] = None,
     like: Annotated[
         Path | None,
         typer.Option(
-            metavar="IMAGE", help="With --material: most frames get the conditions of this image."
+            metavar="IMAGE",
+            help="With --material or --structure: most frames get the conditions of this image.",
         ),
     ] = None,
     session: Annotated[
@@ -47,6 +59,20 @@ def train_fcn(
             "--translate",
             metavar="WEIGHTS",
             help="CycleGAN that makes simulated frames realistic; may be given more than once.",
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of your own images, with --labels.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Folder of their labels: a file of each image's name.")
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MAP",
+            help="What labels are called: own=class,other=ignore, one class for marks without a "
+            "name, or a file of two columns.",
         ),
     ] = None,
     start: Annotated[
@@ -67,34 +93,35 @@ def train_fcn(
     learning_rate: Annotated[float, typer.Option()] = 2e-3,
     pixel_size: Annotated[
         float | None,
-        typer.Option(metavar="PM", help="Pixel size that the network takes; 20.74 pm by default."),
+        typer.Option(
+            metavar="PM",
+            help="Pixel size that the network takes, 20.74 pm by default; with --images, that of "
+            "images that state none.",
+        ),
     ] = None,
+    structure: StructureFile = None,
+    zone_axis: ZoneAxis = "0,0,1",
+    layers: Layers = None,
+    thickness: Thickness = None,
+    defects: DefectsFile = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Train a defect detector: of a material, or on labelled frames, simulated now or read."""
-    if material is not None:
-        of_image = ["pixel_size"] if like else []
-        only_with(context, "--material", "minutes", "like", "seed", *of_image)
-        from stemzoo.simulate.materials import find_material
-
-        find_material(material)  # before Keras starts, which takes its time
-        start_keras()
-        from stemzoo.workflows.detector_training import train_detector
-
-        train_detector(
-            material,
-            minutes=minutes or 10.0,
-            out=out,
-            like=like,
-            like_sampling=angstrom(pixel_size),
-            seed=seed,
-            report=say,
-        )
+    own = open_structure(structure, zone_axis, layers, thickness, defects)
+    labelled = bool(images or labels or classes)
+    if own is not None or (material is not None and not labelled):
+        names = ("minutes", "like", "seed", *(["pixel_size"] if like else []))
+        if own is None:
+            only_with(context, "--material", *names)
+        else:
+            of_file = ("zone_axis", "layers", "thickness", "defects")
+            only_with(context, "--structure", *names, *of_file)
+        _train_for_crystal(own or material, minutes, like, angstrom(pixel_size), out, seed)
         return
     if minutes is not None or like is not None:
         raise ValueError(
-            "--minutes and --like go with --material, which names what to train for. Received: no "
-            "--material"
+            "--minutes and --like go with --material or --structure, which name what to train for. "
+            "Received: neither"
         )
     from stemzoo.workflows.training import FCNOptions, train_fcn_files
 
@@ -111,6 +138,22 @@ def train_fcn(
         depth=depth,
         seed=seed,
     )
+    if labelled:
+        from stemzoo.workflows.own_labels import OwnLabelOptions, train_on_own_labels
+
+        of_labels = OwnLabelOptions(
+            images=images,
+            labels=labels,
+            out=out,
+            recipe=recipe,
+            classes=classes,
+            material=material,
+            start=start,
+            sampling=angstrom(pixel_size),
+            simulated=bool(session or data or through),
+        )
+        train_on_own_labels(of_labels, report=say)
+        return
     options = FCNOptions(
         out=out,
         recipe=recipe,
@@ -123,6 +166,89 @@ def train_fcn(
         sampling=angstrom(pixel_size),
     )
     train_fcn_files(options, report=say)
+
+
+def _train_for_crystal(
+    crystal: Any,
+    minutes: float | None,
+    like: Path | None,
+    like_sampling: float | None,
+    out: Path,
+    seed: int,
+) -> None:
+    """Train for a material by its name, or for a crystal from a file with its defects."""
+    from stemzoo.simulate.materials import find_material
+
+    # Before Keras starts, which takes its time.
+    crystal, defects = (find_material(crystal), None) if isinstance(crystal, str) else crystal
+    start_keras()
+    from stemzoo.workflows.detector_training import train_detector
+
+    train_detector(
+        crystal,
+        defects=defects,
+        minutes=minutes or 10.0,
+        out=out,
+        like=like,
+        like_sampling=like_sampling,
+        seed=seed,
+        report=say,
+    )
+
+
+@train.command("denoise")
+def train_denoise(
+    out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
+    material: Annotated[
+        str | None,
+        typer.Option(help="Material: its own session, and widely randomised conditions."),
+    ] = None,
+    session: Annotated[
+        list[str] | None, typer.Option(help="Session to simulate; may be given more than once.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=1, help="Simulated frames a session.")] = 80,
+    size: Annotated[
+        int, typer.Option(min=64, help="Edge of simulated frames at 0.2074 Å/px (px).")
+    ] = 512,
+    epochs: Annotated[int, typer.Option(min=1)] = 40,
+    steps: Annotated[int, typer.Option(min=1, help="Steps an epoch.")] = 25,
+    batch: Annotated[int, typer.Option(min=1, help="Patches a step.")] = 16,
+    patch: Annotated[int, typer.Option(min=16, help="Edge of a patch (px).")] = 64,
+    filters: Annotated[int, typer.Option(min=1)] = 24,
+    depth: Annotated[int, typer.Option(min=1)] = 2,
+    learning_rate: Annotated[float, typer.Option()] = 4e-3,
+    pixel_size: Annotated[
+        float | None,
+        typer.Option(metavar="PM", help="Pixel size that the network takes; 41.48 pm by default."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Train what takes noise out of images, on pairs of simulated frames with noise and without."""
+    from stemzoo.workflows.denoising import DenoiserOptions, train_denoiser_files
+
+    start_keras()
+    from stemzoo.training import DenoiserRecipe
+
+    recipe = DenoiserRecipe(
+        epochs=epochs,
+        steps_per_epoch=steps,
+        batch_size=batch,
+        patch=patch,
+        learning_rate=learning_rate,
+        filters=filters,
+        depth=depth,
+        seed=seed,
+    )
+    options = DenoiserOptions(
+        out=out,
+        recipe=recipe,
+        sessions=tuple(session or ()),
+        material=material,
+        frames=frames,
+        size=size,
+        sampling=angstrom(pixel_size),
+    )
+    train_denoiser_files(options, report=say)
 
 
 @train.command("cyclegan")
@@ -192,68 +318,3 @@ def train_cyclegan(
         seed=seed,
     )
     train_cyclegan_files(options, report=say)
-
-
-@app.command()
-def adapt(
-    images: Annotated[
-        list[Path],
-        typer.Argument(metavar="IMAGE...", help="One to ten new images, or a quoted pattern."),
-    ],
-    start: Annotated[
-        str, typer.Option("--from", metavar="WEIGHTS", help="CycleGAN to start from.")
-    ],
-    out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
-    minutes: Annotated[
-        float,
-        typer.Option(
-            help="How long it may take in all. With --detector, under 2 only that is trained."
-        ),
-    ] = 5.0,
-    detector: Annotated[
-        bool, typer.Option("--detector", help="Renew a detector, too, in OUT/detector.")
-    ] = False,
-    detector_from: Annotated[
-        str | None,
-        typer.Option(metavar="WEIGHTS", help="Detector to start from; else the material's own."),
-    ] = None,
-    pixel_size: LackingPixelSize = None,
-    session: Annotated[str | None, typer.Option(help="What to call these conditions.")] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-) -> None:
-    """Renew weights for a microscope that has changed, from a few images without labels."""
-    from stemzoo.workflows.weights import check_folder
-
-    check_folder(out, [start])
-    check_folder(out / "detector", [detector_from])
-    verb = "adapt --from"
-    parent = load_kind(start, "CycleGANSTEM", verb, training=True)
-    start_keras()
-    from stemzoo.workflows.adaptation import DETECTOR, adapt_files, find_detectors
-
-    detectors = []
-    if detector or detector_from:
-        known = find_detectors(parent.material)[:1]
-        if not known and not detector_from:
-            raise ValueError(
-                f"'adapt --detector' needs a detector of {parent.material}: name one with "
-                "--detector-from. Received: none in the zoo"
-            )
-        # The default may be better than the one that was asked for.
-        names = dict.fromkeys([detector_from, *known] if detector_from else known)
-        detectors = [load_kind(name, "DefectFCN", "adapt --detector-from") for name in names]
-    adapt_files(
-        images,
-        parent,
-        out,
-        minutes=minutes,
-        sampling=angstrom(pixel_size),
-        session=session,
-        detector=detectors[0] if detectors else None,
-        rivals=detectors[1:],
-        seed=seed,
-        report=say,
-    )
-    if detectors:
-        say(f"detector {out / DETECTOR}: try 'stemzoo detect IMAGE --weights {out / DETECTOR}'")
-    say(f"CycleGAN {out}: try 'stemzoo translate IMAGE --weights {out}'")

@@ -23,7 +23,8 @@ def list_(
     task: Annotated[str | None, typer.Option(help="Only this task.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the weights of the zoo."""
+    """List the weights of the zoo: by material and task, then each with a line."""
+    from stemzoo.zoo.overview import tasks_by_material
     from stemzoo.zoo.registry import list_weights
 
     entries = list_weights(material=material, task=task)
@@ -41,6 +42,8 @@ def list_(
             "own: 'stemzoo train --help'"
         )
         return
+    print_table(*tasks_by_material(entries))
+    say("")
     print_table(
         ("NAME", "TASK", "MATERIAL", "SESSION", "SUMMARY"),
         [(e.name, e.task, e.material, e.session, e.summary) for e in entries],

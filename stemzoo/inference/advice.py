@@ -25,6 +25,7 @@ from stemzoo.zoo.registry import find_weights, list_weights
 
 if TYPE_CHECKING:
     from stemzoo.models.cyclegan import CycleGANSTEM
+    from stemzoo.models.denoiser import DenoisingUNet
     from stemzoo.models.fcn import DefectFCN
 
 log = logging.getLogger(__name__)
@@ -131,6 +132,8 @@ class MisfitSummary:
         except ValueError as error:
             log.info("no other weights to compare with: %s", error)
             return "Look at the result before you use it."
+        if self.task == "denoising":
+            return "Look at its uncertainty before you use the picture, and at the image itself."
         better = _best_fitting(self.task, ranked)
         if better is not None and better.weights != misfit.weights:
             return f"{better.weights} fits: use these weights."
@@ -143,7 +146,7 @@ class MisfitSummary:
 
 def match_model(
     image: Image,
-    model: "DefectFCN | CycleGANSTEM",
+    model: "DefectFCN | CycleGANSTEM | DenoisingUNet",
     *,
     sampling: float | None = None,
     lattice: Lattice | None = None,
@@ -154,7 +157,7 @@ def match_model(
     ----------
     image : Image
         An image.
-    model : DefectFCN or CycleGANSTEM
+    model : DefectFCN, CycleGANSTEM or DenoisingUNet
         Has `name` and `conditions`, as models of `stemzoo.load` do.
     sampling, lattice
         As in `check_conditions`.
@@ -286,6 +289,11 @@ def _next_training(ranked: Sequence[Match], paths: Sequence[Path]) -> str:
     names = {entry.name for entry in list_weights(task="translation")}
     cyclegans = [one for one in with_lattice if one.weights in names]
     if not cyclegans:
+        material = with_lattice[0].material
+        if list_weights(material=material, task="detection"):
+            # Frames are made from what is measured on the images.
+            files = _as_arguments(paths)
+            return f"Next: stemzoo adapt {files} --material {material} --detector --out DIR"
         return "Train new weights: stemzoo train cyclegan --help"
     nearest = min(cyclegans, key=lambda one: one.distance).weights
     step = f"Next: stemzoo adapt {_as_arguments(paths)} --from {nearest} --out DIR"

@@ -21,7 +21,7 @@ from stemzoo.io import Image
 from stemzoo.io.images import as_image, check_shape
 from stemzoo.io.memory import check_memory
 from stemzoo.preprocessing import average_blocks
-from stemzoo.simulate.materials import Material, atomic_number, find_material
+from stemzoo.simulate.materials import Material, atomic_number, find_material, own_structure
 
 # Pixels per lattice constant that are enough; finer ones are averaged, for speed.
 _PIXELS = 7.5
@@ -38,7 +38,7 @@ _FITTED_BYTES, _PIXEL_BYTES = 90, 10
 
 
 def find_columns(
-    image: np.ndarray | Image, material: str | None = None, sampling: float | None = None
+    image: np.ndarray | Image, material: str | Material | None = None, sampling: float | None = None
 ) -> Columns:
     """Find and measure all atom columns of a crystal, without a network.
 
@@ -46,8 +46,9 @@ def find_columns(
     ----------
     image : ndarray or masked array of shape (M, N), or Image
         At least 64 pixels on a side, any data type. Masked pixels and NaN are left out.
-    material : str, optional
-        Crystal, for instance ``"wse2"``; where not given, the one that `identify` tells.
+    material : str or Material, optional
+        Crystal, for instance ``"wse2"``, or one of your own; where not given, the one that
+        `identify` tells.
     sampling : float, optional
         Pixel size [Å/px]. Else that of the `Image`, else measured from the lattice.
 
@@ -90,7 +91,9 @@ def find_columns(
     return columns
 
 
-def measure_columns(image: Image, material: str | None = None, *, stacklevel: int = 3) -> Columns:
+def measure_columns(
+    image: Image, material: str | Material | None = None, *, stacklevel: int = 3
+) -> Columns:
     """Do as `find_columns`, without a warning about another material.
 
     Parameters
@@ -119,7 +122,7 @@ def measure_columns(image: Image, material: str | None = None, *, stacklevel: in
     name = image.path or "image"
     check_shape(image.data, name)
     crystal = find_material(_identified(image) if material is None else material)
-    seen = find_crystal(image, crystal.name, stacklevel=stacklevel)
+    seen = find_crystal(image, crystal, stacklevel=stacklevel)
     lattice = seen.pixel_size.lattice
     if lattice is None or not seen.has_lattice:
         raise ValueError(
@@ -133,7 +136,7 @@ def measure_columns(image: Image, material: str | None = None, *, stacklevel: in
         columns = _measured(seen, crystal, lattice, pixels, block)
     except ValueError as error:  # too few columns
         raise ValueError(f"{name}: {error}") from None
-    if material is None:
+    if material is None or own_structure(crystal) is not None:
         return columns
     check = check_material(identify(middle(image.data, _CHECKED), image.sampling), crystal.name)
     doubt = check.refusal or check.doubt
@@ -175,13 +178,14 @@ def _measured(
     far = _FARTHEST * nearest_distance(sites.positions)
     shifts[~(np.hypot(*shifts.T) < far)] = np.nan
     sampling = seen.pixel_size.value
-    names = {
-        max(atoms, key=atomic_number): _formula(atoms) for atoms in projected_columns(material)
-    }
+    formulas: dict[str, set[str]] = {}
+    for atoms in projected_columns(material):
+        formulas.setdefault(max(atoms, key=atomic_number), set()).add(_formula(atoms))
+    names = {kind: found.pop() for kind, found in formulas.items() if len(found) == 1}
     grain = ["columns of one of these grains only"] if len(seen.grains) > 1 else []
     columns = Columns(
         ideal[kept] + block * np.nan_to_num(shifts),
-        tuple(names[kind] for kind in kinds.tolist()),
+        tuple(names.get(kind, kind) for kind in kinds.tolist()),
         column_contrast(fit.intensities[kept], sites.positions[kept], kinds),
         shifts * block * sampling * 100,
         material=material.name,

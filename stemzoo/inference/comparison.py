@@ -165,13 +165,15 @@ def check_conditions(
     """
     data, sampling = _data_and_sampling(image, sampling)
     features = find_condition_features(
-        data, conditions.material, conditions.sampling, sampling=sampling, lattice=lattice
+        data, conditions.crystal, conditions.sampling, sampling=sampling, lattice=lattice
     )
     return _match_features(weights, conditions, [features])
 
 
 def read_conditions(material: str | None = None) -> dict[str, TrainingConditions]:
-    """Read the conditions of the weights that come with the package.
+    """Read the conditions of the package's weights that detect or translate.
+
+    Denoisers, which look at an image before anything else is done with it, compare it themselves.
 
     Parameters
     ----------
@@ -194,7 +196,7 @@ def read_conditions(material: str | None = None) -> dict[str, TrainingConditions
     found = {}
     for entry in list_weights(material=name):
         file = next((file for file in entry.files if file.name == CONDITIONS), None)
-        if file is None or not entry.bundled:
+        if file is None or not entry.bundled or getattr(entry, "task", "") == "denoising":
             continue
         path = entry.folder / CONDITIONS
         if reason := difference(path, file):

@@ -28,14 +28,21 @@ from stemzoo.inference.reporting import (
     report_by_probability,
     report_by_score,
 )
-from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal, find_doubts
+from stemzoo.inference.seen_crystal import (
+    SeenCrystal,
+    crystal_of,
+    describe,
+    find_crystal,
+    find_doubts,
+)
 from stemzoo.inference.stripes import find_points_in_stripes
+from stemzoo.inference.structure_doubts import structure_doubts
 from stemzoo.inference.tiling import predict_tiled
 from stemzoo.io import Image
 from stemzoo.io.images import as_image, check_shape
 from stemzoo.io.pixel_size import NETWORK_RANGE
 from stemzoo.preprocessing import resample, resampled_shape
-from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.materials import Material, find_material, own_structure
 
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
@@ -174,13 +181,13 @@ def find_defects(
         identified = _identified(image)
         choice = choose_detector(identified, image.path, force=force)
         model = model.load(choice.weights)
-    elif model.material is not None:
+    elif isinstance(crystal_of(model), str):
         identified = _identified(image)
     material = _check_material(image, model, identified, force=force)
-    seen = find_crystal(image, model.material, found=identified, stacklevel=stacklevel)
+    seen = find_crystal(image, crystal_of(model), found=identified, stacklevel=stacklevel)
     corrections = Corrections()
     if not as_is:
-        seen, corrections = undo_scan(seen, model.material)
+        seen, corrections = undo_scan(seen, crystal_of(model))
     pixel_size = seen.pixel_size
     calibration = find_calibration(model)
     lowest = threshold if calibration is None else min(threshold, LOWEST_SCORE)
@@ -206,10 +213,11 @@ def find_defects(
             lattice=pixel_size.lattice,
         ),
         crystal=seen,
-        material=model.material,
+        material=crystal_of(model),
         notes=tuple(note for note in said if note),
         doubts=(
             *find_doubts(seen, model.material),
+            *structure_doubts(seen, own_structure(crystal_of(model))),
             *(text for text in (material.refusal, material.doubt) if text),
         ),
         undone=corrections.describe(),
@@ -217,14 +225,16 @@ def find_defects(
     )
 
 
-def undo_scan(seen: SeenCrystal, material: str | None) -> tuple[SeenCrystal, Corrections]:
+def undo_scan(
+    seen: SeenCrystal, material: str | Material | None
+) -> tuple[SeenCrystal, Corrections]:
     """Undo what the scan did to an image whose lattice is known.
 
     Parameters
     ----------
     seen : SeenCrystal
         The image.
-    material : str or None
+    material : str or Material or None
         Material of the crystal; of an unknown one nothing is undone.
 
     Returns

@@ -18,7 +18,7 @@ from stemzoo.inference.second_witness import ColumnReadings
 from stemzoo.inference.seen_crystal import SeenCrystal
 from stemzoo.metrics.estimate import Estimate
 from stemzoo.simulate.defects import find_defect
-from stemzoo.simulate.materials import atomic_number, find_material
+from stemzoo.simulate.materials import Material, atomic_number, find_material
 
 # Below this expected F1 the user is told; of fewer expected defects no one can tell it.
 LEAST_F1, FEWEST = 0.85, 10.0
@@ -60,7 +60,7 @@ class Detections:
         Why the result should not be trusted, each with the next step.
     readings : ColumnReadings or None
         What a column fit measures at each place; None where there was none.
-    material : str or None
+    material : str or Material or None
         Material of the crystal.
     probability : ndarray of shape (K,), or None
         That each is a defect of its class, by score and column; None if the weights are not
@@ -97,7 +97,7 @@ class Detections:
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     readings: ColumnReadings | None = None
-    material: str | None = None
+    material: str | Material | None = None
     probability: np.ndarray | None = None
     counted: Mapping[str, ExpectedCount] = field(default_factory=dict)
     undone: tuple[str, ...] = ()

@@ -10,7 +10,8 @@ from stemzoo.inference.candidates import Candidates, join_witnesses
 from stemzoo.inference.detections import Detections
 from stemzoo.inference.expectation import ExpectedCount
 from stemzoo.inference.second_witness import ColumnReadings, measure_crystal, read_columns
-from stemzoo.inference.seen_crystal import SeenCrystal
+from stemzoo.inference.seen_crystal import SeenCrystal, crystal_of
+from stemzoo.simulate.materials import Material
 
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
@@ -53,7 +54,7 @@ def report_by_score(
     positions, indices, scores = marks
     at_edge = seen.is_at_edge(positions)
     kept = np.flatnonzero(seen.contains(positions) & (edges | ~at_edge))
-    readings = read_columns(seen, model.material, positions[kept])
+    readings = read_columns(seen, crystal_of(model), positions[kept])
     names = np.array([EDGE_CLASS if at_edge[i] else model.classes[indices[i]] for i in kept], str)
     told = np.flatnonzero(~((names == BRIGHT_CLASS) & (readings.sigma <= BRIGHT_SIGMA)))
     return Detections(
@@ -92,7 +93,7 @@ def report_by_probability(
     Detections
         The most probable first, with what to expect of the whole image.
     """
-    candidates = find_candidates(marks, model.material, seen)
+    candidates = find_candidates(marks, crystal_of(model), seen)
     p = calibration.probabilities(candidates.seen)
     allowed = np.where(calibration.reported(candidates.seen, p), p, 0)
     best = allowed.argmax(axis=1)
@@ -130,14 +131,14 @@ def report_by_probability(
     )
 
 
-def find_candidates(marks: Marks, material: str | None, seen: SeenCrystal) -> Candidates:
+def find_candidates(marks: Marks, material: str | Material | None, seen: SeenCrystal) -> Candidates:
     """Gather all places in the crystal that may be defects, and what is seen there.
 
     Parameters
     ----------
     marks : tuple of ndarray
         Positions, classes and scores, as of `find_classes`, from `LOWEST_SCORE` on.
-    material : str or None
+    material : str or Material or None
         Material of the crystal.
     seen : SeenCrystal
         The image, and where its crystal is.

@@ -17,7 +17,7 @@ from stemzoo.analysis.sites import LatticeSites, lattice_sites
 from stemzoo.analysis.valid_pixels import filled
 from stemzoo.inference.seen_crystal import SeenCrystal
 from stemzoo.preprocessing import average_blocks
-from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.materials import Material, find_material
 
 # Finer pixels are added up, for speed: columns are still told from each other.
 _PIXELS = 5.0  # per lattice constant
@@ -129,7 +129,7 @@ class CrystalColumns:
 
 
 def measure_crystal(
-    seen: SeenCrystal, material: str | None, suspects: np.ndarray
+    seen: SeenCrystal, material: str | Material | None, suspects: np.ndarray
 ) -> CrystalColumns | None:
     """Measure all columns of an image that can be judged.
 
@@ -137,7 +137,7 @@ def measure_crystal(
     ----------
     seen : SeenCrystal
         The image, and where its crystal is.
-    material : str or None
+    material : str or Material or None
         Material of the crystal.
     suspects : ndarray of shape (K, 2)
         Row and column [px of the image]; columns there are not counted as intact.
@@ -196,7 +196,9 @@ def measure_crystal(
     return found
 
 
-def read_columns(seen: SeenCrystal, material: str | None, positions: np.ndarray) -> ColumnReadings:
+def read_columns(
+    seen: SeenCrystal, material: str | Material | None, positions: np.ndarray
+) -> ColumnReadings:
     """Measure the columns at some places of an image.
 
     Parameters

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from stemzoo.io import Image, check_image
 from stemzoo.io.images import check_shape
 from stemzoo.io.pixel_size import LATTICE_RANGE
 from stemzoo.preprocessing import average_blocks
-from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.materials import Material, find_material
 
 # Columns that are nearer to where the crystal ends lack a neighbour [lattice constants].
 EDGE = 0.75
@@ -139,7 +140,7 @@ class SeenCrystal:
 
 def find_crystal(
     image: Image,
-    material: str | None,
+    material: str | Material | None,
     *,
     found: Identification | None = None,
     stacklevel: int = 2,
@@ -150,7 +151,7 @@ def find_crystal(
     ----------
     image : Image
         With or without a pixel size; NaN and masked pixels are left out.
-    material : str or None
+    material : str or Material or None
         Material whose lattice is looked for; with None, the pixel size must be stated.
     found : Identification, optional
         What `stemzoo.identify` says of the image: what it has found is not looked for again.
@@ -209,6 +210,21 @@ def find_crystal(
     return SeenCrystal(clean, pixel_size, mask, grains, block, inverted=contrast < _DARK)
 
 
+def crystal_of(model: Any) -> str | Material | None:
+    """Return the crystal that a detector is for: its own structure, else the name of a material.
+
+    Parameters
+    ----------
+    model : DefectFCN
+        A detector.
+
+    Returns
+    -------
+    str or Material or None
+    """
+    return getattr(model, "structure", None) or model.material
+
+
 def describe(seen: SeenCrystal) -> tuple[str, ...]:
     """Say what of an image is not looked at, or looked at in another way.
 
@@ -226,14 +242,14 @@ def describe(seen: SeenCrystal) -> tuple[str, ...]:
     return (*seen.mask.reasons, *([turned] if seen.inverted else []))
 
 
-def find_doubts(seen: SeenCrystal, material: str | None) -> tuple[str, ...]:
+def find_doubts(seen: SeenCrystal, material: str | Material | None) -> tuple[str, ...]:
     """Say why detections in an image should not be trusted.
 
     Parameters
     ----------
     seen : SeenCrystal
         The image.
-    material : str or None
+    material : str or Material or None
         Material of the detector; nothing is known of the crystal without one.
 
     Returns
@@ -261,7 +277,9 @@ def _known_pixels(image: np.ndarray) -> ValidPixels:
     return ValidPixels(known, (f"{missing} pixels without a value",) if missing else ())
 
 
-def _lattice_in_range(found: Identification | None, material: str | None) -> Lattice | None:
+def _lattice_in_range(
+    found: Identification | None, material: str | Material | None
+) -> Lattice | None:
     """Lattice that was found, as one of a material: none of a pixel size that is not looked for."""
     if found is None or material is None:
         return None
@@ -271,7 +289,7 @@ def _lattice_in_range(found: Identification | None, material: str | None) -> Lat
 
 
 def _grains(
-    image: Image, lattice: Lattice, material: str | None, known: Identification | None
+    image: Image, lattice: Lattice, material: str | Material | None, known: Identification | None
 ) -> tuple[CrystalMask, ...]:
     """Find the grain that a lattice of blocks of pixels is of, and others of the same crystal."""
     first = crystal_mask(_blocks(image)[0], lattice) if known is None else known.mask

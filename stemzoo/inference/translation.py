@@ -13,12 +13,22 @@ from stemzoo.analysis.resampling import check_resampling
 from stemzoo.inference.advice import MisfitSummary, match_model
 from stemzoo.io import Image, check_image
 from stemzoo.preprocessing import resample, resampled_shape, resampling_memory, rescale
+from stemzoo.zoo.facts import read_facts
+from stemzoo.zoo.file_names import RECIPE
 
 if TYPE_CHECKING:
     from stemzoo.models.cyclegan import CycleGANSTEM
 
 # Attribute of the model that holds the generator of each direction.
 DIRECTIONS = {"sim-to-exp": "sim_to_exp", "exp-to-sim": "exp_to_sim"}
+# How often was measured on new frames of wse2-dayB, by the intensities of columns.
+NO_EVIDENCE = (
+    "a CycleGAN that takes noise away heals vacancies and shows others where none are "
+    "(cyclegan-wse2-dayB: 463 of 1,000 healed, 453 in 1,000 columns invented): the result is no "
+    "evidence of any atom. Take noise out with stemzoo denoise IMAGE, which keeps what the image "
+    "says of each column; find defects in the image itself: stemzoo detect IMAGE"
+)
+_NOISE = 0.1  # of the zoo's recipe for CycleGANs
 # Tiles that a network sees at once.
 _BATCH = 16
 # Standard deviation of the Gaussian that leaves the brightness of a tile, fraction of its edge.
@@ -40,7 +50,7 @@ def translate(
     direction: str = "sim-to-exp",
     *,
     sampling: float | None = None,
-    noise: float = 0.1,
+    noise: float | None = None,
     rng: np.random.Generator | None = None,
 ) -> np.ndarray:
     """Make a simulation look like the session's images, or the reverse.
@@ -56,15 +66,18 @@ def translate(
     model : CycleGANSTEM
         A trained model.
     direction : str
-        ``"sim-to-exp"`` or ``"exp-to-sim"`` (which takes noise and contamination away).
+        ``"sim-to-exp"`` or ``"exp-to-sim"``, which takes noise and contamination away, and may
+        heal vacancies and invent others.
     sampling : float, optional
         Pixel size of the image [Å/px], the model's where not given. The result has the pixels of
         the input.
-    noise : float
-        Standard deviation of the noise that goes into the generator with a simulation, as in
-        training; needs `rng`.
+    noise : float, optional
+        Standard deviation of the noise that goes into the generator with a simulation; that of its
+        training where not given (see `training_noise`), none with 0: the generator makes the noise
+        of the session of it, and images without it are less like the session's.
     rng : numpy.random.Generator, optional
-        Source of this noise. Without it the result has no randomness of its own.
+        Source of this noise; where not given, one of seed 0, so that the result is the same in
+        every call. Give one for several images, as each is to have noise of its own.
 
     Returns
     -------
@@ -74,7 +87,8 @@ def translate(
     Warns
     -----
     UserWarning
-        If a measured image (``"exp-to-sim"``) is unlike the frames that the model was trained on.
+        With ``"exp-to-sim"``: that the result is no evidence of any atom; and if the image is
+        unlike the frames that the model was trained on.
 
     Raises
     ------
@@ -85,14 +99,44 @@ def translate(
     --------
     >>> realistic = translate(simulated, model)  # doctest: +SKIP
     """
+    noise = training_noise(model) if noise is None else noise
+    rng = np.random.default_rng(0) if rng is None else rng
     result = translate_quietly(image, model, direction, sampling=sampling, noise=noise, rng=rng)
     if direction == "exp-to-sim":
+        warnings.warn(NO_EVIDENCE, stacklevel=2)
         measured = Image(np.asarray(image), model.sampling if sampling is None else sampling)
         misfits = MisfitSummary("translation")
         misfits.add(measured, match_model(measured, model))
         if (text := misfits.warning()) is not None:
             warnings.warn(text, stacklevel=2)
     return result
+
+
+def training_noise(model: "CycleGANSTEM") -> float:
+    """Return the standard deviation of the noise that a generator got with its simulations.
+
+    Parameters
+    ----------
+    model : CycleGANSTEM
+        A trained model.
+
+    Returns
+    -------
+    float
+        By the recipe in the folder that it was loaded from; that of the zoo, 0.1, where it is not
+        known.
+
+    Examples
+    --------
+    >>> training_noise(stemzoo.load("cyclegan-wse2-dayB"))  # doctest: +SKIP
+    0.1
+    """
+    known = getattr(model, "provenance", None)  # which only loaded models have
+    recipe = {} if known is None else read_facts(known.folder, RECIPE)
+    recipe = recipe or getattr(known, "record", {}).get("recipe") or {}
+    noise = recipe.get("noise", _NOISE)
+    plain = isinstance(noise, int | float) and not isinstance(noise, bool)
+    return float(noise) if plain and 0 <= noise < np.inf else _NOISE
 
 
 def translate_quietly(
@@ -109,8 +153,10 @@ def translate_quietly(
 
     Parameters
     ----------
-    image, model, direction, sampling, noise, rng
+    image, model, direction, sampling
         As in `translate`.
+    noise, rng
+        As in `translate`; without `rng` no noise is added.
     name : path or str
         The image, for messages.
 
@@ -126,13 +172,15 @@ def translate_quietly(
     check_image(image, name)
     if direction not in DIRECTIONS:
         raise ValueError(f"direction is {' or '.join(DIRECTIONS)}. Received: {direction!r}")
+    if not 0 <= noise < np.inf:
+        raise ValueError(f"Expected noise of 0 or more (--noise). Received: {noise}")
     if sampling is None:
         sampling = model.sampling
     check_stated(Image(np.asarray(image), sampling, "given", path=Path(name)))
     needed = _memory(image.shape, sampling, model.sampling)
     check_resampling(name, image.shape, sampling, model.sampling, needed)
     values = rescale(resample(image, sampling, model.sampling))
-    if rng is not None and direction == "sim-to-exp":
+    if rng is not None and noise > 0 and direction == "sim-to-exp":
         values = values + rng.normal(0, noise, values.shape).astype(np.float32)
     generator = getattr(model, DIRECTIONS[direction])
     tiled = texture_tiled if direction == "sim-to-exp" else translate_tiled

@@ -87,8 +87,28 @@ def share(hits: int, total: int, scale: Callable[[float], float] = float) -> str
     """
     if not total:
         return "-"
+    low, high = share_interval(hits, total)
+    return f"{scale(hits / total):.3f} ({scale(low):.3f} to {scale(high):.3f})"
+
+
+def share_interval(hits: int, total: int) -> tuple[float, float]:
+    """Return the ends of Wilson's interval of 95 % of a share, see `share`.
+
+    Parameters
+    ----------
+    hits, total : int
+        Counts; `total` is above 0.
+
+    Returns
+    -------
+    tuple of float
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in share_interval(8, 10)]
+    [0.49, 0.943]
+    """
     p, z2 = hits / total, 1.959964**2 / total
     middle = (p + z2 / 2) / (1 + z2)
     half = math.sqrt(p * (1 - p) * z2 + z2**2 / 4) / (1 + z2)
-    low, high = max(middle - half, 0.0), min(middle + half, 1.0)
-    return f"{scale(p):.3f} ({scale(low):.3f} to {scale(high):.3f})"
+    return max(middle - half, 0.0), min(middle + half, 1.0)

@@ -16,7 +16,6 @@ from stemzoo.analysis.reflections import (
     half_plane_indices,
     nearest_reflections,
     ring_radius,
-    squared_length,
 )
 from stemzoo.analysis.spectrum import (
     POWER_FLOOR,
@@ -184,4 +183,4 @@ def reflection_ratios(
     rows, columns = np.rint(points[inside] * power.shape).astype(int).T
     at = rows + power.shape[0] // 2, columns + power.shape[1] // 2
     h, k = indices[inside].T
-    return squared_length(h, k, lattice.symmetry), ratio[at]
+    return lattice.squared_length(h, k), ratio[at]

@@ -96,6 +96,7 @@ class CycleGANSTEM(keras.Model):
     card: str | None = None
     provenance: Any = None
     conditions: Any = None
+    structure: Any = None
     adaptation: Any = None
 
     def __init__(

@@ -9,7 +9,7 @@ import numpy as np
 
 from stemzoo.io.json_files import Field
 from stemzoo.models.exact_graphs import ExactGraphs
-from stemzoo.models.layers import LAST, residual_block
+from stemzoo.models.layers import LAST, residual_unet
 from stemzoo.models.zoo_model import COMMON_BOUNDS, check_arguments
 from stemzoo.preprocessing import ZOO_SAMPLING, normal_scores, rescale
 
@@ -43,6 +43,8 @@ class DefectFCN(keras.Model):
     ----------
     card, provenance, conditions
         What is known of loaded weights, see `ZooModel`; None for others.
+    structure : stemzoo.simulate.materials.Material or None
+        The crystal whose defects it finds, where `MATERIALS` has no entry of that name.
     renewal : stemzoo.adaptation.fcn.Renewal or None
         Which weights were chosen, and by what; None unless `stemzoo.renew_detector` returned the
         model.
@@ -81,6 +83,7 @@ class DefectFCN(keras.Model):
     card: str | None = None
     provenance: Any = None
     conditions: Any = None
+    structure: Any = None
     renewal: Any = None
 
     def __init__(
@@ -185,6 +188,7 @@ class DefectFCN(keras.Model):
         """
         other = type(self)(**{**self.get_config(), **changes})
         other.set_weights(self.get_weights())
+        other.structure = self.structure
         return other
 
     def heir(self, classes: Sequence[str], **changes) -> "DefectFCN":
@@ -283,18 +287,7 @@ def _kind(name: str) -> str:
 
 
 def _res_unet(inputs, channels: int, filters: int, depth: int, dropout: float):
-    layers = keras.layers
-    skips, x = [], inputs
-    for level in range(depth):
-        x = residual_block(x, filters * 2**level, dropout=dropout, name=f"down{level}")
-        skips.append(x)
-        x = layers.MaxPooling2D(2, **LAST, name=f"pool{level}")(x)
-    x = residual_block(x, filters * 2**depth, dropout=dropout, name="bottom")
-    for level in reversed(range(depth)):
-        width = filters * 2**level
-        x = layers.Conv2DTranspose(width, 2, strides=2, **LAST, name=f"up{level}_transpose")(x)
-        x = layers.Concatenate(name=f"up{level}_concatenate")([x, skips[level]])
-        x = residual_block(x, width, dropout=dropout, name=f"up{level}")
+    x = residual_unet(inputs, filters, depth, dropout)
     # Probabilities stay float32 under mixed precision.
-    logits = layers.Conv2D(channels, 1, **LAST, name="logits", dtype="float32")(x)
-    return layers.Softmax(name="probabilities", dtype="float32")(logits)
+    logits = keras.layers.Conv2D(channels, 1, **LAST, name="logits", dtype="float32")(x)
+    return keras.layers.Softmax(name="probabilities", dtype="float32")(logits)

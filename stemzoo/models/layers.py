@@ -46,6 +46,46 @@ def residual_block(
     return layers.ReLU(name=name + "_relu2")(layers.Add(name=name + "_add")([x, y]))
 
 
+def residual_unet(
+    inputs: keras.KerasTensor, filters: int, depth: int, dropout: float
+) -> keras.KerasTensor:
+    """U-Net of residual blocks, without its last layer.
+
+    Parameters
+    ----------
+    inputs : KerasTensor
+        Images whose sides are multiples of 2^depth pixels.
+    filters : int
+        Channels at full resolution; they double at each level.
+    depth : int
+        Number of times the resolution is halved.
+    dropout : float
+        Rate of dropout inside the blocks.
+
+    Returns
+    -------
+    KerasTensor
+        Features of `filters` channels at full resolution.
+
+    References
+    ----------
+    Z. Zhang, Q. Liu, Y. Wang, Road Extraction by Deep Residual U-Net, IEEE GRSL 15, 749 (2018).
+    """
+    layers = keras.layers
+    skips, x = [], inputs
+    for level in range(depth):
+        x = residual_block(x, filters * 2**level, dropout=dropout, name=f"down{level}")
+        skips.append(x)
+        x = layers.MaxPooling2D(2, **LAST, name=f"pool{level}")(x)
+    x = residual_block(x, filters * 2**depth, dropout=dropout, name="bottom")
+    for level in reversed(range(depth)):
+        width = filters * 2**level
+        x = layers.Conv2DTranspose(width, 2, strides=2, **LAST, name=f"up{level}_transpose")(x)
+        x = layers.Concatenate(name=f"up{level}_concatenate")([x, skips[level]])
+        x = residual_block(x, width, dropout=dropout, name=f"up{level}")
+    return x
+
+
 @keras.saving.register_keras_serializable(package="stemzoo")
 class LogPowerSpectrum(keras.layers.Layer):
     """Logarithm of the power spectrum of an image, centred and scaled.

@@ -46,6 +46,8 @@ class ZooModel(Protocol):
         Where the weights come from; None unless it was loaded.
     conditions : stemzoo.analysis.conditions.TrainingConditions or None
         Of the frames that it was trained on; None where they are not known.
+    structure : stemzoo.simulate.materials.Material or None
+        The crystal, where `MATERIALS` has no entry of that name.
     """
 
     task: ClassVar[str]
@@ -59,6 +61,8 @@ class ZooModel(Protocol):
     # Their classes live in rooms above this one.
     provenance: Any
     conditions: Any
+    # None of what a network is: Keras keeps it as it is.
+    structure: Any
 
     @staticmethod
     def least_weights(arguments: Mapping) -> int:

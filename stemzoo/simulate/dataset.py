@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from stemzoo.simulate.acquisition import quantise
+from stemzoo.simulate.crystal import Specimen
 from stemzoo.simulate.defects import EDGE, defect_class
 from stemzoo.simulate.field import BORDER, FieldOfView
 from stemzoo.simulate.labels import LABEL_RADIUS, LabelledImage, class_mask, session_classes
@@ -17,6 +19,9 @@ from stemzoo.simulate.scene_atoms import Crystal, film, grains, populate
 from stemzoo.simulate.scenes import PERFECT, Scene
 from stemzoo.simulate.sessions import AcquisitionSession, DrawnSession
 
+# Largest factor of a column of a loosened crystal, and how far its atoms lie from its place [Å].
+_BRIGHTEST, _IN_COLUMN = 1.4, 0.6
+
 
 def simulate_frame(
     session: AcquisitionSession,
@@ -26,6 +31,7 @@ def simulate_frame(
     time: float = 0.5,
     defects: Mapping[str, float] | Sequence[tuple[str, float, float]] | None = None,
     scene: Scene | str | None = None,
+    loose: float = 0.0,
 ) -> LabelledImage:
     """Simulate one labelled frame of a session.
 
@@ -46,6 +52,9 @@ def simulate_frame(
         What the frame shows beside one perfect crystal, or the name of a kind of scenes, see
         `draw_scene`; where not given, what the session's `scenes` say. Conditions and crystal are
         those of the frame without it.
+    loose : float
+        Part of the columns whose intensity is multiplied by a random factor from 0 to 1.4: what
+        learns from such frames does not learn what a column may be. Labels do not tell of them.
 
     Returns
     -------
@@ -67,6 +76,8 @@ def simulate_frame(
     specimen = crystal.grow(rng)
     scene = _scene(scene, drawn, shape, rng)
     specimen = populate(scene, specimen, crystal, rng)
+    if loose > 0:
+        specimen = _loosened(specimen, loose, rng)
     expected = field.expected(specimen)
     recorded, row_shift = record(expected, drawn, rng, film(scene, field))
     points = field.scanned(specimen.positions)
@@ -78,8 +89,19 @@ def simulate_frame(
         classes = (*classes, EDGE)
     frame = _label(recorded[inner], expected[inner], points, specimen.defects, classes, drawn)
     visible = grains(scene, field, crystal.spacing, row_shift)
-    frame = replace(frame, scene=scene, grains=None if visible is None else visible[inner])
+    frame = replace(frame, scene=scene, row_shift=row_shift[inner[0]])
+    frame = replace(frame, grains=None if visible is None else visible[inner])
     return _exported(frame) if scene.exports else frame
+
+
+def _loosened(specimen: Specimen, part: float, rng: np.random.Generator) -> Specimen:
+    """Multiply the intensities of a part of the columns by factors of their own."""
+    count = len(specimen.columns)
+    factors = np.where(rng.random(count) < part, rng.uniform(0, _BRIGHTEST, count), 1.0)
+    atoms = specimen.atoms
+    distance, column = cKDTree(specimen.columns).query(atoms.positions[:, :2])
+    occupancy = np.where(distance < _IN_COLUMN, factors[column], 1.0) * atoms.occupancy
+    return replace(specimen, atoms=replace(atoms, occupancy=occupancy))
 
 
 def _scene(
@@ -161,6 +183,7 @@ def simulate_session(
     *,
     seed: int = 0,
     scene: Scene | str | None = None,
+    loose: float = 0.0,
 ) -> Iterator[LabelledImage]:
     """Simulate the frames of a session one after the other.
 
@@ -177,7 +200,7 @@ def simulate_session(
         (rows, columns).
     seed : int
         Seed of the frames; the same seed gives the same frames.
-    scene : Scene or str, optional
+    scene, loose
         As in `simulate_frame`.
 
     Yields
@@ -186,4 +209,4 @@ def simulate_session(
     """
     for i in range(n):
         rng = np.random.default_rng([seed, i])
-        yield simulate_frame(session, shape, rng=rng, time=(i + 0.5) / n, scene=scene)
+        yield simulate_frame(session, shape, rng=rng, time=(i + 0.5) / n, scene=scene, loose=loose)

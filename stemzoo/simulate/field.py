@@ -74,6 +74,7 @@ class FieldOfView:
             # Distortions bring in atoms and defects from outside, atoms also by the probe's tails.
             margin=MARGIN + reach,
             reach=reach,
+            vacancy_contrast=drawn.vacancy_contrast,
         )
 
     def scanned(self, xy: np.ndarray) -> np.ndarray:
@@ -129,7 +130,7 @@ class FieldOfView:
         xyz = np.column_stack([moved[:, ::-1] * sampling, np.zeros(len(moved))])
         metal = atomic_number(find_material(self.drawn.material).sites[0].symbol)
         return incoherent_image(
-            Atoms(specimen.atoms.numbers, xyz),
+            Atoms(specimen.atoms.numbers, xyz, occupancy=specimen.atoms.occupancy),
             microscope,
             self.grid,
             sampling,

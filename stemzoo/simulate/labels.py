@@ -43,6 +43,8 @@ class LabelledImage:
     grains : ndarray of shape (M, N), optional
         uint8: 1 where the session's crystal is visible and alone, 2 where a second grain of it is,
         0 where neither is; None where the whole frame shows the crystal.
+    row_shift : ndarray of shape (M, 2), optional
+        How far the content of each row has moved against `clean` [px].
     """
 
     image: np.ndarray
@@ -55,6 +57,7 @@ class LabelledImage:
     clean: np.ndarray
     scene: Scene = PERFECT
     grains: np.ndarray | None = None
+    row_shift: np.ndarray | None = None
 
     @property
     def crystal(self) -> np.ndarray:
@@ -174,4 +177,7 @@ def to_sampling(frame: LabelledImage, target: float) -> LabelledImage:
         defects=tuple(name for name, keep in zip(frame.defects, inside, strict=True) if keep),
         mask=class_mask(points, values, image.shape, LABEL_RADIUS / target),
         grains=None if frame.grains is None else frame.grains[places],
+        row_shift=None
+        if frame.row_shift is None
+        else frame.row_shift[places[0][:, 0]] * (frame.sampling / target),
     )

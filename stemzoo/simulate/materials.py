@@ -3,10 +3,20 @@
 import difflib
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from os import PathLike
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-_NONMETALS = frozenset("H He B C N O F Ne Si P S Cl Ar Ge As Se Br Kr Te I Xe At Rn".split())
+from stemzoo.simulate.elements import is_metal
+
+# The table is read before anything heavy is needed: numpy is loaded where it is used.
+if TYPE_CHECKING:
+    import ase
+    import numpy as np
+
+    from stemzoo.simulate.projected_lattice import LatticeShape
 
 
 @dataclass(frozen=True)
@@ -18,7 +28,7 @@ class Site:
     symbol : str
         Chemical symbol.
     position : tuple of float
-        Fractional coordinates along the (orthogonal) cell edges x, y and z.
+        Fractional coordinates along the cell edges x, y and z.
     """
 
     symbol: str
@@ -27,12 +37,12 @@ class Site:
 
 @dataclass(frozen=True)
 class Material:
-    """A crystal, as an orthogonal cell with the beam along z.
+    """A crystal, as a cell with the beam along z.
 
     Parameters
     ----------
     name : str
-        Key in `MATERIALS`.
+        Key in `MATERIALS`, or the name of a structure of your own.
     formula : str
         For people.
     cell : tuple of float
@@ -42,11 +52,15 @@ class Material:
     spacing : float
         Spacing of the lattice planes behind the innermost reflections of an image [Å].
     symmetry : int
-        Number of these innermost reflections: 6 (hexagonal) or 4 (square).
+        Number of these innermost reflections: 6 (hexagonal) or 4 (square), with columns at places
+        of full symmetry. 2 for every other lattice of columns (rectangular, oblique), of which the
+        cell is the smallest.
     lattice_constant : float
-        In-plane lattice constant a [Å].
+        In-plane lattice constant a [Å]: of an oblique or rectangular cell, its shorter edge.
     layered : bool
         False when the cell repeats along the beam (a thickness in cells applies).
+    angle : float
+        Between the cell edges x and y [degrees]; edge x lies along the x axis.
     """
 
     name: str
@@ -57,25 +71,171 @@ class Material:
     symmetry: int
     lattice_constant: float
     layered: bool = True
+    angle: float = 90.0
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def from_structure(
+        cls,
+        structure: "ase.Atoms | str | PathLike",
+        zone_axis: tuple[int, int, int] = (0, 0, 1),
+        *,
+        layers: int | None = None,
+        thickness: float | None = None,
+        name: str | None = None,
+    ) -> "Material":
+        """Return a crystal as it is seen along a zone axis.
+
+        Parameters
+        ----------
+        structure : ase.Atoms or path-like
+            A periodic crystal, or a file of one: CIF, POSCAR or xyz.
+        zone_axis : tuple of int
+            Direction [uvw] of the beam, in cell vectors of the structure.
+        layers : int, optional
+            So many layers of a layered crystal, seen along their normal.
+        thickness : float, optional
+            A slab about as thick [Å]; else a crystal goes on along the beam, and the thickness of
+            a session applies.
+        name : str, optional
+            How to call it; else its formula in small letters, with the zone axis of a bulk crystal,
+            and with ``-own`` where the table has another crystal of that name.
+
+        Returns
+        -------
+        Material
+
+        Raises
+        ------
+        ValueError
+            If the file cannot be read, or the structure has no lattice across the beam that an
+            image can show (the message names the file), or the name is that of another crystal.
+
+        Examples
+        --------
+        >>> from ase.build import mx2
+        >>> tungsten = mx2("WSe2", a=3.282, thickness=3.36, vacuum=5)
+        >>> found = Material.from_structure(tungsten)
+        >>> found.name, found.symmetry, round(found.spacing, 3)
+        ('wse2', 6, 2.842)
+        """
+        from stemzoo.simulate.structures import project_structure
+
+        found = project_structure(structure, zone_axis, layers=layers, thickness=thickness)
+        sites = tuple(Site(symbol, place) for symbol, place in found.sites)
+        own = cls(
+            name or found.name,
+            found.formula,
+            found.edges,
+            sites,
+            found.spacing,
+            found.symmetry,
+            found.lattice_constant,
+            found.layered,
+            found.angle,
+        )
+        known = MATERIALS.get(own.name.lower())
+        if known is None or own.is_like(known):
+            return own
+        if name is not None:
+            raise ValueError(
+                f"Expected a name that no other crystal has; choose another one. Received: {name!r}"
+                f", that of {known.formula} with a = {known.lattice_constant} Å in the table"
+            )
+        return replace(own, name=f"{own.name}-own")
+
+    def is_like(self, other: "Material") -> bool:
+        """Tell whether another crystal has the same columns within two per cent of the length."""
+        contents = [sorted(map(sorted, m.columns.values())) for m in (self, other)]
+        return (
+            self.symmetry == other.symmetry
+            and contents[0] == contents[1]
+            and abs(self.lattice_constant / other.lattice_constant - 1) < 0.02
+        )
 
     @property
     def metal(self) -> str | None:
         """Symbol of its metal; None where it holds none, or several."""
-        metals = {site.symbol for site in self.sites} - _NONMETALS
+        metals = {site.symbol for site in self.sites if is_metal(site.symbol)}
         return metals.pop() if len(metals) == 1 else None
 
     @property
     def column_spacing(self) -> float:
         """Distance of the nearest two atomic columns in projection [Å]."""
         places = {(round(x, 6), round(y, 6)) for x, y, _ in (s.position for s in self.sites)}
-        x, y, _ = self.cell
-        distances = [
-            math.hypot(_folded(a - c) * x, _folded(b - d) * y)
-            for a, b in places
-            for c, d in places
-            if (a, b) != (c, d)
+        a, b, _ = self.cell
+        turn = math.radians(self.angle)
+        across, along = (0.0, b) if self.angle == 90 else (b * math.cos(turn), b * math.sin(turn))
+        cells = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+        steps = [
+            (_folded(x - u) + i, _folded(y - v) + j)
+            for x, y in places
+            for u, v in places
+            for i, j in cells
+            if (x, y) != (u, v) or i or j
         ]
-        return min([x, y, *distances])
+        return min(math.hypot(x * a + y * across, y * along) for x, y in steps)
+
+    @property
+    def edges(self) -> "np.ndarray":
+        """Return the cell edges across the beam, (x, y) of each [Å], shape (2, 2)."""
+        return cell_edges(self.cell, self.angle)
+
+    @property
+    def columns(self) -> dict[tuple[float, float], list[str]]:
+        """Return the symbols of each column of the cell, by its fractional place."""
+        places: dict[tuple[float, float], list[str]] = {}
+        for site in self.sites:
+            places.setdefault(site.position[:2], []).append(site.symbol)
+        return places
+
+    @property
+    def shape(self) -> "LatticeShape | None":
+        """Return the shape of the lattice; None for hexagonal and square ones."""
+        return _shape(self) if self.symmetry == 2 else None
+
+
+@lru_cache(maxsize=64)
+def _shape(material: Material) -> "LatticeShape":
+    import numpy as np
+
+    from stemzoo.simulate.projected_lattice import SCATTERING, find_shape
+
+    columns = material.columns
+    strengths = [sum(atomic_number(s) ** SCATTERING for s in column) for column in columns.values()]
+    places = np.array([*columns])
+    return find_shape(material.edges, places, np.array(strengths), material.spacing)
+
+
+def cell_edges(cell: tuple[float, float, float], angle: float) -> "np.ndarray":
+    """Return the edges of a cell across the beam.
+
+    Parameters
+    ----------
+    cell : tuple of float
+        Lengths along x, y, z [Å].
+    angle : float
+        Between the edges x and y [degrees].
+
+    Returns
+    -------
+    ndarray of shape (2, 2)
+        x and y of each [Å].
+
+    Examples
+    --------
+    >>> cell_edges((2.0, 3.0, 1.0), 90.0).tolist()
+    [[2.0, 0.0], [0.0, 3.0]]
+    """
+    import numpy as np
+
+    a, b, _ = cell
+    if angle == 90:
+        return np.array([[a, 0.0], [0.0, b]])
+    turn = np.deg2rad(angle)
+    return np.array([[a, 0.0], [b * np.cos(turn), b * np.sin(turn)]])
 
 
 def _folded(step: float) -> float:
@@ -176,13 +336,13 @@ def atomic_number(symbol: str) -> int:
         raise ValueError(f"Expected the symbol of an element. Received: {symbol!r}") from None
 
 
-def find_material(name: str) -> Material:
+def find_material(name: str | Material) -> Material:
     """Return an entry of the table by name, whatever its case.
 
     Parameters
     ----------
-    name : str
-        For instance ``"wse2"``.
+    name : str or Material
+        For instance ``"wse2"``; a crystal of your own is returned as it is.
 
     Returns
     -------
@@ -198,11 +358,35 @@ def find_material(name: str) -> Material:
     >>> find_material("WSe2").lattice_constant
     3.282
     """
+    if isinstance(name, Material):
+        return name
     key = name.lower()
     if key not in MATERIALS:
         near = ", ".join(nearest_names(key, MATERIALS))
         raise KeyError(f"Unknown material; expected one of {near}. Received: {name!r}")
     return MATERIALS[key]
+
+
+def own_structure(material: str | Material | None) -> Material | None:
+    """Return a crystal that the table does not have; None for its entries and names.
+
+    Parameters
+    ----------
+    material : str or Material or None
+        What a session, or weights, are of.
+
+    Returns
+    -------
+    Material or None
+
+    Examples
+    --------
+    >>> own_structure("wse2") is None, own_structure(MATERIALS["wse2"]) is None
+    (True, True)
+    """
+    if not isinstance(material, Material) or MATERIALS.get(material.name) == material:
+        return None
+    return material
 
 
 def nearest_names(name: str, known: Iterable[str]) -> list[str]:

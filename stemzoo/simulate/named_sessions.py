@@ -4,11 +4,12 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from stemzoo.preprocessing import ZOO_SAMPLING
-from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
-from stemzoo.simulate.materials import find_material, nearest_names
-from stemzoo.simulate.noise_models import any_microscope, manual_noise, noise_free, randomised
+from stemzoo.simulate.distributions import Normal, Uniform
+from stemzoo.simulate.materials import Material, find_material, nearest_names, own_structure
+from stemzoo.simulate.noise_models import manual_noise, noise_free
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.simulate.training_defects import TRAINING_DEFECTS
+from stemzoo.simulate.wide_sessions import structure_sessions, wide_sessions
 
 # Rare point defects beside the vacancies that the sessions are about.
 _RARE = MappingProxyType(
@@ -154,46 +155,9 @@ _BY_HAND = AcquisitionSession(
     name="wse2", material="wse2", defects=TRAINING_DEFECTS["wse2"], dwell_time=20e-6
 )
 
-# What the wide sessions of a material have instead of those of a dichalcogenide: atoms that are
-# near and light are imaged with a finer probe, more electrons and a lower inner angle, as in the
-# paper; columns of crystals that repeat along the beam show a single atom where they are short.
-_NEAR_AND_LIGHT = MappingProxyType(
-    {
-        "inner": 25.0,
-        "current": 4.0,
-        "metal_contrast": 1.0,
-        "source_size": Uniform(0.4, 1.1),
-        "defocus": Normal(0, 20),
-    }
+WIDE_SESSIONS = MappingProxyType(
+    {name: wide_sessions(name, defects) for name, defects in TRAINING_DEFECTS.items()}
 )
-
-
-def _wide_sessions(material: str) -> tuple[AcquisitionSession, ...]:
-    """Sessions for detectors that should hold on any microscope: coarse and fine pixels."""
-    own = dict(_NEAR_AND_LIGHT) if find_material(material).column_spacing < 1.6 else {}
-    thickness = (1, 1, 1, 1) if find_material(material).layered else (2, 3, 4, 5)
-    defects = TRAINING_DEFECTS[material]
-    coarse = randomised(f"{material}-randomised", material, defects, **own)
-    # Finely sampled frames at a comparable dose per area, as many microscopes record them.
-    fine = randomised(
-        f"{material}-randomised-fine",
-        material,
-        defects,
-        sampling=LogUniform(0.09, 0.15),
-        dwell_time=LogUniform(20e-6, 1.5e-3),
-        **own,
-    )
-    finest = Uniform(0.4, 1.4) if own else Uniform(0.6, 2.0)
-    sessions = (
-        coarse,
-        fine,
-        replace(any_microscope(coarse, bits=8), source_size=finest),
-        replace(any_microscope(fine, bits=16), source_size=finest),
-    )
-    return tuple(replace(s, thickness=t) for s, t in zip(sessions, thickness, strict=True))
-
-
-WIDE_SESSIONS = MappingProxyType({name: _wide_sessions(name) for name in TRAINING_DEFECTS})
 
 SESSIONS = MappingProxyType(
     {
@@ -234,7 +198,7 @@ def find_session(name: str) -> AcquisitionSession:
     return SESSIONS[name]
 
 
-def choose_session(name: str | None, material: str | None) -> AcquisitionSession:
+def choose_session(name: str | None, material: str | Material | None) -> AcquisitionSession:
     """Return a session by its name, or one for a material.
 
     A material without a session of its own gets the manual noise model at the paper's dose, with a
@@ -244,8 +208,8 @@ def choose_session(name: str | None, material: str | None) -> AcquisitionSession
     ----------
     name : str or None
         Name of a session.
-    material : str or None
-        Name of a material.
+    material : str or Material or None
+        Name of a material, or a crystal of your own.
 
     Returns
     -------
@@ -266,12 +230,14 @@ def choose_session(name: str | None, material: str | None) -> AcquisitionSession
         named = [s for s in SESSIONS.values() if s.material == crystal.name and s not in wide]
         if named:
             return named[0]
+        if own_structure(crystal) is not None:
+            return structure_sessions(crystal)[0]
         elements = sorted({site.symbol.lower() for site in crystal.sites})
         vacancies = {f"{element}_vacancy": 0.02 for element in elements}
         return manual_noise(AcquisitionSession(crystal.name, crystal.name, vacancies))
     session = find_session(name)
-    if material is not None and session.material != material.lower():
+    if material is not None and session.material != str(material).lower():
         raise ValueError(
-            f"Session {name} is of {session.material}. Received: material {material!r}"
+            f"Session {name} is of {session.material}. Received: material {str(material)!r}"
         )
     return session

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.distributions import LogUniform, Normal, Sometimes, Uniform
+from stemzoo.simulate.materials import Material
 from stemzoo.simulate.sessions import AcquisitionSession
 
 # Electrons: the authors add Gaussian noise of 0.003 of the beam current, at 3745 to 4369 electrons
@@ -93,7 +94,7 @@ def noise_free(session: AcquisitionSession) -> AcquisitionSession:
 
 
 def randomised(
-    name: str, material: str, defects: Mapping[str, float], **changes
+    name: str, material: str | Material, defects: Mapping[str, float], **changes
 ) -> AcquisitionSession:
     """Return a wide session, for detectors that should hold on any microscope.
 

@@ -51,10 +51,9 @@ class Crystal:
     @property
     def spacing(self) -> float:
         """Distance of nearest columns [Å]."""
-        places = {site.position[:2] for site in self.material.sites}
-        cell = self.material.cell
+        places = self.material.columns
         four = [(x + i, y + j) for x, y in places for i in (0, 1) for j in (0, 1)]
-        points = np.array(four) * cell[:2]
+        points = np.array(four) @ self.material.edges
         return float(cKDTree(points).query(points, 2)[0][:, 1].min())
 
     def grow(self, rng: np.random.Generator) -> Specimen:
@@ -184,7 +183,7 @@ def _cut(specimen: Specimen, kept: np.ndarray, spacing: float) -> Specimen:
     stays = kept[tree.query(atoms.positions[:, :2])[1]]
     rest = _listing(specimen, kept & ~edge)
     return Specimen(
-        Atoms(atoms.numbers[stays], atoms.positions[stays]),
+        Atoms(atoms.numbers[stays], atoms.positions[stays], occupancy=_weights(atoms)[stays]),
         rest.defects + (EDGE,) * int(edge.sum()),
         np.concatenate([rest.positions, columns[edge]]),
         columns[kept],
@@ -209,14 +208,20 @@ def _relaxed(specimen: Specimen, rng: np.random.Generator) -> Specimen:
     near = distance < 0.5
     positions[near, :2] += shift[column[near]]
     places[edge] += shift
-    atoms = Atoms(specimen.atoms.numbers, positions)
+    atoms = Atoms(specimen.atoms.numbers, positions, occupancy=_weights(specimen.atoms))
     return replace(specimen, atoms=atoms, positions=places)
 
 
 def _with(specimen: Specimen, added: Atoms) -> Specimen:
     numbers = np.concatenate([specimen.atoms.numbers, added.numbers])
     positions = np.concatenate([specimen.atoms.positions, added.positions])
-    return replace(specimen, atoms=Atoms(numbers, positions))
+    weights = np.concatenate([_weights(specimen.atoms), _weights(added)])
+    return replace(specimen, atoms=Atoms(numbers, positions, occupancy=weights))
+
+
+def _weights(atoms: Atoms) -> np.ndarray:
+    assert atoms.occupancy is not None  # filled in where not given
+    return atoms.occupancy
 
 
 def _disordered(

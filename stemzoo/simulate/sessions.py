@@ -9,6 +9,7 @@ import numpy as np
 
 from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.distributions import Distribution, Uniform, draw
+from stemzoo.simulate.materials import Material
 from stemzoo.simulate.optics import Microscope
 from stemzoo.simulate.scan import ScanDistortion
 
@@ -24,8 +25,10 @@ class AcquisitionSession:
 
     Parameters
     ----------
-    name, material : str
-        Name of the session; entry of `MATERIALS`.
+    name : str
+        Name of the session.
+    material : str or Material
+        Entry of `MATERIALS`, or a crystal of your own, see `Material.from_structure`.
     defects : mapping of str to float
         Probability of each point defect per column that could host it, see `make_specimen`.
     scenes : mapping of str to float
@@ -98,6 +101,9 @@ class AcquisitionSession:
         See `respond`.
     median, flattening, wiener, sharpening : Distribution
         Filters of software, none at or below 0, in this order, see `stemzoo.simulate.software`.
+    vacancy_contrast : Distribution
+        Intensity of a column of two equal atoms that lost one, in units of the whole one, see
+        `make_specimen`.
 
     Examples
     --------
@@ -109,7 +115,7 @@ class AcquisitionSession:
     """
 
     name: str
-    material: str
+    material: str | Material
     defects: Mapping[str, float] = field(default_factory=dict)
     energy: float = 80e3
     semiangle_cutoff: float = 25.0
@@ -172,6 +178,7 @@ class AcquisitionSession:
     flattening: Distribution = 0.0
     wiener: Distribution = 0.0
     sharpening: Distribution = 0.0
+    vacancy_contrast: Distribution = 0.5
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "defects", MappingProxyType(dict(self.defects)))
@@ -270,6 +277,7 @@ class DrawnSession(AcquisitionSession):
     flattening: float
     wiener: float
     sharpening: float
+    vacancy_contrast: float
 
     def microscope(self) -> Microscope:
         """Return the optics."""

@@ -2,34 +2,31 @@
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stemzoo import io
-from stemzoo.adaptation.run import RUN
-from stemzoo.analysis.condition_features import MIN_DESCRIBED_SIDE
-from stemzoo.analysis.conditions import MIN_FRAMES, TrainingConditions
 from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.crystal_part import CrystalPart
-from stemzoo.io.json_files import read_json
-from stemzoo.workflows.datasets import write_training_data
-from stemzoo.workflows.images import detect_file, plan_detections
+from stemzoo.workflows.adapted_folders import AdaptedFolders
+from stemzoo.workflows.images import plan_detections
 from stemzoo.workflows.paths import find_files, read_each
-from stemzoo.zoo.hub import save, sha256
-from stemzoo.zoo.registry import list_weights
 
-if TYPE_CHECKING:  # it starts Keras
-    from stemzoo.training.recipes import AdaptRecipe, RenewalRecipe
+if TYPE_CHECKING:  # they start Keras
+    from stemzoo.adaptation import ExperimentalSession
+    from stemzoo.training.recipes import AdaptRecipe, JudgementLimits, RenewalRecipe
 
 # Folders of the renewed detector and of what it finds, in that of the CycleGAN.
 DETECTOR, DETECTIONS = "detector", "detections"
 
-_DETECTING = 2.0  # seconds kept for the table of an image
+# Seconds kept for the table of an image, and for a frame that probabilities are fitted on; and such
+# frames in a minute of time.
+_DETECTING, _CALIBRATING, _CALIBRATED = 2.0, 1.0, 6
 
 
 @dataclass(frozen=True)
@@ -38,26 +35,29 @@ class Renewed:
 
     Parameters
     ----------
-    translator : CycleGANSTEM
-        With `adaptation`.
+    translator : CycleGANSTEM or None
+        With `adaptation`; None where there was none to start from.
     detector : DefectFCN or None
         With `renewal`.
     """
 
-    translator: Any
+    translator: Any | None
     detector: Any | None
 
 
 def adapt_files(
     patterns: Sequence[Path],
-    parent: Any,
+    parent: Any | None,
     out: Path,
     *,
     minutes: float = 5.0,
     sampling: float | None = None,
+    frame: int | None = None,
+    sum_frames: bool = False,
     session: str | None = None,
     detector: Any | None = None,
     rivals: Sequence[Any] = (),
+    force: bool = False,
     seed: int = 0,
     recipe: "AdaptRecipe | None" = None,
     renewal: "RenewalRecipe | None" = None,
@@ -69,23 +69,28 @@ def adapt_files(
     ----------
     patterns : sequence of Path
         Files, or patterns such as ``today/*.tif``.
-    parent : CycleGANSTEM
-        Pretrained, with its discriminators.
+    parent : CycleGANSTEM or None
+        Pretrained, with its discriminators. Without one, a detector is renewed on frames that are
+        made from what is measured on the images.
     out : Path
         Model folder; the detector's is ``out/detector``, tables and overlays of what it finds go to
         ``out/detections``. A run that was killed goes on in it.
     minutes : float
-        How long it may take in all; half of it is the detector's, if there is one, and more where
-        the CycleGAN turns out to be of no use for it. In less than about two minutes with a
-        detector, only that is trained.
+        How long it may take in all; half of it is the CycleGAN's, if there are both, and the
+        detector's where that turns out to be of no use for it. In less than about two minutes with
+        a detector, only that is trained.
     sampling : float, optional
         Pixel size [Å/px], for files that lack it.
+    frame, sum_frames
+        As in `stemzoo.read_image`, for files that are stacks.
     session : str, optional
         What to call the new conditions; the name of the folder where not given.
     detector : DefectFCN, optional
         To renew.
     rivals : sequence of DefectFCN
         Detectors that may be better than that.
+    force : bool
+        Train though a detector masters the images already, by the expected F1 that `detect` tells.
     seed : int
         Seed of the run.
     recipe : AdaptRecipe, optional
@@ -106,189 +111,158 @@ def adapt_files(
     """
     from stemzoo import adaptation
     from stemzoo.training.folder_lock import folder_lock
+    from stemzoo.training.recipes import RenewalRecipe
 
     started = time.monotonic()
     detectors = [] if detector is None else [detector, *rivals]
-    images = _checked_images(patterns, parent, out, detectors, minutes, sampling)
+    check_weights(parent, out, detectors, minutes)
+    paths = find_files(patterns)
+    plan_detections(paths, out / DETECTIONS)
+    stacks = {"frame": frame, "sum_frames": sum_frames}
+    material = parent.material if parent is not None else detectors[0].material
+    images = read_each(paths, lambda path: _read(path, material, sampling, stacks))
+    renewal = renewal or RenewalRecipe()
+    # In little time the probabilities are fitted on few frames, or are not known.
+    frames = min(renewal.calibrated, round(_CALIBRATED * minutes))
+    after = _DETECTING * len(images) + _CALIBRATING * frames
     with folder_lock(out):
-        measured = adaptation.ExperimentalSession.of([image for _, image in images], parent)
-        rng = np.random.default_rng(seed)
-        files = _RunFiles(images, parent, session or out.resolve().name, minutes, seed)
-        share = minutes if detector is None else minutes / 2
-        translator = adaptation.fit_adapt(
-            parent,
-            measured,
-            for_detector=detector is not None,
-            minutes=_left(share, time.monotonic() - started),
-            session=files.session,
-            recipe=recipe,
-            out=out,
-            rng=rng,
-            report=report,
+        measured = adaptation.ExperimentalSession.of([one for _, one in images], parent or detector)
+        files = AdaptedFolders(images, measured, session or out.resolve().name, minutes, seed)
+        for name, undone in measured.corrections.items():
+            report(f"{name}: {', '.join(undone)}")
+        # A run that was begun goes on, whatever the images.
+        force = force or is_begun(out)
+        master = None if force else _find_master(measured, detectors, renewal.limits, report)
+        shared: dict[str, Any] = {"force": force, "rng": np.random.default_rng(seed)}
+        translator = None
+        spent = time.monotonic() - started
+        with _silence(master):
+            if parent is not None:
+                translator = adaptation.fit_adapt(
+                    parent,
+                    measured,
+                    for_detector=master or detector is not None,
+                    minutes=_left(minutes if detector is None else minutes / 2, spent),
+                    session=files.session,
+                    recipe=recipe,
+                    out=out,
+                    report=report,
+                    **shared,
+                )
+                files.save(translator, out, parent, translator.adaptation)
+                report(str(translator.adaptation))
+                # One that goes on has used time before.
+                spent = max(time.monotonic() - started, translator.adaptation.seconds)
+            if detector is None:
+                return Renewed(translator, None)
+            renewed = adaptation.renew_detector(
+                detector,
+                translator,
+                measured,
+                rivals=rivals,
+                minutes=_left(minutes, spent + after),
+                recipe=renewal,
+                out=out / DETECTOR,
+                **shared,
+            )
+        through = [] if translator is None else [files.session]
+        renewed = files.save_detector(
+            renewed, out / DETECTOR, detectors, through=through, frames=frames
         )
-        files.save(translator, out, parent, translator.adaptation)
-        report(str(translator.adaptation))
-        if detector is None:
-            return Renewed(translator, None)
-        # A run that goes on has used time before.
-        spent = max(time.monotonic() - started, translator.adaptation.seconds)
-        renewed = adaptation.renew_detector(
-            detector,
-            translator,
-            measured,
-            rivals=rivals,
-            minutes=_left(minutes, spent + _DETECTING * len(images)),
-            recipe=renewal,
-            out=out / DETECTOR,
-            rng=rng,
-        )
-        files.save_detector(renewed, out / DETECTOR, detectors)
         report(str(renewed.renewal))
-        files.detect(renewed, out / DETECTIONS, sampling, report)
+        files.detect(renewed, out / DETECTIONS, report, sampling=sampling, **stacks)
         return Renewed(translator, renewed)
 
 
-def _checked_images(
-    patterns: Sequence[Path],
-    parent: Any,
-    out: Path,
+def is_begun(out: Path) -> bool:
+    """Whether a folder holds the state of a training of `adapt_files`.
+
+    Examples
+    --------
+    >>> is_begun(Path("nowhere"))
+    False
+    """
+    from stemzoo.adaptation.best_weights import BEST_FILE
+    from stemzoo.training.state import STATE_FILE
+
+    return any(path.is_file() for path in (out / BEST_FILE, out / DETECTOR / STATE_FILE))
+
+
+def _find_master(
+    measured: "ExperimentalSession",
     detectors: Sequence[Any],
-    minutes: float,
-    sampling: float | None,
-) -> list[tuple[Path, io.Image]]:
-    """Read the files, when all options are known to be good."""
-    from stemzoo.adaptation.cyclegan import check_parent
-    from stemzoo.adaptation.fcn import vacancy_class
+    limits: "JudgementLimits",
+    report: Callable[[str], None],
+) -> Any | None:
+    """Say what to expect of detectors in the images; return the first that masters them."""
+    from stemzoo.adaptation.mastery import masters
+    from stemzoo.adaptation.renewal import judged_class
+
+    for model in detectors:
+        expected, label = measured.expected(model), judged_class(detectors, measured.material)
+        if label not in expected:
+            continue
+        if masters(expected, label, limits):
+            return model
+        f1 = expected[label].f1
+        report(
+            f"{model.name} in these images: expected F1 of {label} {f1.value:.2f} ({f1.low:.2f} to "
+            f"{f1.high:.2f})"
+        )
+    return None
+
+
+@contextmanager
+def _silence(master: Any | None) -> Iterator[None]:
+    """Warn of nothing where a detector masters the images: that nothing is trained is reported."""
+    with warnings.catch_warnings():
+        if master is not None:
+            warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+def check_weights(parent: Any | None, out: Path, detectors: Sequence[Any], minutes: float) -> None:
+    """See that weights can be adapted to a folder, before a file is read.
+
+    Parameters
+    ----------
+    parent : CycleGANSTEM or None
+        To adapt.
+    out : Path
+        Model folder.
+    detectors : sequence of DefectFCN
+        To renew, and others that may be better.
+    minutes : float
+        How long it may take.
+
+    Raises
+    ------
+    ValueError
+        If they are of different materials, there is none or no time, or the folder is a file.
+    """
+    from stemzoo.adaptation.cyclegan import check_minutes, check_parent
+    from stemzoo.adaptation.renewal import judged_class
 
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out expects a folder. Received: {out}, a file")
-    check_parent(parent, minutes)
+    check_minutes(minutes)
+    if parent is not None:
+        check_parent(parent, minutes)
+    if parent is None and not detectors:
+        raise ValueError("Expected a CycleGAN or a detector to adapt. Received: neither")
     if detectors:
-        vacancy_class(detectors, parent)
-    paths = find_files(patterns)
-    plan_detections(paths, out / DETECTIONS)
+        judged_class(detectors, (parent or detectors[0]).material)
 
-    def read(path: Path) -> io.Image:
-        image = io.read_image(path)
-        # Margins, bars and vacuum are no conditions of the microscope.
-        part = CrystalPart.of(image.data, image.sampling, path)
-        image = replace(image, data=part.pixels)
-        step = resolve(image.with_sampling(sampling), parent.material).value
-        return replace(image, sampling=step)
 
-    return read_each(paths, read)
+def _read(path: Path, material: str, sampling: float | None, stacks: Mapping) -> io.Image:
+    image = io.read_image(path, **stacks)
+    # Margins, bars and vacuum are no conditions of the microscope.
+    part = CrystalPart.of(image.data, image.sampling, path)
+    image = replace(image, data=part.pixels)
+    step = resolve(image.with_sampling(sampling), material).value
+    return replace(image, sampling=step)
 
 
 def _left(minutes: float, spent: float) -> float:
     """Minutes that are left, a tenth at least, after some seconds."""
     return max(minutes - spent / 60, minutes / 10)
-
-
-@dataclass(frozen=True)
-class _RunFiles:
-    """What a run writes, and what it says about the images that it is about.
-
-    Parameters
-    ----------
-    images : list of (Path, Image)
-        With their files.
-    parent : CycleGANSTEM
-        That is adapted.
-    session : str
-        Name of the new conditions.
-    minutes, seed
-        As in `adapt_files`.
-    """
-
-    images: list[tuple[Path, io.Image]]
-    parent: Any
-    session: str
-    minutes: float
-    seed: int
-
-    @cached_property
-    def conditions(self) -> TrainingConditions | None:
-        """Conditions of the images, of tiles if they are few; None if too few for that."""
-        images = [image for _, image in self.images]
-        largest = min(min(image.data.shape) for image in images)
-        for edge in (largest, *range(min(1024, largest - 1), 63, -32)):
-            tiles = [tile for image in images for tile in _tiles(image, edge)]
-            side = edge * images[0].sampling
-            if len(tiles) < MIN_FRAMES or side < MIN_DESCRIBED_SIDE * self.parent.sampling:
-                continue
-            try:
-                return TrainingConditions.from_frames(
-                    tiles,
-                    session=self.session,
-                    material=self.parent.material,
-                    sampling=self.parent.sampling,
-                )
-            except ValueError:  # too few of them show a lattice
-                continue
-        return None
-
-    def save(self, model: Any, folder: Path, start: Any, report: Any, **entries: Any) -> None:
-        """Write a model folder of the zoo, and what was judged on the way."""
-        training_data = {
-            "from": start.name,
-            "session": self.session,
-            "sampling": model.sampling,
-            "adapted_to": {path.name: sha256(path) for path, _ in self.images},
-            "minutes": self.minutes,
-            "seed": self.seed,
-        }
-        write_training_data(folder, training_data | entries)
-        run = folder / RUN
-        known = read_json(run, {}) if run.is_file() else {}
-        io.write_json(run, {**known, **asdict(report), "result": str(report)})
-        provenance = start.provenance
-        save(model, folder, parent=provenance, conditions=self.conditions)
-        if self.conditions is None:
-            warnings.warn(
-                f"{folder}: too few images to describe their conditions; 'detect' will not tell "
-                "other ones from them",
-                stacklevel=3,
-            )
-
-    def save_detector(self, model: Any, folder: Path, detectors: Sequence[Any]) -> None:
-        """Write the folder of a renewed detector, which started from one of some."""
-        model.conditions = self.conditions
-        named = {other.name: other for other in (*detectors[1:], detectors[0])}
-        start = named.get(model.renewal.chosen, detectors[0])
-        self.save(model, folder, start, model.renewal, translate=[self.session])
-
-    def detect(
-        self, model: Any, folder: Path, sampling: float | None, report: Callable[[str], None]
-    ) -> None:
-        """Write tables and overlays of what a detector finds in the images."""
-        folder.mkdir(exist_ok=True)
-        for path, _ in self.images:
-            found = detect_file(path, model, folder, sampling=sampling)
-            counts = ", ".join(f"{n} {name}" for name, n in found.detections.counts().items())
-            report(f"{path.name}: {counts} | {found.table}")
-
-
-def find_detectors(material: str) -> list[str]:
-    """Name the detectors of the zoo for a material, the default first.
-
-    Parameters
-    ----------
-    material : str
-        Entry of `MATERIALS`.
-
-    Returns
-    -------
-    list of str
-        May be empty.
-    """
-    names = [entry.name for entry in list_weights(material=material, task="detection")]
-    return sorted(names, key=lambda name: (name != f"fcn-{material}", name))
-
-
-def _tiles(image: io.Image, edge: int) -> list[io.Image]:
-    rows, columns = (range(0, n - edge + 1, edge) for n in image.data.shape)
-    return [
-        replace(image, data=image.data[row : row + edge, column : column + edge])
-        for row in rows
-        for column in columns
-    ]

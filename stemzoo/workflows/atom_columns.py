@@ -9,6 +9,7 @@ from stemzoo import __version__, io
 from stemzoo.inference.atom_columns import measure_columns
 from stemzoo.inference.column_table import COLUMN_HEAD, Columns
 from stemzoo.plotting import plot_columns
+from stemzoo.simulate.materials import Material
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
 from stemzoo.workflows.paths import image_files
 
@@ -91,7 +92,7 @@ def columns_file(
     path: Path,
     out: Path,
     *,
-    material: str | None = None,
+    material: str | Material | None = None,
     sampling: float | None = None,
     frame: int | None = None,
     sum_frames: bool = False,

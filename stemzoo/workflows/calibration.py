@@ -14,7 +14,7 @@ from stemzoo.analysis.calibration_fit import JudgedFrame, fit_calibration
 from stemzoo.inference.candidates import Candidates
 from stemzoo.inference.detection import LOWEST_SCORE, find_classes, undo_scan
 from stemzoo.inference.reporting import find_candidates
-from stemzoo.inference.seen_crystal import find_crystal
+from stemzoo.inference.seen_crystal import crystal_of, find_crystal
 from stemzoo.io import Image, write_json
 from stemzoo.io.json_files import read_json
 from stemzoo.simulate.dataset import simulate_frame
@@ -24,6 +24,7 @@ from stemzoo.simulate.labels import LabelledImage, session_classes
 from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import SESSIONS, choose_session
 from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.simulate.wide_sessions import structure_sessions
 from stemzoo.zoo.file_names import PROVENANCE
 from stemzoo.zoo.hub import load
 
@@ -224,7 +225,11 @@ def judged_frames(
             for name, part in session.defects.items()
         }
         conditions = session.draw(rng)
-        constant = find_material(session.material).lattice_constant
+        crystal = find_material(session.material)
+        # Of an oblong cell, as wide a field as of a square one of its area.
+        constant = crystal.lattice_constant
+        if crystal.symmetry == 2:
+            constant = float(abs(np.linalg.det(crystal.edges)) ** 0.5)
         side = min(round(_SIDE * constant / float(conditions.sampling)), _MOST_PIXELS)
         frame = simulate_frame(conditions, (side, side), rng=rng, defects=defects)
         try:
@@ -254,11 +259,11 @@ def candidates_in(frame: LabelledImage, model: "DefectFCN") -> Candidates:
     ValueError
         If the image cannot be analysed.
     """
-    seen = find_crystal(Image(frame.image, frame.sampling), model.material)
-    seen, corrections = undo_scan(seen, model.material)
+    seen = find_crystal(Image(frame.image, frame.sampling), crystal_of(model))
+    seen, corrections = undo_scan(seen, crystal_of(model))
     sampling = seen.pixel_size.value
     marks = find_classes(seen.image.data, model, sampling, threshold=LOWEST_SCORE, seen=seen)
-    found = find_candidates(marks, model.material, seen)
+    found = find_candidates(marks, crystal_of(model), seen)
     return replace(found, positions=corrections.move(found.positions))
 
 
@@ -289,6 +294,10 @@ def judge(frame: LabelledImage, candidates: Candidates, classes: Sequence[str]) 
 
 def _own_sessions(model: "DefectFCN") -> list[AcquisitionSession]:
     """Sessions that a detector was trained on, as far as they have names; else wide ones."""
+    if model.structure is not None:
+        return list(
+            structure_sessions(model.structure, model.provenance.training_data.get("defects"))
+        )
     named = model.provenance.training_data.get("session") or []
     names = [named] if isinstance(named, str) else list(named)
     for wanted in (names, [f"{model.material}{end}" for end in _WIDE]):

@@ -16,12 +16,13 @@ from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.domain import domain_session
 from stemzoo.simulate.labels import LABEL_RADIUS, class_mask, to_sampling
-from stemzoo.simulate.materials import find_material
+from stemzoo.simulate.material_files import read_material
+from stemzoo.simulate.materials import Material, find_material
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.workflows.frames import frame_tables, read_frame
 from stemzoo.workflows.paths import Failed, find_files, read_each
-from stemzoo.zoo.file_names import TRAINING_DATA
+from stemzoo.zoo.file_names import STRUCTURE, TRAINING_DATA
 from stemzoo.zoo.hub import sha256
 
 if TYPE_CHECKING:
@@ -42,19 +43,19 @@ class TrainingSet:
         Class names.
     sampling : float
         Pixel size [Å/px].
-    material : str
-        Entry of `MATERIALS`.
+    material : str or Material
+        Entry of `MATERIALS`, or a crystal of one's own.
     """
 
     images: tuple[np.ndarray, ...]
     masks: tuple[np.ndarray, ...]
     classes: tuple[str, ...]
     sampling: float
-    material: str
+    material: str | Material
 
 
 def training_set(
-    sessions: Sequence[str],
+    sessions: Sequence[str | AcquisitionSession],
     folders: Sequence[Path],
     *,
     frames: int,
@@ -67,8 +68,8 @@ def training_set(
 
     Parameters
     ----------
-    sessions : sequence of str
-        Names of sessions to simulate; session j uses the seed ``seed + j``.
+    sessions : sequence of str or AcquisitionSession
+        Sessions to simulate, or their names; session j uses the seed ``seed + j``.
     folders : sequence of Path
         Folders of frames.
     frames : int
@@ -93,7 +94,7 @@ def training_set(
         If nothing is named, or materials or classes differ.
     """
     sources: list[tuple[AcquisitionSession, CycleGANSTEM | None]]
-    sources = [(find_session(name), None) for name in sessions]
+    sources = [(find_session(s) if isinstance(s, str) else s, None) for s in sessions]
     for translator in translators:
         if translator.material is None:
             raise ValueError(
@@ -116,7 +117,8 @@ def training_set(
     facts = {(part.classes, part.material) for part in parts}
     if len(facts) > 1:
         raise ValueError(
-            f"All training images must share material and classes. Received: {sorted(facts)}"
+            "All training images must share material and classes. Received: "
+            f"{sorted((classes, str(material)) for classes, material in facts)}"
         )
     return TrainingSet(
         tuple(image for part in parts for image in part.images),
@@ -297,5 +299,19 @@ def _read_folder(folder: Path, sampling: float) -> TrainingSet:
         raise ValueError(
             f"{folder}: expected one material and one set of classes. Received: {facts}"
         )
-    classes, material = facts.pop()
-    return TrainingSet(tuple(images), tuple(masks), classes, sampling, material)
+    classes, name = facts.pop()
+    return TrainingSet(tuple(images), tuple(masks), classes, sampling, _crystal(folder, name))
+
+
+def _crystal(folder: Path, name: str) -> str | Material:
+    """Crystal of a folder of frames: its own structure, or the name of a material."""
+    path = folder / STRUCTURE
+    if not path.is_file():
+        return name
+    structure = read_material(path)
+    if structure.name != name:
+        raise ValueError(
+            f"{path}: expected the structure of {name}, of which the frames are. Received: "
+            f"{structure.name}"
+        )
+    return structure

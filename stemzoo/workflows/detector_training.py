@@ -1,9 +1,10 @@
 """A detector for a material, by itself: what to simulate, what to start from, when to stop."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +16,17 @@ from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.bundled_detectors import bundled_detectors
 from stemzoo.io.json_files import read_json
 from stemzoo.simulate.dataset import simulate_session
-from stemzoo.simulate.materials import MATERIALS, Material, atomic_number, find_material
+from stemzoo.simulate.material_files import open_material
+from stemzoo.simulate.materials import (
+    MATERIALS,
+    Material,
+    atomic_number,
+    find_material,
+    own_structure,
+)
 from stemzoo.simulate.named_sessions import WIDE_SESSIONS
 from stemzoo.simulate.sessions import AcquisitionSession
+from stemzoo.simulate.wide_sessions import structure_sessions
 from stemzoo.workflows.calibration import calibrate_folder
 from stemzoo.workflows.datasets import TrainingSet, simulated_set, write_training_data
 from stemzoo.workflows.simulated_scores import score_report, score_set
@@ -37,7 +46,7 @@ _FOR_CALIBRATION, _CALIBRATED_A_MINUTE, _MOST_CALIBRATED = 0.2, 8, 160
 _FRAME_SIZE = 512  # at 0.2074 Å/px
 _TEST_SEED, _TEST_FRAMES = 9000, 2
 # Columns are told apart down to the distance in pixels that those of WSe2 have in fcn-wse2 [Å].
-_COARSEST, _COLUMNS_OF_WSE2 = 0.4148, 1.895
+_COARSEST, _COLUMNS_OF_WSE2, _NEAREST = 0.4148, 1.895, 1.0
 # A brighter column than this many full ones of its kind, else adsorbates are reported.
 _BRIGHT = 1.75
 
@@ -48,8 +57,8 @@ class DetectorPlan:
 
     Parameters
     ----------
-    material : str
-        Entry of `MATERIALS`.
+    material : str or Material
+        Entry of `MATERIALS`, or a crystal of one's own.
     sessions : tuple of AcquisitionSession
         What frames are drawn from, in equal parts.
     frames : int
@@ -60,14 +69,16 @@ class DetectorPlan:
         Weights to start from.
     """
 
-    material: str
+    material: str | Material
     sessions: tuple[AcquisitionSession, ...]
     frames: int
     sampling: float
     start: str | None
 
 
-def plan_training(material: Material, minutes: float) -> DetectorPlan:
+def plan_training(
+    material: Material, minutes: float, defects: Mapping[str, float] | None = None
+) -> DetectorPlan:
     """Choose what a detector of a material is trained on, and from.
 
     Parameters
@@ -76,6 +87,8 @@ def plan_training(material: Material, minutes: float) -> DetectorPlan:
         What to find defects in.
     minutes : float
         How long it may take in all.
+    defects : mapping of str to float, optional
+        Names with probabilities, of a crystal of one's own.
 
     Returns
     -------
@@ -84,24 +97,34 @@ def plan_training(material: Material, minutes: float) -> DetectorPlan:
     Raises
     ------
     ValueError
-        If no point defects are known for the material.
+        If no point defects are known for the material, or they are given for one of the table.
 
     Examples
     --------
     >>> plan_training(find_material("graphene"), 10).sampling
-    0.3108
+    0.3109
     """
-    if material.name not in WIDE_SESSIONS:
+    structure = own_structure(material)
+    if structure is None and defects is not None:
+        raise ValueError(
+            f"Defects are for a structure of your own; those of {material.name} are known. "
+            "Received: defects"
+        )
+    if structure is None and material.name not in WIDE_SESSIONS:
         raise ValueError(
             f"Expected one of the materials whose defects are listed: {', '.join(WIDE_SESSIONS)}. "
             f"Received: {material.name}"
         )
-    sessions = WIDE_SESSIONS[material.name]
+    if structure is None:
+        sessions = WIDE_SESSIONS[material.name]
+    else:
+        sessions = structure_sessions(structure, defects)
     nearest = nearest_detector(material)
     frames = min(max(_FRAMES_A_MINUTE * minutes / len(sessions), _LEAST_FRAMES), _MOST_FRAMES / 4)
-    closer = min(material.column_spacing / _COLUMNS_OF_WSE2, 1.0)
+    # Of a structure, columns may be nearer than a microscope tells apart.
+    closer = min(max(material.column_spacing, _NEAREST) / _COLUMNS_OF_WSE2, 1.0)
     return DetectorPlan(
-        material.name,
+        structure or material.name,
         sessions,
         round(frames),
         round(_COARSEST * closer, 4),
@@ -150,10 +173,11 @@ def _contrast(material: Material) -> float:
 
 
 def train_detector(
-    material: Material | str,
+    material: Material | str | Path,
     *,
     minutes: float = 10.0,
-    out: str | Path,
+    out: str | Path | None = None,
+    defects: Mapping[str, float] | None = None,
     like: str | Path | None = None,
     like_sampling: float | None = None,
     seed: int = 0,
@@ -167,12 +191,16 @@ def train_detector(
 
     Parameters
     ----------
-    material : Material or str
-        Entry of `MATERIALS`, or its name.
+    material : Material or str or Path
+        Entry of `MATERIALS`, its name, a crystal of your own (`Material.from_structure`), or a file
+        of one, which is seen along its c axis.
     minutes : float
         How long it may take in all, on two cores.
-    out : path-like
-        Model folder; a run that was killed goes on in it.
+    out : path-like, optional
+        Model folder; a run that was killed goes on in it. Without, nothing is kept but the model.
+    defects : mapping of str to float, optional
+        Of a crystal of your own: names with probabilities, see `make_specimen`; those that
+        `stemzoo structure` lists where not given.
     like : path-like, optional
         A measured image of the material: two thirds of the frames get conditions like its own.
     like_sampling : float, optional
@@ -196,13 +224,26 @@ def train_detector(
 
     Examples
     --------
-    >>> train_detector("mos2", minutes=10, out="mos2-detector")  # doctest: +SKIP
+    >>> model = train_detector("mos2", minutes=10)  # doctest: +SKIP
+    >>> stemzoo.detect(image, model)  # doctest: +SKIP
     """
+    if out is None:
+        with TemporaryDirectory() as folder:
+            return train_detector(
+                material,
+                minutes=minutes,
+                out=Path(folder) / "new",
+                defects=defects,
+                like=like,
+                like_sampling=like_sampling,
+                seed=seed,
+                report=report,
+            )
     if not 0 < minutes <= 24 * 60:
         raise ValueError(f"Expected minutes of more than 0, up to a day. Received: {minutes}")
     out = Path(out)
     check_folder(out, [])
-    plan = plan_training(_material(material), minutes)
+    plan = plan_training(_material(material), minutes, defects)
     if like is not None:
         plan = _narrowed(plan, Path(like), like_sampling, seed)
         report(f"two thirds of the frames get conditions like those of {like}")
@@ -222,15 +263,19 @@ def train_detector(
             material=plan.material,
             sampling=plan.sampling,
         )
+        model.structure = own_structure(plan.material)
         save(model, out, conditions=conditions)
-        calibrate(out, minutes, report)
+        calibrate(out, labelled.classes, minutes, report)
         _score(plan, out, report)
     report(f"model folder {out}: try 'stemzoo detect IMAGE --weights {out}'")
     return load(out if out.is_absolute() else f"./{out}")
 
 
-def _material(material: Material | str) -> Material:
-    return find_material(material) if isinstance(material, str) else material
+def _material(material: Material | str | Path) -> Material:
+    if isinstance(material, Material):
+        return material
+    is_file = isinstance(material, Path) or Path(material).is_file()
+    return open_material(material) if is_file else find_material(str(material))
 
 
 def _narrowed(plan: DetectorPlan, path: Path, own: float | None, seed: int) -> DetectorPlan:
@@ -246,7 +291,9 @@ def _narrowed(plan: DetectorPlan, path: Path, own: float | None, seed: int) -> D
 
 
 def _facts(plan: DetectorPlan, seed: int, *, frames: int) -> dict[str, Any]:
+    own = own_structure(plan.material) is not None
     return {
+        **({"defects": dict(plan.sessions[0].defects)} if own else {}),
         "sampling": plan.sampling,
         "from": plan.start,
         "session": [session.name for session in plan.sessions],
@@ -264,11 +311,11 @@ def _check_same(plan: DetectorPlan, out: Path, seed: int) -> None:
     if not path.is_file():
         return
     before, now = read_json(path, {}), _facts(plan, seed, frames=plan.frames)
-    for key in ("sampling", "from", "session", "seed"):
-        if before.get(key) != now[key]:
+    for key in ("sampling", "from", "session", "seed", "defects"):
+        if before.get(key) != now.get(key):
             raise ValueError(
                 f"{out} holds another training, with {key} {before.get(key)}; choose an empty "
-                f"folder. Received: {key} {now[key]}"
+                f"folder. Received: {key} {now.get(key)}"
             )
 
 
@@ -322,7 +369,7 @@ def _train(
         parent = load(plan.start)
         start = parent.heir(
             labelled.classes,
-            material=plan.material,
+            material=str(plan.material),
             sampling=plan.sampling,
             name=f"fcn_{plan.material}",
         )
@@ -333,7 +380,7 @@ def _train(
         recipe,
         classes=labelled.classes,
         sampling=plan.sampling,
-        material=plan.material,
+        material=str(plan.material),
         model=start,
         out=out,
         budget=budget,
@@ -341,11 +388,14 @@ def _train(
     )
 
 
-def calibrate(out: Path, minutes: float, report: Callable[[str], None]) -> None:
+def calibrate(
+    out: Path, classes: Sequence[str], minutes: float, report: Callable[[str], None]
+) -> None:
     """Calibrate the probabilities of a trained detector, on as many frames as time allows."""
     frames = round(min(max(_CALIBRATED_A_MINUTE * minutes, _LEAST_FRAMES), _MOST_CALIBRATED))
     try:
-        calibrate_folder(out, frames=frames, least_intensity={"bright": _BRIGHT})
+        least = {name: _BRIGHT for name in classes if name == "bright"}
+        calibrate_folder(out, frames=frames, least_intensity=least)
     except ValueError as error:
         report(f"probabilities are not calibrated, detections carry the network's score: {error}")
 

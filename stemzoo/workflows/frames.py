@@ -10,9 +10,12 @@ import numpy as np
 from stemzoo import __version__, io
 from stemzoo.io.json_files import Field, parse_json, read_small
 from stemzoo.simulate.labels import LabelledImage
+from stemzoo.simulate.material_files import write_material
+from stemzoo.simulate.materials import own_structure
 from stemzoo.simulate.scenes import PERFECT
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs
 from stemzoo.workflows.paths import visible
+from stemzoo.zoo.file_names import STRUCTURE
 
 # What stands beside a simulated frame NAME.tif: NAME and one of these.
 LABEL_ENDINGS = (".csv", "_mask.png", "_crystal.png", ".json")
@@ -54,8 +57,8 @@ def plan_frames(name: str, seed: int, n: int, out: Path) -> list[OutputPlan]:
 def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index: int) -> None:
     """Write a simulated frame: NAME.tif, NAME.csv, NAME.json and NAME_mask.png.
 
-    NAME_crystal.png too, where the crystal does not fill the frame: 1 where it is, 2 where a second
-    grain of it is, 0 elsewhere.
+    structure.json too, where the crystal is none of the table; NAME_crystal.png, where it does not
+    fill the frame: 1 where it is, 2 where a second grain of it is, 0 elsewhere.
 
     Parameters
     ----------
@@ -75,7 +78,7 @@ def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index:
     drawn = frame.conditions
     facts = {
         "stemzoo": __version__,
-        "material": drawn.material,
+        "material": str(drawn.material),
         "session": drawn.name,
         "seed": seed,
         "frame": index,
@@ -84,6 +87,9 @@ def write_frame(frame: LabelledImage, out: Path, name: str, *, seed: int, index:
         "classes": list(frame.classes),
     }
     io.write_json(out / f"{name}.json", facts)
+    structure, path = own_structure(drawn.material), out / STRUCTURE
+    if structure is not None and not path.is_file():
+        write_material(path, structure)
     step = frame.sampling / 10
     rows = [
         [round(r, 3), round(c, 3), round(c * step, 4), round(r * step, 4), label, defect]

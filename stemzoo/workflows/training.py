@@ -9,6 +9,8 @@ from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.analysis.lattice import find_rotation
 from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.domain import largest_shape, simulate_domain
+from stemzoo.simulate.materials import own_structure
+from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.workflows.datasets import (
     ExperimentalSet,
     TrainingSet,
@@ -35,8 +37,8 @@ class FCNOptions:
         Model folder; a run that was killed goes on in it.
     recipe : FCNRecipe
         How to train; its seed is that of the simulated frames, too.
-    sessions : tuple of str
-        Names of sessions to simulate.
+    sessions : tuple of str or AcquisitionSession
+        Sessions to simulate, or their names.
     translators : tuple of str
         CycleGANs that make simulated frames realistic: names of the zoo, or model folders.
     folders : tuple of Path
@@ -53,7 +55,7 @@ class FCNOptions:
 
     out: Path
     recipe: "FCNRecipe"
-    sessions: tuple[str, ...] = ()
+    sessions: tuple[str | AcquisitionSession, ...] = ()
     translators: tuple[str, ...] = ()
     folders: tuple[Path, ...] = ()
     start: str | None = None
@@ -117,11 +119,12 @@ def train_fcn_files(
             options.recipe,
             classes=labelled.classes,
             sampling=labelled.sampling,
-            material=labelled.material,
+            material=str(labelled.material),
             model=start,
             out=options.out,
             callbacks=[TrainingProgress(report)],
         )
+        model.structure = own_structure(labelled.material)
         _write_fcn(model, labelled, options)
     report(f"model folder {options.out}: try 'stemzoo detect IMAGE --weights {options.out}'")
     return model
@@ -133,7 +136,7 @@ def _write_fcn(model: "DefectFCN", labelled: TrainingSet, options: FCNOptions) -
     facts: dict[str, Any] = {
         "sampling": labelled.sampling,
         "from": options.start and Path(options.start).name,
-        "session": list(options.sessions),
+        "session": [s if isinstance(s, str) else s.name for s in options.sessions],
         "translate": [Path(weights).name for weights in options.translators],
         # Of each session, or CycleGAN; else those that the folders hold.
         "frames": options.frames if simulated else len(labelled.images),
@@ -141,6 +144,8 @@ def _write_fcn(model: "DefectFCN", labelled: TrainingSet, options: FCNOptions) -
         "seed": options.recipe.seed,
         "data": {folder.name: hash_frames(folder) for folder in options.folders},
     }
+    if defects := [dict(s.defects) for s in options.sessions if not isinstance(s, str)]:
+        facts["defects"] = defects[0]
     write_training_data(options.out, facts)
     conditions = TrainingConditions.from_training(
         labelled.images,

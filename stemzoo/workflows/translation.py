@@ -12,7 +12,12 @@ from stemzoo import io
 from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.advice import describe_match, match_model
 from stemzoo.inference.matching import Match
-from stemzoo.inference.translation import DIRECTIONS, translate_quietly
+from stemzoo.inference.translation import (
+    DIRECTIONS,
+    NO_EVIDENCE,
+    training_noise,
+    translate_quietly,
+)
 from stemzoo.workflows.frames import LABEL_ENDINGS, first_line
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
 from stemzoo.workflows.paths import image_files
@@ -90,13 +95,14 @@ def translate_file(
     sampling: float | None = None,
     frame: int | None = None,
     sum_frames: bool = False,
-    seed: int | None = None,
+    noise: float | None = None,
+    rng: np.random.Generator | None = None,
 ) -> TranslatedFile:
     """Translate an image file; write NAME_<direction>.tif with the same pixel size.
 
     The table, the mask and the JSON that `stemzoo simulate` wrote beside a frame are copied along:
     the labels of a simulation hold for its translation, too. The metadata of a denoised image say
-    how it fits what the model was trained on.
+    how it fits what the model was trained on, and that it is no evidence of any atom.
 
     Parameters
     ----------
@@ -112,8 +118,8 @@ def translate_file(
         Pixel size [Å/px]; else the file's, else measured from the lattice.
     frame, sum_frames
         As in `stemzoo.read_image`.
-    seed : int, optional
-        Feed the generator noise of this seed.
+    noise, rng
+        As in `stemzoo.translate`.
 
     Returns
     -------
@@ -135,12 +141,15 @@ def translate_file(
     io.check_image(image.data, path)
     if sampling is None:
         sampling = resolve(image, model.material).value
-    rng = None if seed is None else np.random.default_rng(seed)
-    result = translate_quietly(image.data, model, direction, sampling=sampling, rng=rng, name=path)
+    noise = training_noise(model) if noise is None else noise
+    rng = np.random.default_rng(0) if rng is None else rng
+    result = translate_quietly(
+        image.data, model, direction, sampling=sampling, noise=noise, rng=rng, name=path
+    )
     metadata, found = {}, None
     if direction == "exp-to-sim":
         found = match_model(image, model, sampling=sampling)
-        metadata = {"against the training frames": describe_match(found)}
+        metadata = {"against the training frames": describe_match(found), "warning": NO_EVIDENCE}
     target, *copies = plan.files
     with written_whole(out) as folder:
         io.write_tiff(folder / target.name, result, sampling=sampling, metadata=metadata)
@@ -217,6 +226,6 @@ class MeasuredImages:
         others = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
         return (
             f"{self.paths[0]}{others}: not written by 'stemzoo simulate'. sim-to-exp is meant for "
-            "simulations, to make them look measured; to denoise a measured image, give "
-            "--direction exp-to-sim"
+            "simulations, to make them look measured; to take the noise out of a measured image: "
+            "stemzoo denoise IMAGE"
         )

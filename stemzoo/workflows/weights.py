@@ -1,10 +1,15 @@
 """Weights by name or folder, of the kind that a verb needs."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stemzoo.simulate.domain import domain_session
+from stemzoo.simulate.named_sessions import find_session
+from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.zoo.hub import load
+from stemzoo.zoo.inventory import describe_weights
 from stemzoo.zoo.model_folder import model_class
 from stemzoo.zoo.registry import find_weights
 
@@ -39,6 +44,51 @@ def load_kind(weights: str, kind: str, verb: str, *, training: bool = False) -> 
             f"a {type(model).__name__}"
         )
     return model
+
+
+def session_like(weights: str) -> AcquisitionSession:
+    """Return the session of the simulated frames that weights were trained on.
+
+    Parameters
+    ----------
+    weights : str
+        Name of the zoo, or a model folder; nothing of it is loaded.
+
+    Returns
+    -------
+    AcquisitionSession
+        Of a CycleGAN, clean frames of its material, pixel size and orientation, which
+        ``translate`` takes; of others, the one named session that they were trained on.
+
+    Raises
+    ------
+    KeyError, FileNotFoundError
+        If there are no such weights.
+    ValueError
+        If they were trained on several sessions, or their folder does not say.
+
+    Examples
+    --------
+    >>> session = session_like("cyclegan-wse2-dayB")
+    >>> session.name, session.material, round(session.rotation.mean)
+    ('cyclegan-wse2-dayB-clean', 'wse2', 29)
+    """
+    known = describe_weights(weights)
+    config = known.get("config", {})
+    if known.get("class") == "CycleGANSTEM" and config.get("material") is not None:
+        kept = (config["material"], config["sampling"], config.get("rotation"))
+        return replace(domain_session(*kept), name=f"{known['name']}-clean")
+    data = known.get("training_data", {})
+    names, through = data.get("session") or [], data.get("translate") or []
+    names = [names] if isinstance(names, str) else names
+    if len(names) == 1 and not through:
+        return find_session(names[0])
+    steps = [f"--session {name}" for name in names] + [f"--like {name}" for name in through]
+    step = " or ".join(steps or ["--session NAME"])
+    raise ValueError(
+        f"{weights}: expected weights that were trained on one session, or a CycleGAN of a known "
+        f"material; give {step}. Received: {len(steps) or 'no'} sources of frames"
+    )
 
 
 def check_folder(out: Path, sources: Iterable[str | Path | None]) -> None:

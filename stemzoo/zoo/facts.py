@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from stemzoo.io.json_files import Field, read_json
+from stemzoo.simulate.material_files import STRUCTURE_FIELDS
 from stemzoo.zoo.file_names import (
     CONDITIONS,
     CONFIG,
@@ -12,6 +13,7 @@ from stemzoo.zoo.file_names import (
     METRICS_REAL,
     PROVENANCE,
     RECIPE,
+    STRUCTURE,
     TRAINING_DATA,
 )
 
@@ -51,9 +53,13 @@ FIELDS: dict[str, dict[str, Field]] = {
         "material": Field(str, high=100),
         "frames": Field(int, low=0, high=1e9),
     },
+    STRUCTURE: STRUCTURE_FIELDS,
     RECIPE: {},
     METRICS: {},
-    METRICS_REAL: {"images": Field(list, items=Field(dict))},
+    METRICS_REAL: {
+        "images": Field(list, items=Field(dict)),
+        "scores": Field(list, items=Field(dict)),
+    },
     EVALUATION: {},
 }
 

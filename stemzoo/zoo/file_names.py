@@ -17,6 +17,9 @@ TRAINING_DATA = "training_data.json"
 # How the frames that the weights were trained on look.
 CONDITIONS = "conditions.json"
 
+# The crystal, where the package's table has none of that name.
+STRUCTURE = "structure.json"
+
 # Figures: the zoo's own, those on real images, and what `stemzoo evaluate` wrote.
 METRICS = "metrics.json"
 METRICS_REAL = "metrics_real.json"
@@ -29,7 +32,7 @@ REQUIRED = (CONFIG, WEIGHTS)
 # What `save` writes: a folder that lacks one of these was not written or copied to its end.
 COMPLETE = (*REQUIRED, GOLDEN, PROVENANCE)
 # What `load` looks at, and so what is fetched for it.
-LOADED = (*REQUIRED, PROVENANCE, TRAINING_DATA, CONDITIONS, CARD)
+LOADED = (*REQUIRED, PROVENANCE, TRAINING_DATA, CONDITIONS, STRUCTURE, CARD)
 
 
 def is_record(name: str) -> bool:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.io import write_text
+from stemzoo.simulate.material_files import read_material, write_material
 from stemzoo.zoo.file_names import (
     CONDITIONS,
     CONFIG,
     GOLDEN,
     LOADED,
     PROVENANCE,
+    STRUCTURE,
     TRAINING_WEIGHTS,
     WEIGHTS,
 )
@@ -45,7 +47,8 @@ def save(
 
     `config.json` and `model.weights.h5` are the model; what only training needs, the discriminators
     of a CycleGAN, goes into `training.weights.h5`. `golden.npz` holds one input and the model's
-    output, for `verify`; `provenance.json` says what the model was made with.
+    output, for `verify`; `provenance.json` says what the model was made with. `structure.json` is
+    the crystal (`model.structure`), where it is none of the table.
 
     Parameters
     ----------
@@ -83,6 +86,8 @@ def save(
         write_provenance(aside / PROVENANCE, parent=parent, facts=facts)
         if conditions is not None:
             write_text(aside / CONDITIONS, conditions.to_json())
+        if model.structure is not None:
+            write_material(aside / STRUCTURE, model.structure)
 
 
 def register(folder: str | Path, **facts) -> WeightsEntry:
@@ -194,9 +199,17 @@ def _read(found: Source, training: bool = False):
         log.info("%s: without %s, so not to train on", found.folder, TRAINING_WEIGHTS)
     model.card = read_card(found)
     model.provenance = read_provenance(found, model.name)
+    if STRUCTURE in names:
+        path = found.folder / STRUCTURE
+        model.structure = read_material(path)
+        if model.material != model.structure.name:
+            raise ValueError(
+                f"{path}: expected the structure of {model.material}, the material of the weights. "
+                f"Received: {model.structure.name}"
+            )
     if CONDITIONS in names:
         path = found.folder / CONDITIONS
-        model.conditions = TrainingConditions.read(path)
+        model.conditions = TrainingConditions.read(path, model.structure)
         if model.material not in (None, model.conditions.material):
             raise ValueError(
                 f"{path}: expected the conditions of frames of {model.material}, the material of "

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MODEL_CLASSES = {
     "CycleGANSTEM": "stemzoo.models.cyclegan",
     "DefectFCN": "stemzoo.models.fcn",
+    "DenoisingUNet": "stemzoo.models.denoiser",
 }
 
 

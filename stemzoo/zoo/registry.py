@@ -64,7 +64,7 @@ class WeightsEntry:
     name : str
         Name to load it by.
     task : str
-        ``"detection"`` or ``"translation"``.
+        ``"detection"``, ``"translation"`` or ``"denoising"``.
     material : str
         Entry of `stemzoo.simulate.MATERIALS`.
     session : str

@@ -9,7 +9,7 @@ from stemzoo.adaptation.detector_scores import (
     detected,
     fields_to_judge,
     find_scorer,
-    score_positions,
+    judge_positions,
 )
 from stemzoo.analysis.vacancies import column_evidence
 from stemzoo.inference.detection import detect
@@ -50,7 +50,11 @@ def score_of(points, frames, evidence):
     """Score what is told to be detected in each frame that tells something."""
     triples = zip(points, frames, evidence, strict=True)
     return sum(
-        (score_positions(p, f.image.shape, seen) for p, f, seen in triples if seen is not None),
+        (
+            judge_positions(p, f.image.shape, seen).score
+            for p, f, seen in triples
+            if seen is not None
+        ),
         start=EstimatedScore(),
     )
 
@@ -111,7 +115,7 @@ def test_what_is_not_judged_does_not_count(frames, evidence):
 
 def test_the_bundled_detector_is_scored_near_the_truth(frames, evidence, detector):
     images = [frame.image for frame in frames]
-    found = DetectorScorer(images, evidence, LABEL)(detector)
+    found = DetectorScorer(images, evidence, LABEL)(detector).score
     # Its card: F1 above 0.95 on frames of day A.
     assert found.f1 > 0.9
 
@@ -128,7 +132,7 @@ def test_what_is_scored_is_what_detect_finds(frames, detector, sampling):
 def test_detections_near_an_edge_do_not_count(frames, evidence, detector):
     image = frames[0].image
     positions = detected(detector, image, LABEL, 0.2074)
-    score = score_positions(positions, image.shape, evidence[0])
+    score = judge_positions(positions, image.shape, evidence[0]).score
     assert score.detected == len(inner(positions)) < len(positions)
 
 

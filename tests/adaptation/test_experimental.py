@@ -61,8 +61,17 @@ def test_a_session_for_another_model_is_one_line(session):
             ExperimentalSession.of(session, quick_gan(**changes))
 
 
-def test_simulations_sway_as_the_images_do(swaying, session):
-    straight, moved = swaying.clean_session().line_shifts
+def test_what_was_undone_is_not_simulated(swaying):
+    """As `detect` undoes it in the images that the new weights are for."""
+    (said,) = swaying.corrections["image 1"]
+    assert said.startswith("shifts of lines ")
+    assert list(swaying.corrections) == ["image 1"]
+    assert swaying.clean_session().line_shifts == ()
+
+
+def test_simulations_sway_as_the_images_do_where_that_is_not_undone(swaying, session):
+    as_it_was = replace(swaying, images=swaying.given, known_errors=(None, None))
+    straight, moved = as_it_was.clean_session().line_shifts
     assert set(straight) == {0.0}
     assert np.std(moved) > 2
     assert session.clean_session().line_shifts == ()

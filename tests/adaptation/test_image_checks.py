@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from swaying_lines import shifted, sway
 
+import stemzoo
 from stemzoo.adaptation.image_checks import find_reason, prepare_images
 from stemzoo.analysis.hum import Wave
 from stemzoo.analysis.scan_errors import ScanErrors
@@ -152,6 +153,37 @@ def test_an_unknown_material_is_one_line(image):
 def test_images_with_errors_of_the_scan_can_be_adapted_to(image, spoil):
     (kept,) = check([spoil(image.astype(float))])
     assert kept.shape == image.shape
+
+
+def test_what_the_scan_did_is_undone_as_detect_does_it(image):
+    rng = np.random.default_rng(4)
+    gain = 1 + 0.2 * rng.standard_normal(len(image))
+    flickering = image.astype(float) * gain[:, None]
+    bad, good = prepare_images([flickering, image], "wse2", SAMPLING, 64)
+    assert good.undone == ()
+    assert good.values is good.given
+    (said,) = bad.undone
+    assert said.startswith("row gain ")
+    assert said in stemzoo.detect(flickering, sampling=SAMPLING).undone
+    np.testing.assert_array_equal(bad.given, flickering.astype(np.float32))
+    # Nearer to the image before than a third of what was done to it, but for brightness.
+    spread = [np.std(one.mean(axis=1) / one.mean()) for one in (flickering, bad.values)]
+    assert spread[1] < spread[0] / 3
+
+
+def test_hum_that_was_undone_is_not_looked_for_again(image):
+    wave = Wave((0.37, 0.076), 3 * image.std(), 1.0)
+    (kept,) = prepare_images([image + wave.on(image.shape)], "wse2", SAMPLING, 64)
+    assert kept.undone[0].startswith("hum of ")
+    assert kept.errors == ScanErrors()
+
+
+def test_dark_columns_are_turned_as_detect_turns_them(image):
+    (kept,) = prepare_images([image.max() - image], "wse2", SAMPLING, 64)
+    # Of the same range, as in `find_crystal`.
+    turned = kept.given.max() - (kept.given - kept.given.min())
+    np.testing.assert_allclose(kept.values, turned)
+    assert kept.seen.inverted
 
 
 def test_errors_are_known_where_the_lattice_is_seen_only_without_them(image):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from known_lattices import HEXAGONAL, SQUARE, known_lattice
 
+from stemzoo.analysis.cell import squared_length
 from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.reflections import (
     half_plane_indices,
@@ -11,7 +12,6 @@ from stemzoo.analysis.reflections import (
     power_at,
     power_between,
     ring_radius,
-    squared_length,
 )
 from stemzoo.analysis.spectrum import tile_power
 from stemzoo.simulate import find_material, simulate_session

@@ -44,7 +44,8 @@ def strict(path):
 @pytest.mark.slow
 def test_weights_and_a_detector_are_renewed_from_files(run, measured, small):
     command = ("adapt", "day_*.tif", "--from", "./gan", "--out", "new", "--minutes", 0.2)
-    command += ("--detector-from", "./fcn", "--session", "dayX")
+    # The default detector masters these images.
+    command += ("--detector-from", "./fcn", "--session", "dayX", "--force")
     done = run(*command)
     assert done.code == 0, done.err
     # Warnings, each a line, at most: that something did not help, or could not be judged.
@@ -77,9 +78,30 @@ def test_weights_and_a_detector_are_renewed_from_files(run, measured, small):
     assert strict("new/adaptation.json")["seed"] == content["seed"]
 
 
+def test_images_that_a_detector_masters_take_no_training(run, here, monkeypatch):
+    monkeypatch.setattr("stemzoo.training.fcn.train_fcn", pytest.fail)
+    (frame,) = simulate_session(find_session("wse2-dayA"), 1, (512, 512), seed=3)
+    io.write_tiff("day.tif", frame.image, sampling=0.2074)
+    monkeypatch.setattr("stemzoo.workflows.adaptation_plan.find_translators", lambda name: [])
+    done = run("adapt", "day.tif", "--detector", "--out", "new")
+    assert done.code == 0, done.err
+    shown, no_gan, mastered, table, last = done.out.splitlines()
+    assert shown.startswith("day.tif: the image shows wse2")
+    assert no_gan == "no CycleGAN of wse2: frames are made from what the images tell"
+    assert mastered.startswith("fcn-wse2 masters these images")
+    assert table.startswith("day.tif: ")
+    # There is no CycleGAN to translate with.
+    assert last == "detector new/detector: try 'stemzoo detect IMAGE --weights new/detector'"
+    assert stemzoo.verify("./new/detector").passed
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (("day_0.tif", "--material", "graphene", "--from", "./gan"), "expected weights of wse2"),
+        (("day_0.tif", "--material", "wse3", "--detector"), "Unknown material"),
+        (("noise.tif", "--detector"), "name it with --material"),
+        (("day_0.tif", "--material", "ws2"), "a CycleGAN of ws2, or --detector"),
         (("none_*.tif", "--from", "./gan"), "no file matches none_*.tif"),
         (("day_0.tif", "--from", "./nothing"), "nothing"),
         (("day_0.tif", "--from", "cyclegan-wse2-dayC"), "No weights of that name"),

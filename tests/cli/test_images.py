@@ -11,6 +11,7 @@ from matplotlib.image import imread
 import stemzoo
 from stemzoo import io
 from stemzoo.simulate import SCENES, find_session, simulate_session
+from stemzoo.simulate.domain import domain_session
 
 SESSION = "wse2-randomised"
 
@@ -430,7 +431,9 @@ def test_a_training_that_cannot_start_is_one_line(run, here, options, words):
 def test_the_weights_are_listed(run):
     done = run("list")
     assert (done.code, done.err) == (0, "")
-    lines = done.out.splitlines()
+    table, _, details = done.out.partition("\n\n")
+    assert table.splitlines()[0].split() == ["MATERIAL", "DETECTION", "DENOISING", "TRANSLATION"]
+    lines = details.splitlines()
     assert lines[0].split() == ["NAME", "TASK", "MATERIAL", "SESSION", "SUMMARY"]
     assert any(line.startswith("fcn-wse2 ") for line in lines[1:])
     # Columns stand below each other.
@@ -486,3 +489,48 @@ def test_an_interruption_is_no_stack_trace(run, monkeypatch):
     done = run("list")
     assert done.code == 130
     assert "Traceback" not in done.err
+
+
+def test_the_commands_of_a_card_make_the_images_that_were_measured(run, here):
+    """As examples/reproduce/scripts/measure_cyclegans.py makes them, from the same seed."""
+    gan = stemzoo.CycleGANSTEM(
+        filters=2,
+        depth=2,
+        discriminator_filters=2,
+        patch_size=32,
+        material="wse2",
+        sampling=0.2062,
+        rotation=(29.0, 5.0),
+    )
+    stemzoo.save(gan, "gan")
+    done = run("simulate", "--like", "./gan", "-n", 2, "--size", 96, "--seed", 5, "--out", "clean")
+    assert (done.code, done.out) == (0, "2 frames of gan-clean in clean\n")
+    for folder, noise in (("generated", ()), ("without", ("--noise", 0))):
+        options = ("--weights", "./gan", "--seed", 5, *noise, "--out", folder)
+        assert run("translate", "clean/*.tif", *options).code == 0
+    rng = np.random.default_rng(5)
+    session = domain_session("wse2", 0.2062, (29.0, 5.0))
+    for i, frame in enumerate(simulate_session(session, 2, (96, 96), seed=5)):
+        name = f"gan-clean_5_{i:04d}"
+        expected = stemzoo.translate(frame.image, gan, rng=rng)
+        made, without = (
+            io.read_image(f"{folder}/{name}_sim-to-exp.tif").data
+            for folder in ("generated", "without")
+        )
+        np.testing.assert_array_equal(made, expected)
+        assert not np.array_equal(made, without)
+        assert (here / "generated" / f"{name}_sim-to-exp.csv").is_file()
+
+
+def test_frames_are_simulated_like_those_that_weights_were_trained_on(run, here):
+    done = run("simulate", "--like", "fcn-wse2-dayA", "--size", 64)
+    assert done.code == 2
+    assert "give --like cyclegan-wse2-dayA" in done.err
+    done = run("simulate", "--like", "fcn-wse2-manual", "--size", 64)
+    assert done.out == "1 frames of wse2-manual in simulated\n"
+    done = run("simulate", "--like", "fcn-wse2")
+    assert done.code == 2
+    assert "give --session wse2-randomised or --session wse2-randomised-fine or " in done.err
+    done = run("simulate", "--like", "fcn-wse2", "--session", "wse2-dayA")
+    assert done.code == 2
+    assert "leave out --session, --material" in done.err

@@ -138,12 +138,14 @@ def test_translate_tells_measured_images_from_simulations(run, days, folder, day
     assert done.code == 0
     (line,) = done.err.splitlines()
     assert line.startswith("stemzoo: warning: wse2-dayB_0.tif and 1 more: not written by 'stemzoo ")
-    assert "to denoise a measured image, give --direction exp-to-sim" in line
+    assert "out of a measured image: stemzoo denoise IMAGE" in line
     run("simulate", "--session", "wse2-dayB", "--size", 64)
     assert run("translate", "simulated/wse2-dayB_0_0000.tif", "--weights", "./gan").err == ""
     done = run("translate", "wse2-dayB_0.tif", "--weights", "./gan", "--direction", "exp-to-sim")
     assert done.code == 0
-    (line,) = done.err.splitlines()
+    healing, line = done.err.splitlines()
+    assert healing.startswith("stemzoo: warning: a CycleGAN that takes noise away heals vacancies ")
+    assert healing.endswith("find defects in the image itself: stemzoo detect IMAGE")
     assert line.startswith("stemzoo: warning: wse2-dayB_0.tif: unlike the frames that ")
     assert "cyclegan-wse2-dayB fits" in line or "cyclegan-wse2-dayAB fits" in line
     written = io.read_image("translated/wse2-dayB_0_exp-to-sim.tif")

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import io as structures
+from known_structures import gallium_nitride
 
 import stemzoo
 from stemzoo import io
@@ -251,3 +253,19 @@ def test_an_image_that_shows_another_crystal_is_no_model_for_frames(run, measure
     done = run("train", "fcn", *options)
     assert done.code == 2
     assert "Expected an image of mos2 to draw conditions like its own (--like)" in done.err
+
+
+def test_a_structure_chooses_all_else_too(run, here):
+    structures.write("crystal.cif", gallium_nitride())
+    for arguments, words in (
+        (("--structure", "crystal.cif", "--epochs", 3), "--structure chooses all else by itself"),
+        (("--structure", "nowhere.cif"), "nowhere.cif: no such file or folder"),
+        (("--structure", "crystal.cif", "--material", "mos2"), "leave out --material"),
+        (("--layers", 1, "--session", "wse2-dayA"), "Received: --layers without it"),
+        (("--zone-axis", "1,1,0"), "Received: --zone-axis without it"),
+    ):
+        done = run("train", "fcn", *arguments, "--out", "x")
+        assert done.code == 2
+        assert words in done.err
+        assert done.err.count("\n") == 1
+    assert not Path("x").exists()

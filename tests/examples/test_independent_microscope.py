@@ -58,3 +58,16 @@ def test_all_conditions_make_frames_that_are_finite_and_mostly_crystal(microscop
         assert np.isfinite(frame.image).all(), name
         assert frame.image.std() > 0, name
         assert frame.crystal.mean() > 0.3, name
+
+
+def test_every_crystal_is_of_a_material_and_lacks_atoms(microscope):
+    from stemzoo.simulate import find_material
+
+    for name, kind in microscope.CRYSTALS.items():
+        material = find_material(name)
+        # Other measurements of the constants than the table's: within 1 %.
+        assert abs(kind.constant / material.lattice_constant - 1) < 0.01
+        assert kind.label.removesuffix("_vacancy").capitalize() in {
+            s.symbol for s in material.sites
+        }
+        assert len(microscope.draw_frame("plain", 0, 256, name).vacancies) > 0

@@ -112,7 +112,8 @@ def test_of_several_images_the_number_and_the_worst_are_named(image):
             "It looks like graphene, a session of graphene",
         ),
         ((matched("fcn-wse2", **NOWHERE),), "no lattice of wse2: check the material"),
-        ((matched("fcn-wse2"),), "stemzoo train cyclegan"),
+        # Without a CycleGAN of the material, frames are made from what the images tell.
+        ((matched("fcn-wse2"),), "adapt scan1.tif --material wse2 --detector --out DIR"),
     ],
 )
 def test_the_next_step_depends_on_what_fits(image, ranked, words):
@@ -126,6 +127,12 @@ def test_weights_for_another_task_are_not_offered(image):
     seen = summary(*ranked, task="translation")
     seen.add(image, matched("cyclegan-wse2-dayA"))
     assert "stemzoo adapt scan1.tif --from cyclegan-wse2-dayB" in seen.warning()
+
+
+def test_noise_that_is_not_as_in_training_is_looked_at(image):
+    seen = summary(matched("fcn-wse2", **FITS), task="denoising")
+    seen.add(image, matched("denoise-wse2"))
+    assert seen.warning().endswith("use the picture, and at the image itself.")
 
 
 def test_an_image_that_other_weights_cannot_be_compared_with_is_no_error(image):

@@ -6,6 +6,7 @@ from scipy import ndimage
 
 from stemzoo.inference.translation import (
     texture_tiled,
+    training_noise,
     translate,
     translate_quietly,
     translate_tiled,
@@ -13,7 +14,7 @@ from stemzoo.inference.translation import (
 from stemzoo.models import CycleGANSTEM
 from stemzoo.simulate import simulate_session
 from stemzoo.simulate.domain import domain_session
-from stemzoo.zoo.hub import load
+from stemzoo.zoo.hub import load, save
 
 
 class Local:
@@ -135,6 +136,23 @@ def test_randomness_comes_from_rng_alone():
     assert not np.array_equal(one, other)
 
 
+def test_a_generator_gets_the_noise_that_it_was_trained_with(tmp_path):
+    image = noise(64, 64)
+    plain = translate_quietly(image, Model(), "sim-to-exp")  # without any
+    np.testing.assert_array_equal(translate(image, Model(), noise=0), plain)
+    # 0.1 where the training is not known, and always the same where nothing else is asked for.
+    assert training_noise(Model()) == 0.1
+    given = {"noise": 0.1, "rng": np.random.default_rng(0)}
+    np.testing.assert_array_equal(translate(image, Model()), translate(image, Model(), **given))
+    model = CycleGANSTEM(filters=2, depth=2, discriminator_filters=2, patch_size=32)
+    (tmp_path / "gan").mkdir()
+    (tmp_path / "gan" / "recipe.json").write_text('{"noise": 0.25}')
+    save(model, tmp_path / "gan")
+    assert training_noise(load(tmp_path / "gan")) == 0.25
+    with pytest.raises(ValueError, match=r"noise of 0 or more"):
+        translate(image, Model(), noise=-0.1)
+
+
 @pytest.mark.parametrize(
     ("image", "direction", "reason"),
     [
@@ -153,12 +171,16 @@ def test_a_measured_image_unlike_the_training_frames_is_one_warning(day_conditio
     model = Model()
     model.name, model.conditions = "gan", day_conditions
     image, sampling = frames[0].image, frames[0].sampling
-    with pytest.warns(UserWarning, match="unlike the frames that gan was trained on") as caught:
+    with pytest.warns(UserWarning, match="no evidence|unlike the frames") as caught:
         translate(image, model, "exp-to-sim", sampling=sampling)
-    assert [warning.filename for warning in caught] == [__file__]
+    assert [warning.filename for warning in caught] == [__file__, __file__]
+    assert "no evidence of any atom" in str(caught[0].message)
+    assert "unlike the frames that gan was trained on" in str(caught[1].message)
     # A simulation is not meant to look like them; a small image cannot be compared.
     translate(image, model, "sim-to-exp", sampling=sampling)
-    translate(image[:100, :100], model, "exp-to-sim", sampling=sampling)
+    with pytest.warns(UserWarning, match="no evidence") as caught:
+        translate(image[:100, :100], model, "exp-to-sim", sampling=sampling)
+    assert len(caught) == 1
 
 
 @pytest.mark.parametrize("direction", ["sim-to-exp", "exp-to-sim"])

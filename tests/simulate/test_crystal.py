@@ -239,3 +239,22 @@ def test_a_vacancy_takes_one_cell_out_of_the_thickness_of_its_column(name, Z, ce
     whole = incoherent_image(column, SCOPE, (150, 150), 0.2)
     np.testing.assert_allclose(loss, whole / cells, atol=1e-9)
     assert loss.sum() * 0.04 == pytest.approx(adf_cross_section(Z, SCOPE), rel=1e-2)
+
+
+@pytest.mark.parametrize("contrast", [0.44, 0.5, 0.6])
+def test_a_pair_that_lost_one_atom_keeps_a_stated_part_of_its_intensity(contrast):
+    rng = np.random.default_rng(0)
+    specimen = make_specimen(
+        "wse2", (20, 20), rng=rng, defects=[("se_vacancy", 10, 10)], vacancy_contrast=contrast
+    )
+    near = np.hypot(*(specimen.atoms.positions[:, :2] - specimen.positions[0]).T) < 0.5
+    # Of two atoms of weight 1 one is left: its weight over 2 is the contrast.
+    assert specimen.atoms.occupancy[near].tolist() == [2 * contrast]
+    assert set(specimen.atoms.occupancy[~near]) == {1.0}
+
+
+def test_single_atoms_and_replaced_ones_keep_their_weight():
+    rng = np.random.default_rng(0)
+    defects = {"se_divacancy": 0.1, "te_on_se": 0.1, "w_vacancy": 0.1}
+    specimen = make_specimen("wse2", (40, 40), rng=rng, defects=defects, vacancy_contrast=0.4)
+    assert set(specimen.atoms.occupancy) == {1.0}

@@ -16,6 +16,8 @@ from stemzoo.simulate.defects import Defect, defect_class, find_defect
         ("graphene", "si_on_c", Defect("si_on_c", "C", 1, "Si")),
         ("graphene", "si_on_c2", Defect("si_on_c2", "C", 1, "Si", with_neighbour=True)),
         ("srtio3", "ti_vacancy", Defect("ti_vacancy", "Ti", 1)),
+        ("srtio3", "sr_column_vacancy", Defect("sr_column_vacancy", "Sr", 1, whole=True)),
+        ("wse2", "w_atop_w", Defect("w_atop_w", "W", 0, "W")),
     ],
 )
 def test_names_say_what_happens(material, name, expected):

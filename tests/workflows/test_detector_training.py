@@ -1,10 +1,12 @@
 import json
 
 import pytest
+from known_structures import gallium_nitride, tungsten_ditelluride
 
 import stemzoo
 from stemzoo.simulate import find_material, find_session
 from stemzoo.simulate.labels import session_classes
+from stemzoo.simulate.materials import Material
 from stemzoo.simulate.named_sessions import SESSIONS, WIDE_SESSIONS
 from stemzoo.workflows.detector_training import nearest_detector, plan_training, train_detector
 
@@ -93,3 +95,28 @@ def test_every_material_has_coarse_and_fine_wide_sessions():
         assert [session.name for session in sessions] == [f"{material}-{kind}" for kind in kinds]
         assert all(SESSIONS[session.name] is session for session in sessions)
         assert all(session.material == material for session in sessions)
+
+
+def test_a_structure_of_ones_own_is_all_that_a_detector_needs(tmp_path):
+    layer = Material.from_structure(tungsten_ditelluride(), layers=1)
+    train_detector(layer, minutes=0.1, out=tmp_path / "wte2", defects={"te_vacancy": 0.04})
+    model = stemzoo.load(tmp_path / "wte2")
+    assert (model.material, model.structure) == ("wte2", layer)
+    assert model.classes == ("te_vacancy",)
+    assert model.conditions.crystal == layer
+    facts = json.loads((tmp_path / "wte2" / "training_data.json").read_text())
+    assert facts["defects"] == {"te_vacancy": 0.04}
+    assert facts["session"][0] == "wte2-randomised"
+    with pytest.raises(ValueError, match="holds another training, with defects"):
+        train_detector(layer, minutes=0.1, out=tmp_path / "wte2")
+
+
+def test_defects_of_the_table_are_not_given():
+    with pytest.raises(ValueError, match=r"for a structure of your own; those of mos2 are known"):
+        plan_training(find_material("mos2"), 10, {"s_vacancy": 0.1})
+
+
+def test_columns_that_no_microscope_tells_apart_ask_for_no_finer_pixels():
+    nitride = Material.from_structure(gallium_nitride(), (1, 1, 0))
+    sampling = plan_training(nitride, 10).sampling
+    assert sampling == pytest.approx(0.4148 * 1.119 / 1.895, rel=0.01)  # Ga and N: 1.12 Å

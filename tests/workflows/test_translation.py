@@ -65,6 +65,7 @@ def test_a_denoised_image_tells_how_it_matches(model, measured, out, frames):
     assert found.match.weights == "gan"
     written = io.read_image(found.target)
     assert written.metadata["against the training frames"].startswith("distance ")
+    assert "no evidence of any atom" in written.metadata["warning"]
     assert written.sampling == pytest.approx(frames[0].sampling)
     assert [path.name for path in out.iterdir()] == ["scan_exp-to-sim.tif"]
 
@@ -96,6 +97,6 @@ def test_measured_images_are_named_once_a_call(simulated, measured):
     assert inputs.warning() is None
     inputs.add(io.read_image(measured))
     assert inputs.warning().startswith(f"{measured}: not written by 'stemzoo simulate'. ")
-    assert inputs.warning().endswith("give --direction exp-to-sim")
+    assert inputs.warning().endswith("of a measured image: stemzoo denoise IMAGE")
     inputs.paths.append(Path("other.tif"))
     assert f"{measured} and 1 more: " in inputs.warning()

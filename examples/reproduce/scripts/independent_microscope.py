@@ -1,20 +1,88 @@
-"""Frames of WSe2 by a second, simpler simulator: the locked conditions that nothing is tuned on.
+"""Frames by a second, simpler simulator: the locked conditions that nothing is tuned on.
 
 It shares no line with `stemzoo.simulate`: columns are sums of two Gaussians, the rest is numpy and
-scipy. Conditions are named below; a seed gives the same frames again.
+scipy. Crystals and conditions are named below; a seed gives the same frames again.
 
     python scripts/independent_microscope.py --out FOLDER      # to look at them
 """
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
 
-LATTICE_CONSTANT = 3.286  # of WSe2 [Å]
+
+@dataclass(frozen=True)
+class Sublattice:
+    """Columns of a crystal: where in the cell, how bright against the first, what is left."""
+
+    place: tuple[float, float]
+    brightness: tuple[float, float]
+    left: tuple[float, float] | None = None  # of a column that lacks an atom; None: none lacks one
+
+
+@dataclass(frozen=True)
+class CrystalKind:
+    """A crystal: cell vectors' length [Å] and angle [degrees], columns, and what lacks an atom.
+
+    `finer` is the factor on the width of columns and on pixels, for atoms that are nearer.
+    """
+
+    constant: float
+    label: str
+    sublattices: tuple[Sublattice, ...]
+    angle: float = 60.0
+    finer: float = 1.0
+
+
+def _layer(constant: float, label: str, ratio: tuple[float, float]) -> CrystalKind:
+    """MX2 in projection: the pair's brightness against the metal, half of it left of a vacancy."""
+    pair = Sublattice((1 / 3, 1 / 3), ratio, (0.44, 0.56))
+    return CrystalKind(constant, label, (Sublattice((0, 0), (1.0, 1.0)), pair))
+
+
+# Ratios are those of Z^1.6 to Z^1.9, and for WSe2 somewhat wider.
+CRYSTALS = {
+    "wse2": _layer(3.286, "se_vacancy", (0.5, 0.72)),
+    "mos2": _layer(3.17, "s_vacancy", (0.32, 0.43)),
+    "ws2": _layer(3.16, "s_vacancy", (0.11, 0.18)),
+    "mose2": _layer(3.3, "se_vacancy", (1.34, 1.43)),
+    "mote2": _layer(3.53, "te_vacancy", (2.8, 3.0)),
+    "nbse2": _layer(3.45, "se_vacancy", (1.4, 1.49)),
+    "graphene": CrystalKind(
+        2.465,
+        "c_vacancy",
+        (
+            Sublattice((0, 0), (1.0, 1.0), (0.0, 0.0)),
+            Sublattice((1 / 3, 1 / 3), (1.0, 1.0), (0.0, 0.0)),
+        ),
+        finer=0.75,
+    ),
+    "hbn": CrystalKind(
+        2.51,
+        "n_vacancy",
+        (
+            Sublattice((0, 0), (0.53, 0.58)),
+            Sublattice((1 / 3, 1 / 3), (1.0, 1.0), (0.0, 0.0)),
+        ),
+        finer=0.75,
+    ),
+    # Two to four cells thick, one atom missing; O columns beside.
+    "srtio3": CrystalKind(
+        3.91,
+        "sr_vacancy",
+        (
+            Sublattice((0, 0), (1.0, 1.0), (0.5, 0.75)),
+            Sublattice((0.5, 0.5), (0.45, 0.5)),
+            Sublattice((0.5, 0.0), (0.05, 0.08)),
+            Sublattice((0.0, 0.5), (0.05, 0.08)),
+        ),
+        angle=90.0,
+    ),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,19 +146,22 @@ CONDITIONS = {
 }
 
 
-def draw_frame(name: str, seed: int, edge: int = 768) -> Frame:
+def draw_frame(name: str, seed: int, edge: int = 768, material: str = "wse2") -> Frame:
     """Draw one frame of a condition; the same for the same seed."""
+    kind = CRYSTALS[material]
     condition = CONDITIONS[name]
+    width = tuple(kind.finer * limit for limit in condition.width)
+    condition = replace(condition, width=width)
     rng = np.random.default_rng([seed, *name.encode()])
-    sampling = rng.uniform(*condition.sampling)
+    sampling = kind.finer * rng.uniform(*condition.sampling)
     length = edge * sampling
     inside = _outline(condition.scene, length, rng)
     angle = rng.uniform(0, 360)
-    columns, weights, vacant = _crystal(length, angle, rng)
+    columns, weights, vacant = _crystal(kind, length, angle, rng)
     part = inside(columns)
     crystal = [(columns[part], weights[part], vacant[part])]
     if condition.scene == "grains":
-        other = _crystal(length, angle + rng.uniform(10, 50), rng)
+        other = _crystal(kind, length, angle + rng.uniform(10, 50), rng)
         beyond = ~inside(other[0])
         crystal.append(tuple(values[beyond] for values in other))
     if condition.scene == "amorphous":
@@ -137,20 +208,27 @@ def _outline(scene: str, length: float, rng) -> Callable[[np.ndarray], np.ndarra
     return lambda points: np.ones(len(points), dtype=bool)
 
 
-def _crystal(length: float, angle: float, rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Columns of a WSe2 monolayer: rows and columns [Å], peaks against W, and which lack a Se."""
-    turn = np.deg2rad(angle)
-    first = LATTICE_CONSTANT * np.array([np.cos(turn), np.sin(turn)])
-    second = LATTICE_CONSTANT * np.array([np.cos(turn + np.pi / 3), np.sin(turn + np.pi / 3)])
-    reach = int(length / LATTICE_CONSTANT) + 4
+def _crystal(
+    kind: CrystalKind, length: float, angle: float, rng
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Columns of a crystal: rows and columns [Å], peaks against the first, which lack an atom."""
+    turns = np.deg2rad([angle, angle + kind.angle])
+    first, second = kind.constant * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    reach = int(length / kind.constant * (1 if kind.angle == 60 else 0.8)) + 4
     i, j = (n.ravel()[:, None] for n in np.mgrid[-reach:reach, -reach:reach])
-    metal = i * first + j * second + rng.uniform(0.3, 0.7, 2) * length
-    pair = metal + (first + second) / 3
-    vacant = rng.random(len(pair)) < rng.uniform(0.015, 0.05)
-    ratio, left = rng.uniform(0.5, 0.72), rng.uniform(0.44, 0.56)
-    weights = np.concatenate([np.ones(len(metal)), np.where(vacant, left * ratio, ratio)])
-    columns = np.concatenate([metal, pair])
-    vacant = np.concatenate([np.zeros(len(metal), dtype=bool), vacant])
+    origin = i * first + j * second + rng.uniform(0.3, 0.7, 2) * length
+    parts = []
+    for sublattice in kind.sublattices:
+        places = origin + sublattice.place[0] * first + sublattice.place[1] * second
+        weights, vacant = np.ones(len(places)), np.zeros(len(places), dtype=bool)
+        if sublattice.left is not None:
+            vacant = rng.random(len(places)) < rng.uniform(0.015, 0.05)
+        if sublattice.brightness != (1.0, 1.0) or sublattice.left is not None:
+            ratio = rng.uniform(*sublattice.brightness)
+            left = rng.uniform(*(sublattice.left or (1.0, 1.0)))
+            weights = np.where(vacant, left * ratio, ratio)
+        parts.append((places, weights, vacant))
+    columns, weights, vacant = (np.concatenate(values) for values in zip(*parts, strict=True))
     near = np.all((columns > -3) & (columns < length + 3), axis=1)
     columns = columns + rng.normal(0, 0.04, columns.shape)
     return columns[near], weights[near], vacant[near]
@@ -257,11 +335,12 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--material", choices=CRYSTALS, default="wse2")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     for name in CONDITIONS:
-        frame = draw_frame(name, options.seed)
+        frame = draw_frame(name, options.seed, material=options.material)
         path = options.out / f"{name.replace(' ', '_').replace(',', '')}.tif"
         io.write_tiff(path, frame.image, sampling=frame.sampling)
 

@@ -3,8 +3,9 @@
     python scripts/measure_locked.py fcn-wse2 [WEIGHTS ...] [--frames 2] [--seed 1]
         [--condition plain ...] [--out FILE.json]
 
-Of each condition: the F1 of single Se vacancies where the crystal is, detections farther than a
-match from it, and how many images carry a warning that their result is not to be trusted.
+Frames show the material of the weights. Of each condition: the F1 of single vacancies where the
+crystal is, detections farther than a match from it, and how many images carry a warning that their
+result is not to be trusted.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from independent_microscope import CONDITIONS, Frame, draw_frame
+from independent_microscope import CONDITIONS, CRYSTALS, Frame, draw_frame
 from scipy import ndimage
 
 import stemzoo
@@ -37,7 +38,7 @@ class LockedScore:
     refused: int
 
 
-def score_frame(frame: Frame, found: stemzoo.Detections) -> tuple[DetectionScore, int]:
+def score_frame(frame: Frame, found: stemzoo.Detections, label: str) -> tuple[DetectionScore, int]:
     """Score vacancies inside of the crystal; count what lies outside."""
     radius = RADIUS / frame.sampling
     distance = ndimage.distance_transform_edt(~frame.crystal)
@@ -51,7 +52,7 @@ def score_frame(frame: Frame, found: stemzoo.Detections) -> tuple[DetectionScore
         places = np.clip(np.rint(points).astype(int), 0, size)
         return depth[tuple(places.T)] <= BORDER / frame.sampling
 
-    marks, truth = found.select("se_vacancy").positions, frame.vacancies
+    marks, truth = found.select(label).positions, frame.vacancies
     score = score_detections(
         marks,
         truth[~shallow(truth)],
@@ -67,7 +68,7 @@ def measure(model, condition: str, options) -> LockedScore:
     """Score a detector on the frames of a condition; a refused image misses all."""
     total, outside, not_trusted, refused = DetectionScore(0, 0, 0), 0, 0, 0
     for i in range(options.frames):
-        frame = draw_frame(condition, options.seed + i)
+        frame = draw_frame(condition, options.seed + i, material=model.material)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -81,7 +82,7 @@ def measure(model, condition: str, options) -> LockedScore:
                 nothing, frame.vacancies, 1.0, shape=frame.image.shape, border=border
             )
             continue
-        score, beyond = score_frame(frame, found)
+        score, beyond = score_frame(frame, found, CRYSTALS[model.material].label)
         total, outside = total + score, outside + beyond
         not_trusted += not found.trusted
     return LockedScore(
@@ -106,7 +107,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="JSON file")
     options = parser.parse_args()
-    report = {"seed": options.seed, "label": "se_vacancy", "weights": {}}
+    report = {"seed": options.seed, "weights": {}}
     for name in options.weights:
         model = stemzoo.load(name)
         print(name)

@@ -177,7 +177,9 @@ def _is_emulated(entry: WeightsEntry, facts: dict) -> bool:
     simulated = all(name in SESSIONS for name in _sessions(entry, facts))
     # Frames of a folder, or translated ones, may carry what a CycleGAN saw of measured images.
     return (
-        entry.task == "detection" and simulated and not (data.get("translate") or data.get("data"))
+        entry.task in ("detection", "denoising")
+        and simulated
+        and not (data.get("translate") or data.get("data"))
     )
 
 
@@ -190,9 +192,10 @@ def _front_matter(entry: WeightsEntry, facts: dict) -> str:
         "tags:",
         *(f"- {tag}" for tag in ("stem", "electron-microscopy", "stemzoo", entry.material)),
         "datasets: []",
-        "metrics:",
-        *(f"- {metric}" for metric in TASKS[entry.task].metrics),
     ]
+    # What a card declares, it shows.
+    if measured(facts):
+        lines += ["metrics:", *(f"- {metric}" for metric in TASKS[entry.task].metrics)]
     if parent:
         lines += [f"base_model: {parent}", "base_model_relation: finetune"]
     return "\n".join(["---", *lines, "---"])
@@ -203,11 +206,19 @@ def _limits(entry: WeightsEntry, facts: dict) -> str:
     text = "## Intended use and limits\n\n"
     text += intended_use(entry.task, entry.material, entry.session, config)
     if "conditions" in facts:
-        text += (
-            "\n\n`stemzoo match image.tif` tells whether an image is like the frames that these "
-            f"weights were trained on ({facts['conditions']['frames']} of them are described in "
-            f"`{CONDITIONS}`), and `stemzoo {TASKS[entry.task].warns}` warns of one that is not."
-        )
+        warns, known = TASKS[entry.task].warns, facts["conditions"]["frames"]
+        described = f"({known} of them are described in `{CONDITIONS}`)"
+        if entry.task == "denoising":
+            text += (
+                f"\n\n`stemzoo {warns}` warns of an image that is unlike the frames that these "
+                f"weights were trained on {described}."
+            )
+        else:
+            text += (
+                "\n\n`stemzoo match image.tif` tells whether an image is like the frames that "
+                f"these weights were trained on {described}, and `stemzoo {warns}` warns of one "
+                "that is not."
+            )
     if not _is_emulated(entry, facts):
         return f"{text}\n\n{_OTHERS}"
     named = [SESSIONS[name] for name in _sessions(entry, facts) if name in SESSIONS]
@@ -267,6 +278,8 @@ def _training(entry: WeightsEntry, facts: dict, pictures: list[str]) -> str:
         return "\n\n".join(["## Training", *shown]) if shown else ""
     what = [f"`{n}`" for n in (data["session"] if isinstance(data.get("session"), list) else [])]
     what += [f"simulations translated by `{name}`" for name in data.get("translate", [])]
+    if folders := data.get("data"):
+        what.append(f"the labelled images of {', '.join(f'`{name}`' for name in folders)}")
     if "experimental" in data:
         frames = "emulated frames" if _is_emulated(entry, facts) else "measured images"
         what.append(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from stemzoo.io.tables import figure_rows, share, table
+from stemzoo.simulate.named_sessions import SESSIONS
 
 # Table 1 of the paper, by session: FID of simulations and of CycleGAN images.
 _PAPER_FID = {
@@ -58,7 +59,11 @@ def measured(facts: dict) -> str:
         )
         if {"wse2-dayA", "wse2-dayB"} & {part["session"] for part in metrics["test_sets"]}:
             parts.append(_PAPER_F1)
-    if "metrics_real" in facts:
+    if "columns" in metrics:
+        parts.append(_denoising_tables(metrics))
+    if "scores" in facts.get("metrics_real", {}):
+        parts.append(_label_scores(facts["metrics_real"]))
+    elif "metrics_real" in facts:
         rows = [(part["image"], *_scores(part)) for part in facts["metrics_real"]["images"]]
         parts.append(
             "Single Se vacancies in real images of monolayer WSe2 (SKKU-STEM/TEMworkshop29_DL; "
@@ -71,6 +76,30 @@ def measured(facts: dict) -> str:
             parts.append(_translation_table(compared))
             break
     return "## Measured\n\n" + "\n\n".join(parts) if parts else ""
+
+
+def _label_scores(report: Mapping) -> str:
+    """Write what `stemzoo score` measured in labelled images."""
+
+    def figure(part: Mapping | None) -> str:
+        return f"{part['value']:.3f} ({part['low']:.3f} to {part['high']:.3f})" if part else "-"
+
+    names = ("precision", "recall", "f1")
+    rows = [
+        (f"`{row['class']}`", row["labelled"], *(figure(row[name]) for name in names))
+        for row in report["scores"]
+    ]
+    images = report["images"]
+    doubts = list(dict.fromkeys(doubt for image in images for doubt in image["doubts"]))
+    shown = ", ".join(image["image"] for image in images[:10]) + (", ..." if images[10:] else "")
+    text = (
+        f"`stemzoo score` on {len(images)} labelled images ({shown}), threshold "
+        f"{report['threshold']:g}, matches within {report['tolerance_angstrom']:.2f} Å, a border "
+        f"of {report['border_angstrom']:.2f} Å left out. In brackets 95 %: as many independent "
+        "sites, or a bootstrap over the images where that is wider.\n\n"
+        + table(("class", "labelled", "precision", "recall", "F1"), rows)
+    )
+    return text + "".join(f"\n\n**Not to be trusted**: {doubt}." for doubt in doubts)
 
 
 def certainty_tables(report: dict) -> str:
@@ -128,13 +157,103 @@ def _translation_table(metrics: dict) -> str:
             f" With the channels of that protocol and EfficientNet-Lite0: {khan['generated']:.3g}, "
             f"simulations {khan['simulated']:.3g}, floor {khan['floor']:.3g}."
         )
+    if "seed" in metrics and "weights" in metrics:
+        text += "\n\n" + _commands(metrics)
     text += _preservation(metrics.get("preservation") or {})
     denoised = metrics.get("denoising")
     if denoised:
         rows = [(k, f"{v['psnr']:.1f} dB", f"{v['ssim']:.2f}") for k, v in denoised.items()]
-        text += "\n\nThe other direction, against the expected image:\n\n"
+        text += (
+            "\n\nThe other direction, against the expected image; neither figure tells whether "
+            "atoms are where the image shows them:\n\n"
+        )
         text += table(("image", "PSNR", "SSIM"), rows)
     return text
+
+
+def _denoising_tables(metrics: Mapping) -> str:
+    """Tables of what a denoiser leaves of columns, and of the error of pixels."""
+    found = metrics["columns"]
+    kept, errors = [], []
+    for row in found:
+        frame, ours = row["ways"]["frame"], row["ways"]["denoised"]
+        pairs = [
+            (f"{frame[key]:.{digits}f}", f"{ours[key]:.{digits}f}")
+            for key, digits in (("f1", 3), ("removed_per_1000", 0), ("invented_per_1000", 0))
+        ]
+        contrast = f"{ours['contrast_of_sure']:.2f}", f"{row['ways']['clean']['contrast']:.2f}"
+        cells = (", ".join(pair) for pair in (*pairs, contrast))
+        kept.append((row["condition"], row["labelled"], *cells))
+        psnr = [row["ways"][way]["psnr"] for way in ("frame", "gaussian", "denoised")]
+        errors.append((row["condition"], *(f"{p:.1f} dB" for p in psnr)))
+        errors[-1] += (f"{row['error_by_deviation']:.2f}",)
+    text = (
+        f"By the columns of {metrics['frames']} frames of {metrics['size']}² pixels a condition "
+        "that it was not trained on. Of each pair, the first is what the frame itself tells; of "
+        "contrasts, the first is the median of vacancies that the frame shows beyond doubt, and "
+        "the second the one without noise (a full column: 1).\n\n"
+    )
+    text += table(
+        (
+            *("condition", "labelled", "F1 by columns", "healed of 1,000 vacancies"),
+            *("invented in 1,000 columns", "contrast of sure vacancies"),
+        ),
+        kept,
+    )
+    short = [f"{row['condition']}: {'; '.join(row['faults'])}" for row in found if row["faults"]]
+    if short:
+        text += "\n\nWhere it falls short of the frame:\n\n"
+        text += "\n".join(f"- {line}." for line in short)
+    text += (
+        "\n\nPixels, against the expected image, whatever the scale and offset. Errors as large as "
+        "the uncertainty says are 1 in the last column.\n\n"
+    )
+    text += table(
+        (
+            "condition",
+            "as recorded",
+            "best of 15 Gaussian filters",
+            "denoised",
+            "error/uncertainty",
+        ),
+        errors,
+    )
+    for row in found:
+        if back := row["ways"].get("cyclegan"):
+            text += (
+                f"\n\nFor comparison, the way back of the CycleGAN of `{row['condition']}` in the "
+                f"same frames: F1 by columns {back['f1']:.3f}, {back['removed_per_1000']:.0f} of "
+                f"1,000 vacancies healed, {back['invented_per_1000']:.0f} in 1,000 columns "
+                f"invented, contrast {back['contrast']:.2f}, {back['psnr']:.1f} dB."
+            )
+    return text + (
+        "\n\nMeasured with `python examples/reproduce/scripts/measure_denoisers.py "
+        f"{metrics['weights']} --frames {metrics['frames']} --size {metrics['size']} --seed "
+        f"{metrics['seed']}`, which denoises as `stemzoo denoise` does."
+    )
+
+
+def _commands(metrics: Mapping) -> str:
+    """Say by which commands the figures were made, and the images by themselves."""
+    name, session, seed = metrics["weights"], metrics["session"], metrics["seed"]
+    size, counts = metrics["size"], metrics["images"]
+    made = [
+        f"stemzoo simulate --like {name} -n {counts['generated']} --size {size} --seed {seed + 1} "
+        "--out clean",
+        f"stemzoo translate 'clean/*.tif' --weights {name} --seed {seed + 1} --out generated",
+    ]
+    if session in SESSIONS:
+        frames = f"-n {counts['measured']} --size {size} --seed {seed} --out measured"
+        made += [
+            f"stemzoo simulate --session {session} {frames}",
+            "stemzoo evaluate measured generated --simulated clean "
+            f"--material {metrics['material']} --seed {seed}",
+        ]
+    return (
+        "All figures of this page: `python examples/reproduce/scripts/measure_cyclegans.py "
+        f"{name}`. The same images, and the first table but for the resampling of images to one "
+        "pixel size:\n\n```sh\n" + "\n".join(made) + "\n```"
+    )
 
 
 def _preservation(found: dict) -> str:

@@ -150,3 +150,17 @@ def test_a_card_tells_how_to_know_whether_an_image_fits(folder):
     assert "`stemzoo match image.tif` tells" in card
     assert "(44 of them" in card
     assert "`stemzoo translate --direction exp-to-sim` warns" in card
+
+
+def test_a_card_declares_metrics_only_where_it_shows_them(folder):
+    assert "metrics:" in model_card(BUNDLED[0], BUNDLED[0].folder)
+    (folder / "evaluation.json").unlink()
+    card = model_card(dataclasses.replace(BUNDLED[0], bundled=False, repo_id="a/b"), folder)
+    assert "## Measured" not in card
+    assert "metrics:" not in card
+
+
+def test_a_card_names_the_folders_of_labelled_images(folder):
+    (folder / "training_data.json").write_text(json.dumps({"data": {"scans": {"a.tif": "0"}}}))
+    entry = dataclasses.replace(BUNDLED[0], bundled=False, repo_id="a/b")
+    assert "On the labelled images of `scans`. The recipe" in model_card(entry, folder)

@@ -63,3 +63,44 @@ def test_nothing_measured_is_no_section():
 
 def test_a_table_is_markdown():
     assert table(("a", "b"), [(1, "x")]) == "| a | b |\n|---|---|\n| 1 | x |"
+
+
+def test_figures_of_labelled_images_are_on_the_card():
+    figure = {"value": 0.9, "low": 0.8, "high": 0.95}
+    row = {"class": "s_vacancy", "labelled": 20, "precision": None, "recall": figure, "f1": figure}
+    report = {
+        "threshold": 0.35,
+        "tolerance_angstrom": 1.0,
+        "border_angstrom": 2.0,
+        "scores": [row],
+        "images": [{"image": "scan.tif", "doubts": ["trained on"]}],
+    }
+    text = measured({"metrics_real": report})
+    assert "| `s_vacancy` | 20 | - | 0.900 (0.800 to 0.950) | 0.900 (0.800 to 0.950) |" in text
+    assert "on 1 labelled images (scan.tif), threshold 0.35, matches within 1.00 Å" in text
+    assert "**Not to be trusted**: trained on." in text
+
+
+def test_a_denoiser_is_judged_by_columns_first():
+    frame = {"f1": 0.9, "removed_per_1000": 20.0, "invented_per_1000": 10.0, "contrast": 0.45}
+    ways = {
+        "frame": {**frame, "psnr": 20.0},
+        "gaussian": {**frame, "psnr": 22.0},
+        "denoised": {**frame, "f1": 0.85, "psnr": 27.0, "contrast_of_sure": 0.5},
+        "clean": {**frame, "contrast": 0.47},
+    }
+    row = {
+        "condition": "low dose",
+        "labelled": 200,
+        "intact": 4000,
+        "ways": ways,
+        "faults": ["F1 by columns is 0.85, in the frame 0.90"],
+        "error_by_deviation": 1.1,
+    }
+    metrics = {"weights": "mine", "seed": 1, "size": 640, "frames": 3, "columns": [row]}
+    text = measured({"metrics": metrics})
+    assert "| low dose | 200 | 0.900, 0.850 | 20, 20 | 10, 10 | 0.50, 0.47 |" in text
+    assert "- low dose: F1 by columns is 0.85, in the frame 0.90." in text
+    assert "| low dose | 20.0 dB | 22.0 dB | 27.0 dB | 1.10 |" in text
+    assert "measure_denoisers.py mine --frames 3 --size 640 --seed 1`" in text
+    assert text.index("F1 by columns") < text.index("Pixels")

@@ -1,0 +1,283 @@
+"""How good detections are in labelled images: per class and image, with intervals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stemzoo.io.tables import share_interval
+from stemzoo.metrics.detection import DetectionScore, score_detections
+from stemzoo.metrics.estimate import Estimate
+
+_RESAMPLES = 1000
+_NOTHING = DetectionScore(0, 0, 0)
+
+# Name of all classes together.
+ALL = "all"
+FIGURES = ("precision", "recall", "f1")
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """Counts of one class in one image, or in several.
+
+    Parameters
+    ----------
+    score : DetectionScore
+        Hits, false alarms and misses.
+    on_other_class : int
+        How many of the false alarms lie on a label of another class.
+    """
+
+    score: DetectionScore
+    on_other_class: int = 0
+
+    def __add__(self, other: "ClassScore") -> "ClassScore":
+        return ClassScore(self.score + other.score, self.on_other_class + other.on_other_class)
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """Detections of one image against its labels.
+
+    Parameters
+    ----------
+    image : str
+        Its name.
+    classes : mapping of str to ClassScore
+        By class.
+    sampling : float
+        Pixel size [Å/px].
+    in_border : int
+        Labels in the border, which do not count.
+    ignored : int
+        Marks near which a false alarm is none.
+    doubts : tuple of str
+        Why the detections, or the comparison, should not be trusted.
+    """
+
+    image: str
+    classes: Mapping[str, ClassScore]
+    sampling: float
+    in_border: int = 0
+    ignored: int = 0
+    doubts: tuple[str, ...] = ()
+
+
+def score_image(
+    found: Mapping[str, np.ndarray],
+    labelled: Mapping[str, np.ndarray],
+    *,
+    image: str,
+    sampling: float,
+    shape: tuple[int, int],
+    tolerance: float,
+    border: float,
+    ignore: np.ndarray,
+    doubts: Sequence[str] = (),
+) -> ImageScore:
+    """Compare the detections of an image with its labels, class by class.
+
+    Parameters
+    ----------
+    found, labelled : mapping of str to ndarray of shape (K, 2)
+        Rows and columns by class [px]; the classes of `labelled` are compared.
+    image : str
+        Its name.
+    sampling : float
+        Pixel size [Å/px].
+    shape : tuple of int
+        Shape of the image.
+    tolerance : float
+        Largest distance of a detection from its label [Å].
+    border : float
+        Width of the border in which nothing counts [Å].
+    ignore : ndarray of shape (I, 2)
+        Places near which a detection that is no hit is no false alarm either [px].
+    doubts : sequence of str
+        See `ImageScore`.
+
+    Returns
+    -------
+    ImageScore
+
+    Examples
+    --------
+    >>> at = {"v": np.array([[50.0, 50.0]])}
+    >>> scored = score_image(
+    ...     at, at, image="a", sampling=0.2, shape=(99, 99), tolerance=1.0, border=2.0,
+    ...     ignore=np.zeros((0, 2)),
+    ... )
+    >>> scored.classes["v"].score
+    DetectionScore(hits=1, false_alarms=0, misses=0)
+    """
+    nowhere = np.zeros((0, 2))
+    radius = tolerance / sampling
+    edge: dict[str, Any] = {"shape": shape, "border": border / sampling}
+    classes, counting = {}, 0
+    for name, points in labelled.items():
+        others = [nowhere, *(part for other, part in labelled.items() if other != name)]
+
+        marked, wider = found.get(name, nowhere), np.concatenate([ignore, *others])
+        score = score_detections(marked, points, radius, ignore=ignore, **edge)
+        elsewhere = score_detections(marked, points, radius, ignore=wider, **edge)
+        classes[name] = ClassScore(score, score.false_alarms - elsewhere.false_alarms)
+        counting += score.hits + score.misses
+    total = sum(len(points) for points in labelled.values())
+    return ImageScore(image, classes, sampling, total - counting, len(ignore), tuple(doubts))
+
+
+@dataclass(frozen=True)
+class DetectionReport:
+    """How good a detector is in labelled images.
+
+    Parameters
+    ----------
+    images : tuple of ImageScore
+        One an image.
+    model : str
+        Name of the detector.
+    threshold : float
+        Lowest probability, or score, that was reported.
+    tolerance, border : float
+        See `score_image` [Å].
+    unlabelled : mapping of str to int
+        Detections of classes that nobody labelled, which are not judged.
+    unknown : mapping of str to int
+        Labels of classes that the detector does not know, which are not judged.
+
+    Examples
+    --------
+    >>> report.estimate("f1", "se_vacancy")  # doctest: +SKIP
+    Estimate(value=0.975, low=0.951, high=0.99)
+    """
+
+    images: tuple[ImageScore, ...]
+    model: str
+    threshold: float
+    tolerance: float
+    border: float
+    unlabelled: Mapping[str, int]
+    unknown: Mapping[str, int]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes that were compared."""
+        return tuple(dict.fromkeys(name for image in self.images for name in image.classes))
+
+    def total(self, name: str = ALL) -> ClassScore:
+        """Add up the counts of a class, or of all, over the images."""
+        return sum(self._counts(name), ClassScore(_NOTHING))
+
+    def estimate(self, figure: str, name: str = ALL) -> Estimate:
+        """Return a figure with its interval of 95 %.
+
+        Parameters
+        ----------
+        figure : str
+            ``"precision"``, ``"recall"`` or ``"f1"``.
+        name : str
+            Class; all together where not given.
+
+        Returns
+        -------
+        Estimate
+            NaN where there is nothing to have a share of. The interval is the wider, on either
+            side, of Wilson's for as many independent sites and, of several images, that of a
+            bootstrap over these.
+
+        References
+        ----------
+        E. B. Wilson, J. Am. Stat. Assoc. 22, 209 (1927). B. Efron, R. J. Tibshirani, An
+        Introduction to the Bootstrap, chapter 13, Chapman & Hall 1993.
+        """
+        counts = [one.score for one in self._counts(name)]
+        whole = sum(counts, _NOTHING)
+        value = float(getattr(whole, figure))
+        if np.isnan(value):
+            return Estimate(value)
+        low, high = _site_interval(whole, figure)
+        if len(counts) > 1:
+            resampled = _resampled(counts, figure)
+            if not np.isnan(resampled).all():
+                drawn = Estimate.from_bootstrap(value, resampled)
+                low, high = min(low, drawn.interval[0]), max(high, drawn.interval[1])
+        return Estimate(value, low, high)
+
+    def _counts(self, name: str) -> list[ClassScore]:
+        nothing = ClassScore(_NOTHING)
+        if name != ALL:
+            return [image.classes.get(name, nothing) for image in self.images]
+        return [sum(image.classes.values(), nothing) for image in self.images]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return it as plain types, for JSON; None stands for what cannot be told."""
+        several = len(self.classes) > 1
+        return {
+            "weights": self.model,
+            "threshold": self.threshold,
+            "tolerance_angstrom": self.tolerance,
+            "border_angstrom": self.border,
+            "scores": [
+                {
+                    "class": name,
+                    **_plain(self.total(name)),
+                    **{figure: _known(self.estimate(figure, name)) for figure in FIGURES},
+                }
+                for name in (*self.classes, *([ALL] if several else []))
+            ],
+            "images": [
+                {
+                    "image": image.image,
+                    "pixel_size_pm": round(image.sampling * 100, 4),
+                    "classes": {name: _plain(one) for name, one in image.classes.items()},
+                    "in_border": image.in_border,
+                    "ignored": image.ignored,
+                    "doubts": list(image.doubts),
+                }
+                for image in self.images
+            ],
+            "unlabelled": dict(self.unlabelled),
+            "unknown": dict(self.unknown),
+        }
+
+
+def _site_interval(score: DetectionScore, figure: str) -> tuple[float, float]:
+    """Return Wilson's interval of a figure, as if all sites were independent."""
+    hits, wrong, missed = score.hits, score.false_alarms, score.misses
+    totals = {"precision": hits + wrong, "recall": hits + missed, "f1": hits + wrong + missed}
+    low, high = share_interval(hits, totals[figure])
+    if figure != "f1":
+        return low, high
+    # F1 = 2 j / (1 + j), where j is the share of hits in all that was found or labelled.
+    return 2 * low / (1 + low), 2 * high / (1 + high)
+
+
+def _resampled(counts: Sequence[DetectionScore], figure: str) -> np.ndarray:
+    """Return a figure of samples of images, drawn with replacement."""
+    rng = np.random.default_rng(0)  # the same images give the same interval
+    drawn = rng.integers(len(counts), size=(_RESAMPLES, len(counts)))
+    table = np.array([[one.hits, one.false_alarms, one.misses] for one in counts])
+    sums = table[drawn].sum(axis=1).tolist()
+    return np.array([getattr(DetectionScore(*row), figure) for row in sums])
+
+
+def _plain(one: ClassScore) -> dict[str, int]:
+    score = one.score
+    return {
+        "labelled": score.hits + score.misses,
+        "hits": score.hits,
+        "false_alarms": score.false_alarms,
+        "misses": score.misses,
+        "on_other_class": one.on_other_class,
+    }
+
+
+def _known(figure: Estimate) -> dict[str, float | None] | None:
+    if np.isnan(figure.value):
+        return None
+    return {
+        key: None if value is None else round(value, 4)
+        for key, value in (("value", figure.value), ("low", figure.low), ("high", figure.high))
+    }
