@@ -200,7 +200,7 @@ class Renewal:
     mastered : bool
         Whether the one that was returned masters the images, so that nothing was trained.
     mended : Estimate or None
-        Fraction of the errors of the first one that the chosen one mends, by the columns.
+        Fraction of the errors of the first one that the new one mends, by the columns.
     """
 
     scores: dict[str, EstimatedScore]
@@ -242,9 +242,11 @@ class Renewal:
         if self.scores[self.chosen].f1 < most:
             verdict = "is taken" if self.helped else "stays, as no other is surely better"
         mended = ""
-        if self.mended is not None and verdict != "stays, as no other is surely better":
+        if self.mended is not None:
             low, high = (f"{100 * end:.0f}" for end in self.mended.interval)
-            mended = f"; {100 * self.mended.value:.0f} % of the errors mended ({low} to {high} %)"
+            mended = (
+                f"; renewed mends {100 * self.mended.value:.0f} % of the errors ({low} to {high})"
+            )
         return (
             f"{self.chosen} {verdict}, by the intensities of the columns: estimated F1 {scores}"
             f"{mended}"

@@ -165,7 +165,8 @@ class RenewalRun:
         best = self.choice.best(renewed, steps)
         judged = self.choice.candidates
         scores = {candidate.name: candidate.verdict.score for candidate in judged}
-        mended = error_reduction(judged[0].verdict, best.verdict) if judged else None
+        new = [candidate.verdict for candidate in judged if candidate.trained]
+        mended = error_reduction(judged[0].verdict, new[0]) if new else None
         report = Renewal(
             scores,
             best.name,

@@ -48,7 +48,9 @@ def adapt() -> str:
     for run in results("adapt"):
         row = [run["condition"], f"{run['images']} of {run['edge']}²", f"{run['minutes']:g}"]
         row.append(f"{run['seconds']:.0f}{' (CPU)' if run['cpu_clock'] else ''}")
-        decided = "mastered: nothing trained" if run["mastered"] else f"{run['chosen']} taken"
+        decided = "mastered: nothing trained" if run["mastered"] else f"{run['chosen']} stays"
+        if run["chosen"] == "renewed":
+            decided = "renewed taken"
         row += [decided, run["steps"]]
         for part in (run["before"], run["after"]):
             expected = part["expected_f1"]
