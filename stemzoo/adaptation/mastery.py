@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stemzoo.inference.detection import find_classes
-from stemzoo.inference.detections import FEWEST, LEAST_F1
-from stemzoo.inference.expectation import Expectation, ExpectedCount, expect
+from stemzoo.inference.expectation import FEWEST, LEAST_F1, Expectation, ExpectedCount, expect
 from stemzoo.inference.reporting import (
     DEFAULT_THRESHOLD,
     LOWEST_SCORE,

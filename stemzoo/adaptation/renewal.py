@@ -12,7 +12,7 @@ from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.fine_tuning import adapted_name
 from stemzoo.adaptation.frames import training_frames
 from stemzoo.adaptation.mastery import masters
-from stemzoo.inference.detections import LEAST_F1
+from stemzoo.inference.expectation import LEAST_F1
 from stemzoo.inference.matching import match
 from stemzoo.simulate.labels import LabelledImage
 from stemzoo.training.budget import TimeBudget

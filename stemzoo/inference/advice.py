@@ -19,7 +19,7 @@ from stemzoo.inference.comparison import (
     compare,
     read_conditions,
 )
-from stemzoo.inference.detections import LEAST_F1
+from stemzoo.inference.expectation import LEAST_F1
 from stemzoo.io import Image
 from stemzoo.zoo.registry import find_weights, list_weights
 

@@ -9,6 +9,8 @@ import numpy as np
 from stemzoo.analysis.sublattices import projected_columns
 from stemzoo.inference.comparison import Match
 from stemzoo.inference.expectation import (
+    FEWEST,
+    LEAST_F1,
     NOTHING,
     Expectation,
     ExpectedCount,
@@ -21,9 +23,6 @@ from stemzoo.inference.seen_crystal import SeenCrystal
 from stemzoo.metrics.estimate import Estimate
 from stemzoo.simulate.defects import find_defect
 from stemzoo.simulate.materials import Material, atomic_number, find_material
-
-# Below this expected F1 the user is told; of fewer expected defects no one can tell it.
-LEAST_F1, FEWEST = 0.85, 10.0
 
 
 @dataclass(frozen=True, eq=False)

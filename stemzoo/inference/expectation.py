@@ -7,6 +7,8 @@ from scipy.special import chdtri
 
 from stemzoo.metrics.estimate import Estimate
 
+# Below this expected F1 the user is told; of fewer expected defects no one can tell it.
+LEAST_F1, FEWEST = 0.85, 10.0
 _DRAWS = 2000
 _INTERVAL = (0.025, 0.975)
 

@@ -12,8 +12,7 @@ from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.inference.bundled_detectors import BundledDetectors
 from stemzoo.inference.comparison import Match, compare, read_conditions
 from stemzoo.inference.detection import find_defects
-from stemzoo.inference.detections import FEWEST, LEAST_F1
-from stemzoo.inference.expectation import NOTHING, Expectation, expect
+from stemzoo.inference.expectation import FEWEST, LEAST_F1, NOTHING, Expectation, expect
 from stemzoo.io import Image
 from stemzoo.io.images import as_image, image_list
 from stemzoo.zoo.facts import read_facts
