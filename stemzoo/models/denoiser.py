@@ -43,7 +43,7 @@ class DenoisingUNet(keras.Model):
 
     Attributes
     ----------
-    card, provenance, conditions
+    card, provenance, conditions, structure
         What is known of loaded weights, see `ZooModel`; None for others.
 
     Raises
@@ -149,6 +149,7 @@ class DenoisingUNet(keras.Model):
         """
         other = type(self)(**{**self.get_config(), **changes})
         other.set_weights(self.get_weights())
+        other.structure = self.structure
         return other
 
     @property
