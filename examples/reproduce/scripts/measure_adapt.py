@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 from measure_calibration import CONDITIONS, LABEL
-from measure_detectors import BORDER, RADIUS
 
 import stemzoo
 from stemzoo import io
@@ -31,6 +30,7 @@ from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.simulate import LabelledImage, simulate_frame
 from stemzoo.training import budget
 from stemzoo.workflows import adaptation
+from stemzoo.workflows.simulated_scores import BORDER, RADIUS
 
 DEFAULT = "fcn-wse2"
 # Seeds of the frames that are adapted to (a draw each), and of the test frames.
