@@ -12,7 +12,7 @@ from stemzoo.adaptation.detector_scores import (
     judge_positions,
 )
 from stemzoo.analysis.vacancies import column_evidence
-from stemzoo.inference.detection import detect
+from stemzoo.inference.detection import find_defects
 from stemzoo.io import Image
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.materials import find_material
@@ -124,7 +124,8 @@ def test_the_bundled_detector_is_scored_near_the_truth(frames, evidence, detecto
 def test_what_is_scored_is_what_detect_finds(frames, detector, sampling):
     image = frames[0].image
     # By the network's score alone: with probabilities, columns would be judged by columns.
-    expected = detect(Image(image, sampling), detector.successor()).select(LABEL).positions
+    found = find_defects(Image(image, sampling), detector.successor())
+    expected = found.select(LABEL).positions
     np.testing.assert_array_equal(detected(detector, image, LABEL, sampling), expected)
     assert len(expected) > 10
 
