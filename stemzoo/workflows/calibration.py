@@ -162,7 +162,11 @@ def calibrate_folder(
 
 
 def calibrate_trained(
-    folder: str | Path, *, frames: int = _FEW, report: Callable[[str], None] = lambda line: None
+    folder: str | Path,
+    *,
+    frames: int = _FEW,
+    least_intensity: dict[str, float] | None = None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> Calibration | None:
     """Do as `calibrate_folder` in about a minute, and go on where that cannot be.
 
@@ -172,6 +176,8 @@ def calibrate_trained(
         Model folder of a detector that was just trained.
     frames : int
         Number of frames; a second each.
+    least_intensity : dict, optional
+        As for `calibrate_folder`.
     report : callable
         Takes a line about what was done, or why it was not.
 
@@ -186,7 +192,7 @@ def calibrate_trained(
     probabilities: fitted on 48 frames of mos2-randomised, mos2-any
     """
     try:
-        fitted = calibrate_folder(folder, frames=frames)
+        fitted = calibrate_folder(folder, frames=frames, least_intensity=least_intensity)
     except (ValueError, KeyError) as error:
         report(f"probabilities: not fitted, detections are reported by score ({error.args[0]})")
         return None

@@ -1,7 +1,7 @@
 """A detector for a material, by itself: what to simulate, what to start from, when to stop."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +27,7 @@ from stemzoo.simulate.materials import (
 from stemzoo.simulate.named_sessions import WIDE_SESSIONS
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.simulate.wide_sessions import structure_sessions
-from stemzoo.workflows.calibration import calibrate_folder
+from stemzoo.workflows.calibration import calibrate_trained
 from stemzoo.workflows.datasets import TrainingSet, simulated_set, write_training_data
 from stemzoo.workflows.simulated_scores import score_report, score_set
 from stemzoo.workflows.weights import check_folder
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 _FRAMES_A_MINUTE, _MOST_FRAMES, _LEAST_FRAMES = 40, 1600, 4
 _FOR_FRAMES = 0.4
 # Part of the time for calibration and test frames, and frames to calibrate on a minute of the time.
-_FOR_CALIBRATION, _CALIBRATED_A_MINUTE, _MOST_CALIBRATED = 0.2, 8, 160
+_FOR_CALIBRATION, _CALIBRATED_A_MINUTE = 0.2, 8
+_LEAST_CALIBRATED, _MOST_CALIBRATED = 8, 160
 _FRAME_SIZE = 512  # at 0.2074 Å/px
 _TEST_SEED, _TEST_FRAMES = 9000, 2
 # Columns are told apart down to the distance in pixels that those of WSe2 have in fcn-wse2 [Å].
@@ -257,16 +258,7 @@ def train_detector(
         labelled, frames = _simulate(plan, seed, until=budget.seconds * _FOR_FRAMES, report=report)
         write_training_data(out, _facts(plan, seed, frames=frames))
         model = _train(plan, labelled, budget, out, seed, report)
-        conditions = TrainingConditions.from_training(
-            labelled.images,
-            session="+".join(session.name for session in plan.sessions),
-            material=plan.material,
-            sampling=plan.sampling,
-        )
-        model.structure = own_structure(plan.material)
-        save(model, out, conditions=conditions)
-        calibrate(out, labelled.classes, minutes, report)
-        _score(plan, out, report)
+        _finish(plan, model, labelled, out, minutes, report)
     report(f"model folder {out}: try 'stemzoo detect IMAGE --weights {out}'")
     return load(out if out.is_absolute() else f"./{out}")
 
@@ -388,16 +380,33 @@ def _train(
     )
 
 
-def calibrate(
-    out: Path, classes: Sequence[str], minutes: float, report: Callable[[str], None]
+def _finish(
+    plan: DetectorPlan,
+    model: "DefectFCN",
+    labelled: TrainingSet,
+    out: Path,
+    minutes: float,
+    report: Callable[[str], None],
 ) -> None:
-    """Calibrate the probabilities of a trained detector, on as many frames as time allows."""
-    frames = round(min(max(_CALIBRATED_A_MINUTE * minutes, _LEAST_FRAMES), _MOST_CALIBRATED))
-    try:
-        least = {name: _BRIGHT for name in classes if name == "bright"}
-        calibrate_folder(out, frames=frames, least_intensity=least)
-    except ValueError as error:
-        report(f"probabilities are not calibrated, detections carry the network's score: {error}")
+    """Save a trained detector, calibrate its probabilities as far as time allows, and score it."""
+    conditions = TrainingConditions.from_training(
+        labelled.images,
+        session="+".join(session.name for session in plan.sessions),
+        material=plan.material,
+        sampling=plan.sampling,
+    )
+    model.structure = own_structure(plan.material)
+    save(model, out, conditions=conditions)
+    frames = min(max(_CALIBRATED_A_MINUTE * minutes, _LEAST_CALIBRATED), _MOST_CALIBRATED)
+    # Of columns of several cells, a heavier atom changes but a part.
+    limited = "bright" in labelled.classes and find_material(plan.material).layered
+    calibrate_trained(
+        out,
+        frames=round(frames),
+        least_intensity={"bright": _BRIGHT} if limited else None,
+        report=report,
+    )
+    _score(plan, out, report)
 
 
 def _score(plan: DetectorPlan, out: Path, report: Callable[[str], None]) -> None:
