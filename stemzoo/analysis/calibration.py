@@ -15,6 +15,7 @@ _LOWEST, _HIGHEST = 0.02, 0.98
 _MOST, _TAIL = 8.0, 1e-3
 # Weight of the frequency in the frames against that in the image [defects].
 _PRIOR_COUNT, _ROUNDS = 3.0, 30
+_AT_ONCE = 2**18  # places whose terms are held
 # Noise of a column to which others are compared.
 _NOISE = 0.1
 JOINT_TERMS = ("constant", "score", "other_score", "column", "other_column", "noise")
@@ -168,12 +169,15 @@ class Calibration:
         ndarray of shape (K, C)
             At most 1 in sum.
         """
-        terms = joint_terms(seen, list(self.classes.values()))
-        on = seen.has_column
         found = np.zeros((len(seen), len(self.classes)))
-        for k, one in enumerate(self.classes.values()):
-            found[on, k] = expit(terms[k][on] @ np.array(one.joint))
-            found[~on, k] = expit(terms[k][~on, : len(LONE_TERMS)] @ np.array(one.lone))
+        # Some at a time: of the columns of the largest images the terms take half a gigabyte.
+        for some in np.array_split(np.arange(len(seen)), -(-len(seen) // _AT_ONCE) or 1):
+            terms = joint_terms(seen[some], list(self.classes.values()))
+            on = seen.has_column[some]
+            for k, one in enumerate(self.classes.values()):
+                found[some[on], k] = expit(terms[k][on] @ np.array(one.joint))
+                found[some[~on], k] = expit(terms[k][~on, : len(LONE_TERMS)] @ np.array(one.lone))
+            del terms
         found /= np.maximum(found.sum(axis=1, keepdims=True), 1)
         return self._at_own_frequencies(found)
 
