@@ -16,6 +16,7 @@ _LOWEST, _HIGHEST = 0.02, 0.98
 _MOST, _TAIL = 8.0, 1e-3
 # Weight of the frequency in the frames against that in the image [defects].
 _PRIOR_COUNT, _ROUNDS = 1.0, 30
+_AT_ONCE = 2**18  # places whose terms are held
 # Noise of a column to which others are compared, and how far its log is followed.
 _NOISE, _FARTHEST = 0.1, (-1.5, 2.5)
 # Marks of these scores say that the network is in doubt. Their share of the columns is drawn to 1
@@ -177,12 +178,15 @@ class Calibration:
         ndarray of shape (K, C)
             At most 1 in sum.
         """
-        terms = joint_terms(seen, list(self.classes.values()))
-        on = seen.has_column
-        found = np.zeros((len(seen), len(self.classes)))
-        for k, one in enumerate(self.classes.values()):
-            found[on, k] = expit(terms[k][on] @ np.array(one.joint))
-            found[~on, k] = expit(terms[k][~on, : len(LONE_TERMS)] @ np.array(one.lone))
+        found, doubt = np.zeros((len(seen), len(self.classes))), _doubt(seen)
+        # Some at a time: of the columns of the largest images the terms take half a gigabyte.
+        for some in np.array_split(np.arange(len(seen)), -(-len(seen) // _AT_ONCE) or 1):
+            terms = joint_terms(seen[some], list(self.classes.values()), doubt=doubt)
+            on = seen.has_column[some]
+            for k, one in enumerate(self.classes.values()):
+                found[some[on], k] = expit(terms[k][on] @ np.array(one.joint))
+                found[some[~on], k] = expit(terms[k][~on, : len(LONE_TERMS)] @ np.array(one.lone))
+            del terms
         found /= np.maximum(found.sum(axis=1, keepdims=True), 1)
         return self._at_own_frequencies(found)
 
@@ -266,15 +270,19 @@ class Calibration:
             ) from error
 
 
-def joint_terms(seen: Witnesses, classes: list[ClassCalibration]) -> np.ndarray:
+def joint_terms(
+    seen: Witnesses, classes: list[ClassCalibration], *, doubt: float | None = None
+) -> np.ndarray:
     """Return the terms of the logistic regressions.
 
     Parameters
     ----------
     seen : Witnesses
-        K places: all of an image.
+        K places: all of an image, unless its doubt is given.
     classes : list of ClassCalibration
         C classes; their levels are used.
+    doubt : float, optional
+        Of the whole image, where `seen` is a part of it.
 
     Returns
     -------
@@ -285,7 +293,7 @@ def joint_terms(seen: Witnesses, classes: list[ClassCalibration]) -> np.ndarray:
     scores = logit(np.clip(seen.scores, _LOWEST, _HIGHEST)) - lowest
     evidence = np.array([one.column_evidence(seen) for one in classes])
     noise = np.log(np.where(seen.has_column, seen.noise, _NOISE) / _NOISE).clip(*_FARTHEST)
-    doubt = _doubt(seen)
+    doubt = _doubt(seen) if doubt is None else doubt
     terms = np.zeros((len(classes), len(seen), len(JOINT_TERMS)))
     for k, own in enumerate(terms):
         others = np.delete(evidence, k, axis=0)

@@ -1,7 +1,7 @@
 """Labelled and measured images as files and folders: what trainings start from."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from stemzoo.inference.translation import translate
 from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.domain import domain_session
-from stemzoo.simulate.labels import LABEL_RADIUS, class_mask, to_sampling
+from stemzoo.simulate.labels import LABEL_RADIUS, LabelledImage, class_mask, to_sampling
 from stemzoo.simulate.material_files import read_material
 from stemzoo.simulate.materials import Material, find_material
 from stemzoo.simulate.named_sessions import find_session
@@ -238,6 +238,8 @@ def simulated_set(
     seed: int,
     sampling: float,
     translator: "CycleGANSTEM | None" = None,
+    *,
+    watch: Callable[[LabelledImage], None] = lambda frame: None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, tuple[str, ...]]]:
     """Simulate labelled frames at one pixel size, one after the other.
 
@@ -255,6 +257,8 @@ def simulated_set(
         Pixel size of the set [Å/px]; frames within 15 % of it stay as they are.
     translator : CycleGANSTEM, optional
         Makes them realistic.
+    watch : callable
+        Takes each frame as it is simulated, before its pixel size is changed.
 
     Yields
     ------
@@ -272,6 +276,7 @@ def simulated_set(
     for frame in simulate_session(session, frames, (edge, edge), seed=seed):
         if translator is not None:
             frame = replace(frame, image=translate(frame.image, translator, rng=rng))
+        watch(frame)
         if resized:
             frame = to_sampling(frame, sampling)
         yield frame.image, frame.mask, frame.classes

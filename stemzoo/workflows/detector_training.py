@@ -1,6 +1,5 @@
 """A detector for a material, by itself: what to simulate, what to start from, when to stop."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.bundled_detectors import bundled_detectors
 from stemzoo.io.json_files import read_json
+from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.material_files import open_material
 from stemzoo.simulate.materials import (
@@ -28,9 +28,10 @@ from stemzoo.simulate.named_sessions import WIDE_SESSIONS
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.simulate.wide_sessions import structure_sessions
 from stemzoo.workflows.calibration import calibrate_trained
-from stemzoo.workflows.datasets import TrainingSet, simulated_set, write_training_data
+from stemzoo.workflows.datasets import TrainingSet, write_training_data
 from stemzoo.workflows.simulated_scores import score_report, score_set
 from stemzoo.workflows.weights import check_folder
+from stemzoo.workflows.wide_frames import LEAST_FRAMES, WideFrames, simulate_wide
 from stemzoo.zoo.file_names import METRICS, TRAINING_DATA
 from stemzoo.zoo.hub import load, save
 from stemzoo.zoo.registry import WeightsEntry
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from stemzoo.models import DefectFCN
 
 # Frames a minute, as many as two cores simulate in a third of the time; the rest is trained in.
-_FRAMES_A_MINUTE, _MOST_FRAMES, _LEAST_FRAMES = 40, 1600, 4
+_FRAMES_A_MINUTE, _MOST_FRAMES = 40, 1600
 _FOR_FRAMES = 0.4
 # Part of the time for calibration and test frames, and frames to calibrate on a minute of the time.
 _FOR_CALIBRATION, _CALIBRATED_A_MINUTE = 0.2, 8
@@ -121,7 +122,7 @@ def plan_training(
     else:
         sessions = structure_sessions(structure, defects)
     nearest = nearest_detector(material)
-    frames = min(max(_FRAMES_A_MINUTE * minutes / len(sessions), _LEAST_FRAMES), _MOST_FRAMES / 4)
+    frames = min(max(_FRAMES_A_MINUTE * minutes / len(sessions), LEAST_FRAMES), _MOST_FRAMES / 4)
     # Of a structure, columns may be nearer than a microscope tells apart.
     closer = min(max(material.column_spacing, _NEAREST) / _COLUMNS_OF_WSE2, 1.0)
     return DetectorPlan(
@@ -255,10 +256,19 @@ def train_detector(
     budget = TimeBudget(60 * minutes)
     budget.reserved = _FOR_CALIBRATION * budget.seconds
     with folder_lock(out):
-        labelled, frames = _simulate(plan, seed, until=budget.seconds * _FOR_FRAMES, report=report)
-        write_training_data(out, _facts(plan, seed, frames=frames))
-        model = _train(plan, labelled, budget, out, seed, report)
-        _finish(plan, model, labelled, out, minutes, report)
+        frames = simulate_wide(
+            plan.sessions,
+            plan.material,
+            plan.frames,
+            sampling=plan.sampling,
+            size=_FRAME_SIZE,
+            seed=seed,
+            seconds=budget.seconds * _FOR_FRAMES,
+        )
+        report(f"{len(frames.labelled.images)} frames simulated in {budget.used / 60:.1f} minutes")
+        write_training_data(out, _facts(plan, seed, frames=frames.each))
+        model = _train(plan, frames.labelled, budget, out, seed, report)
+        _finish(plan, model, frames, out, minutes, report)
     report(f"model folder {out}: try 'stemzoo detect IMAGE --weights {out}'")
     return load(out if out.is_absolute() else f"./{out}")
 
@@ -278,7 +288,7 @@ def _narrowed(plan: DetectorPlan, path: Path, own: float | None, seed: int) -> D
     rng = np.random.default_rng([seed, 2])
     wide = plan.sessions
     similar = sessions_like(image.data, sampling, wide, rng=rng, kept=2 * len(wide))
-    each = max(plan.frames * len(wide) // (len(wide) + len(similar)), _LEAST_FRAMES)
+    each = max(plan.frames * len(wide) // (len(wide) + len(similar)), LEAST_FRAMES)
     return replace(plan, sessions=(*wide, *similar), frames=each)
 
 
@@ -309,30 +319,6 @@ def _check_same(plan: DetectorPlan, out: Path, seed: int) -> None:
                 f"{out} holds another training, with {key} {before.get(key)}; choose an empty "
                 f"folder. Received: {key} {now.get(key)}"
             )
-
-
-def _simulate(
-    plan: DetectorPlan, seed: int, *, until: float, report: Callable[[str], None]
-) -> tuple[TrainingSet, int]:
-    """Simulate the frames, in rounds over the sessions, until there are enough or time is over."""
-    begun = time.monotonic()
-    sources = [
-        simulated_set(session, plan.frames, _FRAME_SIZE, seed + j, plan.sampling)
-        for j, session in enumerate(plan.sessions)
-    ]
-    images: list[np.ndarray] = []
-    masks: list[np.ndarray] = []
-    classes: tuple[str, ...] = ()
-    done = 0
-    while done < plan.frames and (time.monotonic() - begun < until or done < _LEAST_FRAMES):
-        for source in sources:
-            image, mask, classes = next(source)
-            images.append(image)
-            masks.append(mask)
-        done += 1
-    report(f"{len(images)} frames simulated in {(time.monotonic() - begun) / 60:.1f} minutes")
-    labelled = TrainingSet(tuple(images), tuple(masks), classes, plan.sampling, plan.material)
-    return labelled, done
 
 
 def _train(
@@ -383,26 +369,26 @@ def _train(
 def _finish(
     plan: DetectorPlan,
     model: "DefectFCN",
-    labelled: TrainingSet,
+    frames: WideFrames,
     out: Path,
     minutes: float,
     report: Callable[[str], None],
 ) -> None:
     """Save a trained detector, calibrate its probabilities as far as time allows, and score it."""
     conditions = TrainingConditions.from_training(
-        labelled.images,
+        frames.described,
         session="+".join(session.name for session in plan.sessions),
         material=plan.material,
-        sampling=plan.sampling,
+        sampling=min(plan.sampling, ZOO_SAMPLING),
     )
     model.structure = own_structure(plan.material)
     save(model, out, conditions=conditions)
-    frames = min(max(_CALIBRATED_A_MINUTE * minutes, _LEAST_CALIBRATED), _MOST_CALIBRATED)
+    calibrated = min(max(_CALIBRATED_A_MINUTE * minutes, _LEAST_CALIBRATED), _MOST_CALIBRATED)
     # Of columns of several cells, a heavier atom changes but a part.
-    limited = "bright" in labelled.classes and find_material(plan.material).layered
+    limited = "bright" in model.classes and find_material(plan.material).layered
     calibrate_trained(
         out,
-        frames=round(frames),
+        frames=round(calibrated),
         least_intensity={"bright": _BRIGHT} if limited else None,
         report=report,
     )

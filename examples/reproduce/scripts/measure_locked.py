@@ -42,7 +42,8 @@ def score_frame(frame: Frame, found: stemzoo.Detections, label: str) -> tuple[De
     """Score vacancies inside of the crystal; count what lies outside."""
     radius = RADIUS / frame.sampling
     distance = ndimage.distance_transform_edt(~frame.crystal)
-    rows, columns = np.rint(found.positions).astype(int).T
+    places = np.rint(found.positions).astype(int)
+    rows, columns = np.clip(places, 0, np.array(distance.shape) - 1).T
     outside = int(np.count_nonzero(distance[rows, columns] > radius))
     # A column at a border may lack its neighbours: it counts neither as found nor as false.
     depth = ndimage.distance_transform_edt(frame.crystal)
