@@ -131,7 +131,7 @@ class TrainingConditions:
     @classmethod
     def from_training(
         cls,
-        frames: Sequence[np.ndarray],
+        frames: Sequence[np.ndarray | Image],
         *,
         session: str,
         material: str | Material,

@@ -13,8 +13,9 @@ from stemzoo.zoo.registry import WeightsEntry, list_weights
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
 
-# What an image gets in which no crystal is found.
-DEFAULT_DETECTOR = "fcn-wse2"
+# What an image gets in which no crystal is found; of materials that only the brightness of columns
+# tells apart, and does not, its own comes first: it is the most widely trained.
+DEFAULT_DETECTOR, DEFAULT_MATERIAL = "fcn-wse2", "wse2"
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,8 @@ def choose_detector(
         if c.material in found.possible
     )
     decided = sum(c.probability for c in alike) >= ACCEPTED
+    if found.material is None and DEFAULT_MATERIAL in found.possible:
+        alike.sort(key=lambda candidate: candidate.material != DEFAULT_MATERIAL)
     for candidate in alike if decided else found.candidates:
         if entries := bundled_detectors(candidate.material):
             is_it = "the image shows" if decided else f"{candidate.material} of what it may show:"

@@ -15,7 +15,7 @@ from stemzoo.analysis.condition_features import (
 )
 from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.analysis.lattice import Lattice
-from stemzoo.inference.bundled_detectors import detector_commands
+from stemzoo.inference.bundled_detectors import DEFAULT_MATERIAL, detector_commands
 from stemzoo.inference.crystal_part import CrystalPart
 from stemzoo.inference.expectation import Expectation
 from stemzoo.inference.material_check import have_one_lattice
@@ -208,11 +208,19 @@ def read_conditions(material: str | None = None) -> dict[str, TrainingConditions
 def _of_one_material(
     known: Mapping[str, TrainingConditions], shown: Sequence[CrystalPart]
 ) -> dict[str, TrainingConditions]:
-    """Keep weights for the material that all images show, or of its lattice; all if it is open."""
+    """Keep weights for the material that all images show, or may show; all if that is open."""
     materials = {one.material for one in shown}
     name = materials.pop() if len(materials) == 1 else None
     if name is None:
-        return dict(known)
+        may_be = set.intersection(*(set(one.possible) for one in shown))
+        of_these = {key: one for key, one in known.items() if one.material in may_be}
+        default = {key: one for key, one in of_these.items() if one.material == DEFAULT_MATERIAL}
+        # Materials that only the brightness of columns tells apart need not all be tried.
+        if default and all(have_one_lattice(one, DEFAULT_MATERIAL) for one in may_be):
+            return default
+        return of_these or dict(known)
+    if own := {key: one for key, one in known.items() if one.material == name}:
+        return own
     alike = {key: one for key, one in known.items() if have_one_lattice(one.material, name)}
     if not alike:
         names = " or ".join(sorted({one.material for one in known.values()}))

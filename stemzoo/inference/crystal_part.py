@@ -47,11 +47,14 @@ class CrystalPart:
         Pixel size [Å/px], if it is known.
     material : str or None
         Material of the crystal, if there is no doubt of it.
+    possible : tuple of str
+        Materials that it may be, the most probable one first.
     """
 
     pixels: np.ndarray
     sampling: float | None
     material: str | None
+    possible: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -88,7 +91,7 @@ class CrystalPart:
         found = identify_middle(Image(image, sampling))
         if max(image.shape) > LARGE_SIDE:  # of which no part is taken
             check_image(image, name)
-            return cls(image, sampling, found.material)
+            return cls(image, sampling, found.material, found.possible)
         clean = image if found.pixels is None else filled(image, found.pixels.mask)
         check_image(clean, name)
-        return cls(crystal_part(clean, found.mask), sampling, found.material)
+        return cls(crystal_part(clean, found.mask), sampling, found.material, found.possible)

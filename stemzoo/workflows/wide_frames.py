@@ -1,4 +1,4 @@
-"""Labelled frames of several wide sessions, in a given time, and what they say of their conditions."""
+"""Labelled frames of several wide sessions in a given time, some of them as they were recorded."""
 
 import time
 from collections.abc import Sequence
