@@ -69,6 +69,7 @@ SMALL: dict[str, Run | LeftOut] = {
     "stemzoo simulate --scene hole": Run(FRAMES, "holed/wse2-dayB_hole_0_0002_crystal.png"),
     "stemzoo simulate --session wse2-dayB": Run(FRAMES, "frames/wse2-dayB_0_0002.tif"),
     "stemzoo train fcn --data frames": Run(TRAINING, "my-detector/model.weights.h5"),
+    "stemzoo train fcn --material nbse2": Run("--minutes 0.1", "nbse2-detector/metrics.json"),
     "stemzoo train fcn --images scans": Run(TRAINING, "own-detector/model.weights.h5"),
     "stemzoo score tests/*.tif": Run(leaves="own-detector/metrics_real.json"),
     "stemzoo detect scan1.tif --weights ./my-detector": Run(leaves="detections/scan1.csv"),

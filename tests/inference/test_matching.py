@@ -67,7 +67,9 @@ def test_weights_of_the_material_that_an_image_shows_are_compared(conditions, un
     found = match(unseen["graphene"][0], conditions=conditions)
     assert {one.material for one in found} == {"graphene"}
     wse2 = {key: one for key, one in conditions.items() if one.material == "wse2"}
-    with pytest.raises(ValueError, match=r"images of wse2.*images of graphene.*detect IMAGE --weights fcn-graphene"):
+    with pytest.raises(
+        ValueError, match=r"images of wse2.*images of graphene.*detect IMAGE --weights fcn-graphene"
+    ):
         match(unseen["graphene"][0], conditions=wse2)
 
 
