@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 _DEFECTS = {
     "se_vacancy": "one Se of a column is missing (O or S in its place looks alike)",
-    "se_divacancy": "both Se of a column are missing",
     "metal_dark": "the metal is missing or replaced by a lighter one",
     "bright": "something heavier than expected, or an adatom",
 }
@@ -95,10 +94,22 @@ def intended_use(task: str, material: str, session: str, config: Mapping) -> str
             "itself, with `stemzoo detect`."
         )
     text = f"Finds and classifies point defects in annular dark-field images of {material}:\n\n"
-    text += "\n".join(f"- `{name}`: {_DEFECTS.get(name, name)}" for name in config["classes"])
+    text += "\n".join(f"- `{name}`: {_meaning(name)}" for name in config["classes"])
     if config.get("ranked"):
         text += (
             "\n\nIntensities are replaced by their ranks first, so that a detector whose "
             "response is not linear changes nothing."
         )
     return text
+
+
+def _meaning(name: str) -> str:
+    """Say what a class of defects is."""
+    element, _, kind = name.rpartition("_")
+    if name not in _DEFECTS and kind in ("vacancy", "divacancy"):
+        symbol = element.capitalize()
+        missing = (
+            f"one {symbol} of a column is" if kind == "vacancy" else f"two {symbol} of a column are"
+        )
+        return f"{missing} missing"
+    return _DEFECTS.get(name, name)
