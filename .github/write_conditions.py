@@ -30,7 +30,7 @@ def read(path: Path) -> dict:
 
 def conditions_sampling(network: float) -> float:
     """Pixel size [Å/px] at which frames are described: coarser pixels hold too little noise."""
-    return ZOO_SAMPLING if network > 1.5 * ZOO_SAMPLING else network
+    return ZOO_SAMPLING if network > 1.1 * ZOO_SAMPLING else network
 
 
 def simulated_frames(data: dict) -> list[io.Image]:

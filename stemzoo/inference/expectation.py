@@ -133,7 +133,7 @@ def _means(count: ExpectedCount, rng: np.random.Generator) -> np.ndarray:
 
 def _estimate(values: np.ndarray) -> Estimate:
     """Return the last value with the quantiles of the others."""
-    if not np.isfinite(values[-1]):
+    if not np.isfinite(values[-1]) or np.isnan(values[:-1]).all():
         return Estimate(float("nan"), float("nan"), float("nan"))
     low, high = np.nanquantile(values[:-1], _INTERVAL)
     return Estimate(*(round(float(min(max(n, 0), 1)), 4) for n in (values[-1], low, high)))

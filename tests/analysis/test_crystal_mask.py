@@ -18,6 +18,7 @@ from stemzoo.simulate import (
     simulate_frame,
     simulate_session,
 )
+from stemzoo.simulate.named_sessions import WIDE_SESSIONS
 
 SIDE = 512
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]
@@ -61,8 +62,13 @@ def scene(name, session, image):
     return np.where(there, image, other), there
 
 
+# Wide sessions of other materials than WSe2: alike, and so noisy for the lightest that single tiles
+# of theirs show no lattice.
+OTHERS = {one.name for name, wide in WIDE_SESSIONS.items() if name != "wse2" for one in wide}
+
+
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("session", SESSIONS)
+@pytest.mark.parametrize("session", [s for s in SESSIONS if s not in OTHERS])
 def test_all_of_a_perfect_crystal_is_crystal(session, seed):
     image = frame(session, seed).image
     mask, _ = mask_of(image, session)

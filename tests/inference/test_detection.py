@@ -169,7 +169,7 @@ def test_a_stated_pixel_size_that_the_lattice_contradicts_is_used_with_a_warning
 def test_a_small_contradiction_is_no_matter(crystal):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for factor in (0.93, 1.07):
+        for factor in (0.98, 1.02):  # by 5 % more, the crystal may be NbSe2
             detect(crystal, CRYSTAL_MODEL, sampling=ZOO_SAMPLING * factor)
 
 
@@ -252,10 +252,14 @@ def test_an_image_unlike_the_training_frames_is_one_warning(day_conditions, fram
     model = Brightness()
     model.conditions, model.material = day_conditions, "wse2"
     sampling = frames[0].sampling if stated else None
-    with pytest.warns(UserWarning, match="unlike the frames that brightness was") as caught:
+    with pytest.warns(UserWarning) as caught:
         found = detect(frames[0].image, model, sampling=sampling)
-    assert [warning.filename for warning in caught] == [__file__]
-    assert "fcn-wse2 fits: use these weights" in str(caught[0].message)
+    words = "unlike the frames that brightness was"
+    unlike = [warning for warning in caught if words in str(warning.message)]
+    assert [warning.filename for warning in unlike] == [__file__]
+    assert "fcn-wse2 fits: use these weights" in str(unlike[0].message)
+    # Without a pixel size these intensities leave the material open, too.
+    assert stated or not found.trusted
     assert found.match.p_value < 0.01
     # The lattice that tells the pixel size is the one that is compared with.
     expected = check_conditions(frames[0].image, day_conditions, sampling=sampling)

@@ -16,7 +16,9 @@ def graphene():
 
 
 def test_another_material_is_refused_and_the_next_step_is_named(detector, graphene):
-    with pytest.raises(ValueError, match=r"shows graphene .*no wse2.*stemzoo train fcn.*--force"):
+    with pytest.raises(
+        ValueError, match=r"shows graphene .*no wse2.*--weights fcn-graphene.*--force"
+    ):
         stemzoo.detect(graphene.image, detector, sampling=graphene.sampling)
 
 
