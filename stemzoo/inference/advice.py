@@ -134,13 +134,13 @@ class MisfitSummary:
             return "Look at the result before you use it."
         if self.task == "denoising":
             return "Look at its uncertainty before you use the picture, and at the image itself."
-        better = _best_fitting(self.task, ranked)
+        same = [one for one in ranked if one.material == misfit.material]
+        better = _best_fitting(self.task, same) or _best_fitting(self.task, ranked)
         if better is not None and better.weights != misfit.weights:
             return f"{better.weights} fits: use these weights."
         best = ranked[0]
         if best.fits and best.material != misfit.material:
             return f"It looks like {best.session}, a session of {best.material}."
-        same = [one for one in ranked if one.material == misfit.material]
         return _next_training(same, self.paths)
 
 

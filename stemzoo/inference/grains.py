@@ -77,6 +77,7 @@ def join_grains(grains: Sequence[CrystalMask]) -> CrystalMask:
 
     Examples
     --------
+    >>> import numpy as np
     >>> whole = np.ones((2, 2), bool)
     >>> left = CrystalMask(whole, np.array([[True, False]] * 2), ())
     >>> right = CrystalMask(whole, np.array([[False, True]] * 2), ())

@@ -252,7 +252,7 @@ def test_an_image_unlike_the_training_frames_is_one_warning(day_conditions, fram
     model = Brightness()
     model.conditions, model.material = day_conditions, "wse2"
     sampling = frames[0].sampling if stated else None
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="frames that|not to be trusted") as caught:
         found = detect(frames[0].image, model, sampling=sampling)
     words = "unlike the frames that brightness was"
     unlike = [warning for warning in caught if words in str(warning.message)]
