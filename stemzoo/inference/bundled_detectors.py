@@ -28,10 +28,13 @@ class DetectorChoice:
         Its name.
     reason : str
         Why, in words.
+    doubt : str or None
+        Why its result is doubtful: the image leaves open which crystal it shows.
     """
 
     weights: str
     reason: str
+    doubt: str | None = None
 
 
 @dataclass
@@ -97,8 +100,17 @@ def choose_detector(
         alike.sort(key=lambda candidate: candidate.material != DEFAULT_MATERIAL)
     for candidate in alike if decided else found.candidates:
         if entries := bundled_detectors(candidate.material):
-            is_it = "the image shows" if decided else f"{candidate.material} of what it may show:"
-            return DetectorChoice(entries[0].name, f"{is_it} {shown or 'no known material'}")
+            if decided:
+                return DetectorChoice(entries[0].name, f"the image shows {shown}")
+            words = f"{candidate.material} of what it may show: {shown or 'no known material'}"
+            doubt = (
+                f"the detector for {candidate.material} was taken, but which crystal the image "
+                f"shows is open: {shown or 'no known material'}; a pixel size (--pixel-size PM, "
+                "sampling=) or --weights (model=) would decide"
+            )
+            return DetectorChoice(
+                entries[0].name, words, doubt if len(found.possible) > 1 else None
+            )
     if not decided:
         return DetectorChoice(DEFAULT_DETECTOR, f"the default, as it is undecided: {shown}")
     if force:

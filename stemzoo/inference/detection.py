@@ -236,6 +236,7 @@ def find_defects(
         material=crystal_of(model),
         notes=tuple(note for note in said if note),
         doubts=(
+            *([choice.doubt] if choice is not None and choice.doubt else []),
             *find_doubts(seen, model.material),
             *structure_doubts(seen, own_structure(crystal_of(model))),
             *(text for text in (material.refusal, material.doubt) if text),

@@ -32,6 +32,8 @@ def test_an_undecided_image_gets_the_most_probable_and_is_told_so():
     choice = choose_detector(shown(wse2=0.7, graphene=0.2))
     assert choice.weights == "fcn-wse2"
     assert choice.reason == "wse2 of what it may show: wse2 (0.70) or graphene (0.20)"
+    assert "which crystal the image shows is open: wse2 (0.70) or graphene (0.20)" in choice.doubt
+    assert choose_detector(shown(wse2=0.95, mose2=0.03)).doubt is None
     # A detector is taken that there is.
     assert choose_detector(shown(batio3=0.6, wse2=0.2)).weights == "fcn-wse2"
 
