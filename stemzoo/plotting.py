@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 # Colour-blind safe (Okabe, Ito, "Color Universal Design", 2008), in the order of the classes.
-_COLOURS = ("#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#009E73", "#E69F00")
+COLOURS = ("#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#009E73", "#E69F00")
 # Strip below an overlay, with the names of its marks, and letters there and in the image [px].
 _LEGEND_HEIGHT, _LEGEND_SIZE, _SCALE_SIZE = 40, 13, 15
 # Lines of marks, and radius of those in the legend [px].
@@ -91,7 +91,7 @@ def plot_detections(image: np.ndarray, detections: Any, path: str | Path) -> Non
     labels = np.array(detections.classes, dtype=object)
     positions = np.reshape(detections.positions, (-1, 2))
     marks = [
-        _Marks(name, positions[labels == name], _COLOURS[k % len(_COLOURS)])
+        _Marks(name, positions[labels == name], COLOURS[k % len(COLOURS)])
         for k, name in enumerate(names)
     ]
     _write_overlay(image, marks, detections, path)
@@ -112,12 +112,12 @@ def plot_columns(image: np.ndarray, columns: Any, path: str | Path) -> None:
     names = np.array(columns.sublattices, dtype=object)
     positions, intensity = columns.positions, columns.intensity
     marks = [
-        _Marks(name, positions[names == name], _COLOURS[2 + k % 4], is_dot=True)
+        _Marks(name, positions[names == name], COLOURS[2 + k % 4], is_dot=True)
         for k, name in enumerate(columns.counts())
     ]
     for words, odd, colour in (
-        ("darker than full", intensity < 1, _COLOURS[0]),
-        ("brighter", intensity > 1, _COLOURS[1]),
+        ("darker than full", intensity < 1, COLOURS[0]),
+        ("brighter", intensity > 1, COLOURS[1]),
     ):
         marks.append(_Marks(words, positions[odd & columns.is_odd()], colour))
     _write_overlay(image, marks, columns, path)
@@ -348,7 +348,7 @@ def plot_structure(material: Any, path: str | Path) -> None:
         inside = (abs(x - middle[0]) < reach) & (abs(y - middle[1]) < reach)
         relative = strengths[place] / most
         area = max(900 * relative * (6 / reach) ** 2, 16.0)
-        colour = _COLOURS[kinds.index(name) % len(_COLOURS)]
+        colour = COLOURS[kinds.index(name) % len(COLOURS)]
         axes.scatter(x[inside], y[inside], area, color=colour, edgecolor="k", lw=0.5, zorder=2)
         marks[name] = Line2D(
             [], [], marker="o", ls="", mfc=colour, mec="k", label=f"{name} ({relative:.2f})"

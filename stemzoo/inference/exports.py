@@ -10,11 +10,10 @@ import numpy as np
 
 from stemzoo.inference.advice import match_facts
 from stemzoo.io.json_files import parse_json
+from stemzoo.plotting import COLOURS
 
 # Version of what `detection_facts` returns; `detections.schema.json` describes it.
 FORMAT = 1
-# Colour-blind safe (Okabe, Ito, "Color Universal Design", 2008), in the order of the classes.
-COLOURS = ("#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#009E73", "#E69F00")
 
 
 def detection_facts(found: Any) -> dict[str, Any]:

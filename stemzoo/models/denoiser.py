@@ -9,7 +9,7 @@ import numpy as np
 
 from stemzoo.io.json_files import Field
 from stemzoo.models.exact_graphs import ExactGraphs
-from stemzoo.models.layers import LAST, residual_unet
+from stemzoo.models.layers import LAST, residual_unet, unet_context, unet_least_weights
 from stemzoo.models.zoo_model import COMMON_BOUNDS, check_arguments
 
 # Pixel size of new networks [Å/px]: half of what 0.8 Å, the limit of a probe of 25 mrad at 80 kV,
@@ -160,7 +160,7 @@ class DenoisingUNet(keras.Model):
     @property
     def context(self) -> int:
         """How far a pixel depends on its surroundings [px]."""
-        return 7 * 2**self.depth - 5  # as in `DefectFCN`
+        return unet_context(self.depth)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -174,14 +174,14 @@ class DenoisingUNet(keras.Model):
 
     @staticmethod
     def least_weights(arguments: Mapping) -> int:
-        """Count the weights of the second 3x3 convolution at the bottom: it is the largest layer.
+        """Count the weights of the largest layer, see `unet_least_weights`.
 
         Examples
         --------
         >>> DenoisingUNet.least_weights({"filters": 24, "depth": 2})
         82944
         """
-        return 9 * (arguments["filters"] * 2 ** arguments["depth"]) ** 2
+        return unet_least_weights(arguments["filters"], arguments["depth"])
 
     def weight_networks(self) -> dict[str, keras.Model]:
         """Return the network itself: all of its weights are needed."""

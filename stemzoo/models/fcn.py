@@ -9,7 +9,7 @@ import numpy as np
 
 from stemzoo.io.json_files import Field
 from stemzoo.models.exact_graphs import ExactGraphs
-from stemzoo.models.layers import LAST, residual_unet
+from stemzoo.models.layers import LAST, residual_unet, unet_context, unet_least_weights
 from stemzoo.models.zoo_model import COMMON_BOUNDS, check_arguments
 from stemzoo.preprocessing import ZOO_SAMPLING, normal_scores, rescale
 
@@ -242,10 +242,7 @@ class DefectFCN(keras.Model):
     @property
     def context(self) -> int:
         """How far a pixel's probability depends on its surroundings [px]."""
-        # Two convolutions reach 2 pixels at the bottom. Each level above doubles what is below,
-        # adds a pixel where a pixel lies off the coarser grid, and 2 + 2 pixels by its two blocks:
-        # reach -> 2 reach + 5.
-        return 7 * 2**self.depth - 5
+        return unet_context(self.depth)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -262,14 +259,14 @@ class DefectFCN(keras.Model):
 
     @staticmethod
     def least_weights(arguments: Mapping) -> int:
-        """Count the weights of the second 3x3 convolution at the bottom: it is the largest layer.
+        """Count the weights of the largest layer, see `unet_least_weights`.
 
         Examples
         --------
         >>> DefectFCN.least_weights({"filters": 16, "depth": 3})
         147456
         """
-        return 9 * (arguments["filters"] * 2 ** arguments["depth"]) ** 2
+        return unet_least_weights(arguments["filters"], arguments["depth"])
 
     def weight_networks(self) -> dict[str, keras.Model]:
         """Return the network itself: all of its weights are needed to detect."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from stemzoo import __version__, io
 from stemzoo.inference.comparison import SIGNIFICANCE
-from stemzoo.inference.exports import COLOURS
+from stemzoo.plotting import COLOURS
 from stemzoo.workflows.again import located
 from stemzoo.workflows.outputs import written_whole
 from stemzoo.workflows.result_files import read_detections
