@@ -102,14 +102,16 @@ def choose_detector(
         if entries := bundled_detectors(candidate.material):
             if decided:
                 return DetectorChoice(entries[0].name, f"the image shows {shown}")
-            words = f"{candidate.material} of what it may show: {shown or 'no known material'}"
+            may_be = shown or "no known material"
             doubt = (
                 f"the detector for {candidate.material} was taken, but which crystal the image "
-                f"shows is open: {shown or 'no known material'}; a pixel size (--pixel-size PM, "
-                "sampling=) or --weights (model=) would decide"
+                f"shows is open: {may_be}; a calibrated pixel size (--pixel-size PM, sampling=) or "
+                "--weights (model=) would decide"
             )
             return DetectorChoice(
-                entries[0].name, words, doubt if len(found.possible) > 1 else None
+                entries[0].name,
+                f"{candidate.material} of what it may show: {may_be}",
+                doubt if len(found.possible) > 1 else None,
             )
     if not decided:
         return DetectorChoice(DEFAULT_DETECTOR, f"the default, as it is undecided: {shown}")
