@@ -17,6 +17,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--upload-mb", type=int, default=known.upload_mb, help="largest file")
     parser.add_argument("--visits", type=int, default=known.visits, help="visitors at a time")
     parser.add_argument("--minutes", type=float, default=known.training_minutes)
+    parser.add_argument(
+        "--return-seconds",
+        type=float,
+        default=known.return_seconds,
+        help="after so long without a connection a visit and its files are gone",
+    )
     parser.add_argument("--root-path", default="", help="path below which a proxy shows it")
     told = parser.parse_args(arguments)
     if find_spec("gradio") is None:
@@ -30,7 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from stemzoo.app.server import open_server
 
-    limits = Limits(upload_mb=told.upload_mb, visits=told.visits, training_minutes=told.minutes)
+    limits = Limits(
+        upload_mb=told.upload_mb,
+        visits=told.visits,
+        training_minutes=told.minutes,
+        return_seconds=told.return_seconds,
+    )
     with open_server(limits, root_path=told.root_path) as server:
         print(
             f"stemzoo: the page is at http://{told.host}:{told.port} (Ctrl+C ends it)", flush=True

@@ -1,5 +1,6 @@
 """What of the server a browser may ask for; everything else is not there."""
 
+import json
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ POLICY = (
     "'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; "
     "object-src 'none'; base-uri 'self'; form-action 'self'"
 )
+# What a call of a function may say [bytes].
+_LONGEST_CALL = 1_000_000
 _HEADERS = (
     (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
@@ -59,6 +62,40 @@ def is_allowed(method: str, path: str) -> bool:
     return known is not None and ".." not in path and known.fullmatch(path) is not None
 
 
+def names_files(content: Any) -> bool:
+    """Whether JSON names files as Gradio's own components do.
+
+    Gradio copies what is named so, from the disk or from elsewhere, before any function is called.
+    The page has none of these components.
+
+    Parameters
+    ----------
+    content : object
+        As parsed.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> names_files({"data": [[{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}]]})
+    True
+    >>> names_files({"data": [0.35, None]})
+    False
+    """
+    inner = [content]
+    while inner:
+        one = inner.pop()
+        if isinstance(one, dict):
+            if "path" in one and "meta" in one:
+                return True
+            inner.extend(one.values())
+        elif isinstance(one, list):
+            inner.extend(one)
+    return False
+
+
 @dataclass(frozen=True)
 class Guard:
     """A server in front of another: passes on what the page needs, and nothing else.
@@ -82,11 +119,19 @@ class Guard:
         if scope["type"] != "http" or not is_allowed(scope["method"], scope["path"]):
             await _refuse(scope, send, 404, "not found")
             return
+        is_call = scope["method"] == "POST" and "upload" not in scope["path"]
+        largest = _LONGEST_CALL if is_call else self.largest
         sizes = [value for name, value in scope["headers"] if name == b"content-length"]
-        if any(not size.isdigit() or int(size) > self.largest for size in sizes):
-            most = f"{self.largest / 1e6:.0f} MB"
+        if any(not size.isdigit() or int(size) > largest for size in sizes):
+            most = f"{largest / 1e6:.0f} MB"
             await _refuse(scope, send, 413, f"Expected at most {most}. Received: more.")
             return
+        if is_call:
+            body = await _read(receive, largest)
+            if body is None or names_files(_parsed(body)):
+                await _refuse(scope, send, 400, "Expected a call of the page. Received: another.")
+                return
+            receive = _again(body, receive)
 
         async def answer(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
@@ -94,6 +139,40 @@ class Guard:
             await send(message)
 
         await self.server(scope, receive, answer)
+
+
+async def _read(receive: Receive, largest: int) -> bytes | None:
+    """Return the body of a request; None if it is too large or breaks off."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > largest:
+            return None
+    return body
+
+
+def _parsed(body: bytes) -> Any:
+    """Return the content of JSON; what is none, the server behind refuses."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Return what gives a body that was read once more."""
+    left = [body]
+
+    async def give() -> MutableMapping[str, Any]:
+        if left:
+            return {"type": "http.request", "body": left.pop(), "more_body": False}
+        return await receive()
+
+    return give
 
 
 async def _refuse(scope: Scope, send: Send, status: int, words: str) -> None:

@@ -171,22 +171,30 @@ def build_page(bench: Bench, visits: Visits) -> Any:
 
     page = Page(bench, visits)
     limits = bench.limits
+
+    def files_place(name: str, ends: Sequence[str], text: str, *, several: bool = True) -> Any:
+        """Return a place to drop files at; its event "dropped" names them."""
+        return gr.HTML(
+            None,
+            html_template=viewer_file("drop.html"),
+            css_template=viewer_file("drop.css"),
+            js_on_load=viewer_file("drop.js"),
+            apply_default_css=False,
+            elem_id=name,
+            accept=list(ends),
+            largest=limits.upload_mb,
+            text=text,
+            several=several,
+        )
+
     with gr.Blocks(title="stemzoo", analytics_enabled=False, fill_width=True) as blocks:
         gr.HTML(
             "<h1>Defects in STEM images</h1><p>Drop raw images, correct what is wrong with a "
             "click, take the table along. Files are deleted when you close the page.</p>",
             elem_id="title",
         )
-        drop = gr.File(
-            label="Images",
-            show_label=False,
-            file_count="multiple",
-            file_types=list(READERS),
-            type="filepath",
-            elem_id="drop",
-            height=84,
-        )
-        gr.HTML(f"{' '.join(READERS)} · up to {limits.upload_mb} MB each", elem_id="kinds")
+        kinds = f"{' '.join(READERS)} · up to {limits.upload_mb} MB each"
+        drop = files_place("drop", tuple(READERS), f"Drop images here, or tap to choose\n{kinds}")
         said = gr.HTML("", elem_id="message")
         with gr.Row():
             with gr.Column(scale=5, min_width=280):
@@ -243,13 +251,13 @@ def build_page(bench: Bench, visits: Visits) -> Any:
                     adapt = gr.Button("Adapt to my images", variant="primary", elem_id="adapt")
                     teach = gr.Button("Teach my corrections", elem_id="teach")
                 with gr.Accordion("A crystal that has no detector", open=False):
-                    structure = gr.File(
-                        label=f"Crystal ({', '.join(STRUCTURES)}), seen along its c axis",
-                        file_types=list(STRUCTURES),
-                        type="filepath",
-                        height=100,
-                        elem_id="structure",
+                    structure = files_place(
+                        "structure",
+                        STRUCTURES,
+                        "Drop a crystal here, seen along its c axis\n" + " ".join(STRUCTURES),
+                        several=False,
                     )
+                    crystal_name = gr.HTML("")
                     material = gr.Dropdown(
                         ["", *learning.materials_without_detector()],
                         value="",
@@ -293,12 +301,18 @@ def build_page(bench: Bench, visits: Visits) -> Any:
 
         outputs = [viewer, facts, several, chooser, said]
 
-        def on_drop(paths: list[str] | None, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        def dropped_paths(event: gr.EventData) -> list[str]:
+            """Return what the browser says that it has uploaded; others may say so, too."""
+            paths = dict(event._data or {}).get("paths")
+            known = isinstance(paths, list) and all(isinstance(path, str) for path in paths)
+            return list(paths or [])[: limits.images + 1] if known else []
+
+        def on_drop(event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
             visit = visits.of(request.session_hash)
             room = 1_000_000 * limits.uploads_mb
             sweep_uploads(bench.uploads, older=_FORGOTTEN, most=room)
-            for text in page.dropped(visit, paths or []):
-                yield {drop: None, said: text, **state(visit)}
+            for text in page.dropped(visit, dropped_paths(event)):
+                yield {said: text, **state(visit)}
             yield {weights: gr.Dropdown(bench.detector_names(visit))}
 
         def on_work(act: Callable[[Visit], str | None]) -> Callable[..., dict[Any, Any]]:
@@ -398,19 +412,23 @@ def build_page(bench: Bench, visits: Visits) -> Any:
         def on_teach(allowed: float, request: gr.Request) -> Iterator[dict[Any, Any]]:
             yield from follow(request, lambda visit: learning.teach(visit, within(allowed)))
 
-        def on_train(
-            path: str | None, name: str, allowed: float, request: gr.Request
-        ) -> Iterator[dict[Any, Any]]:
+        def on_crystal(event: gr.EventData, request: gr.Request) -> str:
+            visit = visits.of(request.session_hash)
+            try:
+                (path,) = dropped_paths(event)
+                visit.crystal = take_structure(Path(path), visit.folder, root=bench.uploads)
+            except Exception as error:
+                return words.message(explain(visit, error), bad=True)
+            return words.message(visit.crystal.name)
+
+        def on_train(name: str, allowed: float, request: gr.Request) -> Iterator[dict[Any, Any]]:
             def begin(visit: Visit) -> Lesson:
-                if path is None and not name:
+                crystal: Path | str = name or visit.crystal or ""
+                if not crystal:
                     raise ValueError("Expected a file of a crystal, or a material. Received: none.")
-                crystal: Path | str = name
-                if path is not None:
-                    crystal = take_structure(Path(path), visit.folder, root=bench.uploads)
                 return learning.learn_crystal(visit, crystal, within(allowed))
 
             yield from follow(request, begin)
-            yield {structure: None}
 
         def within(allowed: float) -> float:
             return min(max(float(allowed), 0.2), limits.training_minutes)
@@ -440,7 +458,8 @@ def build_page(bench: Bench, visits: Visits) -> Any:
             "concurrency_id": "training",
             "show_progress_on": bar,
         }
-        drop.upload(on_drop, drop, [*outputs, drop, weights], **one)
+        drop.dropped(on_drop, None, [*outputs, weights], **one)
+        structure.dropped(on_crystal, None, crystal_name, **many)
         again.click(on_again, options, outputs, **one)
         chooser.input(on_choose, chooser, outputs, **many)
         remove.click(on_remove, None, outputs, **many)
@@ -451,7 +470,7 @@ def build_page(bench: Bench, visits: Visits) -> Any:
         taught = [bar, weights, cyclegan, viewer]
         adapt.click(on_adapt, [minutes, anyway, *options], taught, **long)
         teach.click(on_teach, minutes, taught, **long)
-        train.click(on_train, [structure, material, minutes], [*taught, structure], **long)
+        train.click(on_train, [material, minutes], taught, **long)
         stop.click(on_stop, None, None, **many)
         blocks.unload(on_leave)
     blocks.queue(max_size=64, api_open=False)

@@ -90,9 +90,10 @@ def _application(bench: Bench, visits: Visits, limits: Limits, root_path: str) -
 
     fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
     mono = ["ui-monospace", "Consolas", "monospace"]
+    blocks = build_page(bench, visits)
     gr.mount_gradio_app(
         server,
-        build_page(bench, visits),
+        blocks,
         path="/",
         # Fonts of the computer: nothing is loaded for them.
         theme=gr.themes.Base(font=fonts, font_mono=mono, primary_hue="blue"),
@@ -108,5 +109,7 @@ def _application(bench: Bench, visits: Visits, limits: Limits, root_path: str) -
         enable_monitoring=False,
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None},
     )
+    # Gradio sees that a file was uploaded only of a page that was launched.
+    blocks.has_launched = True
     # All files of one drop come in one request.
     return Guard(server, 1_000_000 * (limits.upload_mb * limits.images + 1))

@@ -100,6 +100,8 @@ class Visit:
         CycleGANs that were adapted here.
     record : RunRecord
         How the results were made.
+    crystal : Path or None
+        File of a crystal to train for.
     training : Training or None
         The latest.
     program : sequence of str
@@ -113,6 +115,7 @@ class Visit:
     weights: dict[str, Path] = field(default_factory=dict)
     translators: dict[str, Path] = field(default_factory=dict)
     record: RunRecord = field(default_factory=lambda: RunRecord(Path()))
+    crystal: Path | None = None
     training: Training | None = None
     program: Sequence[str] = COMMAND_LINE
     used: float = field(default_factory=time.monotonic)

@@ -1,9 +1,16 @@
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
 from dataclasses import replace
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import stemzoo
 from stemzoo import io
 from stemzoo.app.limits import Limits
 from stemzoo.app.looking import Bench
@@ -82,7 +89,43 @@ def looked(bench, visit, upload, found):
     return image
 
 
-@pytest.fixture
-def request_of():
-    """What Gradio hands to a function about who asks."""
-    return lambda name: SimpleNamespace(session_hash=name)
+@pytest.fixture(scope="session")
+def serve():
+    """Serve the page in a process of its own; a context that yields its address."""
+    return serving
+
+
+@contextmanager
+def serving(*options, folder):
+    """Serve the page in a process of its own; yield its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(stemzoo.__file__).parents[1]),
+        "TMPDIR": str(folder),
+    }
+    command = [sys.executable, "-m", "stemzoo.app", "--port", port, *options]
+    with (folder / "page.log").open("w+") as said:
+        process = subprocess.Popen(
+            [*map(str, command)], env=environment, stdout=said, stderr=subprocess.STDOUT
+        )
+        try:
+            wait_for_port(port, process, folder / "page.log")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def wait_for_port(port, process, log):
+    for _ in range(600):
+        assert process.poll() is None, log.read_text()
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.2).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(log.read_text())

@@ -48,14 +48,14 @@ def test_nothing_else_is(method, path):
     assert not is_allowed(method, path)
 
 
-def ask(guard, method, path, headers=()):
+def ask(guard, method, path, headers=(), content=b""):
     sent = []
 
     async def send(message):
         sent.append(message)
 
     async def receive():
-        return {"type": "http.request", "body": b""}
+        return {"type": "http.request", "body": content}
 
     scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
     asyncio.run(guard(scope, receive, send))
@@ -83,3 +83,23 @@ def test_every_answer_forbids_to_load_from_elsewhere():
         assert start["status"] == status
         policy = dict(start["headers"])[b"content-security-policy"]
         assert policy.startswith(b"default-src 'self'")
+
+
+def test_a_call_that_names_files_as_gradio_does_is_refused():
+    guard = Guard(inner, 1_000_000)
+    named = b'{"data": [{"p\\u0061th": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}]}'
+    start, _ = ask(guard, "POST", "/gradio_api/queue/join", content=named)
+    assert start["status"] == 400
+    start, _ = ask(guard, "POST", "/gradio_api/queue/join", content=b'{"data": [1, null]}')
+    assert start["status"] == 200
+
+
+def test_the_server_behind_reads_the_whole_body():
+    received = []
+
+    async def reading(scope, receive, send):
+        received.append((await receive())["body"])
+        await inner(scope, receive, send)
+
+    ask(Guard(reading, 1_000_000), "POST", "/gradio_api/queue/join", content=b'{"data": []}')
+    assert received == [b'{"data": []}']
