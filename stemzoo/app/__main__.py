@@ -1,6 +1,7 @@
 """Start the page with ``python -m stemzoo.app``."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -42,11 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         training_minutes=told.minutes,
         return_seconds=told.return_seconds,
     )
+    # So that folders are deleted, whoever ends the page.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with open_server(limits, root_path=told.root_path) as server:
         print(
             f"stemzoo: the page is at http://{told.host}:{told.port} (Ctrl+C ends it)", flush=True
         )
-        uvicorn.run(server, host=told.host, port=told.port, log_level="warning")
+        try:
+            uvicorn.run(server, host=told.host, port=told.port, log_level="warning")
+        except KeyboardInterrupt:
+            pass
     return 0
 
 

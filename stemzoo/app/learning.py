@@ -4,14 +4,17 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stemzoo.app.looking import AUTOMATIC, LookOptions
 from stemzoo.app.trainings import Training
 from stemzoo.app.visits import Visit
 from stemzoo.inference.bundled_detectors import bundled_detectors
+from stemzoo.io.json_files import read_json
 from stemzoo.simulate.materials import MATERIALS
 from stemzoo.workflows.adaptation import DETECTOR
 from stemzoo.workflows.result_files import write_table
+from stemzoo.zoo.registry import list_weights
 
 ADAPTED, TAUGHT, OWN = "adapted to your images", "taught by your corrections", "for your crystal"
 # Epochs a minute of a network of the zoo's size on two cores, of so many steps each.
@@ -150,25 +153,59 @@ def learn_crystal(visit: Visit, structure: Path | str, minutes: float) -> Lesson
     return Lesson(training, OWN, out)
 
 
-def finish(visit: Visit, lesson: Lesson) -> str | None:
+@dataclass(frozen=True)
+class Learnt:
+    """What came of a training that is done.
+
+    Parameters
+    ----------
+    name : str or None
+        What the page calls the new detector; None if there is none.
+    words : str
+        What to do with it, or why there is none.
+    """
+
+    name: str | None
+    words: str
+
+
+def finish(visit: Visit, lesson: Lesson) -> Learnt:
     """Offer what a training has made to the visit.
+
+    Parameters
+    ----------
+    visit : Visit
+        Whose training.
+    lesson : Lesson
+        One that has ended.
 
     Returns
     -------
-    str or None
-        What the page calls the detector; None if there is none.
+    Learnt
+        Without a detector where the training failed, was stopped, or kept what there was.
     """
     if lesson.training.progress().state != "done" or not lesson.folder.is_dir():
-        return None
+        return Learnt(None, "")
+    translator = lesson.translator
+    if translator is not None and _told(translator).get("judgements"):
+        visit.translators[lesson.name] = translator
+    told = _told(lesson.folder)
+    if told.get("chosen") in {entry.name for entry in list_weights(task="detection")}:
+        return Learnt(None, f"No new detector: {told.get('result', 'the old one is as good')}")
     name = lesson.name
     if visit.weights.get(name) not in (None, lesson.folder):
         number = sum(known.startswith(name) for known in visit.weights) + 1
         name = f"{name} ({number})"
     visit.weights[name] = lesson.folder
-    translator = lesson.translator
-    if translator is not None and (translator / "config.json").is_file():
-        visit.translators[name] = translator
-    return name
+    return Learnt(name, f"“{name}” is among the weights: detect again with it.")
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    """Return what `adapt_files` tells of a model that it has adapted; nothing of others."""
+    from stemzoo.adaptation.run import RUN
+
+    path = folder / RUN
+    return read_json(path, {}) if path.is_file() else {}
 
 
 def materials_without_detector() -> list[str]:

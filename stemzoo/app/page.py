@@ -122,7 +122,9 @@ class Page:
             image.edits.pop()
             raise
 
-    def followed(self, visit: Visit, begin: Callable[[], Lesson]) -> Iterator[tuple[str, str]]:
+    def followed(
+        self, visit: Visit, begin: Callable[[], Lesson]
+    ) -> Iterator[tuple[str, str | None]]:
         """Begin a training and follow it to its end.
 
         Parameters
@@ -134,22 +136,23 @@ class Page:
 
         Yields
         ------
-        tuple of str
-            HTML of the bar, and the name of the detector once there is one.
+        tuple of str and (str or None)
+            HTML of the bar, and the name of the new detector once there is one.
         """
         try:
             lesson = begin()
         except Exception as error:
-            yield words.message(explain(visit, error), bad=True), ""
+            yield words.message(explain(visit, error), bad=True), None
             return
         while not visit.ended:
             now = lesson.training.progress()
             lines = tuple(visit.words(line) for line in now.lines)
             shown = words.progress(type(now)(now.part, now.seconds, lines, now.state))
             if now.state != "running":
-                yield shown, learning.finish(visit, lesson) or ""
+                learnt = learning.finish(visit, lesson)
+                yield shown + words.message(visit.words(learnt.words)), learnt.name
                 return
-            yield shown, ""
+            yield shown, None
             time.sleep(_PAUSE)
 
 
@@ -276,8 +279,14 @@ def build_page(bench: Bench, visits: Visits) -> Any:
                 dirty = gr.Button("Make my simulation look measured", elem_id="dirty")
                 dirty_notes = gr.HTML("", elem_classes="scores")
 
-        def chosen_options(*values: Any) -> LookOptions:
-            name, pm, least, average, forced, number = values
+        def chosen_options(
+            name: str | None,
+            pm: float | None,
+            least: float,
+            average: bool,
+            forced: bool,
+            number: float | None,
+        ) -> LookOptions:
             return LookOptions(
                 str(name or AUTOMATIC),
                 float(pm) if pm else None,
@@ -328,9 +337,18 @@ def build_page(bench: Bench, visits: Visits) -> Any:
 
             return work
 
-        def on_again(*values: Any, request: gr.Request) -> dict[Any, Any]:
+        def on_again(
+            name: str | None,
+            pm: float | None,
+            least: float,
+            average: bool,
+            forced: bool,
+            number: float | None,
+            request: gr.Request,
+        ) -> dict[Any, Any]:
             def look(visit: Visit) -> None:
-                bench.look(visit, visit.image, chosen_options(*values))
+                chosen = chosen_options(name, pm, least, average, forced, number)
+                bench.look(visit, visit.image, chosen)
 
             return on_work(look)(request)
 
@@ -395,19 +413,25 @@ def build_page(bench: Bench, visits: Visits) -> Any:
                 yield {bar: shown}
                 if name:
                     yield {
-                        bar: shown + words.message(f"“{name}” is among the weights: detect again."),
+                        bar: shown,
                         weights: gr.Dropdown(bench.detector_names(visit), value=name),
                         cyclegan: gr.Dropdown([*visit.translators, *translators]),
                         viewer: view(visit),
                     }
 
-        def on_adapt(*values: Any, request: gr.Request) -> Iterator[dict[Any, Any]]:
-            allowed, forced, *others = values
-            chosen = chosen_options(*others)
-            yield from follow(
-                request,
-                lambda visit: learning.adapt(visit, within(allowed), chosen, force=forced),
-            )
+        def on_adapt(
+            allowed: float,
+            anyhow: bool,
+            name: str | None,
+            pm: float | None,
+            number: float | None,
+            request: gr.Request,
+        ) -> Iterator[dict[Any, Any]]:
+            def begin(visit: Visit) -> Lesson:
+                chosen = chosen_options(name, pm, DEFAULT_THRESHOLD, False, False, number)
+                return learning.adapt(visit, within(allowed), chosen, force=bool(anyhow))
+
+            yield from follow(request, begin)
 
         def on_teach(allowed: float, request: gr.Request) -> Iterator[dict[Any, Any]]:
             yield from follow(request, lambda visit: learning.teach(visit, within(allowed)))
@@ -468,7 +492,7 @@ def build_page(bench: Bench, visits: Visits) -> Any:
         clean.click(on_clean, None, [*outputs, clean_notes], **one)
         dirty.click(on_dirty, cyclegan, [*outputs, dirty_notes], **one)
         taught = [bar, weights, cyclegan, viewer]
-        adapt.click(on_adapt, [minutes, anyway, *options], taught, **long)
+        adapt.click(on_adapt, [minutes, anyway, weights, pixel, frame], taught, **long)
         teach.click(on_teach, minutes, taught, **long)
         train.click(on_train, [material, minutes], taught, **long)
         stop.click(on_stop, None, None, **many)

@@ -183,7 +183,9 @@ def progress(now: Progress) -> str:
         "failed": "failed",
     }[now.state]
     minutes, seconds = divmod(round(now.seconds), 60)
-    last = now.lines[-12:]
+    # The command line says some things twice, and what to type next.
+    spoken = [line.removeprefix("stemzoo: warning: ") for line in now.lines]
+    last = [line for line in dict.fromkeys(spoken) if "try 'stemzoo" not in line][-12:]
     said = "\n".join(escape(line) for line in last)
     return (
         f'<div class="job {now.state}"><progress max="1" value="{now.part:.3f}"></progress>'

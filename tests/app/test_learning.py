@@ -1,3 +1,4 @@
+import json
 import sys
 
 import pytest
@@ -57,11 +58,28 @@ def test_one_training_at_a_time_and_a_stopped_one_goes_on_in_its_folder(visit, l
     other.training.stop()
 
 
-def test_what_was_trained_is_offered_only_when_it_is_done(visit, looked):
+def test_what_was_trained_is_offered_only_when_there_is_something_new(visit, looked):
     visit.program = DONE
     lesson = learning.adapt(visit, 1.0)
     lesson.training.wait()
-    assert learning.finish(visit, lesson) is None  # nothing was written
+    assert learning.finish(visit, lesson).name is None  # nothing was written
     lesson.folder.mkdir(parents=True)
-    assert learning.finish(visit, lesson) == "adapted to your images"
+    kept = {"chosen": "fcn-wse2", "result": "fcn-wse2 is returned, as nothing was better"}
+    (lesson.folder / "adaptation.json").write_text(json.dumps(kept))
+    learnt = learning.finish(visit, lesson)
+    assert learnt.name is None
+    assert "fcn-wse2 is returned" in learnt.words
+    (lesson.folder / "adaptation.json").write_text('{"chosen": "renewed"}')
+    assert learning.finish(visit, lesson).name == "adapted to your images"
     assert visit.weights == {"adapted to your images": lesson.folder}
+
+
+def test_the_second_detector_of_a_name_gets_a_number(visit, looked):
+    visit.program = DONE
+    for _ in range(2):
+        lesson = learning.learn_crystal(visit, visit.folder / "GaN.cif", 1.0)
+        lesson.training.wait()
+        lesson.folder.mkdir()
+        name = learning.finish(visit, lesson).name
+    assert name == "for your crystal (2)"
+    assert [folder.name for folder in visit.weights.values()] == ["own-1", "own-2"]

@@ -186,3 +186,9 @@ def test_files_are_gone_when_the_page_is_closed(server, functions, frames, tmp_p
             break
         time.sleep(0.1)
     assert not visit.exists()
+
+
+def test_when_the_page_ends_its_folder_is_gone(serve, tmp_path):
+    with serve(folder=tmp_path):
+        assert list(tmp_path.glob("stemzoo-*"))
+    assert not list(tmp_path.glob("stemzoo-*"))
