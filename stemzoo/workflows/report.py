@@ -12,7 +12,7 @@ import numpy as np
 
 from stemzoo import __version__, io
 from stemzoo.inference.comparison import SIGNIFICANCE
-from stemzoo.plotting import COLOURS
+from stemzoo.plotting import COLOURS, RING
 from stemzoo.workflows.again import located
 from stemzoo.workflows.outputs import written_whole
 from stemzoo.workflows.result_files import read_detections
@@ -24,8 +24,6 @@ from stemzoo.zoo.registry import find_weights
 # noisy image takes a third of a byte as JPEG of this quality, and a third more as text.
 _ROOM, _PIXEL, _QUALITY = 40e6, 0.45, 75
 _EDGES = (256, 1024)
-# Rings of 1.1 Å radius leave a column visible.
-_RING = 1.1
 # Classes whose density is drawn image by image.
 _CHARTS = 2
 
@@ -218,7 +216,7 @@ def _images(record: RunRecord, names: Sequence[str], edge: int) -> Iterator[dict
                 "density": [one["density_per_nm2"].get(name) for name in names],
                 "f1": [expected_f1(one, name) for name in names],
                 "marks": marks,
-                "ring": round(_RING * 100 / one["pixel_size_pm"], 3),
+                "ring": round(RING * 100 / one["pixel_size_pm"], 3),
                 "doubts": one["doubts"],
                 "notes": notes,
                 "told": f"{one['shape'][0]} x {one['shape'][1]} pixels of "
