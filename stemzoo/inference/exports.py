@@ -48,6 +48,8 @@ def detection_facts(found: Any) -> dict[str, Any]:
         "doubts": list(found.doubts),
         "notes": list(found.notes),
         "undone": list(found.undone),
+        "lattice": _lattice_facts(found),
+        "outline": [] if found.crystal is None else found.crystal.outline(),
         "crystal_nm2": round(found.area_nm2, 3),
         "crystal_share": round(share, 6),
         "counts": found.counts(),
@@ -60,6 +62,19 @@ def detection_facts(found: Any) -> dict[str, Any]:
         "expected": {
             name: _known(asdict(one)) for name, one in expected.items() if one is not None
         },
+    }
+
+
+def _lattice_facts(found: Any) -> dict[str, Any] | None:
+    """Return the lattice that was found, None where there is none."""
+    lattice = None if found.crystal is None else found.crystal.pixel_size.lattice
+    if lattice is None:
+        return None
+    return {
+        "vectors": np.round(lattice.vectors, 4).tolist(),
+        "rotation_deg": round(lattice.rotation, 3),
+        "strain": round(lattice.strain, 5),
+        "confidence": round(lattice.confidence, 3),
     }
 
 
