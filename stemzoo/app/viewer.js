@@ -3,7 +3,7 @@ const find = (name) => element.querySelector(name);
 const stage = find(".stage"), sheet = find(".sheet"), photo = find("img"), menu = find(".menu");
 const lines = find("svg.lines"), marks = find("svg.marks"), tools = find(".tools");
 const hidden = new Set();
-let told = null, zoom = 1, left = 0, top = 0, least = 0, picture = "", seen = "";
+let told = null, zoom = 1, left = 0, top = 0, least = 0, picture = "", seen = "", last = "";
 const make = (tag, words, parent) => {
   const node = document.createElement(tag);
   node.textContent = words;
@@ -98,6 +98,10 @@ function buttons() {
   }
 }
 function show() {
+  // The server may say the same once more, while a menu is open.
+  const text = JSON.stringify(props.value);
+  if (text === last) return;
+  last = text;
   told = props.value;
   menu.hidden = true;
   const there = Boolean(told && told.pictures);
