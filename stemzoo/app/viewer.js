@@ -203,11 +203,13 @@ stage.addEventListener("pointermove", (event) => {
   if (zoom > 1) { left += after[0] - before[0]; top += after[1] - before[1]; menu.hidden = true; place(); }
 });
 for (const name of ["pointerup", "pointercancel", "pointerleave"])
-  stage.addEventListener(name, (event) => {
-    if (!fingers.delete(event.pointerId) || name !== "pointerup" || moved || !told.looked) return;
-    if (menu.hidden) ask(event.clientX, event.clientY);
-    else menu.hidden = true;
-  });
+  stage.addEventListener(name, (event) => fingers.delete(event.pointerId));
+// Not at the pointer's end: of a finger a click follows, which would meet the menu below it.
+stage.addEventListener("click", (event) => {
+  if (!told || !told.looked || moved || event.target.closest(".menu, .zoom")) return;
+  if (menu.hidden) ask(event.clientX, event.clientY);
+  else menu.hidden = true;
+});
 stage.addEventListener("wheel", (event) => {
   // The page scrolls as ever, unless one zooms on purpose or is in the image already.
   if (!told || !(event.ctrlKey || zoom > 1 || event.shiftKey)) return;
