@@ -106,10 +106,13 @@ class Guard:
         The other, an ASGI application.
     largest : int
         Largest body of a request [bytes].
+    has_room : callable
+        Whether there is room for an upload.
     """
 
     server: Server
     largest: int
+    has_room: Callable[[], bool] = lambda: True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -125,6 +128,9 @@ class Guard:
         if any(not size.isdigit() or int(size) > largest for size in sizes):
             most = f"{largest / 1e6:.0f} MB"
             await _refuse(scope, send, 413, f"Expected at most {most}. Received: more.")
+            return
+        if not is_call and scope["method"] == "POST" and not self.has_room():
+            await _refuse(scope, send, 507, "Expected room for a file. Received: none. Try later.")
             return
         if is_call:
             body = await _read(receive, largest)

@@ -11,7 +11,7 @@ from stemzoo.app import learning, words
 from stemzoo.app.corrections import Edit
 from stemzoo.app.learning import Lesson
 from stemzoo.app.looking import AUTOMATIC, DENOISED, REALISTIC, Bench, LookOptions
-from stemzoo.app.uploads import STRUCTURES, sweep_uploads, take_structure
+from stemzoo.app.uploads import STRUCTURES, take_structure
 from stemzoo.app.view import view, viewer_file
 from stemzoo.app.visits import Visit, Visits
 from stemzoo.inference.reporting import DEFAULT_THRESHOLD
@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 _EXPECTED = (ValueError, KeyError, OSError, ModuleNotFoundError, MemoryError, FloatingPointError)
 # Seconds between two looks at a training.
 _PAUSE = 1.0
-# Seconds after which an upload that nobody has taken is deleted.
-_FORGOTTEN = 3600.0
 
 
 def explain(visit: Visit | None, error: BaseException) -> str:
@@ -318,8 +316,6 @@ def build_page(bench: Bench, visits: Visits) -> Any:
 
         def on_drop(event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
             visit = visits.of(request.session_hash)
-            room = 1_000_000 * limits.uploads_mb
-            sweep_uploads(bench.uploads, older=_FORGOTTEN, most=room)
             for text in page.dropped(visit, dropped_paths(event)):
                 yield {said: text, **state(visit)}
             yield {weights: gr.Dropdown(bench.detector_names(visit))}

@@ -11,9 +11,12 @@ from stemzoo.app import results
 from stemzoo.app.guard import Guard
 from stemzoo.app.limits import Limits
 from stemzoo.app.looking import Bench
+from stemzoo.app.uploads import sweep_uploads
 from stemzoo.app.view import viewer_file
 from stemzoo.app.visits import Visits
 
+# Seconds after which an upload that nobody has taken is deleted.
+_FORGOTTEN = 3600.0
 # What Gradio and the client of the Hub would ask elsewhere for.
 _OFFLINE = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -91,6 +94,8 @@ def _application(bench: Bench, visits: Visits, limits: Limits, root_path: str) -
     fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
     mono = ["ui-monospace", "Consolas", "monospace"]
     blocks = build_page(bench, visits)
+    # What Gradio remembers of each who comes.
+    blocks.state_session_capacity = 10 * limits.visits
     gr.mount_gradio_app(
         server,
         blocks,
@@ -111,5 +116,10 @@ def _application(bench: Bench, visits: Visits, limits: Limits, root_path: str) -
     )
     # Gradio sees that a file was uploaded only of a page that was launched.
     blocks.has_launched = True
-    # All files of one drop come in one request.
-    return Guard(server, 1_000_000 * (limits.upload_mb * limits.images + 1))
+    most = 1_000_000 * limits.uploads_mb
+
+    def has_room() -> bool:
+        return sweep_uploads(bench.uploads, older=_FORGOTTEN, most=most) <= most
+
+    # What comes with a file in its request is little.
+    return Guard(server, 1_000_000 * (limits.upload_mb + 1), has_room)

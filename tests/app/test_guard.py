@@ -103,3 +103,10 @@ def test_the_server_behind_reads_the_whole_body():
 
     ask(Guard(reading, 1_000_000), "POST", "/gradio_api/queue/join", content=b'{"data": []}')
     assert received == [b'{"data": []}']
+
+
+def test_where_there_is_no_room_an_upload_is_refused():
+    guard = Guard(inner, 1_000_000, lambda: False)
+    assert ask(guard, "POST", "/gradio_api/upload")[0]["status"] == 507
+    assert ask(guard, "GET", "/")[0]["status"] == 200
+    assert ask(guard, "POST", "/gradio_api/queue/join", content=b"{}")[0]["status"] == 200
