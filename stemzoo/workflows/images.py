@@ -14,8 +14,8 @@ from stemzoo.inference.detections import Detections
 from stemzoo.inference.matching import Match, match
 from stemzoo.io.images import check_shape
 from stemzoo.plotting import plot_detections
-from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
-from stemzoo.workflows.paths import Failed, image_files, read_each
+from stemzoo.workflows.outputs import plan_outputs, written_whole
+from stemzoo.workflows.paths import Failed, read_each
 from stemzoo.workflows.result_files import FORMATS, result_names, table_start, write_table
 
 if TYPE_CHECKING:
@@ -24,36 +24,6 @@ if TYPE_CHECKING:
 # Tells a table of detections from the labels of a frame.
 _MARK = " detections in "
 TABLE_MARKS = (_MARK, table_start())
-
-
-def plan_detections(paths: Sequence[Path], out: Path) -> list[OutputPlan]:
-    """Name the files that the detections in images go to: NAME.csv and NAME.png.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        Image files of one call.
-    out : Path
-        Folder for the results.
-
-    Returns
-    -------
-    list of OutputPlan
-        One for each path that may be an image, in their order.
-
-    Raises
-    ------
-    ValueError
-        As in `plan_outputs`.
-
-    Examples
-    --------
-    >>> (plan,) = plan_detections([Path("a/scan.tif")], Path("out"))  # doctest: +SKIP
-    >>> [path.name for path in plan.files]  # doctest: +SKIP
-    ['scan.csv', 'scan.png']
-    """
-    names = [(path, result_names(path.stem, ())) for path in image_files(paths)]
-    return plan_outputs(names, out, inputs=paths, mark=TABLE_MARKS)
 
 
 @dataclass(frozen=True, eq=False)
