@@ -3,11 +3,13 @@
 They come from the local phases of the lattice's spots; no network is involved.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
+from stemzoo.analysis.domains import Domains, find_domains
 from stemzoo.analysis.lattice import Lattice, find_lattice
 from stemzoo.analysis.structure_match import match_structure
 from stemzoo.simulate.materials import Material, atomic_number
@@ -41,11 +43,14 @@ class LatticeSites:
         Symbol of the heaviest element of each column, for instance ``"Se"``.
     lattice : Lattice
         The lattice of the whole image.
+    domains : Domains or None
+        Where the sublattices have changed places; None in a single crystal.
     """
 
     positions: np.ndarray
     kinds: np.ndarray
     lattice: Lattice
+    domains: Domains | None = None
 
 
 def lattice_sites(
@@ -59,7 +64,8 @@ def lattice_sites(
 
     The phases of the innermost spots in a window around each place say where the lattice lies
     there, so that drift and other slow distortions are followed. Which sublattice is which is told
-    by brightness: columns that scatter more are brighter.
+    by brightness: columns that scatter more are brighter; of a hexagonal crystal domain by domain,
+    see `find_domains`, as in mirror twins sublattices have changed places.
 
     Parameters
     ----------
@@ -113,12 +119,30 @@ def lattice_sites(
     groups.sort(key=lambda group: -np.mean([_brightness(values, at) for at in group]))
     columns = [at for group in groups for at in group]
     kinds = _column_kinds(material)
+    if lattice.symmetry == 6:
+        bright = _FAINT * np.median(amplitude)
+        places = [at[_interpolated(amplitude, at, values.shape) > bright] for at in columns]
+        domains = find_domains(values, places, kinds, lattice.period)
+        if domains is not None:
+            return LatticeSites(*_sites_of_domains(domains, places, kinds), lattice, domains)
     positions = np.concatenate(columns[: len(kinds)])
     labels = np.concatenate(
         [np.full(len(at), kind) for at, kind in zip(columns, kinds, strict=False)]
     )
     keep = _interpolated(amplitude, positions, values.shape) > _FAINT * np.median(amplitude)
     return LatticeSites(positions[keep], labels[keep], lattice)
+
+
+def _sites_of_domains(
+    domains: Domains, places: Sequence[np.ndarray], kinds: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (K, 2) and kinds (K,) of columns at places that hold others in each domain."""
+    positions = np.concatenate(places)
+    group = np.repeat(np.arange(len(places)), [len(at) for at in places])
+    rank = np.array(domains.ranks)[domains.at(positions), group]
+    # By kind, as in a single crystal.
+    order = np.argsort(rank, kind="stable")[: np.count_nonzero(rank < len(kinds))]
+    return positions[order], np.array(kinds)[rank[order]]
 
 
 def _sites_of_structure(values: np.ndarray, material: Material, lattice: Lattice) -> LatticeSites:

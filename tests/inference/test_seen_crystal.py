@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import stemzoo
+from stemzoo.inference.second_witness import read_columns
 from stemzoo.inference.seen_crystal import EDGE, find_crystal
 from stemzoo.io import Image
 from stemzoo.simulate import find_session, simulate_session
@@ -85,3 +86,36 @@ def test_blocks_of_a_large_image_are_averaged_for_the_mask():
     assert seen.block == 2
     assert seen.contains(np.array([[100.0, 4199.0]])).all()
     assert EDGE < 1
+
+
+def test_a_mirror_twin_is_looked_at_domain_by_domain(detector):
+    frame = scene("twin", seed=9000)
+    image = Image(frame.image, frame.sampling)
+    found = stemzoo.detect(image, detector, edges=True)
+    assert found.crystal.domains == 2
+    assert any("2 domains of one lattice" in note for note in found.notes)
+    labels = np.array(frame.labels())
+    edges = frame.points[labels == "edge"]
+    at_edge = found.crystal.is_at_edge(edges) | ~found.crystal.contains(edges)
+    assert len(edges) > 40
+    assert at_edge.mean() > 0.8
+    for grain in (1, 2):
+        vacancies = frame.points[labels == "se_vacancy"]
+        at = np.rint(vacancies).astype(int)
+        vacancies = vacancies[frame.grains[at[:, 0], at[:, 1]] == grain]
+        vacancies = vacancies[(abs(vacancies - 255.5) < 240).all(axis=1)]
+        vacancies = vacancies[~found.crystal.is_at_edge(vacancies)]
+        readings = read_columns(found.crystal, "wse2", vacancies)
+        assert len(vacancies) > 4
+        assert np.isfinite(readings.intensity).all()
+        # One of two atoms is missing in each, on both sides; 1.0 is a full column.
+        assert np.median(readings.intensity) == pytest.approx(0.5, abs=0.12)
+    # Interior columns of both domains are measured as one kind.
+    columns = stemzoo.find_columns(image, "wse2")
+    full = np.array([name == "Se2" for name in columns.sublattices])
+    assert np.median(columns.intensity[full]) == pytest.approx(1, abs=0.05)
+
+
+def test_a_single_crystal_is_one_domain(day_a):
+    seen = find_crystal(Image(day_a[0].image, day_a[0].sampling), "wse2")
+    assert (seen.domains, len(seen.grains)) == (1, 1)
