@@ -31,33 +31,17 @@ class Domains:
 
     Parameters
     ----------
-    ranks : tuple of tuple of int
-        Of each domain, the largest first: rank by brightness of each place of the cell.
     labels : ndarray of int, shape (P, Q)
-        Index of the domain in each square of a grid.
+        Index of the domain in each square of a grid, 0 for the largest one.
     step : float
         Edge of the squares [px].
     """
 
-    ranks: tuple[tuple[int, ...], ...]
     labels: np.ndarray
     step: float
 
     def __len__(self) -> int:
-        return len(self.ranks)
-
-    def at(self, positions: np.ndarray) -> np.ndarray:
-        """Return the index of the domain at positions (K, 2) [px]; int, shape (K,).
-
-        Examples
-        --------
-        >>> domains = Domains(((0, 1, 2), (0, 2, 1)), np.array([[0, 0, 1, 1]]), 8.0)
-        >>> domains.at(np.array([[3.0, 2.0], [3.0, 17.0]])).tolist()
-        [0, 1]
-        """
-        last = np.array(self.labels.shape) - 1
-        rows, columns = np.clip((np.asarray(positions) // self.step).astype(int), 0, last).T
-        return self.labels[rows, columns]
+        return int(self.labels.max()) + 1
 
     def masks(self, shape: tuple[int, int], scale: float = 1.0) -> tuple[np.ndarray, ...]:
         """Return where each domain is, as bool of a shape.
@@ -72,6 +56,12 @@ class Domains:
         Returns
         -------
         tuple of ndarray of bool, of that shape
+
+        Examples
+        --------
+        >>> left, right = Domains(np.array([[0, 0, 1, 1]]), 2.0).masks((1, 8))
+        >>> left[0].tolist()
+        [True, True, True, True, False, False, False, False]
         """
         places = []
         for n, known in zip(shape, self.labels.shape, strict=True):
@@ -133,13 +123,12 @@ def find_domains(
     likeness = np.tensordot(expected, means, axes=1)
     # From the order that is the best one at most places.
     chosen = [int(np.bincount(likeness[:, known].argmax(axis=0)).argmax())]
-    sizes = {}
     while True:
         others = set(range(len(orders))) - set(chosen)
-        sizes = {k: _size(likeness, expected, k, chosen, noise, known) for k in others}
-        if not any(sizes.values()):
+        found = {k: _size(likeness, expected, k, chosen, noise, known) for k in others}
+        if not any(found.values()):
             break
-        chosen.append(max(sizes, key=lambda k: sizes[k]))
+        chosen.append(max(found, key=lambda k: found[k]))
     # What explained two of them somehow, before they were known, is at most a seam between them.
     for k in tuple(chosen):
         if len(chosen) > 1 and not _size(likeness, expected, k, chosen, noise, known):
@@ -147,12 +136,9 @@ def find_domains(
     if len(chosen) < 2:
         return None
     labels = ndimage.median_filter(likeness[chosen].argmax(axis=0), 3, mode="nearest")
-    # What all of a domain says decides between sublattices of nearly the same brightness.
-    regions = [known & (labels == k) for k in range(len(chosen))]
-    best = [int(likeness[:, region].sum(axis=1).argmax()) for region in regions]
-    sizes = [np.count_nonzero(region) for region in regions]
+    sizes = [np.count_nonzero(known & (labels == k)) for k in range(len(chosen))]
     order = np.argsort(sizes, kind="stable")[::-1]
-    return Domains(tuple(orders[best[k]] for k in order), np.argsort(order)[labels], cell)
+    return Domains(np.argsort(order)[labels], cell)
 
 
 def _local_means(

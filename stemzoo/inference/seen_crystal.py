@@ -22,6 +22,8 @@ from stemzoo.simulate.materials import Material
 
 # Columns that are nearer to where the crystal ends lack a neighbour [lattice constants].
 EDGE = 0.75
+# So far from a boundary of domains columns are measured [lattice constants].
+_SEAM = 2.0
 # Sign of the contrast below which columns are taken for dark.
 _DARK = -0.5
 
@@ -97,7 +99,7 @@ class SeenCrystal:
         return ~self._core.contains(self.in_mask(positions))
 
     def has_own_lattice(self, positions: np.ndarray) -> np.ndarray:
-        """Tell which positions lie where the lattice that was found is the crystal's.
+        """Tell where the lattice that was found is the crystal's, and tells where columns are.
 
         Parameters
         ----------
@@ -107,10 +109,14 @@ class SeenCrystal:
         Returns
         -------
         ndarray of bool, shape (K,)
-            False in other grains.
+            False in other grains, and nearer than two lattice constants to a boundary of domains:
+            its columns are where neither domain says.
         """
         places = self.in_mask(positions)
-        return np.any([grain.contains(places) for grain in self.grains[: self.domains]], axis=0)
+        if self.domains == 1:
+            return self.grains[0].contains(places)
+        depth = _SEAM * self.cell / self.block
+        return np.any([g.depth(places) > depth for g in self.grains[: self.domains]], axis=0)
 
     @cached_property
     def _core(self) -> CrystalMask:
@@ -221,7 +227,9 @@ def find_crystal(
         # Kept within the range of the data type.
         turned = clean.data - clean.data.min()
         clean = replace(clean, data=np.subtract(clean.data.max(), turned, out=turned))
-    parts = split_grain(clean.data, grains[0], pixel_size.lattice, material)
+    parts = grains[:1]
+    if material is not None:
+        parts = split_grain(clean.data, grains[0], pixel_size.lattice, material)
     return SeenCrystal(
         clean,
         pixel_size,
