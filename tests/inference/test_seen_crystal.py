@@ -128,3 +128,15 @@ def test_a_mirror_twin_is_looked_at_domain_by_domain(detector):
 def test_a_single_crystal_is_one_domain(day_a):
     seen = find_crystal(Image(day_a[0].image, day_a[0].sampling), "wse2")
     assert (seen.domains, len(seen.grains)) == (1, 1)
+
+
+def test_no_defect_is_reported_under_an_island(detector):
+    frame = scene("adsorbates", seed=600)
+    found = stemzoo.detect(Image(frame.image, frame.sampling), detector)
+    at = np.rint(found.positions).astype(int)
+    assert len(found) > 10
+    assert frame.crystal[at[:, 0], at[:, 1]].all()
+    # 20 nm along a side; the islands take some per cent, and so much of the area is left out.
+    share = found.area_nm2 / (512 * frame.sampling / 10) ** 2
+    assert share == pytest.approx(frame.crystal.mean(), abs=0.03)
+    assert any("bright islands" in note for note in found.notes)
