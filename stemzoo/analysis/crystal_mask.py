@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from stemzoo.analysis.cell import Lattice
+from stemzoo.analysis.islands import find_islands
 from stemzoo.analysis.local_reflections import LocalReflections, ReducedImage
 from stemzoo.analysis.valid_pixels import count_pixels, find_valid_pixels
 
@@ -180,7 +181,8 @@ def crystal_mask(image: np.ndarray, lattice: Lattice, *, overwrite: bool = False
     -----
     The amplitudes of the innermost reflections in Gaussian windows of 1.2 lattice constants (more
     where noise asks for it), less the power between the reflections, are compared with what is
-    usual in this image: less than 0.45 of it is no crystal. Where the amplitudes fall into two
+    usual in this image: less than 0.45 of it is no crystal. Islands of adsorbates are found by what
+    is not of the lattice (`find_islands`). Where the amplitudes fall into two
     groups, and the brightness with them, the stronger one is a second layer. Left out, too, is a
     place where the phases say
     that the lattice is turned or strained by more than 0.06, and one that is far brighter than the
@@ -204,6 +206,7 @@ def crystal_mask(image: np.ndarray, lattice: Lattice, *, overwrite: bool = False
     reduced = ReducedImage.of(np.ma.getdata(image), valid, lattice, overwrite=overwrite)
     local, amplitude = _relative_amplitude(reduced, lattice, cell)
     brightness = _brightness(reduced, local, amplitude)
+    islands = find_islands(reduced, local, lattice, brightness)
     # What follows takes as much memory again, which is short for the largest images.
     del image, reduced
     distortion = local.distortion(lattice)
@@ -214,6 +217,7 @@ def crystal_mask(image: np.ndarray, lattice: Lattice, *, overwrite: bool = False
         (distortion - _DISTORTED, "another grain"),
         (brightness - _BRIGHT, "far brighter, as a particle"),
         (layer, "a second layer of the same lattice"),
+        (islands - 0.5, "bright islands of other matter, under which columns cannot be judged"),
     )
     out = np.zeros(valid.shape, bool)
     causes = []
