@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from stemzoo.cli.terminal import Failures, complain, load_kind, say, start_keras
+from stemzoo.cli.terminal import Failures, complain, load_kind, say, start_networks
 
 if TYPE_CHECKING:
     from stemzoo.workflows.images import DetectedFile
@@ -217,10 +217,10 @@ def _line(source: "Source", found: "DetectedFile", report: dict[str, Any]) -> st
 
 
 def load_detector(weights: str | None) -> Any:
-    """Start Keras, and load a detector, or those of the package to choose from."""
+    """Load a detector, or those of the package to choose from."""
     if weights is not None:
         return load_kind(weights, "DefectFCN", "detect")
     from stemzoo.inference.bundled_detectors import BundledDetectors
 
-    start_keras()
+    start_networks()
     return BundledDetectors()

@@ -32,6 +32,7 @@ from stemzoo.cli.terminal import (
     print_table,
     say,
     start_keras,
+    start_networks,
 )
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def match(
 
     failures = Failures()
     paths = [source.path for source in find_sources(images)]
-    start_keras()
+    start_networks()
     ranked = match_files(
         paths,
         material=material,

@@ -236,8 +236,22 @@ def start_keras() -> None:
     start_device()
 
 
+def start_networks() -> None:
+    """Start what computes networks: Keras, or nothing where ONNX Runtime takes its place.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If neither is installed, in words.
+    """
+    from stemzoo.models.start import choose_runtime
+
+    if choose_runtime(None) == "keras":
+        start_keras()
+
+
 def load_kind(weights: str, kind: str, verb: str, *, training: bool = False) -> Any:
-    """Start Keras and load a model of the kind that a verb needs.
+    """Start what computes networks and load a model of the kind that a verb needs.
 
     Parameters
     ----------
@@ -250,5 +264,7 @@ def load_kind(weights: str, kind: str, verb: str, *, training: bool = False) -> 
     """
     from stemzoo.workflows import weights as files
 
-    start_keras()
+    if training:
+        start_keras()
+    start_networks()
     return files.load_kind(weights, kind, verb, training=training)

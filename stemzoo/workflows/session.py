@@ -8,7 +8,6 @@ from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from stemzoo.workflows.paths import image_files
 from stemzoo.workflows.result_files import result_names
 from stemzoo.workflows.run_record import RECORD, REPORT, REPORT_MARK, SUMMARY, RunRecord
 from stemzoo.workflows.sources import Source
-from stemzoo.zoo.provenance import PACKAGES
+from stemzoo.zoo.provenance import installed_versions
 
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
@@ -292,7 +291,7 @@ class DetectSession:
         packages = {"stemzoo": __version__, "python": platform.python_version()}
         return {
             "verb": "detect",
-            "packages": packages | {name: version(name) for name in PACKAGES},
+            "packages": packages | installed_versions(),
             "device": device_name(),
             "folder": os.getcwd(),
             "images": 0,
@@ -324,9 +323,11 @@ def _now() -> str:
 
 
 def device_name() -> str:
-    """Name the devices that Keras computes on, such as ``"cpu:0"``."""
-    from stemzoo.models.start import start_device
+    """Name the devices that networks are computed on, such as ``"cpu:0"``."""
+    from stemzoo.models.start import choose_runtime, start_device
 
+    if choose_runtime(None) == "onnx":
+        return "cpu (ONNX Runtime)"
     start_device()
     import keras
 
