@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from stemzoo.analysis.lattice import Lattice, find_lattice
+from stemzoo.analysis.phase_unwrapping import unwrap_phase
 from stemzoo.analysis.structure_match import match_structure
 from stemzoo.simulate.materials import Material, atomic_number
 
@@ -215,8 +216,6 @@ def _origin(spots: np.ndarray, vectors: np.ndarray, *, near: bool = False) -> np
     have one common arg F, which the pseudo-inverse drops; of two spots of a lattice of any shape
     it moves the place. `near` takes the origin next to 0.
     """
-    from skimage.restoration import unwrap_phase
-
     phases = np.array([unwrap_phase(np.angle(spot)) for spot in spots])
     if near:
         phases -= 2 * np.pi * np.rint(np.median(phases, axis=(1, 2), keepdims=True) / (2 * np.pi))

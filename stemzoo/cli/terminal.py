@@ -26,6 +26,8 @@ _SYSTEM = {
     errno.EIO: ("an error of the disk", "Copy the file from its source once more"),
     errno.EMFILE: ("too many open files", "Give fewer at a time"),
 }
+# Packages whose modules have another name.
+_PACKAGES = {"PIL": "pillow", "skimage": "scikit-image", "huggingface_hub": "huggingface-hub"}
 # What the library calls an argument is an option here.
 _OPTIONS = ((r"\bsum_frames(=True)?\b", "--sum-frames"), (r"\bframe=(?=\S)", "--frame "))
 
@@ -126,6 +128,12 @@ def explain(error: BaseException | str, item: object = None) -> str:
         return (
             f"{place}not enough memory ({error}). Give a smaller part of the image, or close other "
             "programs."
+        )
+    if isinstance(error, ModuleNotFoundError) and str(error) == f"No module named {error.name!r}":
+        module = str(error.name).partition(".")[0]
+        return (
+            f"{place}expected the package {module}, which this needs. Received: none. Install it: "
+            f"pip install {_PACKAGES.get(module, module)}."
         )
     if not is_expected(error):
         return (

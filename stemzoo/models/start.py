@@ -127,9 +127,9 @@ def choose_runtime(runtime: str | None) -> str:
 def no_keras() -> ModuleNotFoundError:
     """Return the error for what ONNX Runtime alone cannot do."""
     return ModuleNotFoundError(
-        "expected Keras with TensorFlow, which training and this need. Received: an installation "
-        "without it. Install it: pip install keras tensorflow (2 GB); without it, detect, match, "
-        "identify, columns, denoise and translate work by ONNX Runtime: pip install onnxruntime"
+        "expected Keras with TensorFlow, which this needs, as all training does. Received: an "
+        "installation without it. Install it: pip install keras tensorflow (2 GB); detect, match, "
+        "identify, columns and translate do without, by ONNX Runtime: pip install onnxruntime"
     )
 
 
