@@ -69,6 +69,12 @@ def detect(
     report: Annotated[
         bool, typer.Option("--report", help="Write report.html about all results, to look at.")
     ] = False,
+    track: Annotated[
+        bool,
+        typer.Option(
+            "--track", help="Follow defects through the frames: tracks.csv, drift.csv. See README."
+        ),
+    ] = False,
     as_json: JsonLines = False,
 ) -> None:
     """Find single-atom defects in images: a table and an overlay for each, and summary.csv.
@@ -81,6 +87,7 @@ def detect(
     from stemzoo.workflows.run_record import RunRecord
     from stemzoo.workflows.session import DetectOptions, plan_session
     from stemzoo.workflows.sources import find_sources
+    from stemzoo.workflows.tracking import TRACK_MARKS, find_series
 
     if report:
         check_report()
@@ -112,13 +119,16 @@ def detect(
     sources = find_sources(
         images, recursive=recursive, frames=frames, out=out, written=record.written()
     )
-    plan_session(sources, out, options.formats)
+    series = find_series(sources) if track else []
+    tables = [name for one in series for name in one.files]
+    plan_session(sources, out, options.formats, tables=tables, table_marks=TRACK_MARKS)
     empty = {source.path for source in sources if source.fault}
     folders = [path for path in images if os.path.isdir(path) and path not in empty]
     many = frames is not None or resume or bool(folders)
     door = ImageLines(out, fail_fast, strict, as_json, resume, report=report, many=many)
     with door.ended(record):
         door.work(sources, options, weights, record)
+        door.follow(series, record)
 
 
 def _detect_again(path: Path, door: ImageLines) -> None:

@@ -39,6 +39,8 @@ _IMAGE_FIELDS = {
     "counts": Field(dict, items=Field(int)),
     "density_per_nm2": Field(dict, items=Field(dict)),
     "expected": Field(dict, items=Field(dict)),
+    "lattice": Field(dict),
+    "outline": Field(list, items=Field(list)),
     "doubts": _TEXTS,
     "notes": _TEXTS,
     "undone": _TEXTS,

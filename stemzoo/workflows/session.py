@@ -85,7 +85,12 @@ class Outcome:
 
 
 def plan_session(
-    sources: Sequence[Source], out: Path, formats: Sequence[str] = ()
+    sources: Sequence[Source],
+    out: Path,
+    formats: Sequence[str] = (),
+    *,
+    tables: Sequence[str] = (),
+    table_marks: Sequence[str] = (),
 ) -> tuple[Path, ...]:
     """Name all files of a call before any work begins, and see that they are nobody else's.
 
@@ -97,6 +102,10 @@ def plan_session(
         Folder for the results; need not exist.
     formats : sequence of str
         As in `stemzoo.workflows.images.detect_file`.
+    tables : sequence of str
+        Tables about all images that are written beside the results.
+    table_marks : sequence of str
+        How they begin.
 
     Returns
     -------
@@ -122,7 +131,8 @@ def plan_session(
     ]
     # The names of the record are taken, too: an image may be named summary.tif.
     own = [(Path(RECORD), (RECORD, SUMMARY)), (Path(REPORT), (REPORT,))]
-    marks = (*TABLE_MARKS, _RECORD_MARK, REPORT_MARK)
+    own += [(Path(name), (name,)) for name in tables]
+    marks = (*TABLE_MARKS, _RECORD_MARK, REPORT_MARK, *table_marks)
     plan_outputs([*own, *results], out, inputs=paths, mark=marks)
     return tuple(dict.fromkeys([out, *(out / source.folder for source in sources)]))
 
