@@ -248,4 +248,4 @@ def _png_bytes(data: np.ndarray) -> bytes:
         packed = BytesIO()
         Image.fromarray(data).save(packed, format="PNG", compress_level=level)
         return packed.getvalue()
-    return png_encode(data, level=level)
+    return bytes(png_encode(data, level=level))
