@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from stemzoo.analysis.cell import Lattice
+from stemzoo.analysis.phase_unwrapping import unwrap_phase
 
 # Standard deviation of the window in which phases are averaged, in lattice constants: a vacancy
 # hardly moves them, and a distortion over some four cells is followed.
@@ -75,14 +76,11 @@ def origin_of(
     or square lattice have one common arg F, which the pseudo-inverse drops; of two spots of a
     lattice of any shape it moves the place.
     """
-    from skimage.restoration import unwrap_phase
-
     if known is not None:
         nearest = ndimage.distance_transform_edt(
             ~known, return_distances=False, return_indices=True
         )
-        masked = [unwrap_phase(np.ma.array(np.angle(spot), mask=~known)) for spot in spots]
-        phases = np.array([np.ma.getdata(phase)[tuple(nearest)] for phase in masked])
+        phases = np.array([unwrap_phase(np.angle(s), known)[tuple(nearest)] for s in spots])
     else:
         phases = np.array([unwrap_phase(np.angle(spot)) for spot in spots])
     if near:

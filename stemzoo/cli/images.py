@@ -36,6 +36,7 @@ from stemzoo.cli.terminal import (
     print_table,
     say,
     start_keras,
+    start_networks,
     warn,
 )
 
@@ -126,7 +127,7 @@ def match(
 
     failures = Failures()
     paths = [source.path for source in find_sources(images)]
-    start_keras()
+    start_networks()
     ranked = match_files(
         paths,
         material=material,

@@ -48,13 +48,10 @@ class ThisProcess:
         return 0
 
     def device(self) -> str:
-        """Name the devices that Keras computes on, such as ``"cpu:0"``."""
-        from stemzoo.models.start import start_device
+        """Name the devices that networks are computed on, such as ``"cpu:0"``."""
+        from stemzoo.models.start import device_name
 
-        start_device()
-        import keras
-
-        return ", ".join(keras.distribution.list_devices())
+        return device_name()
 
     def submit(
         self, task: ImageTask, source: Source, model: Any, out: Path, digests: Mapping[str, str]

@@ -72,7 +72,7 @@ class ImageTask(Protocol):
 
     @staticmethod
     def load(weights: str | None) -> Any:
-        """Start Keras, and load what does the work."""
+        """Start what computes networks, and load what does the work."""
 
     def options(self) -> dict[str, Any]:
         """Return what the call was told, for the record."""
