@@ -39,12 +39,12 @@ _IMAGE_FIELDS = {
     "counts": Field(dict, items=Field(int)),
     "density_per_nm2": Field(dict, items=Field(dict)),
     "expected": Field(dict, items=Field(dict)),
-    "lattice": Field(dict),
-    "outline": Field(list, items=Field(list)),
     "doubts": _TEXTS,
     "notes": _TEXTS,
     "undone": _TEXTS,
 }
+# What records of earlier versions do not tell, or there is not of every image.
+_LATER_FIELDS = {"lattice": Field(dict), "outline": Field(list, items=Field(list))}
 
 
 @dataclass
@@ -196,6 +196,9 @@ def _check(content: Mapping[str, Any]) -> None:
     for image in content["images"].values():
         for name, what in _IMAGE_FIELDS.items():
             if fault := what.fault(name, image.get(name)):
+                raise ValueError(fault)
+        for name, what in _LATER_FIELDS.items():
+            if (value := image.get(name)) is not None and (fault := what.fault(name, value)):
                 raise ValueError(fault)
         for name in (image["csv"], *image["files"]):
             path = PurePosixPath(name)
