@@ -96,7 +96,8 @@ GIVEN = """
 stemzoo simulate --session wse2-dayB -n 6 --size 288 --seed 1 --out day
 mkdir today && cp day/wse2-dayB_1_0000.tif day/wse2-dayB_1_0001.tif today
 for n in 1 2 7; do cp day/wse2-dayB_1_0002.tif scan$n.tif; done
-python -c "import numpy, tifffile as t; t.imwrite('series.tif', numpy.stack([t.imread('scan1.tif')] * 4))"
+python -c "import tifffile as t; i = t.imread('scan1.tif')
+t.imwrite('series.tif', [i, i, i], shape=(3, *i.shape), dtype=i.dtype, photometric='minisblack')"
 mkdir scans marks tests
 for n in 3 4; do
   cp day/wse2-dayB_1_000$n.tif scans
