@@ -387,7 +387,7 @@ def _without_layer(mask: CrystalMask, arrangement: Arrangement) -> CrystalMask:
     if alone.sum() < _ALONE * mask.crystal.sum() or alone.sum() == mask.crystal.sum():
         return mask
     words = f"{(mask.crystal & ~alone).mean():.1%} of the image: another layer"
-    return CrystalMask(mask.valid, alone, (*mask.reasons, words))
+    return CrystalMask(mask.valid, alone, (*mask.reasons, words), mask.islands)
 
 
 def _deciding(

@@ -96,7 +96,7 @@ class SeenCrystal:
         -------
         ndarray of bool, shape (K,)
         """
-        if (self.mask.is_whole and self.domains == 1) or not self.has_lattice:
+        if (self.mask.is_whole and len(self.grains) < 2) or not self.has_lattice:
             return np.zeros(len(positions), bool)
         return ~self._core.contains(self.in_mask(positions))
 

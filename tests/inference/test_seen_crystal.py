@@ -47,6 +47,15 @@ def test_both_grains_of_a_crystal_are_looked_at():
     assert "2 grains" in seen.mask.reasons
 
 
+def test_columns_between_two_grains_are_edges_though_together_they_fill_the_image():
+    frames = simulate_session(find_session("wse2-dayA"), 3, (512, 512), seed=9000, scene="grains")
+    _, frame, _ = frames
+    seen = find_crystal(Image(frame.image, frame.sampling), "wse2")
+    assert seen.mask.is_whole
+    edges = frame.points[np.array(frame.labels()) == "edge"]
+    assert seen.is_at_edge(edges).mean() > 0.7
+
+
 def test_dark_columns_are_turned_and_give_the_same_defects(detector, day_a):
     frame = day_a[0]
     straight = stemzoo.detect(Image(frame.image, frame.sampling), detector)
