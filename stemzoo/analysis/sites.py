@@ -159,7 +159,8 @@ def lattice_shifts(image: np.ndarray, reference: np.ndarray, sites: LatticeSites
     Parameters
     ----------
     image, reference : ndarray of shape (M, N)
-        Two images of the same crystal. Shifts below half a lattice spacing are told.
+        Two images of the same crystal. Shifts below half a lattice spacing are told, others but for
+        a lattice vector.
     sites : LatticeSites
         Of `reference`.
 
@@ -220,6 +221,9 @@ def _origin(spots: np.ndarray, vectors: np.ndarray, *, near: bool = False) -> np
     phases = np.array([unwrap_phase(np.angle(spot)) for spot in spots])
     if near:
         phases -= 2 * np.pi * np.rint(np.median(phases, axis=(1, 2), keepdims=True) / (2 * np.pi))
+        if len(phases) == 3:  # spots whose sum is 0, so that a shift turns them by 0 in sum
+            turns = np.rint(np.median(phases.sum(axis=0)) / (2 * np.pi))
+            phases[2] -= 2 * np.pi * turns
     return np.tensordot(np.linalg.pinv(vectors), phases, axes=1) / (-2 * np.pi)
 
 

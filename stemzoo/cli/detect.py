@@ -69,6 +69,12 @@ def detect(
     report: Annotated[
         bool, typer.Option("--report", help="Write report.html about all results, to look at.")
     ] = False,
+    track: Annotated[
+        bool,
+        typer.Option(
+            "--track", help="Follow defects through the frames: tracks.csv, drift.csv. See README."
+        ),
+    ] = False,
     as_json: JsonLines = False,
 ) -> None:
     """Find single-atom defects in images: a table and an overlay for each, and summary.csv.
@@ -84,6 +90,7 @@ def detect(
     from stemzoo.workflows.result_files import check_formats
     from stemzoo.workflows.run_record import RunRecord
     from stemzoo.workflows.sources import find_sources, has_folders
+    from stemzoo.workflows.tracking import TRACK_MARKS, find_series
 
     if report:
         check_report()
@@ -116,13 +123,16 @@ def detect(
         images, recursive=recursive, frames=frames, out=out, written=record.written()
     )
     task = DetectTask(options, weights)
-    plan_session(task, sources, out)
+    series = find_series(sources) if track else []
+    tables = [name for one in series for name in one.files]
+    plan_session(task, sources, out, tables=tables, table_marks=TRACK_MARKS)
     many = frames is not None or resume or has_folders(images, sources)
     door = ImageLines(out, fail_fast, strict, as_json, resume, report=report, many=many)
     with door.ended(record):
         misfits = MisfitSummary("detection")
         door.work(sources, task, record, misfits, cluster=cluster)
         warn(misfits.warning())
+        door.follow(series, record)
 
 
 def _detect_again(path: Path, door: ImageLines, cluster: str | None) -> None:

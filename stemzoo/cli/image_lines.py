@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stemzoo.workflows.run_record import RunRecord
     from stemzoo.workflows.session import Outcome
     from stemzoo.workflows.sources import Source
+    from stemzoo.workflows.tracking import ImageSeries
     from stemzoo.workflows.translation import MeasuredImages
 
 # End of what the library says of a stack, of which the verb takes each frame, too.
@@ -104,6 +105,22 @@ class ImageLines:
         self.done += 1
         self.skipped += outcome.skipped
         self.untrusted += bool(outcome.facts.get("doubts"))
+
+    def follow(self, series: "Sequence[ImageSeries]", record: "RunRecord") -> None:
+        """Follow the defects of series of images, and say what happened in each."""
+        from stemzoo.workflows.tracking import write_tracks
+
+        for one in series:
+            try:
+                tracks = write_tracks(record, one)
+            except (ValueError, OSError) as error:
+                self.failures.add(one.name or "tracks", error)
+                self.total += 1
+                continue
+            doubts = "".join(f" | NOT TO BE TRUSTED: {doubt}" for doubt in tracks.doubts)
+            files = ", ".join(str(self.out / name) for name in one.files)
+            # Of --json, all lines are objects.
+            say(f"{one.name or 'tracks'}: {tracks.summary()}{doubts} | {files}", error=self.as_json)
 
     @contextmanager
     def ended(self, record: "RunRecord") -> "Iterator[None]":

@@ -127,7 +127,14 @@ def perform(task: ImageTask, source: Source, model: Any, out: Path) -> ImageResu
     return replace(result, image=image, seconds=round(time.monotonic() - start, 3))
 
 
-def plan_session(task: ImageTask, sources: Sequence[Source], out: Path) -> tuple[Path, ...]:
+def plan_session(
+    task: ImageTask,
+    sources: Sequence[Source],
+    out: Path,
+    *,
+    tables: Sequence[str] = (),
+    table_marks: Sequence[str] = (),
+) -> tuple[Path, ...]:
     """Name all files of a call before any work begins, and see that they are nobody else's.
 
     Parameters
@@ -138,6 +145,10 @@ def plan_session(task: ImageTask, sources: Sequence[Source], out: Path) -> tuple
         Images.
     out : Path
         Folder for the results; need not exist.
+    tables : sequence of str
+        Tables about all images that are written beside the results.
+    table_marks : sequence of str
+        How they begin.
 
     Returns
     -------
@@ -165,6 +176,7 @@ def plan_session(task: ImageTask, sources: Sequence[Source], out: Path) -> tuple
     inputs = [*paths, *(path for source in images for path in task.inputs(source))]
     # The names of the record are taken, too: an image may be named summary.tif.
     own = [(Path(RECORD), (RECORD, SUMMARY)), (Path(REPORT), (REPORT,))]
-    marks = (*task.marks, RECORD_MARK, REPORT_MARK)
+    own += [(Path(name), (name,)) for name in tables]
+    marks = (*task.marks, RECORD_MARK, REPORT_MARK, *table_marks)
     plan_outputs([*own, *results], out, inputs=inputs, mark=marks)
     return tuple(dict.fromkeys([out, *(out / source.folder for source in sources)]))

@@ -46,6 +46,9 @@ _DETECT_FIELDS = {
     "counts": Field(dict, items=Field(int)),
     "density_per_nm2": Field(dict, items=Field(dict)),
     "expected": Field(dict, items=Field(dict)),
+    # Versions before them did not tell these.
+    "lattice": Field(dict, type(None)),
+    "outline": Field(list, type(None), items=Field(list)),
     "doubts": _TEXTS,
     "notes": _TEXTS,
     "undone": _TEXTS,
