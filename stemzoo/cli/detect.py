@@ -122,9 +122,9 @@ def detect(
     sources = find_sources(
         images, recursive=recursive, frames=frames, out=out, written=record.written()
     )
+    task = DetectTask(options, weights)
     series = find_series(sources) if track else []
     tables = [name for one in series for name in one.files]
-    task = DetectTask(options, weights)
     plan_session(task, sources, out, tables=tables, table_marks=TRACK_MARKS)
     many = frames is not None or resume or has_folders(images, sources)
     door = ImageLines(out, fail_fast, strict, as_json, resume, report=report, many=many)

@@ -115,6 +115,9 @@ def match(
     ] = None,
     frame: Frame = None,
     sum_frames: SumFrames = False,
+    frames: Frames = None,
+    recursive: Recursive = False,
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Rank the weights of the zoo by how well they fit images, and say what to do next.
@@ -122,24 +125,28 @@ def match(
     EXPECTED F1 is what detect promises of these images, with the detectors that can tell.
     """
     from stemzoo.inference.advice import advise
-    from stemzoo.workflows.images import match_files
+    from stemzoo.workflows.cluster import open_engine
+    from stemzoo.workflows.matching import match_files
     from stemzoo.workflows.sources import find_sources
 
     failures = Failures()
-    paths = [source.path for source in find_sources(images)]
+    one_of_frames(frames, frame, sum_frames)
+    sources = find_sources(images, recursive=recursive, frames=frames)
     start_networks()
-    ranked = match_files(
-        paths,
-        material=material,
-        sampling=angstrom(pixel_size),
-        frame=frame,
-        sum_frames=sum_frames,
-        failed=failures.add,
-    )
-    compared = [path for path in paths if path not in failures.items]
+    with open_engine(cluster) as spread:
+        ranked = match_files(
+            sources,
+            material=material,
+            sampling=angstrom(pixel_size),
+            frame=frame,
+            sum_frames=sum_frames,
+            failed=failures.add,
+            spread=spread,
+        )
+    compared = [source for source in sources if source not in failures.items]
     if not compared:
         failures.end()
-    advice = advise(ranked, compared)
+    advice = advise(ranked, list(dict.fromkeys(source.path for source in compared)))
     if as_json:
         from stemzoo.inference.advice import match_facts
 
@@ -149,7 +156,11 @@ def match(
             | {"expected_f1": None if m.expected is None else asdict(m.expected.f1)}
             for m in ranked
         ]
-        content = {"images": [str(path) for path in compared], "matches": rows, "advice": advice}
+        content = {
+            "images": [str(source) for source in compared],
+            "matches": rows,
+            "advice": advice,
+        }
         say(*json.dumps(content, indent=1).split("\n"))
         failures.end()
         return

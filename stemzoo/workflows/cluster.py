@@ -5,7 +5,7 @@ import os
 import re
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ from stemzoo.workflows.sources import Source
 
 _LOCAL = re.compile(r"local:([1-9]\d{0,3})")
 _ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://\S+")
-# What a worker of this computer computes with; each is read once, when its library starts.
+# What a worker of this computer computes with, where the user has not set it; each is read once,
+# when its library starts.
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # Ctrl-C, which reaches all processes of a terminal, is for the one that was called.
 _IGNORE_INTERRUPTS = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
@@ -108,7 +109,7 @@ def _connect(cluster: str, stack: ExitStack) -> "DaskCluster":
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     if (local := _LOCAL.fullmatch(cluster)) is not None:
         count = int(local[1])
-        threads = str(max(len(os.sched_getaffinity(0)) // count, 1))
+        threads = str(max((os.cpu_count() or 1) // count, 1))
         workers = LocalCluster(
             n_workers=count,
             threads_per_worker=1,
@@ -116,7 +117,7 @@ def _connect(cluster: str, stack: ExitStack) -> "DaskCluster":
             memory_limit=None,
             dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
-            env=dict.fromkeys(_THREADS, threads),
+            env={name: os.environ.get(name, threads) for name in _THREADS},
             preload=[_IGNORE_INTERRUPTS],
         )
         stack.enter_context(workers)
@@ -168,22 +169,37 @@ class DaskCluster:
     ) -> Waiting:
         """Ask for an image; `digests` are those of the model, which the workers load themselves."""
         order = _Order(task, source, out, Path.cwd(), out.stat().st_ino, dict(digests))
-        return partial(self._wait, self.client.submit(_work, order, pure=False), source)
+        return partial(self._wait, self.client.submit(_work, order, pure=False))
 
-    def _wait(self, future: Any, source: Source) -> ImageResult:
+    def apply(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Sequence[Any]:
+        """Have a function applied to each item; the results stay with the workers."""
+        return self.client.map(partial(_apply, function, Path.cwd()), items, pure=False)
+
+    def gather(self, items: Sequence[Any]) -> list[Any]:
+        """Fetch the results of `apply`."""
+        with self._explained():
+            return self.client.gather(list(items))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say in our words why there is no answer."""
         from distributed import KilledWorker
 
         try:
-            answer = future.result()
+            yield
         except KilledWorker as error:
             raise MemoryError(
                 f"{error.allowed_failures + 1} workers ended while they looked at it"
             ) from error
         except CancelledError as error:
             raise ConnectionError(
-                f"{source}: expected an answer of {self.name}. Received: the scheduler is gone. "
-                "Start it again; the same command with --resume goes on."
+                f"expected an answer of {self.name}. Received: the scheduler is gone. Start it "
+                "again; the same command with --resume goes on."
             ) from error
+
+    def _wait(self, future: Any) -> ImageResult:
+        with self._explained():
+            answer = future.result()
         for text in answer.warnings:
             warnings.warn(text, stacklevel=2)
         for text in answer.logged:
@@ -238,10 +254,7 @@ def _work(order: _Order) -> _Answer:
         try:
             if order.version != __version__:
                 raise _strange("stemzoo " + order.version, f"stemzoo {__version__}", "Install that")
-            if not order.folder.is_dir():
-                where = f"the folder {order.folder}, on a disk that all share"
-                raise _strange(where, "no such folder", "Work in one that is")
-            with chdir(order.folder):
+            with _in_folder(order.folder):
                 if not order.out.is_dir() or order.out.stat().st_ino != order.inode:
                     where = f"the folder {order.out}, on a disk that all share"
                     raise _strange(where, "another one, or none", "Choose another --out folder")
@@ -251,6 +264,22 @@ def _work(order: _Order) -> _Answer:
             failure = error
     said = tuple(str(w.message) for w in caught if issubclass(w.category, UserWarning))
     return _Answer(result, failure, said, tuple(logged))
+
+
+def _apply(function: Callable[[Any], Any], folder: Path, item: Any) -> Any:
+    """Apply a function to an item, in a worker."""
+    with _TURN, _in_folder(folder):
+        return function(item)
+
+
+@contextmanager
+def _in_folder(folder: Path) -> Iterator[None]:
+    """Work where the call was made, as names of files may be relative to that."""
+    if not folder.is_dir():
+        where = f"the folder {folder}, on a disk that all share"
+        raise _strange(where, "no such folder", "Work in one that is")
+    with chdir(folder):
+        yield
 
 
 def _load(order: _Order) -> Any:

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from stemzoo.inference.spread import Here, Spread
 from stemzoo.workflows.image_task import ImageResult, ImageTask, perform
 from stemzoo.workflows.sources import Source
 
@@ -12,8 +13,8 @@ from stemzoo.workflows.sources import Source
 Waiting = Callable[[], ImageResult]
 
 
-class Engine(Protocol):
-    """What looks at images."""
+class Engine(Spread, Protocol):
+    """What looks at images, and computes what is asked of them."""
 
     def ahead(self) -> int:
         """Return how many images may be asked for while one is waited for."""
@@ -40,7 +41,7 @@ class Engine(Protocol):
         """
 
 
-class ThisProcess:
+class ThisProcess(Here):
     """Looks at an image when it is waited for, with the model that is loaded here."""
 
     def ahead(self) -> int:

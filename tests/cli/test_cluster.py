@@ -45,6 +45,14 @@ def day(here, frames):
     return Path("day")
 
 
+@pytest.fixture
+def gan(here):
+    """A CycleGAN that was not trained."""
+    small = {"filters": 2, "depth": 2, "discriminator_filters": 2, "patch_size": 32}
+    stemzoo.save(stemzoo.CycleGANSTEM(**small, material="wse2", sampling=0.2062), "gan")
+    return "./gan"
+
+
 def contents(folder):
     """Bytes of all files but those that tell times, by path."""
     paths = [path for path in Path(folder).rglob("*") if path.is_file()]
@@ -63,13 +71,16 @@ def facts(folder):
 
 @pytest.mark.slow
 def test_workers_write_what_one_process_writes_even_if_one_of_them_is_killed(
-    run, day, tiny_folder, here
+    run, day, tiny_folder, gan, here
 ):
     arguments = ("detect", "day", "--recursive", "--frames", "all", "--weights", tiny_folder)
     options = ("--pixel-size", 20.7, "--threshold", 0.1, "--format", "xyz", "--report")
     alone = run(*arguments, *options, "--out", "alone")
     assert alone.code == 1
     assert len(alone.out.splitlines()) == 7
+    translate = ("translate", "day", "--recursive", "--frames", "all", "--weights", gan)
+    translate += ("--pixel-size", 20.7)
+    assert run(*translate, "--out", "translated").code == 1
     flag = here / "died"
     with distributed.LocalCluster(
         n_workers=2,
@@ -84,6 +95,7 @@ def test_workers_write_what_one_process_writes_even_if_one_of_them_is_killed(
         again = run(*arguments, *options, *cluster, "--out", "shared", "--resume")
         run_again = ("detect", "--again", "shared/run.json", *cluster, "--out", "again")
         repeated = run(*run_again, "--fail-fast")
+        translated = run(*translate, *cluster, "--out", "shared_translated")
     assert flag.exists()
     assert (shared.code, shared.err) == (1, alone.err.replace("alone/", "shared/"))
     assert shared.out == alone.out.replace("alone/", "shared/")
@@ -96,6 +108,9 @@ def test_workers_write_what_one_process_writes_even_if_one_of_them_is_killed(
     assert [line.endswith("csv") for line in again.out.splitlines()] == [True] * 6 + [False]
     assert "done before" in again.out
     assert (repeated.code, repeated.err) == (0, "")
+    assert translated.code == 1
+    assert len(contents("translated")) == 6
+    assert contents("shared_translated") == contents("translated")
     assert contents("again") == {n: c for n, c in expected.items() if n != report}
 
 

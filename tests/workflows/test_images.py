@@ -10,7 +10,8 @@ from stemzoo import io
 from stemzoo.workflows.detect_task import DetectTask
 from stemzoo.workflows.frames import write_frame
 from stemzoo.workflows.image_task import plan_session
-from stemzoo.workflows.images import detect_file, match_files
+from stemzoo.workflows.images import detect_file
+from stemzoo.workflows.matching import match_files
 from stemzoo.workflows.sources import Source
 
 
@@ -196,11 +197,11 @@ def test_a_full_disk_leaves_no_table_without_its_overlay(tiny_model, tiff, out, 
 def test_images_that_cannot_be_used_are_told_and_the_others_compared(tiff, tmp_path):
     np.save(tmp_path / "flat.npy", np.ones((200, 200)))
     told = []
-    paths = [tmp_path / "flat.npy", tmp_path / "missing.tif"]
-    found = match_files(paths, failed=lambda path, error: told.append(path.name))
+    sources = [Source(tmp_path / "flat.npy"), Source(tmp_path / "missing.tif")]
+    found = match_files(sources, failed=lambda source, error: told.append(source.path.name))
     assert (found, told) == ([], ["flat.npy", "missing.tif"])
     with pytest.raises(ValueError, match="flat.npy: .* Nor can these be used: .*missing.tif"):
-        match_files(paths)
+        match_files(sources)
 
 
 def test_a_failed_file_leaves_nothing_behind(tiny_model, tmp_path, out):
