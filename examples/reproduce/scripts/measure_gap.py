@@ -1,4 +1,4 @@
-"""Measure what 30 labelled frames of a condition would bring, and what adapting without labels does.
+"""Measure what 30 labelled frames of a condition bring, and what adapting without labels does.
 
     python scripts/measure_gap.py OUT.json [--conditions contaminated expanding ...] [--steps 600]
         [--minutes 5]
