@@ -144,6 +144,7 @@ print([name for name in {heavy} if name in sys.modules], file=sys.stderr)
         ("from stemzoo.cli import main; main()", "'list', '--json'"),
         ("from stemzoo.cli import main; main()", "'detect', '--help'"),
         ("from stemzoo.cli import main; main()", "'columns', '--help'"),
+        ("from stemzoo.cli import main; main()", "'app', '--help'"),
         ("from stemzoo.cli import main; main()", "'match', '--help'"),
         ("from stemzoo.cli import main; main()", "'publish', '--help'"),
         ("from stemzoo.cli import main; main()", "'cite', 'fcn-wse2'"),

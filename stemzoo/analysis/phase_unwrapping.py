@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def unwrap_phase(wrapped: np.ndarray) -> np.ndarray:
+def unwrap_phase(wrapped: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
     """Add whole turns to the phases of a grid, so that neighbours differ by less than half a turn.
 
     Neighbours are joined pair by pair, the most reliable first: those around which the phase
@@ -13,6 +13,8 @@ def unwrap_phase(wrapped: np.ndarray) -> np.ndarray:
     ----------
     wrapped : ndarray of shape (P, Q)
         Phases [rad].
+    known : ndarray of bool, shape (P, Q), optional
+        Where they mean something; other places are joined after all of these.
 
     Returns
     -------
@@ -33,7 +35,9 @@ def unwrap_phase(wrapped: np.ndarray) -> np.ndarray:
     True
     """
     phases = np.asarray(wrapped, dtype=np.float64)
-    unevenness = _unevenness(phases).ravel()
+    unevenness = _unevenness(phases)
+    if known is not None:
+        unevenness[~known] = np.inf
     index = np.arange(phases.size).reshape(phases.shape)
     pairs = np.concatenate(
         [
@@ -41,7 +45,7 @@ def unwrap_phase(wrapped: np.ndarray) -> np.ndarray:
             np.stack([index[:-1].ravel(), index[1:].ravel()], axis=1),
         ]
     )
-    pairs = pairs[np.argsort(unevenness[pairs].sum(axis=1), kind="stable")]
+    pairs = pairs[np.argsort(unevenness.ravel()[pairs].sum(axis=1), kind="stable")]
     flat = phases.ravel()
     jumps = np.rint((flat[pairs[:, 0]] - flat[pairs[:, 1]]) / (2 * np.pi)).astype(int)
     turns, group = [0] * flat.size, list(range(flat.size))

@@ -96,6 +96,18 @@ def complain(error: BaseException | str) -> None:
     say("stemzoo: " + " ".join(explain(error).split()), error=True)
 
 
+def warn(text: str | None) -> None:
+    """Print a warning as one line on the error output; nothing where there is none.
+
+    Parameters
+    ----------
+    text : str or None
+        The warning.
+    """
+    if text is not None:
+        complain(f"warning: {text}")
+
+
 def explain(error: BaseException | str, item: object = None) -> str:
     """Say in one sentence what went wrong, and what to do.
 

@@ -52,6 +52,10 @@ if TYPE_CHECKING:
 
 # Images of more pixels, as they are or as the network sees them, are gone through in stripes.
 _LARGE = 4096**2
+_UNSPLIT = (
+    "domains that are turned by 60 degrees were not told apart: intensity and sigma may compare "
+    "with the wrong sublattice there; cut the image to one domain to be sure"
+)
 
 
 def detect(
@@ -221,7 +225,13 @@ def find_defects(
         found = report_by_probability(marks, model, seen, calibration, threshold, edges=edges)
     classes = (*model.classes, EDGE_CLASS) if edges else tuple(model.classes)
     found = replace(found, model_classes=classes, positions=corrections.move(found.positions))
-    said = (*describe(seen), material.note, found.warning_of_errors())
+    unsplit = identified is not None and identified.mirrored > 0 and seen.domains == 1
+    said = (
+        *describe(seen),
+        material.note,
+        _UNSPLIT if unsplit else None,
+        found.warning_of_errors(),
+    )
     return replace(
         found,
         model=model.name,

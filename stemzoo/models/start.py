@@ -133,6 +133,26 @@ def no_keras() -> ModuleNotFoundError:
     )
 
 
+def start_networks() -> None:
+    """Start what computes networks: the device of Keras, or nothing where ONNX Runtime does it."""
+    if choose_runtime(None) == "keras":
+        start_device()
+
+
+def device_name() -> str:
+    """Name the devices that networks are computed on, such as ``"cpu:0"``."""
+    if choose_runtime(None) == "onnx":
+        return "cpu (ONNX Runtime)"
+    start_device()
+    import keras
+
+    if keras.backend.backend() == "torch":  # of which Keras lists no devices
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return ", ".join(keras.distribution.list_devices())
+
+
 def start_device() -> None:
     """Start the device on which Keras computes, which its first variable does."""
     with quiet_start():
