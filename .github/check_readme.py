@@ -44,13 +44,20 @@ class LeftOut:
 
 
 BY_CI = LeftOut(".ci/run does it")
+LIGHT = LeftOut("tests/test_light_runtime.py does it")
 HUB = LeftOut("needs the Hub")
+PAGE = LeftOut("serves until it is stopped; tests/app looks at it in a browser")
 FRAMES = "-n 3 --size 288"
 TRAINING = "--epochs 1 --steps 2 --filters 4"
 # By the start of the command; the first that fits.
 SMALL: dict[str, Run | LeftOut] = {
     "pip install . && stemzoo detect": BY_CI,
     "pip install '.[test]' && pytest -n 2": BY_CI,
+    "python -m venv --without-pip light": LIGHT,
+    "pip --python light install": LIGHT,
+    "light/bin/stemzoo detect": LIGHT,
+    "pip install '.[app]'": BY_CI,
+    "stemzoo app": PAGE,
     "stemzoo verify": BY_CI,
     "stemzoo doctor": HUB,
     "stemzoo publish my-day": HUB,

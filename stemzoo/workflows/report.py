@@ -85,6 +85,7 @@ def write_report(record: RunRecord, *, edge: int | None = None) -> Path:
     PosixPath('detections/report.html')
     """
     check_report()
+    record = record.detected()
     from jinja2 import Environment, StrictUndefined
 
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(

@@ -9,9 +9,10 @@ from imagecodecs import jpeg8_decode, jpeg8_encode
 
 from stemzoo import io
 from stemzoo.workflows import report
+from stemzoo.workflows.detect_task import DetectOptions, DetectTask
 from stemzoo.workflows.report import picture_edge, write_report
 from stemzoo.workflows.run_record import RunRecord
-from stemzoo.workflows.session import DetectOptions, DetectSession
+from stemzoo.workflows.session import Session
 from stemzoo.workflows.sources import find_sources
 
 
@@ -24,9 +25,8 @@ def results(tiny_model, frames, tmp_path, monkeypatch):
     np.save("day/series.npy", frames[1].image[None, :80, :80])
     Path("day/bad.tif").write_bytes(b"II*\0")
     out = Path("out")
-    session = DetectSession(
-        out, tiny_model, DetectOptions(sampling=0.2, threshold=0.1), record=RunRecord(out)
-    )
+    task = DetectTask(DetectOptions(sampling=0.2, threshold=0.1))
+    session = Session(out, task, tiny_model, RunRecord(out))
     list(session.run(find_sources(["day"], frames="all")))
     return session.record
 
