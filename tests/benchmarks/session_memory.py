@@ -37,7 +37,8 @@ def resident() -> float:
 rng = np.random.default_rng(0)
 day = find_session("wse2-dayA").draw(rng)
 drift = np.cumsum(rng.normal(0, 1, (8, 2)), axis=0)
-places = rng.uniform(3, options.edge * day.sampling - 3, (8, 2))
+places = np.stack(np.meshgrid(*[np.linspace(0.2, 0.8, 3)] * 2), -1).reshape(-1, 2)
+places *= options.edge * day.sampling  # [Å]
 defects = [[("se_vacancy", *place) for place in places]] * 8
 images = simulate_series(day, (options.edge, options.edge), drift, defects, rng=rng)
 few = np.stack([frame.image for frame in images])
