@@ -24,6 +24,8 @@ from stemzoo.simulate.materials import Material
 EDGE = 0.75
 # Outlines are true to this part of the image's edge.
 _CORNERS = 250
+# Smaller parts of a ragged crystal are left out of them.
+_POLYGONS = 60
 # So far from a boundary of domains columns are measured [lattice constants].
 _SEAM = 2.0
 # Sign of the contrast below which columns are taken for dark.
@@ -142,9 +144,10 @@ class SeenCrystal:
 
         padded = np.pad(self.mask.crystal, 1).astype(np.float32)
         rough = max(padded.shape) / _CORNERS
+        longest = sorted(find_contours(padded, 0.5), key=len, reverse=True)[:_POLYGONS]
         polygons = [
             (approximate_polygon(contour, rough) - 1) * self.block + (self.block - 1) / 2
-            for contour in find_contours(padded, 0.5)
+            for contour in longest
         ]
         return [np.round(one, 1).tolist() for one in polygons if len(one) > 3]
 
