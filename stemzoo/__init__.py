@@ -34,6 +34,7 @@ _NAMES = {
     "save": "stemzoo.zoo.hub",
     "score": "stemzoo.workflows.scoring",
     "simulate": "stemzoo.simulate",
+    "track": "stemzoo.inference.tracking",
     "train_cyclegan": "stemzoo.training",
     "train_denoiser": "stemzoo.training",
     "train_detector": "stemzoo.workflows.detector_training",

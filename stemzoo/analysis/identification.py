@@ -27,6 +27,11 @@ LARGE_SIDE, _MIDDLE = 4096, 2048
 
 _ALONE = 0.2  # part of the crystal without a second layer, for that to be an island
 _LATTICE_FIELD = 2048  # [px]: a lattice is looked for in this much of the middle of an image
+# Confidence from which on a hexagonal or square lattice is taken: laid over one of no high symmetry
+# it reaches 0.66 at most, where the right one reaches 0.97; and what that one needs.
+_HIGH_SYMMETRY, _SHAPED = 0.7, 0.9
+# Materials whose lattices fit nearly as well as the best one are candidates, too.
+_AS_GOOD = 0.05
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,9 @@ class Identification:
         crystal = find_material(material)
         if self.lattice is None or self.lattice.symmetry != crystal.symmetry:
             return None
+        shape = self.lattice.shape
+        if shape is not None and crystal.shape not in (shape, shape.mirrored()):
+            return None
         return replace(self.lattice, sampling=crystal.spacing * ring_radius(self.lattice))
 
     def report(self) -> dict[str, object]:
@@ -187,10 +195,11 @@ def identify(
     Notes
     -----
     Bayes' rule with equal priors of all materials of the lattice's symmetry, and a tenth (square:
-    three tenths) for all others. The lattice constant is compared with that of each material
-    (Student's t with four degrees of freedom, width 1.5 %, as files state pixel sizes). So is the
-    ratio of the sublattices' brightness with what scattering into the detector predicts, or where
-    that is not known into four common ones (width 12 % of the ratio, and 0.03 of aberrations).
+    three tenths, neither: a half) for all others. The lattice constant is compared with that of
+    each material (Student's t with four degrees of freedom, width 1.5 %, as files state pixel
+    sizes). So is, of hexagonal and square lattices, the ratio of the sublattices' brightness with
+    what scattering into the detector predicts, or where that is not known into four common ones
+    (width 12 % of the ratio, and 0.03 of aberrations).
     Where WSe2 and MoSe2 are left, whose chalcogen columns are the weaker and the stronger ones,
     half-empty columns are counted on both sublattices: most are vacancies of the chalcogen.
 
@@ -206,11 +215,14 @@ def identify(
         raise ValueError(f"Expected a sampling above 0 Å/px. Received: sampling={sampling}")
     pixels = find_valid_pixels(image)
     whole = filled(image, pixels.mask)
-    lattice = _any_lattice(whole)
-    if lattice is None:
+    lattices = _any_lattice(whole)
+    if not lattices:
         nothing = CrystalMask(pixels.mask, np.zeros_like(pixels.mask), pixels.reasons)
         return Identification((), 1.0, mask=nothing, pixels=pixels)
-    found = _identified(image, whole, lattice, sampling, detector)
+    if lattices[0].shape is None:
+        found = _identified(image, whole, lattices[0], sampling, detector)
+    else:
+        found = _identified_by_shape(image, whole, lattices, sampling)
     return replace(found, pixels=pixels)
 
 
@@ -291,20 +303,80 @@ def _identified(
     )
 
 
-def _any_lattice(image: np.ndarray) -> Lattice | None:
-    """Hexagonal or square lattice of an image, the one that explains more of its spectrum."""
+def _identified_by_shape(
+    image: np.ndarray, whole: np.ndarray, lattices: Sequence[Lattice], sampling: float | None
+) -> Identification:
+    """Weigh the materials whose lattices, of no high symmetry, fit: the best one first."""
+    lattice = lattices[0]
+    mask = crystal_mask(image, lattice)
+    materials = [_material_of(other) for other in lattices]
+    scales = np.array(
+        [1.0 if sampling is None else sampling / other.sampling for other in lattices]
+    )
+    constants = [m.lattice_constant * s for m, s in zip(materials, scales, strict=True)]
+    each = np.array(
+        [
+            odds_of([material], None if sampling is None else constant, None)
+            for material, constant in zip(materials, constants, strict=True)
+        ]
+    )
+    # The prior of these materials is that of one, in equal parts.
+    odds = np.append(each[:, 0] / len(materials), each[0, 1])
+    shares = odds / odds.sum()
+    candidates = [
+        Candidate(material.name, float(share), float(other.sampling))
+        for material, share, other in zip(materials, shares, lattices, strict=False)
+    ]
+    candidates.sort(key=lambda candidate: -candidate.probability)
+    return Identification(
+        tuple(candidates),
+        float(shares[-1]),
+        mask=mask,
+        lattice=lattice,
+        lattice_constant=constants[0],
+        sublattices=find_sublattices(whole, mask.crystal, lattice) if mask.crystal.any() else None,
+        arrangement=find_arrangement(whole, lattice, mask, materials[0]),
+        deciding=_deciding(candidates, sampling, None),
+    )
+
+
+def _any_lattice(image: np.ndarray) -> tuple[Lattice, ...]:
+    """Lattices that explain the spectrum of an image: a hexagonal or square one, or of any shape.
+
+    Of the latter all that fit nearly as well as the best one, which comes first.
+    """
     part = middle(image, _LATTICE_FIELD)
     found = []
     for symmetry in (6, 4):
         # Any spacing: the lattice is looked for over a wide range of pixel sizes.
         spacing = np.median([m.spacing for m in MATERIALS.values() if m.symmetry == symmetry])
         material = next(m for m in MATERIALS.values() if m.symmetry == symmetry)
-        try:
-            found.append(find_lattice(part, replace(material, spacing=float(spacing))))
-        except ValueError as error:
-            if "lattice found" not in str(error):
-                raise
-    return max(found, key=lambda lattice: lattice.confidence, default=None)
+        found += _lattices(part, replace(material, spacing=float(spacing)))
+    best = max(found, key=lambda lattice: lattice.confidence, default=None)
+    if best is not None and best.confidence >= _HIGH_SYMMETRY:
+        return (best,)
+    shaped = [x for m in MATERIALS.values() if m.symmetry == 2 for x in _lattices(part, m)]
+    shaped.sort(key=lambda lattice: -lattice.confidence)
+    if shaped and shaped[0].confidence >= _SHAPED:
+        return tuple(x for x in shaped if x.confidence > shaped[0].confidence - _AS_GOOD)
+    return () if best is None else (best,)
+
+
+def _lattices(image: np.ndarray, material: Material) -> list[Lattice]:
+    """Return the lattice of a material in an image, if there is one."""
+    try:
+        return [find_lattice(image, material)]
+    except ValueError as error:
+        if "lattice found" not in str(error):
+            raise
+        return []
+
+
+def _material_of(lattice: Lattice) -> Material:
+    """Return the material of the table that has a lattice of this shape, or its mirror image."""
+    assert lattice.shape is not None  # as of those that are given
+    shapes = (lattice.shape, lattice.shape.mirrored())
+    return next(m for m in MATERIALS.values() if m.shape in shapes)
 
 
 def _without_layer(mask: CrystalMask, arrangement: Arrangement) -> CrystalMask:

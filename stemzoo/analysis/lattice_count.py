@@ -9,7 +9,7 @@ from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.crystal_mask import CrystalMask, crystal_mask
 from stemzoo.analysis.lattice import find_lattice
 from stemzoo.analysis.reflections import away_from_reflections, ring_radius
-from stemzoo.simulate.materials import MATERIALS
+from stemzoo.simulate.materials import MATERIALS, Material
 from stemzoo.simulate.projected_lattice import symmetry_operations
 
 _CLEAR = 0.12  # from a reflection on, in reciprocal lattice vectors: there is nothing of it
@@ -48,7 +48,9 @@ class Arrangement:
         return self.overlap if self.words == "layers" else None
 
 
-def find_arrangement(image: np.ndarray, lattice: Lattice, mask: CrystalMask) -> Arrangement:
+def find_arrangement(
+    image: np.ndarray, lattice: Lattice, mask: CrystalMask, material: Material | None = None
+) -> Arrangement:
     """Look for a second lattice.
 
     Parameters
@@ -59,6 +61,8 @@ def find_arrangement(image: np.ndarray, lattice: Lattice, mask: CrystalMask) -> 
         The most prominent lattice.
     mask : CrystalMask
         Where it is.
+    material : Material, optional
+        One that has such a lattice; needed for those of no high symmetry.
 
     Returns
     -------
@@ -70,7 +74,8 @@ def find_arrangement(image: np.ndarray, lattice: Lattice, mask: CrystalMask) -> 
     away = away_from_reflections(shape, lattice)
     spectrum = fft.rfft2((image - image.mean()).astype(np.float32))
     rest = fft.irfft2(spectrum * np.minimum((away / _CLEAR) ** 4, 1), s=shape)
-    material = next(m for m in MATERIALS.values() if m.symmetry == lattice.symmetry)
+    if material is None:
+        material = next(m for m in MATERIALS.values() if m.symmetry == lattice.symmetry)
     # Of the same crystal: within a few per cent of the same spacing.
     spacing = material.spacing
     try:
@@ -82,6 +87,8 @@ def find_arrangement(image: np.ndarray, lattice: Lattice, mask: CrystalMask) -> 
         )
     except ValueError:
         return one
+    if other.shape is not None and other.spots_found < other.spots_expected / 2:
+        return one  # weak reflections of the first that are taken for strong ones of another
     if lattice_difference(lattice, other) < _APART:
         return one  # what is left of a lattice that ends, or is distorted
     second = crystal_mask(np.ma.masked_array(rest, ~mask.valid), other)

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 from stemzoo.analysis.cell import Lattice
+from stemzoo.analysis.phase_unwrapping import unwrap_phase
 
 # Standard deviation of the window in which phases are averaged, in lattice constants: a vacancy
 # hardly moves them, and a distortion over some four cells is followed.
@@ -75,18 +76,18 @@ def origin_of(
     or square lattice have one common arg F, which the pseudo-inverse drops; of two spots of a
     lattice of any shape it moves the place.
     """
-    from skimage.restoration import unwrap_phase
-
     if known is not None:
         nearest = ndimage.distance_transform_edt(
             ~known, return_distances=False, return_indices=True
         )
-        masked = [unwrap_phase(np.ma.array(np.angle(spot), mask=~known)) for spot in spots]
-        phases = np.array([np.ma.getdata(phase)[tuple(nearest)] for phase in masked])
+        phases = np.array([unwrap_phase(np.angle(s), known)[tuple(nearest)] for s in spots])
     else:
         phases = np.array([unwrap_phase(np.angle(spot)) for spot in spots])
     if near:
         phases -= 2 * np.pi * np.rint(np.median(phases, axis=(1, 2), keepdims=True) / (2 * np.pi))
+        if len(phases) == 3:  # spots whose sum is 0, so that a shift turns them by 0 in sum
+            turns = np.rint(np.median(phases.sum(axis=0)) / (2 * np.pi))
+            phases[2] -= 2 * np.pi * turns
     return np.tensordot(np.linalg.pinv(vectors), phases, axes=1) / (-2 * np.pi)
 
 

@@ -305,12 +305,20 @@ class _Grid:
                 places = np.arange(shown) * n / count
                 turned.append(np.exp(2j * np.pi * (bins[0] / n - k) * places))
             (rows, down), (columns, along) = picked
-            part = self._picked(spectrum, rows, columns) * (down[:, None] * along)
+            part = self._scaled(self._picked(spectrum, rows, columns), down, along)
             mean = fft.ifft2(part, overwrite_x=True)[: self.shown[0], : self.shown[1]]
-            mean *= turned[0][:, None] * turned[1]
             del part
+            mean = self._scaled(mean, *turned)
             yield mean
             del mean
+
+    def _scaled(self, values: np.ndarray, down: np.ndarray, along: np.ndarray) -> np.ndarray:
+        """Values times factors of rows and of columns; in place, as they are, in a large grid."""
+        if not self.is_large:
+            return values * (down[:, None] * along)
+        values *= down[:, None]
+        values *= along
+        return values
 
     def _spectrum(self, values: np.ndarray) -> np.ndarray:
         """Spectrum of real values with zeros beside them; half of it where memory is short."""

@@ -20,7 +20,7 @@ _SCATTERING = 0.12
 # Half-empty columns are the chalcogen's, but for these few, and no more surely than by this factor.
 _STRAY, _SUREST = 3.0, 30.0
 # Prior probability that a crystal of that symmetry is none of the table.
-_OTHER = {6: 0.1, 4: 0.3}
+_OTHER = {6: 0.1, 4: 0.3, 2: 0.5}
 _CONSTANTS = 2.0, 6.0  # between which the constants of other crystals are [Å]
 _SAME = 0.02  # lattice constants that differ by less are not told apart
 # Annular dark field as most use it, where the detector is not known.

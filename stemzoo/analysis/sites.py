@@ -197,7 +197,8 @@ def lattice_shifts(image: np.ndarray, reference: np.ndarray, sites: LatticeSites
     Parameters
     ----------
     image, reference : ndarray of shape (M, N)
-        Two images of the same crystal. Shifts below half a lattice spacing are told.
+        Two images of the same crystal. Shifts below half a lattice spacing are told, others but for
+        a lattice vector.
     sites : LatticeSites
         Of `reference`.
 

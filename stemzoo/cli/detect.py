@@ -1,6 +1,5 @@
 """The verb that finds defects: in files, folders and stacks."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,9 @@ from stemzoo.cli.image_lines import ImageLines
 from stemzoo.cli.options import (
     TTA,
     AsIs,
+    Cluster,
     Edges,
+    FailFast,
     Force,
     Formats,
     Frame,
@@ -18,13 +19,15 @@ from stemzoo.cli.options import (
     JsonLines,
     PixelSize,
     Recursive,
+    Resume,
     Strict,
     SumFrames,
     Threshold,
     Weights,
+    one_of_frames,
     only_with,
 )
-from stemzoo.cli.terminal import angstrom, complain
+from stemzoo.cli.terminal import angstrom, warn
 
 app = typer.Typer()
 
@@ -49,12 +52,8 @@ def detect(
     sum_frames: SumFrames = False,
     frames: Frames = None,
     recursive: Recursive = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Skip what is done: same file, weights and options.")
-    ] = False,
-    fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="Stop at the first image that fails.")
-    ] = False,
+    resume: Resume = False,
+    fail_fast: FailFast = False,
     formats: Formats = None,
     header: Annotated[
         bool,
@@ -66,8 +65,15 @@ def detect(
             metavar="RUN.JSON", help="Do once more what a run.json tells of: the same bytes."
         ),
     ] = None,
+    cluster: Cluster = None,
     report: Annotated[
         bool, typer.Option("--report", help="Write report.html about all results, to look at.")
+    ] = False,
+    track: Annotated[
+        bool,
+        typer.Option(
+            "--track", help="Follow defects through the frames: tracks.csv, drift.csv. See README."
+        ),
     ] = False,
     as_json: JsonLines = False,
 ) -> None:
@@ -76,26 +82,30 @@ def detect(
     run.json beside them says how they were made. Exit code 2 if an image failed; 1 if some of many
     did (folders, --frames, --resume, --again), and the others are done.
     """
+    from stemzoo.inference.advice import MisfitSummary
+    from stemzoo.workflows.cluster import check_cluster
+    from stemzoo.workflows.detect_task import DetectOptions, DetectTask
+    from stemzoo.workflows.image_task import plan_session
     from stemzoo.workflows.report import check_report
     from stemzoo.workflows.result_files import check_formats
     from stemzoo.workflows.run_record import RunRecord
-    from stemzoo.workflows.session import DetectOptions, plan_session
-    from stemzoo.workflows.sources import find_sources
+    from stemzoo.workflows.sources import find_sources, has_folders
+    from stemzoo.workflows.tracking import TRACK_MARKS, find_series
 
     if report:
         check_report()
+    check_cluster(cluster)
     if again is not None:
-        only_with(context, "--again", "fail_fast", "strict", "as_json", "resume", "report")
-        _detect_again(again, ImageLines(out, fail_fast, strict, as_json, resume, report=report))
+        with_it = ("fail_fast", "strict", "as_json", "resume", "report", "cluster")
+        only_with(context, "--again", *with_it)
+        door = ImageLines(out, fail_fast, strict, as_json, resume, report=report)
+        _detect_again(again, door, cluster)
         return
     if not images:
         raise typer.BadParameter(
             "expected IMAGE...: image files, folders or patterns. Received: none"
         )
-    if frames is not None and (frame is not None or sum_frames):
-        raise ValueError(
-            "expected --frames, --frame or --sum-frames. Received: two of them. Give only one."
-        )
+    one_of_frames(frames, frame, sum_frames)
     options = DetectOptions(
         sampling=angstrom(pixel_size),
         threshold=threshold,
@@ -112,18 +122,24 @@ def detect(
     sources = find_sources(
         images, recursive=recursive, frames=frames, out=out, written=record.written()
     )
-    plan_session(sources, out, options.formats)
-    empty = {source.path for source in sources if source.fault}
-    folders = [path for path in images if os.path.isdir(path) and path not in empty]
-    many = frames is not None or resume or bool(folders)
+    task = DetectTask(options, weights)
+    series = find_series(sources) if track else []
+    tables = [name for one in series for name in one.files]
+    plan_session(task, sources, out, tables=tables, table_marks=TRACK_MARKS)
+    many = frames is not None or resume or has_folders(images, sources)
     door = ImageLines(out, fail_fast, strict, as_json, resume, report=report, many=many)
     with door.ended(record):
-        door.work(sources, options, weights, record)
+        misfits = MisfitSummary("detection")
+        door.work(sources, task, record, misfits, cluster=cluster)
+        warn(misfits.warning())
+        door.follow(series, record)
 
 
-def _detect_again(path: Path, door: ImageLines) -> None:
+def _detect_again(path: Path, door: ImageLines, cluster: str | None) -> None:
     """Do once more what a record tells of."""
+    from stemzoo.inference.advice import MisfitSummary
     from stemzoo.workflows.again import read_calls
+    from stemzoo.workflows.detect_task import DetectTask
     from stemzoo.workflows.run_record import RunRecord
 
     record = RunRecord.read(door.out)
@@ -132,13 +148,15 @@ def _detect_again(path: Path, door: ImageLines) -> None:
             if door.fail_fast and door.failures.items:
                 door.total += len(call.sources)  # which are left
                 continue
-            if (warning := call.warning()) is not None:
-                complain(f"warning: {warning}")
+            warn(call.warning())
+            misfits = MisfitSummary("detection")
             door.work(
                 call.sources,
-                call.options,
-                call.weights,
+                DetectTask(call.options, call.weights),
                 record,
+                misfits,
+                cluster=cluster,
                 expected=call.expected,
                 check=call.check_weights,
             )
+            warn(misfits.warning())

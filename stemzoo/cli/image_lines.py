@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from stemzoo.cli.terminal import Failures, complain, load_kind, say, start_keras
+from stemzoo.cli.terminal import Failures, complain, say
 
 if TYPE_CHECKING:
-    from stemzoo.workflows.images import DetectedFile
+    from stemzoo.inference.advice import MisfitSummary
+    from stemzoo.workflows.image_task import ImageResult, ImageTask
     from stemzoo.workflows.run_record import RunRecord
-    from stemzoo.workflows.session import DetectOptions, Outcome
+    from stemzoo.workflows.session import Outcome
     from stemzoo.workflows.sources import Source
+    from stemzoo.workflows.tracking import ImageSeries
+    from stemzoo.workflows.translation import MeasuredImages
 
 # End of what the library says of a stack, of which the verb takes each frame, too.
 _CHOOSE = ", or sum_frames=True."
@@ -52,35 +55,34 @@ class ImageLines:
     def work(
         self,
         sources: "Sequence[Source]",
-        options: "DetectOptions",
-        weights: str | None,
+        task: "ImageTask",
         record: "RunRecord",
+        summary: "MisfitSummary | MeasuredImages",
         *,
+        cluster: str | None = None,
         expected: Mapping[str, str] | None = None,
         check: Callable[[Mapping[str, str]], None] | None = None,
     ) -> None:
-        """Look at images, and say what was found in each."""
-        from stemzoo.inference.advice import MisfitSummary
+        """Look at images, say what was made of each, and count those that do not fit."""
+        from stemzoo.workflows.cluster import open_engine
         from stemzoo.workflows.fingerprints import used_weights
-        from stemzoo.workflows.session import DetectSession
+        from stemzoo.workflows.session import Session
 
         self.total += len(sources)
-        model = load_detector(weights)
+        model = task.load(task.weights)
         if check is not None:
             check(used_weights(model))
-        misfits = MisfitSummary("detection")
-        session = DetectSession(self.out, model, options, weights, record)
-        outcomes = closing(session.run(sources, resume=self.resume, expected=expected))
-        with outcomes as each, progress_bar(len(sources)) as advance:
-            for outcome in each:
-                self.tell(outcome)
-                if (found := outcome.found) is not None:
-                    misfits.add(found.image, found.detections.match)
-                advance()
-                if outcome.error is not None and self.fail_fast:
-                    break
-        if (warning := misfits.warning()) is not None:
-            complain(f"warning: {warning}")
+        with open_engine(cluster) as engine:
+            session = Session(self.out, task, model, record, engine)
+            outcomes = closing(session.run(sources, resume=self.resume, expected=expected))
+            with outcomes as each, progress_bar(len(sources)) as advance:
+                for outcome in each:
+                    self.tell(outcome)
+                    if (result := outcome.result) is not None:
+                        summary.add(result.image, result.match)
+                    advance()
+                    if outcome.error is not None and self.fail_fast:
+                        break
 
     def tell(self, outcome: "Outcome") -> None:
         """Say in one line what became of an image."""
@@ -92,19 +94,33 @@ class ImageLines:
             self.failures.add(str(outcome.source), error)
             return
         self.count(outcome)
-        if outcome.found is None:
+        if (result := outcome.result) is None:
             say(_skipped(outcome, self.out, self.as_json))
-            return
-        assert outcome.facts is not None  # of what was found
-        report = outcome.found.report() | {"frame": outcome.facts["frame"]}
-        say(json.dumps(report) if self.as_json else _line(outcome.source, outcome.found, report))
+        else:
+            say(json.dumps(result.report) if self.as_json else _line(outcome.source, result))
 
     def count(self, outcome: "Outcome") -> None:
         """Count an image that has not failed."""
         assert outcome.facts is not None
         self.done += 1
-        self.skipped += outcome.found is None
-        self.untrusted += bool(outcome.facts["doubts"])
+        self.skipped += outcome.skipped
+        self.untrusted += bool(outcome.facts.get("doubts"))
+
+    def follow(self, series: "Sequence[ImageSeries]", record: "RunRecord") -> None:
+        """Follow the defects of series of images, and say what happened in each."""
+        from stemzoo.workflows.tracking import write_tracks
+
+        for one in series:
+            try:
+                tracks = write_tracks(record, one)
+            except (ValueError, OSError) as error:
+                self.failures.add(one.name or "tracks", error)
+                self.total += 1
+                continue
+            doubts = "".join(f" | NOT TO BE TRUSTED: {doubt}" for doubt in tracks.doubts)
+            files = ", ".join(str(self.out / name) for name in one.files)
+            # Of --json, all lines are objects.
+            say(f"{one.name or 'tracks'}: {tracks.summary()}{doubts} | {files}", error=self.as_json)
 
     @contextmanager
     def ended(self, record: "RunRecord") -> "Iterator[None]":
@@ -187,6 +203,8 @@ def progress_bar(total: int) -> "Iterator[Any]":
 def _skipped(outcome: "Outcome", out: Path, as_json: bool) -> str:
     """Say in one line that an image was done before."""
     facts = dict(outcome.facts or {})
+    if "counts" not in facts:  # it was translated
+        return f"{outcome.source}: done before, {out / facts['files'][0]}"
     if as_json:
         from stemzoo.workflows.result_files import read_defects
 
@@ -198,29 +216,20 @@ def _skipped(outcome: "Outcome", out: Path, as_json: bool) -> str:
     return f"{outcome.source}: {counts}{doubts} | done before, {out / facts['csv']}"
 
 
-def _line(source: "Source", found: "DetectedFile", report: dict[str, Any]) -> str:
-    """Say in one line what was found in an image."""
+def _line(source: "Source", result: "ImageResult") -> str:
+    """Say in one line what was made of an image."""
+    report = result.report
+    if "counts" not in report:  # it was translated
+        return f"{source}: {result.files[0]}"
     counts = ", ".join(f"{count} {name}" for name, count in report["counts"].items())
-    notes = found.detections.notes
-    doubts = [f"NOT TO BE TRUSTED: {doubt}" for doubt in found.detections.doubts]
-    reason = report["weights_source"]
+    reason, notes = report["weights_source"], report["notes"]
     parts = (
         f"{source}: {counts}",
-        *doubts,
+        *(f"NOT TO BE TRUSTED: {doubt}" for doubt in report["doubts"]),
         *([f"weights {report['weights']}: {reason}"] if reason != "given" else []),
         f"pixel {report['pixel_size_pm']:.2f} pm ({report['pixel_size_source']})",
-        *found.detections.undone,
+        *report["undone"],
         *([f"note: {'; '.join(notes)}"] if notes else []),
-        ", ".join(map(str, (found.table, found.overlay, *found.others))),
+        ", ".join(map(str, result.files)),
     )
     return " | ".join(parts)
-
-
-def load_detector(weights: str | None) -> Any:
-    """Start Keras, and load a detector, or those of the package to choose from."""
-    if weights is not None:
-        return load_kind(weights, "DefectFCN", "detect")
-    from stemzoo.inference.bundled_detectors import BundledDetectors
-
-    start_keras()
-    return BundledDetectors()

@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stemzoo.cli.image_lines import ImageLines
 from stemzoo.cli.options import (
+    Cluster,
+    FailFast,
     Frame,
-    Images,
+    Frames,
     Json,
     LackingPixelSize,
+    ManyImages,
+    Recursive,
+    Resume,
     SumFrames,
+    one_of_frames,
 )
 from stemzoo.cli.structure import (
     DefectsFile,
@@ -26,12 +33,11 @@ from stemzoo.cli.structure import (
 from stemzoo.cli.terminal import (
     Failures,
     angstrom,
-    complain,
-    each,
-    load_kind,
     print_table,
     say,
     start_keras,
+    start_networks,
+    warn,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +48,7 @@ app = typer.Typer()
 
 @app.command()
 def translate(
-    images: Images,
+    images: ManyImages,
     weights: Annotated[str, typer.Option(help="Name of the zoo, or a model folder.")],
     direction: Annotated[
         str, typer.Option(help="sim-to-exp, or exp-to-sim (takes noise away, and atoms).")
@@ -51,51 +57,44 @@ def translate(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("translated"),
     frame: Frame = None,
     sum_frames: SumFrames = False,
+    frames: Frames = None,
+    recursive: Recursive = False,
     noise: Annotated[
         float | None,
         typer.Option(min=0, help="Noise that goes in; else as in training, 0 for none."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of this noise.")] = 0,
+    resume: Resume = False,
+    fail_fast: FailFast = False,
+    cluster: Cluster = None,
 ) -> None:
     """Make simulations look like a session's images, or the reverse."""
-    import numpy as np
-
     from stemzoo.inference.advice import MisfitSummary
     from stemzoo.inference.translation import NO_EVIDENCE
-    from stemzoo.workflows.outputs import make_folder
-    from stemzoo.workflows.paths import expand
-    from stemzoo.workflows.translation import MeasuredImages, plan_translations, translate_file
+    from stemzoo.workflows.cluster import check_cluster
+    from stemzoo.workflows.image_task import plan_session
+    from stemzoo.workflows.run_record import RunRecord
+    from stemzoo.workflows.sources import find_sources, has_folders
+    from stemzoo.workflows.translate_task import TranslateOptions, TranslateTask
+    from stemzoo.workflows.translation import MeasuredImages
 
-    paths = expand(images)
-    plan_translations(paths, out, direction)
-    model = load_kind(weights, "CycleGANSTEM", "translate")
-    make_folder(out)
+    check_cluster(cluster)
+    one_of_frames(frames, frame, sum_frames)
+    options = TranslateOptions(direction, angstrom(pixel_size), frame, sum_frames, noise, seed)
+    record = RunRecord.read(out)
+    sources = find_sources(
+        images, recursive=recursive, frames=frames, out=out, written=record.written()
+    )
+    task = TranslateTask(options, weights)
+    plan_session(task, sources, out)
     denoise = direction == "exp-to-sim"
     summary = MisfitSummary("translation") if denoise else MeasuredImages()
-    rng = np.random.default_rng(seed)  # of all images, as each has noise of its own
-
-    def translate_one(path: Path) -> list[str]:
-        translated = translate_file(
-            path,
-            model,
-            out,
-            direction=direction,
-            sampling=angstrom(pixel_size),
-            frame=frame,
-            sum_frames=sum_frames,
-            noise=noise,
-            rng=rng,
-        )
-        summary.add(translated.image, translated.match)
-        return [f"{path}: {translated.target}"]
-
-    failures = Failures()
-    each(paths, translate_one, failures)
-    if denoise and len(failures.items) < len(paths):
-        complain(f"warning: {NO_EVIDENCE}")
-    if (warning := summary.warning()) is not None:
-        complain(f"warning: {warning}")
-    failures.end()
+    many = frames is not None or resume or has_folders(images, sources)
+    door = ImageLines(out, fail_fast, resume=resume, many=many)
+    with door.ended(record):
+        door.work(sources, task, record, summary, cluster=cluster)
+        warn(NO_EVIDENCE if denoise and door.done else None)
+        warn(summary.warning())
 
 
 @app.command()
@@ -116,6 +115,9 @@ def match(
     ] = None,
     frame: Frame = None,
     sum_frames: SumFrames = False,
+    frames: Frames = None,
+    recursive: Recursive = False,
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Rank the weights of the zoo by how well they fit images, and say what to do next.
@@ -123,24 +125,28 @@ def match(
     EXPECTED F1 is what detect promises of these images, with the detectors that can tell.
     """
     from stemzoo.inference.advice import advise
-    from stemzoo.workflows.images import match_files
+    from stemzoo.workflows.cluster import open_engine
+    from stemzoo.workflows.matching import match_files
     from stemzoo.workflows.sources import find_sources
 
     failures = Failures()
-    paths = [source.path for source in find_sources(images)]
-    start_keras()
-    ranked = match_files(
-        paths,
-        material=material,
-        sampling=angstrom(pixel_size),
-        frame=frame,
-        sum_frames=sum_frames,
-        failed=failures.add,
-    )
-    compared = [path for path in paths if path not in failures.items]
+    one_of_frames(frames, frame, sum_frames)
+    sources = find_sources(images, recursive=recursive, frames=frames)
+    start_networks()
+    with open_engine(cluster) as spread:
+        ranked = match_files(
+            sources,
+            material=material,
+            sampling=angstrom(pixel_size),
+            frame=frame,
+            sum_frames=sum_frames,
+            failed=failures.add,
+            spread=spread,
+        )
+    compared = [source for source in sources if source not in failures.items]
     if not compared:
         failures.end()
-    advice = advise(ranked, compared)
+    advice = advise(ranked, list(dict.fromkeys(source.path for source in compared)))
     if as_json:
         from stemzoo.inference.advice import match_facts
 
@@ -150,7 +156,11 @@ def match(
             | {"expected_f1": None if m.expected is None else asdict(m.expected.f1)}
             for m in ranked
         ]
-        content = {"images": [str(path) for path in compared], "matches": rows, "advice": advice}
+        content = {
+            "images": [str(source) for source in compared],
+            "matches": rows,
+            "advice": advice,
+        }
         say(*json.dumps(content, indent=1).split("\n"))
         failures.end()
         return

@@ -8,6 +8,9 @@ import typer
 Images = Annotated[
     list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or quoted patterns.")
 ]
+ManyImages = Annotated[
+    list[Path], typer.Argument(metavar="IMAGE...", help="Image files, folders or quoted patterns.")
+]
 PixelSize = Annotated[
     float | None,
     typer.Option(
@@ -53,6 +56,17 @@ Frames = Annotated[
     typer.Option(help="Frames of stacks, each as an image: all, or a range such as 0:100."),
 ]
 Recursive = Annotated[bool, typer.Option("--recursive", help="Look into folders of folders, too.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Skip what is done: same file, weights and options.")
+]
+FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first image that fails.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Share the work: local:N for N processes, or tcp://HOST:PORT of a dask scheduler.",
+    ),
+]
 Formats = Annotated[
     list[str] | None,
     typer.Option(
@@ -61,6 +75,25 @@ Formats = Annotated[
         "given several times.",
     ),
 ]
+
+
+def one_of_frames(frames: str | None, frame: int | None, sum_frames: bool) -> None:
+    """See that at most one option says what to take of a stack.
+
+    Parameters
+    ----------
+    frames, frame, sum_frames
+        As `Frames`, `Frame` and `SumFrames`.
+
+    Raises
+    ------
+    ValueError
+        If two are given.
+    """
+    if frames is not None and (frame is not None or sum_frames):
+        raise ValueError(
+            "expected --frames, --frame or --sum-frames. Received: two of them. Give only one."
+        )
 
 
 def only_with(context: typer.Context, option: str, *others: str) -> None:

@@ -26,6 +26,8 @@ _SYSTEM = {
     errno.EIO: ("an error of the disk", "Copy the file from its source once more"),
     errno.EMFILE: ("too many open files", "Give fewer at a time"),
 }
+# Packages whose modules have another name.
+_PACKAGES = {"PIL": "pillow", "skimage": "scikit-image", "huggingface_hub": "huggingface-hub"}
 # What the library calls an argument is an option here.
 _OPTIONS = ((r"\bsum_frames(=True)?\b", "--sum-frames"), (r"\bframe=(?=\S)", "--frame "))
 
@@ -94,6 +96,18 @@ def complain(error: BaseException | str) -> None:
     say("stemzoo: " + " ".join(explain(error).split()), error=True)
 
 
+def warn(text: str | None) -> None:
+    """Print a warning as one line on the error output; nothing where there is none.
+
+    Parameters
+    ----------
+    text : str or None
+        The warning.
+    """
+    if text is not None:
+        complain(f"warning: {text}")
+
+
 def explain(error: BaseException | str, item: object = None) -> str:
     """Say in one sentence what went wrong, and what to do.
 
@@ -126,6 +140,12 @@ def explain(error: BaseException | str, item: object = None) -> str:
         return (
             f"{place}not enough memory ({error}). Give a smaller part of the image, or close other "
             "programs."
+        )
+    if isinstance(error, ModuleNotFoundError) and str(error) == f"No module named {error.name!r}":
+        module = str(error.name).partition(".")[0]
+        return (
+            f"{place}expected the package {module}, which this needs. Received: none. Install it: "
+            f"pip install {_PACKAGES.get(module, module)}."
         )
     if not is_expected(error):
         return (
@@ -236,8 +256,22 @@ def start_keras() -> None:
     start_device()
 
 
+def start_networks() -> None:
+    """Start what computes networks: Keras, or nothing where ONNX Runtime takes its place.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If neither is installed, in words.
+    """
+    from stemzoo.models.start import choose_runtime
+
+    if choose_runtime(None) == "keras":
+        start_keras()
+
+
 def load_kind(weights: str, kind: str, verb: str, *, training: bool = False) -> Any:
-    """Start Keras and load a model of the kind that a verb needs.
+    """Start what computes networks and load a model of the kind that a verb needs.
 
     Parameters
     ----------
@@ -250,5 +284,7 @@ def load_kind(weights: str, kind: str, verb: str, *, training: bool = False) -> 
     """
     from stemzoo.workflows import weights as files
 
-    start_keras()
+    if training:
+        start_keras()
+    start_networks()
     return files.load_kind(weights, kind, verb, training=training)

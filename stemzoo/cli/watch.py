@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from stemzoo.cli.image_lines import ImageLines, load_detector
+from stemzoo.cli.image_lines import ImageLines
 from stemzoo.cli.options import (
     TTA,
     AsIs,
@@ -25,7 +25,7 @@ from stemzoo.cli.options import (
 from stemzoo.cli.terminal import angstrom, complain, printable, say
 
 if TYPE_CHECKING:
-    from stemzoo.workflows.session import DetectSession
+    from stemzoo.workflows.session import Session
     from stemzoo.workflows.watching import Arrivals, Course
 
 app = typer.Typer()
@@ -61,9 +61,10 @@ def watch(
 
     Files as of detect. Ctrl-C ends it; the same command goes on where it was.
     """
+    from stemzoo.workflows.detect_task import DetectOptions, DetectTask
     from stemzoo.workflows.result_files import check_formats
     from stemzoo.workflows.run_record import RunRecord
-    from stemzoo.workflows.session import DetectOptions, DetectSession
+    from stemzoo.workflows.session import Session
     from stemzoo.workflows.sources import parse_frames
     from stemzoo.workflows.watching import Arrivals
 
@@ -81,7 +82,8 @@ def watch(
         formats=check_formats(formats or []),
     )
     record = RunRecord.read(out)
-    session = DetectSession(out, load_detector(weights), options, weights, record)
+    task = DetectTask(options, weights)
+    session = Session(out, task, task.load(weights), record)
     arrivals = Arrivals(folder, recursive, out, settle)
     lines = ImageLines(out, as_json=as_json, resume=True)
     try:
@@ -95,7 +97,7 @@ def watch(
 
 
 def _follow(
-    session: "DetectSession",
+    session: "Session",
     arrivals: "Arrivals",
     lines: ImageLines,
     frames: str | None,

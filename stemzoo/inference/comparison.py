@@ -1,7 +1,8 @@
 """How the conditions of an image compare with those that weights were trained on."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from stemzoo.inference.bundled_detectors import DEFAULT_MATERIAL, detector_comma
 from stemzoo.inference.crystal_part import CrystalPart
 from stemzoo.inference.expectation import Expectation
 from stemzoo.inference.material_check import have_one_lattice
+from stemzoo.inference.spread import Here, Spread
 from stemzoo.io import Image
 from stemzoo.io.images import as_image
 from stemzoo.simulate.materials import find_material
@@ -80,6 +82,7 @@ def compare(
     *,
     material: str | None = None,
     sampling: float | None = None,
+    spread: Spread | None = None,
 ) -> list[Match]:
     """Rank weights by how well images fit what they were trained on.
 
@@ -91,6 +94,9 @@ def compare(
         Conditions by name of the weights.
     material, sampling
         As in `stemzoo.match`.
+    spread : Spread, optional
+        Who measures the images, of which `images` may hold its handles; this process where not
+        given.
 
     Returns
     -------
@@ -115,10 +121,12 @@ def compare(
             f"Expected weights with a {CONDITIONS} to compare with; 'stemzoo list' shows the "
             f"weights. Received: none for {material or 'any material'}"
         )
-    shown = [CrystalPart.of(*_data_and_sampling(image, sampling)) for image in images]
+    spread = spread or Here()
+    shown = spread.apply(partial(_shown, sampling=sampling), images)
     if material is None:
-        known = _of_one_material(known, shown)
-    features = [_all_features(one, known.values()) for one in shown]
+        known = _of_one_material(known, spread.gather(spread.apply(_materials, shown)))
+    wanted = frozenset((one.material, one.sampling) for one in known.values())
+    features = spread.gather(spread.apply(partial(_all_features, wanted=wanted), shown))
     matches = [
         _match_features(name, one, [of_image[one.material, one.sampling] for of_image in features])
         for name, one in known.items()
@@ -205,14 +213,23 @@ def read_conditions(material: str | None = None) -> dict[str, TrainingConditions
     return found
 
 
+def _shown(image: np.ndarray | Image, *, sampling: float | None) -> CrystalPart:
+    return CrystalPart.of(*_data_and_sampling(image, sampling))
+
+
+def _materials(image: CrystalPart) -> tuple[str | None, tuple[str, ...]]:
+    return image.material, image.possible
+
+
 def _of_one_material(
-    known: Mapping[str, TrainingConditions], shown: Sequence[CrystalPart]
+    known: Mapping[str, TrainingConditions],
+    shown: Sequence[tuple[str | None, tuple[str, ...]]],
 ) -> dict[str, TrainingConditions]:
     """Keep weights for the material that all images show, or may show; all if that is open."""
-    materials = {one.material for one in shown}
+    materials = {material for material, _ in shown}
     name = materials.pop() if len(materials) == 1 else None
     if name is None:
-        may_be = set.intersection(*(set(one.possible) for one in shown))
+        may_be = set.intersection(*(set(possible) for _, possible in shown))
         of_these = {key: one for key, one in known.items() if one.material in may_be}
         default = {key: one for key, one in of_these.items() if one.material == DEFAULT_MATERIAL}
         # Materials that only the brightness of columns tells apart need not all be tried.
@@ -232,10 +249,9 @@ def _of_one_material(
 
 
 def _all_features(
-    image: CrystalPart, conditions: Iterable[TrainingConditions]
+    image: CrystalPart, *, wanted: frozenset[tuple[str, float]]
 ) -> dict[tuple[str, float], ConditionFeatures]:
     """Describe an image once for each material and pixel size; find each lattice once."""
-    wanted = {(one.material, one.sampling) for one in conditions}
     pixels, sampling = image.pixels, image.sampling
     lattices = {
         material: middle_lattice(pixels, material, sampling) for material in {m for m, _ in wanted}

@@ -45,6 +45,7 @@ from stemzoo.io.pixel_size import NETWORK_RANGE
 from stemzoo.preprocessing import resample, resampled_shape
 from stemzoo.simulate.materials import Material, find_material, own_structure
 from stemzoo.zoo.hub import load
+from stemzoo.zoo.model_folder import kind_of
 
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
@@ -152,7 +153,7 @@ def _detector(model: "DefectFCN | str | Path | None") -> "DefectFCN | BundledDet
     if loaded.task != "detection":
         raise ValueError(
             f"expected weights of a detector; see stemzoo.list_weights(task='detection'). "
-            f"Received: {str(model)!r}, a {type(loaded).__name__} for {loaded.task}"
+            f"Received: {str(model)!r}, a {kind_of(loaded)} for {loaded.task}"
         )
     return loaded
 

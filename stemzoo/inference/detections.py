@@ -17,7 +17,13 @@ from stemzoo.inference.expectation import (
     count_interval,
     expect,
 )
-from stemzoo.inference.exports import data_frame, detection_facts, napari_layers
+from stemzoo.inference.exports import (
+    data_frame,
+    detection_facts,
+    hyperspy_markers,
+    napari_layers,
+    shown_figure,
+)
 from stemzoo.inference.second_witness import ColumnReadings
 from stemzoo.inference.seen_crystal import SeenCrystal
 from stemzoo.metrics.estimate import Estimate
@@ -444,6 +450,61 @@ class Detections:
         ...     viewer.add_layer(napari.layers.Layer.create(*layer))
         """
         return napari_layers(self, image)
+
+    def to_hyperspy_markers(self, signal: Any = None) -> list[Any]:
+        """Return the defects as markers of HyperSpy: circles of 1.1 Å radius, a set for a class.
+
+        Parameters
+        ----------
+        signal : hyperspy.signals.Signal2D, optional
+            The signal that was looked at: the markers are in its axes. Without it they are in nm
+            from the centre of the first pixel.
+
+        Returns
+        -------
+        list of hyperspy.api.plot.markers.Circles
+            For ``signal.add_marker``; none of classes that were not found.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            If HyperSpy is not installed.
+        ValueError
+            If the signal is of another shape.
+
+        Examples
+        --------
+        >>> found = stemzoo.detect(signal)  # doctest: +SKIP
+        >>> signal.add_marker(found.to_hyperspy_markers(signal), permanent=True)  # doctest: +SKIP
+        """
+        return hyperspy_markers(self, signal)
+
+    def plot(self, image: Any = None, *, axes: Any = None) -> Any:
+        """Draw the defects over their image, with a scale bar and a legend.
+
+        Parameters
+        ----------
+        image : what `stemzoo.detect` takes, optional
+            The image; where not given, as the detector saw it (flicker and hum undone, columns
+            bright).
+        axes : matplotlib.axes.Axes, optional
+            Where to draw; in a figure of its own where not given, which notebooks show.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Rings are vectors: ``savefig("scan.pdf")`` is sharp at any size.
+
+        Raises
+        ------
+        ValueError
+            If there is no image, or it is of another shape.
+
+        Examples
+        --------
+        >>> found.plot().savefig("scan.pdf")  # doctest: +SKIP
+        """
+        return shown_figure(self, image, axes)
 
 
 COLUMNS = ("row", "column", "x_nm", "y_nm", "class", "score", "intensity", "sigma", "probability")

@@ -1,4 +1,4 @@
-"""Detections as other programs take them: facts for JSON, a data frame, layers of napari."""
+"""Detections as other programs take them: JSON, pandas, napari, HyperSpy, Matplotlib."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from stemzoo.inference.advice import match_facts
+from stemzoo.io.images import as_image
 from stemzoo.io.json_files import parse_json
-from stemzoo.plotting import COLOURS
+from stemzoo.plotting import COLOURS, RING, detections_figure
 
 # Version of what `detection_facts` returns; `detections.schema.json` describes it.
 FORMAT = 1
@@ -47,6 +48,8 @@ def detection_facts(found: Any) -> dict[str, Any]:
         "doubts": list(found.doubts),
         "notes": list(found.notes),
         "undone": list(found.undone),
+        "lattice": _lattice_facts(found),
+        "outline": [] if found.crystal is None else found.crystal.outline(),
         "crystal_nm2": round(found.area_nm2, 3),
         "crystal_share": round(share, 6),
         "counts": found.counts(),
@@ -59,6 +62,19 @@ def detection_facts(found: Any) -> dict[str, Any]:
         "expected": {
             name: _known(asdict(one)) for name, one in expected.items() if one is not None
         },
+    }
+
+
+def _lattice_facts(found: Any) -> dict[str, Any] | None:
+    """Return the lattice that was found, None where there is none."""
+    lattice = None if found.crystal is None else found.crystal.pixel_size.lattice
+    if lattice is None:
+        return None
+    return {
+        "vectors": np.round(lattice.vectors, 4).tolist(),
+        "rotation_deg": round(lattice.rotation, 3),
+        "strain": round(lattice.strain, 5),
+        "confidence": round(lattice.confidence, 3),
     }
 
 
@@ -107,11 +123,12 @@ def napari_layers(found: Any, image: Any = None) -> list[tuple[Any, dict[str, An
     if image is not None:
         data = np.ma.filled(np.ma.asarray(image).astype(np.float32), np.nan)
         # From the 0.5 % to the 99.5 % quantile, as the overlay shows it.
-        limits = np.nanpercentile(data, [0.5, 99.5]).tolist()
-        layers.append((data, {"name": "image", "contrast_limits": limits}, "image"))
+        low, high = np.nanpercentile(data, [0.5, 99.5]).tolist()
+        limits = {"contrast_limits": [low, high]} if low < high else {}  # napari takes no others
+        layers.append((data, {"name": "image", **limits}, "image"))
     columns = found.columns()
     labels = np.array(found.classes, dtype=object)
-    diameter = 2.2 / found.sampling  # rings of 1.1 Å radius leave a column visible
+    diameter = 2 * RING / found.sampling
     for k, name in enumerate(found.counts()):
         own = np.flatnonzero(labels == name)
         features = {key: values[own] for key, values in columns.items() if key != "class"}
@@ -125,3 +142,55 @@ def napari_layers(found: Any, image: Any = None) -> list[tuple[Any, dict[str, An
         }
         layers.append((np.reshape(found.positions, (-1, 2))[own], options, "points"))
     return layers
+
+
+def hyperspy_markers(found: Any, signal: Any = None) -> list[Any]:
+    """Return detections as markers of HyperSpy; see `Detections.to_hyperspy_markers`."""
+    try:
+        from hyperspy.api import plot
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "to_hyperspy_markers() expects HyperSpy. Received: it is not installed. Run: pip "
+            "install hyperspy (or use found.plot(), or found.to_napari()).",
+            name="hyperspy",
+        ) from error
+    scale, offset = np.full(2, found.sampling / 10), np.zeros(2)
+    if signal is not None:
+        axes = signal.axes_manager.signal_axes
+        shape = tuple(axis.size for axis in axes)[::-1]
+        if shape != tuple(found.shape):
+            raise ValueError(
+                f"Expected the signal that was looked at, of {found.shape[0]} x {found.shape[1]} "
+                f"pixels; give that one, or none for markers in nm. Received: a signal of {shape}"
+            )
+        scale, offset = (np.array([getattr(a, key) for a in axes]) for key in ("scale", "offset"))
+    labels = np.array(found.classes, dtype=object)
+    points = np.reshape(found.positions, (-1, 2))[:, ::-1] * scale + offset
+    width = 2 * RING / found.sampling * scale[0]
+    return [
+        plot.markers.Circles(
+            offsets=points[labels == name],
+            sizes=[width],
+            edgecolors=COLOURS[k % len(COLOURS)],
+            linewidths=1.5,
+            name=name,
+        )
+        for k, (name, count) in enumerate(found.counts().items())
+        if count
+    ]
+
+
+def shown_figure(found: Any, image: Any = None, axes: Any = None) -> Any:
+    """Return detections as a figure of Matplotlib; see `Detections.plot`."""
+    if image is None and found.crystal is None:
+        raise ValueError(
+            "plot() expects the image that was looked at: found.plot(image). Received: none, and "
+            "these detections keep none"
+        )
+    pixels = as_image(found.crystal.image if image is None else image).data
+    if pixels.shape != tuple(found.shape):
+        raise ValueError(
+            f"plot() expects the image that was looked at, of {found.shape[0]} x "
+            f"{found.shape[1]} pixels. Received: shape {pixels.shape}"
+        )
+    return detections_figure(pixels, found, axes)

@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from stemzoo.inference.bundled_detectors import BundledDetectors
 from stemzoo.inference.comparison import Match, compare, read_conditions
 from stemzoo.inference.detection import find_defects
 from stemzoo.inference.expectation import FEWEST, LEAST_F1, NOTHING, Expectation, expect
+from stemzoo.inference.spread import Here, Spread
 from stemzoo.io import Image
 from stemzoo.io.images import as_image, image_list
 from stemzoo.zoo.facts import read_facts
@@ -80,18 +82,57 @@ def match(
     ('fcn-wse2', 0.96)
     """
     images = image_list(images)
-    known = read_conditions(material) if conditions is None else conditions
-    ranked = compare(images, known, material=material, sampling=sampling)
     if conditions is not None:
-        return ranked
+        return compare(images, conditions, material=material, sampling=sampling)
+    return match_spread(images, Here(), material=material, sampling=sampling)
+
+
+def match_spread(
+    images: Sequence[Any],
+    spread: Spread,
+    *,
+    material: str | None = None,
+    sampling: float | None = None,
+) -> list[Match]:
+    """Rank the weights of the zoo, with images that may lie elsewhere.
+
+    Parameters
+    ----------
+    images : sequence of ndarray or Image, or handles of these
+        Of one session.
+    spread : Spread
+        Who measures them, as far as weights are not needed.
+    material, sampling
+        As in `match`.
+
+    Returns
+    -------
+    list of Match
+        As of `match`.
+
+    Raises
+    ------
+    ValueError, KeyError
+        As in `match`.
+
+    Examples
+    --------
+    >>> match_spread([image], Here(), sampling=0.2)[0].weights  # doctest: +SKIP
+    'fcn-wse2'
+    """
+    ranked = compare(
+        images, read_conditions(material), material=material, sampling=sampling, spread=spread
+    )
     calibrated = {
         entry.name
         for entry in list_weights(task="detection")
         if entry.bundled and "calibration" in read_facts(entry.folder, PROVENANCE)
     }
     zoo = BundledDetectors()
+    chosen = np.unique(np.linspace(0, len(images) - 1, min(len(images), _MOST)).round())
+    some = [] if not calibrated else spread.gather([images[i] for i in chosen.astype(int)])
     ranked = [
-        replace(one, expected=_expected(images, zoo, one.weights, sampling))
+        replace(one, expected=_expected(some, zoo, one.weights, sampling))
         if one.weights in calibrated and np.isfinite(one.distance)
         else one
         for one in ranked
@@ -112,10 +153,9 @@ def _expected(
     sampling: float | None,
 ) -> Expectation | None:
     """Tell what to expect of a detector in images; None where nothing tells."""
-    chosen = np.unique(np.linspace(0, len(images) - 1, min(len(images), _MOST)).round())
     reported, hits, misses = 0, NOTHING, NOTHING
-    for i in chosen.astype(int):
-        image = as_image(images[i]).with_sampling(sampling)
+    for one in images:
+        image = as_image(one).with_sampling(sampling)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # `detect` is the one to warn

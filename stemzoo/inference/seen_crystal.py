@@ -22,6 +22,8 @@ from stemzoo.simulate.materials import Material
 
 # Columns that are nearer to where the crystal ends lack a neighbour [lattice constants].
 EDGE = 0.75
+# Outlines are true to this part of the image's edge.
+_CORNERS = 250
 # So far from a boundary of domains columns are measured [lattice constants].
 _SEAM = 2.0
 # Sign of the contrast below which columns are taken for dark.
@@ -125,6 +127,26 @@ class SeenCrystal:
         for grain in self.grains:
             core |= grain.interior(EDGE * self.cell / self.block)
         return CrystalMask(self.mask.valid, core, ())
+
+    def outline(self) -> list[list[list[float]]]:
+        """Return polygons around the crystal, simplified; none where it fills the image.
+
+        Returns
+        -------
+        list of list of [row, column]
+            Corners [px of the image]; a polygon within another one is a hole.
+        """
+        if self.mask.is_whole:
+            return []
+        from skimage.measure import approximate_polygon, find_contours
+
+        padded = np.pad(self.mask.crystal, 1).astype(np.float32)
+        rough = max(padded.shape) / _CORNERS
+        polygons = [
+            (approximate_polygon(contour, rough) - 1) * self.block + (self.block - 1) / 2
+            for contour in find_contours(padded, 0.5)
+        ]
+        return [np.round(one, 1).tolist() for one in polygons if len(one) > 3]
 
     def measured(self, shape: tuple[int, int], sampling: float) -> np.ndarray | None:
         """Return the mask on another grid, for the statistics that scale an image.

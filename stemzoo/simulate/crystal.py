@@ -77,8 +77,14 @@ def _columns(
     return _Columns(np.concatenate(positions), np.concatenate(owners), np.concatenate(symbols))
 
 
-def _transform(rotation: float, strain: tuple[float, float, float]) -> np.ndarray:
-    """Matrix (2, 2) that strains, then rotates (x, y)."""
+def crystal_transform(rotation: float, strain: tuple[float, float, float]) -> np.ndarray:
+    """Return the matrix (2, 2) that strains, then rotates (x, y).
+
+    Parameters
+    ----------
+    rotation, strain
+        As in `make_specimen`.
+    """
     turn = np.deg2rad(rotation)
     exx, eyy, exy = strain
     stretch = np.array([[1 + exx, exy], [exy, 1 + eyy]])
@@ -268,7 +274,9 @@ def make_specimen(
     material = find_material(material) if isinstance(material, str) else material
     if thickness < 1:
         raise ValueError(f"thickness is a number of cells, at least 1. Received: {thickness}")
-    columns = _columns(material, extent, _transform(rotation, strain), origin, thickness, margin)
+    columns = _columns(
+        material, extent, crystal_transform(rotation, strain), origin, thickness, margin
+    )
     if isinstance(defects, Mapping):
         sites, adatoms = _drawn(columns, material, defects, extent, margin, rng)
     else:

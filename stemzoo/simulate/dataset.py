@@ -88,7 +88,7 @@ def simulate_frame(
     classes = session_classes(session)
     if scene.ends and EDGE not in classes:
         classes = (*classes, EDGE)
-    frame = _label(recorded[inner], expected[inner], points, specimen.defects, classes, drawn)
+    frame = label_frame(recorded[inner], expected[inner], points, specimen.defects, classes, drawn)
     visible = grains(scene, field, crystal.spacing, row_shift)
     frame = replace(frame, scene=scene, row_shift=row_shift[inner[0]])
     frame = replace(frame, grains=None if visible is None else visible[inner])
@@ -122,7 +122,7 @@ def _scene(
     return PERFECT if scene is None else draw_scene(scene, shape, drawn, rng.spawn(1)[0])
 
 
-def _label(
+def label_frame(
     image: np.ndarray,
     clean: np.ndarray,
     points: np.ndarray,
@@ -130,7 +130,25 @@ def _label(
     classes: tuple[str, ...],
     drawn: DrawnSession,
 ) -> LabelledImage:
-    """Store a frame as its session does, and put its defects, points (K, 2), into classes."""
+    """Store a frame as its session does, and put its defects into classes.
+
+    Parameters
+    ----------
+    image, clean : ndarray of shape (M, N)
+        The recorded frame, and what was to be expected.
+    points : ndarray of shape (K, 2)
+        Row and column of its defects [px]; those outside are left out.
+    names : sequence of str
+        Their names.
+    classes : tuple of str
+        Classes, to which those of the defects are added.
+    drawn : DrawnSession
+        Conditions of the frame.
+
+    Returns
+    -------
+    LabelledImage
+    """
     shape = image.shape
     if bits := 8 if drawn.jpeg > 0 else drawn.bits:
         image = quantise(image, bits, brightness=drawn.brightness, contrast=drawn.contrast)

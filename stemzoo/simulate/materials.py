@@ -302,11 +302,57 @@ def _perovskite(name: str, a_site: str, b_site: str, a: float, c: float) -> Mate
     )
 
 
+# By `Material.from_structure`: of one layer, and of bulk along the direction of its dumbbells.
+_TUNGSTEN_DITELLURIDE = Material(
+    name="wte2",
+    formula="WTe2 (1T')",
+    cell=(3.477, 6.249, 4.1412),
+    sites=(
+        Site("W", (0.0, 0.0, 0.4745)),
+        Site("W", (0.5, 0.35958, 0.526)),
+        Site("Te", (0.5, 0.10093, 0.0)),
+        Site("Te", (0.0, 0.6066, 0.1491)),
+        Site("Te", (0.5, 0.75307, 0.8506)),
+        Site("Te", (0.0, 0.25699, 1.0)),
+    ),
+    spacing=6.249,
+    symmetry=2,
+    lattice_constant=3.477,
+)
+_SILICON = Material(
+    name="si-110",
+    formula="Si [110]",
+    cell=(3.3258, 3.3258, 3.8403),
+    sites=(Site("Si", (0.0, 0.0, 0.0)), Site("Si", (0.25, 0.75, 0.5))),
+    spacing=3.1356,
+    symmetry=2,
+    lattice_constant=3.3258,
+    layered=False,
+    angle=109.4712,
+)
+_GALLIUM_NITRIDE = Material(
+    name="gan-110",
+    formula="GaN [110]",
+    cell=(2.7618, 5.185, 3.189),
+    sites=(
+        Site("Ga", (0.0, 0.0, 0.0)),
+        Site("Ga", (1 / 3, 0.5, 0.0)),
+        Site("N", (0.0, 0.377, 0.0)),
+        Site("N", (1 / 3, 0.877, 0.0)),
+    ),
+    spacing=2.7618,
+    symmetry=2,
+    lattice_constant=2.7618,
+    layered=False,
+)
+
 # In-plane constants of WSe2, MoS2, WS2, MoSe2: Schutte, de Boer, Jellinek,
 # J. Solid State Chem. 70, 207 (1987); 2H-MoTe2: Puotinen, Newnham, Acta Cryst. 14, 691 (1961);
 # 2H-NbSe2: Marezio et al., J. Solid State Chem. 4, 425 (1972); h-BN: Lynch, Drickamer, J. Chem.
-# Phys. 44, 181 (1966); BaTiO3 (tetragonal): Kwei et al., J. Phys. Chem. 97, 2368 (1993); graphene
-# and SrTiO3: textbook room-temperature values.
+# Phys. 44, 181 (1966); BaTiO3 (tetragonal): Kwei et al., J. Phys. Chem. 97, 2368 (1993); WTe2, a
+# layer of the orthorhombic crystal: Mar, Jobic, Ibers, J. Am. Chem. Soc. 114, 8963 (1992); GaN:
+# Schulz, Thiemann, Solid State Commun. 23, 815 (1977); graphene, SrTiO3 and silicon (5.4310 Å):
+# textbook room-temperature values.
 MATERIALS = MappingProxyType(
     {
         m.name: m
@@ -321,6 +367,9 @@ MATERIALS = MappingProxyType(
             _honeycomb("hbn", "BN", ("B", "N"), 2.504),
             _perovskite("srtio3", "Sr", "Ti", 3.905, 3.905),
             _perovskite("batio3", "Ba", "Ti", 3.992, 4.036),
+            _TUNGSTEN_DITELLURIDE,
+            _SILICON,
+            _GALLIUM_NITRIDE,
         )
     }
 )

@@ -45,6 +45,9 @@ TRAINING_DEFECTS = MappingProxyType(
         "graphene": {"c_vacancy": 0.015, "si_on_c": 0.004, "si_on_c2": 0.003},
         "hbn": {"b_vacancy": 0.015, "n_vacancy": 0.015, "si_on_b": 0.003, "si_on_n": 0.003},
         "srtio3": {"sr_vacancy": 0.03, "ti_vacancy": 0.03, "la_on_sr": 0.008, "nb_on_ti": 0.008},
+        "wte2": {"te_vacancy": _VACANCY, "w_vacancy": 0.01, "mo_on_w": _RARE, "w_adatom": 0.001},
+        "si-110": {"si_vacancy": _VACANCY, "ge_on_si": 0.008},
+        "gan-110": {"ga_vacancy": _VACANCY, "in_on_ga": 0.008, "al_on_ga": _RARE},
         "batio3": {"ba_vacancy": 0.03, "ti_vacancy": 0.03, "la_on_ba": 0.008, "nb_on_ti": 0.008},
     }
 )

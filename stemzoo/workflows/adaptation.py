@@ -14,8 +14,10 @@ from stemzoo import io
 from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.crystal_part import CrystalPart
 from stemzoo.workflows.adapted_folders import AdaptedFolders
-from stemzoo.workflows.images import plan_detections
+from stemzoo.workflows.detect_task import DetectTask
+from stemzoo.workflows.image_task import plan_session
 from stemzoo.workflows.paths import find_files, read_each
+from stemzoo.workflows.sources import Source
 
 if TYPE_CHECKING:  # they start Keras
     from stemzoo.adaptation import ExperimentalSession
@@ -117,7 +119,7 @@ def adapt_files(
     detectors = [] if detector is None else [detector, *rivals]
     check_weights(parent, out, detectors, minutes)
     paths = find_files(patterns)
-    plan_detections(paths, out / DETECTIONS)
+    plan_session(DetectTask(), [Source(path) for path in paths], out / DETECTIONS)
     stacks = {"frame": frame, "sum_frames": sum_frames}
     material = parent.material if parent is not None else detectors[0].material
     images = read_each(paths, lambda path: _read(path, material, sampling, stacks))

@@ -14,7 +14,10 @@ from stemzoo.analysis.conditions import MIN_FRAMES, TrainingConditions
 from stemzoo.io.json_files import read_json
 from stemzoo.workflows.adapted_calibration import calibrate_on_frames, keep_calibration
 from stemzoo.workflows.datasets import write_training_data
-from stemzoo.workflows.images import detect_file
+from stemzoo.workflows.detect_task import DetectOptions, DetectTask
+from stemzoo.workflows.run_record import RunRecord
+from stemzoo.workflows.session import Session
+from stemzoo.workflows.sources import Source
 from stemzoo.zoo.hub import load, save, sha256
 
 if TYPE_CHECKING:  # it starts Keras
@@ -133,12 +136,20 @@ class AdaptedFolders:
     def detect(
         self, model: Any, folder: Path, report: Callable[[str], None], **options: Any
     ) -> None:
-        """Write tables and overlays of what a detector finds in the images."""
-        folder.mkdir(exist_ok=True)
-        for path, _ in self.images:
-            found = detect_file(path, model, folder, header=True, **options)
-            counts = ", ".join(f"{n} {name}" for name, n in found.detections.counts().items())
-            report(f"{path.name}: {counts} | {found.table}")
+        """Write what a detector finds in the images, as `stemzoo detect` does, with run.json."""
+        task = DetectTask(DetectOptions(**options), str(model.provenance.folder))
+        session = Session(folder, task, model, RunRecord.read(folder))
+        errors = []
+        for outcome in session.run([Source(path) for path, _ in self.images]):
+            if outcome.result is None:
+                errors.append(outcome.error)
+                continue
+            counts = outcome.result.report["counts"]
+            found = ", ".join(f"{n} {name}" for name, n in counts.items())
+            report(f"{outcome.source.path.name}: {found} | {outcome.result.files[0]}")
+        for error in errors:
+            assert error is not None  # as nothing is skipped
+            raise error
 
 
 def _tiles(image: io.Image, edge: int) -> list[io.Image]:

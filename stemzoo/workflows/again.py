@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from stemzoo import __version__
+from stemzoo.workflows.detect_task import DetectOptions, DetectTask
 from stemzoo.workflows.run_record import RunRecord
-from stemzoo.workflows.session import DetectOptions
 from stemzoo.workflows.sources import Source
 
 
@@ -101,7 +101,7 @@ def read_calls(path: Path) -> list[RecordedCall]:
     found = []
     for number, call in enumerate(record.calls):
         images = {key: one for key, one in record.images.items() if one["call"] == number}
-        if images:
+        if images and call.get("verb") == DetectTask.verb:
             try:
                 found.append(_recorded(call, images))
             except (KeyError, TypeError, ValueError) as error:

@@ -16,6 +16,7 @@ from stemzoo.simulate.scenes import PERFECT
 from stemzoo.workflows.outputs import OutputPlan, plan_outputs
 from stemzoo.workflows.paths import visible
 from stemzoo.workflows.result_files import table_start
+from stemzoo.workflows.run_record import SUMMARY
 from stemzoo.zoo.file_names import STRUCTURE
 
 # What stands beside a simulated frame NAME.tif: NAME and one of these.
@@ -149,6 +150,8 @@ def frame_tables(folder: Path) -> tuple[list[Path], list[Path]]:
         result = head.startswith("# stemzoo ") and "simulated frame" not in head
         result |= head.startswith(table_start())
         lone = not any(os.path.lexists(table.with_suffix(end)) for end in (".tif", ".json"))
+        if lone and table.name == SUMMARY:  # of a call whose results these frames are
+            continue
         (others if result or lone else frames).append(table)
     return frames, others
 

@@ -1,4 +1,4 @@
-"""Image files in, tables and overlays of detections out; and which weights fit the files."""
+"""Image files in, tables and overlays of detections out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,16 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stemzoo import __version__, io
-from stemzoo.analysis.valid_pixels import filled, find_valid_pixels
 from stemzoo.inference.advice import describe_match
 from stemzoo.inference.bundled_detectors import BundledDetectors
 from stemzoo.inference.detection import DEFAULT_THRESHOLD, find_defects
 from stemzoo.inference.detections import Detections
-from stemzoo.inference.matching import Match, match
-from stemzoo.io.images import check_shape
 from stemzoo.plotting import plot_detections
-from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
-from stemzoo.workflows.paths import Failed, image_files, read_each
+from stemzoo.workflows.outputs import plan_outputs, written_whole
 from stemzoo.workflows.result_files import FORMATS, result_names, table_start, write_table
 
 if TYPE_CHECKING:
@@ -24,36 +20,6 @@ if TYPE_CHECKING:
 # Tells a table of detections from the labels of a frame.
 _MARK = " detections in "
 TABLE_MARKS = (_MARK, table_start())
-
-
-def plan_detections(paths: Sequence[Path], out: Path) -> list[OutputPlan]:
-    """Name the files that the detections in images go to: NAME.csv and NAME.png.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        Image files of one call.
-    out : Path
-        Folder for the results.
-
-    Returns
-    -------
-    list of OutputPlan
-        One for each path that may be an image, in their order.
-
-    Raises
-    ------
-    ValueError
-        As in `plan_outputs`.
-
-    Examples
-    --------
-    >>> (plan,) = plan_detections([Path("a/scan.tif")], Path("out"))  # doctest: +SKIP
-    >>> [path.name for path in plan.files]  # doctest: +SKIP
-    ['scan.csv', 'scan.png']
-    """
-    names = [(path, result_names(path.stem, ())) for path in image_files(paths)]
-    return plan_outputs(names, out, inputs=paths, mark=TABLE_MARKS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,46 +167,3 @@ def _expected(found: Detections) -> list[str]:
             f"{expected.precision.value:.2f}, recall {expected.recall.value:.2f}"
         )
     return lines
-
-
-def match_files(
-    paths: Sequence[Path],
-    *,
-    material: str | None = None,
-    sampling: float | None = None,
-    frame: int | None = None,
-    sum_frames: bool = False,
-    failed: Failed | None = None,
-) -> list[Match]:
-    """Rank the weights of the zoo by how well they fit image files of one session.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        Image files.
-    material, sampling
-        As in `stemzoo.match`.
-    frame, sum_frames
-        As in `stemzoo.read_image`.
-    failed : callable, optional
-        Takes a file that cannot be used, and why: the others are compared.
-
-    Returns
-    -------
-    list of Match
-        Best first; none if no file can be used.
-
-    Raises
-    ------
-    ValueError, KeyError, OSError
-        One clear line about what is wrong with a file or an option.
-    """
-
-    def read(path: Path) -> io.Image:
-        image = io.read_image(path, frame=frame, sum_frames=sum_frames)
-        check_shape(image.data, path)
-        io.check_image(filled(image.data, find_valid_pixels(image.data).mask), path)
-        return image
-
-    images = [image for _, image in read_each(paths, read, failed)]
-    return match(images, material=material, sampling=sampling) if images else []

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from stemzoo.io.images import READERS
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 # Takes a file that cannot be used, and why.
@@ -109,14 +110,16 @@ def visible(folder: Path, pattern: str) -> list[Path]:
 
 
 def read_each(
-    paths: Sequence[Path], read: Callable[[Path], T], failed: Failed | None = None
-) -> list[tuple[Path, T]]:
+    paths: Sequence[K],
+    read: Callable[[K], T],
+    failed: Callable[[K, Exception], None] | None = None,
+) -> list[tuple[K, T]]:
     """Read files, all of them even if one cannot be used.
 
     Parameters
     ----------
-    paths : sequence of Path
-        Files.
+    paths : sequence of Path or Source
+        Files, or frames of stacks.
     read : callable
         Reads one.
     failed : callable, optional
@@ -124,7 +127,7 @@ def read_each(
 
     Returns
     -------
-    list of (Path, object)
+    list of (Path or Source, object)
         The files, and what `read` returned.
 
     Raises

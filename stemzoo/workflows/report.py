@@ -1,7 +1,6 @@
 """One HTML file about a folder of results, which needs no other file and no network."""
 
-import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
 from importlib.util import find_spec
@@ -10,22 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from stemzoo import __version__, io
+from stemzoo import __version__
 from stemzoo.inference.comparison import SIGNIFICANCE
 from stemzoo.plotting import COLOURS
-from stemzoo.workflows.again import located
 from stemzoo.workflows.outputs import written_whole
-from stemzoo.workflows.result_files import read_detections
+from stemzoo.workflows.report_charts import density_chart, pair_chart
+from stemzoo.workflows.report_images import ReportImages
 from stemzoo.workflows.run_record import REPORT, RunRecord, expected_f1
 from stemzoo.zoo.cards.citations import bibtex, bibtex_of
 from stemzoo.zoo.registry import find_weights
 
 # All pictures together take about this much, so that 300 images stay under 60 MB; a pixel of a
 # noisy image takes a third of a byte as JPEG of this quality, and a third more as text.
-_ROOM, _PIXEL, _QUALITY = 40e6, 0.45, 75
+_ROOM, _PIXEL = 40e6, 0.45
 _EDGES = (256, 1024)
-# Rings of 1.1 Å radius leave a column visible.
-_RING = 1.1
 # Classes whose density is drawn image by image.
 _CHARTS = 2
 
@@ -61,7 +58,9 @@ def write_report(record: RunRecord, *, edge: int | None = None) -> Path:
     """Write report.html about a folder of results.
 
     A gallery of all images; each with its detections, whose classes switch and whose lowest
-    probability is set by a slider; densities with their intervals, warnings, and the record.
+    probability is set by a slider, a map of their density, and the outline of the crystal;
+    densities with their intervals, distances of defects against chance, orientation and strain,
+    information limit and dose, fit to the training frames, warnings, and the record.
 
     Parameters
     ----------
@@ -86,6 +85,7 @@ def write_report(record: RunRecord, *, edge: int | None = None) -> Path:
     PosixPath('detections/report.html')
     """
     check_report()
+    record = record.detected()
     from jinja2 import Environment, StrictUndefined
 
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
@@ -94,9 +94,11 @@ def write_report(record: RunRecord, *, edge: int | None = None) -> Path:
     names = list(dict.fromkeys(name for one in record.images.values() for name in one["counts"]))
     colours = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(names)}
     facts = _overview(record, colours)
-    # Images are drawn one by one while the page is written.
-    images = _images(record, names, edge or picture_edge(len(record.images)))
-    page = template.generate(**facts, images=images, record=_content(record), colours=colours)
+    # Images are read and drawn one by one while the page is written, and measured on the way.
+    images = ReportImages(record, names, edge or picture_edge(len(record.images)))
+    page = template.generate(
+        **facts, images=images, trends=images.trends, record=_content(record), colours=colours
+    )
     with written_whole(record.folder) as folder:
         with (folder / REPORT).open("w", encoding="utf-8", newline="\n") as file:
             # A byte of a file's name that is no UTF-8 is written out.
@@ -126,7 +128,14 @@ def _overview(record: RunRecord, colours: Mapping[str, str]) -> dict[str, Any]:
         "unlike": sum(p is not None and p < SIGNIFICANCE for p in (i["p_value"] for i in images)),
         "significance": SIGNIFICANCE,
         "classes": rows,
-        "charts": [_chart(images, row["name"], row["colour"]) for row in most if row["count"]],
+        "charts": [
+            {
+                **density_chart(images, row["name"], row["colour"]),
+                "pairs": pair_chart(record, row["name"]),
+            }
+            for row in most
+            if row["count"]
+        ],
         "citation": _citation(weights),
     }
 
@@ -149,33 +158,6 @@ def _class_row(images: Sequence[Mapping[str, Any]], name: str, colour: str) -> d
     }
 
 
-def _chart(images: Sequence[Mapping[str, Any]], name: str, colour: str) -> dict[str, Any]:
-    """Place the densities of a class in a drawing of 690 x 170."""
-    known = [
-        (k, one, one["density_per_nm2"][name])
-        for k, one in enumerate(images)
-        if one["density_per_nm2"].get(name, {}).get("value") is not None
-    ]
-    high = max((density["high"] for _, _, density in known), default=0.0) or 1.0
-    step = 690 / max(len(images), 1)
-
-    def height(value: float) -> float:
-        return round(170 * (1 - value / high), 1)
-
-    bars = [
-        {
-            "x": round((k + 0.5) * step, 1),
-            "y": height(density["value"]),
-            "low": height(density["low"]),
-            "high": height(density["high"]),
-            "title": f"{_label(one)}: {density['value']:.4g} ({density['low']:.4g} to "
-            f"{density['high']:.4g})",
-        }
-        for k, one, density in known
-    ]
-    return {"name": name, "colour": colour, "high": f"{high:.3g}", "bars": bars}
-
-
 def _citation(weights: Sequence[str]) -> str:
     entries = []
     for name in weights:
@@ -184,86 +166,3 @@ def _citation(weights: Sequence[str]) -> str:
         except KeyError:  # somebody's own
             entries.append(bibtex())
     return "\n\n".join(dict.fromkeys("\n\n".join(entries).split("\n\n"))) or bibtex()
-
-
-def _images(record: RunRecord, names: Sequence[str], edge: int) -> Iterator[dict[str, Any]]:
-    """Yield what the page shows of each image."""
-    for one in record.images.values():
-        picture, gone, view = None, "", one["shape"]
-        try:
-            picture, view = _picture(one, record.calls[one["call"]], edge)
-        except (ValueError, OSError, MemoryError) as error:
-            gone = f"no picture: {error}"
-        try:
-            marks = _marks(record.folder / one["csv"], names, calibrated=one["calibrated"])
-        except (ValueError, OSError) as error:
-            marks, gone = [], f"{gone} no marks: {error}".strip()
-        notes = [*one["notes"], *one["undone"], *([gone] if gone else [])]
-        fit = "not compared" if one["p_value"] is None else f"p = {one['p_value']:.2g}"
-        counts = [one["counts"].get(name, 0) for name in names]
-        yield {
-            "label": _label(one),
-            "picture": picture,
-            "gone": gone,
-            "trusted": not one["doubts"],
-            "summary": ", ".join(f"{n} {name}" for n, name in zip(counts, names, strict=True) if n)
-            or "nothing found",
-            "facts": {
-                "label": _label(one),
-                "view": view,
-                "threshold": one["threshold"],
-                "measure": "probability" if one["calibrated"] else "score",
-                "classes": names,
-                "counts": counts,
-                "density": [one["density_per_nm2"].get(name) for name in names],
-                "f1": [expected_f1(one, name) for name in names],
-                "marks": marks,
-                "ring": round(_RING * 100 / one["pixel_size_pm"], 3),
-                "doubts": one["doubts"],
-                "notes": notes,
-                "told": f"{one['shape'][0]} x {one['shape'][1]} pixels of "
-                f"{one['pixel_size_pm']:.2f} pm ({one['pixel_size_source']}); crystal on "
-                f"{one['crystal_share']:.0%} of the image; {one['weights']} "
-                f"({one['weights_source']}); fit to its training frames: {fit}",
-            },
-        }
-
-
-def _label(image: Mapping[str, Any]) -> str:
-    frame = "" if image["frame"] is None else f" frame {image['frame']}"
-    return f"{image['image']}{frame}"
-
-
-def _picture(image: Mapping[str, Any], call: Mapping[str, Any], edge: int) -> tuple[str, list[int]]:
-    """Return an image as the data address of a grey JPEG, and the rows and columns it shows."""
-    from imagecodecs import jpeg8_encode
-
-    path = located(Path(image["image"]), Path(call["folder"]))
-    data = io.read_image(path, frame=image["frame"], sum_frames=call["options"]["sum_frames"]).data
-    step = max(1, -(-max(data.shape) // edge))
-    rows, columns = (n // step * step for n in data.shape)
-    small = np.ma.filled(np.ma.asarray(data[:rows, :columns]).astype(np.float32), np.nan)
-    small = small.reshape(rows // step, step, columns // step, step).mean(axis=(1, 3))
-    known = small[np.isfinite(small)]
-    # From the 0.5 % to the 99.5 % quantile, as the overlay shows it.
-    low, high = np.percentile(known, [0.5, 99.5]) if known.size else (0.0, 1.0)
-    scaled = np.nan_to_num((small - low) / ((high - low) or 1.0))
-    encoded = jpeg8_encode((np.clip(scaled, 0, 1) * 255).astype(np.uint8), level=_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(encoded).decode(), [rows, columns]
-
-
-def _marks(table: Path, names: Sequence[str], *, calibrated: bool) -> list[list[Any]]:
-    """Return column, row, number of the class and probability (or score) of each detection."""
-    columns = read_detections(table)
-    values = columns["probability" if calibrated else "score"]
-    return [
-        [round(float(x), 1), round(float(y), 1), names.index(str(kind)), _known(value)]
-        for x, y, kind, value in zip(
-            columns["column"], columns["row"], columns["class"], values, strict=True
-        )
-        if str(kind) in names
-    ]
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else round(float(value), 3)

@@ -14,6 +14,8 @@ from stemzoo.workflows.outputs import written_whole
 RECORD, SUMMARY, REPORT = "run.json", "summary.csv", "report.html"
 # Stands in the first lines of a report.
 REPORT_MARK = '<meta name="generator" content="stemzoo'
+# Stands in the first lines of run.json.
+RECORD_MARK = '"stemzoo": "'
 FORMAT = 1
 # Writing the record takes at most this share of the time, however long it grows; and images that
 # take longer than this are recorded one by one [s].
@@ -22,6 +24,8 @@ _HEAD = ("image", "frame", "error", "weights", "material", "pixel_size_pm", "pix
 _TAIL = ("distance", "p_value", "differs", "trusted", "warnings", "seconds", "csv")
 # Facts of each class.
 _CLASS = ("count", "density_per_nm2", "density_low", "density_high", "expected_f1")
+# What is said of an image.
+_SAID = ("doubts", "notes", "undone")
 _FIELDS = {
     "format": Field(int, low=1, high=FORMAT, required=True),
     "calls": Field(list, required=True, items=Field(dict)),
@@ -34,8 +38,11 @@ _TEXTS = Field(list, items=Field(str))
 _IMAGE_FIELDS = {
     "image": Field(str, low=1),
     "key": Field(str),
-    "csv": Field(str, low=1),
     "files": Field(list, items=Field(str, low=1)),
+}
+# Of an image in which defects were looked for, too.
+_DETECT_FIELDS = {
+    "csv": Field(str, low=1),
     "counts": Field(dict, items=Field(int)),
     "density_per_nm2": Field(dict, items=Field(dict)),
     "expected": Field(dict, items=Field(dict)),
@@ -43,6 +50,8 @@ _IMAGE_FIELDS = {
     "notes": _TEXTS,
     "undone": _TEXTS,
 }
+# What records of earlier versions do not tell, or there is not of every image.
+_LATER_FIELDS = {"lattice": Field(dict), "outline": Field(list, items=Field(list))}
 
 
 @dataclass
@@ -151,6 +160,11 @@ class RunRecord:
         """Enter why an image could not be looked at."""
         self.failures[label] = {"call": call, "image": str(path), "error": error}
 
+    def detected(self) -> "RunRecord":
+        """Return the record of the images in which defects were looked for."""
+        images = {key: one for key, one in self.images.items() if "counts" in one}
+        return RunRecord(self.folder, self.calls, images, self.failures)
+
     def written(self) -> list[Path]:
         """Return the files that calls wrote into the folder."""
         return [self.folder / name for one in self.images.values() for name in one["files"]]
@@ -192,10 +206,14 @@ def _check(content: Mapping[str, Any]) -> None:
     ):
         raise ValueError("failures without image or error")
     for image in content["images"].values():
-        for name, what in _IMAGE_FIELDS.items():
+        detected = content["calls"][image["call"]].get("verb") != "translate"
+        for name, what in (_IMAGE_FIELDS | (_DETECT_FIELDS if detected else {})).items():
             if fault := what.fault(name, image.get(name)):
                 raise ValueError(fault)
-        for name in (image["csv"], *image["files"]):
+        for name, what in _LATER_FIELDS.items():
+            if (value := image.get(name)) is not None and (fault := what.fault(name, value)):
+                raise ValueError(fault)
+        for name in (*image["files"], *([image["csv"]] if detected else [])):
             path = PurePosixPath(name)
             if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in path.parts[0]:
                 raise ValueError(f"the file {name!r}, where one in the folder is meant")
@@ -227,7 +245,7 @@ def summary_table(
     ['a.tif', None, 'a.tif: empty']
     """
     images = list(images)
-    classes = list(dict.fromkeys(name for one in images for name in one["counts"]))
+    classes = list(dict.fromkeys(name for one in images for name in one.get("counts", ())))
     columns = [
         *_HEAD,
         *("crystal_share", "crystal_nm2"),
@@ -236,9 +254,9 @@ def summary_table(
     ]
     rows = []
     for one in images:
-        warnings = "; ".join([*one["doubts"], *one["notes"], *one["undone"]])
+        warnings = "; ".join(text for kind in _SAID for text in one.get(kind, ()))
         facts: dict[str, Any] = {**one, "warnings": warnings or None, "error": None}
-        for name, count in one["counts"].items():
+        for name, count in one.get("counts", {}).items():
             density = one["density_per_nm2"][name]
             f1 = expected_f1(one, name)
             values = (count, density["value"], density["low"], density["high"], f1)

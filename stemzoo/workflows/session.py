@@ -4,58 +4,22 @@ import json
 import os
 import platform
 import time
+from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stemzoo import __version__
-from stemzoo.inference.bundled_detectors import BundledDetectors
-from stemzoo.inference.reporting import DEFAULT_THRESHOLD
-from stemzoo.workflows import images
-from stemzoo.workflows.fingerprints import FileHashes, image_key, used_weights, weights_digests
-from stemzoo.workflows.images import TABLE_MARKS, DetectedFile
-from stemzoo.workflows.outputs import make_folder, plan_outputs
-from stemzoo.workflows.paths import image_files
-from stemzoo.workflows.result_files import result_names
-from stemzoo.workflows.run_record import RECORD, REPORT, REPORT_MARK, SUMMARY, RunRecord
+from stemzoo.workflows.engines import Engine, ThisProcess, Waiting
+from stemzoo.workflows.fingerprints import FileHashes, image_key, weights_digests
+from stemzoo.workflows.image_task import ImageResult, ImageTask, plan_session
+from stemzoo.workflows.outputs import make_folder
+from stemzoo.workflows.run_record import RunRecord
 from stemzoo.workflows.sources import Source
-from stemzoo.zoo.provenance import PACKAGES
-
-if TYPE_CHECKING:
-    from stemzoo.models.fcn import DefectFCN
-
-# Stands in the first lines of run.json.
-_RECORD_MARK = '"stemzoo": "'
-
-
-@dataclass(frozen=True)
-class DetectOptions:
-    """What a call of detect is told beside images and weights.
-
-    Parameters
-    ----------
-    sampling, threshold, tta, edges, force, as_is
-        As in `stemzoo.detect`.
-    frame, sum_frames
-        As in `stemzoo.read_image`, for all images of the call.
-    formats, header
-        As in `stemzoo.workflows.images.detect_file`.
-    """
-
-    sampling: float | None = None
-    threshold: float = DEFAULT_THRESHOLD
-    tta: bool = False
-    edges: bool = False
-    force: bool = False
-    as_is: bool = False
-    frame: int | None = None
-    sum_frames: bool = False
-    formats: tuple[str, ...] = ("csv",)
-    header: bool = False
+from stemzoo.zoo.provenance import installed_versions
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,104 +32,73 @@ class Outcome:
         The image.
     facts : mapping or None
         What the record of the folder holds of it; None if it failed.
-    found : DetectedFile or None
-        What was found; None if it failed, or was done before.
+    result : ImageResult or None
+        What was made of it; None if it failed, or was done before.
     error : Exception or None
         Why it failed.
     """
 
     source: Source
     facts: Mapping[str, Any] | None = None
-    found: DetectedFile | None = None
+    result: ImageResult | None = None
     error: Exception | None = None
 
     @property
     def skipped(self) -> bool:
         """Whether an earlier call has done it."""
-        return self.found is None and self.error is None
-
-
-def plan_session(
-    sources: Sequence[Source], out: Path, formats: Sequence[str] = ()
-) -> tuple[Path, ...]:
-    """Name all files of a call before any work begins, and see that they are nobody else's.
-
-    Parameters
-    ----------
-    sources : sequence of Source
-        Images.
-    out : Path
-        Folder for the results; need not exist.
-    formats : sequence of str
-        As in `stemzoo.workflows.images.detect_file`.
-
-    Returns
-    -------
-    tuple of Path
-        Folders that the files go to.
-
-    Raises
-    ------
-    ValueError
-        As in `plan_outputs`.
-
-    Examples
-    --------
-    >>> plan_session([], Path("out"))
-    (PosixPath('out'),)
-    """
-    paths = list(dict.fromkeys(source.path for source in sources))
-    there = set(image_files(paths))
-    results = [
-        (Path(str(source)), result_names(source.key, formats))
-        for source in sources
-        if source.path in there and not source.fault
-    ]
-    # The names of the record are taken, too: an image may be named summary.tif.
-    own = [(Path(RECORD), (RECORD, SUMMARY)), (Path(REPORT), (REPORT,))]
-    marks = (*TABLE_MARKS, _RECORD_MARK, REPORT_MARK)
-    plan_outputs([*own, *results], out, inputs=paths, mark=marks)
-    return tuple(dict.fromkeys([out, *(out / source.folder for source in sources)]))
+        return self.result is None and self.error is None
 
 
 @dataclass(frozen=True)
 class _Told:
-    """What a run is told of all images: all that decides about results, as one text."""
+    """What a run is told of all images: all that decides about results but the task itself."""
 
-    words: str
+    digests: Mapping[str, str]
     resume: bool
     expected: Mapping[str, str]
 
 
+@dataclass(frozen=True, eq=False)
+class _Begun:
+    """An image that is being looked at, was done before, or could not be begun."""
+
+    source: Source
+    words: str
+    waiting: Waiting | None = None
+    done: Mapping[str, Any] | None = None
+    error: Exception | None = None
+
+
 @dataclass
-class DetectSession:
-    """One call of detect, whose results go into a folder with a record of how they were made.
+class Session:
+    """One call of a verb, whose results go into a folder with a record of how they were made.
 
     Parameters
     ----------
     out : Path
         Folder for the results; need not exist.
-    model : DefectFCN or BundledDetectors
-        As in `stemzoo.workflows.images.detect_file`.
-    options : DetectOptions
-        What else it was told.
-    weights : str or None
-        The weights as the call named them, for the record.
+    task : ImageTask
+        What is done with each image.
+    model : object
+        As `task.load` returns it.
     record : RunRecord
         Of the folder; this call is entered into it.
+    engine : Engine
+        Who does the work: this process, or a cluster.
 
     Examples
     --------
-    >>> session = DetectSession(Path("out"), BundledDetectors())  # doctest: +SKIP
+    >>> from stemzoo.workflows.detect_task import DetectTask
+    >>> session = Session(Path("out"), DetectTask(), BundledDetectors())  # doctest: +SKIP
     >>> for outcome in session.run(find_sources(["day"]), resume=True):  # doctest: +SKIP
     ...     print(outcome.source, outcome.skipped, outcome.error)
     """
 
     out: Path
-    model: "DefectFCN | BundledDetectors"
-    options: DetectOptions = DetectOptions()
-    weights: str | None = None
+    task: ImageTask
+    model: Any
     record: RunRecord = field(default_factory=lambda: RunRecord(Path()))
+    engine: Engine = field(default_factory=ThisProcess)
     _call: dict[str, Any] | None = None
 
     def run(
@@ -191,7 +124,7 @@ class DetectSession:
             Skip images that an earlier call has done: the same bytes, weights, options and version,
             and all files there.
         expected : mapping of str to str, optional
-            SHA-256 that files must have, by the key of the source.
+            SHA-256 that files must have, by `task.key` of the source.
 
         Yields
         ------
@@ -199,16 +132,16 @@ class DetectSession:
             One an image, in their order; none is kept here.
         """
         start = time.monotonic()
-        for folder in plan_session(sources, self.out, self.options.formats):
+        folders = plan_session(self.task, sources, self.out)
+        for folder in folders:
             make_folder(folder)
         self.record.folder = self.out
         if self._call is None:
             self._call = self._call_facts()
         self._call["images"] += len(sources)
         call = self.record.begin(self._call)
-        options = {k: v for k, v in asdict(self.options).items() if k != "formats"}
-        words = json.dumps([__version__, options, weights_digests(self.model)])
-        told = _Told(words, resume, expected or {})
+        told = _Told(weights_digests(self.model), resume, expected or {})
+        begun: deque[_Begun] = deque()
         try:
             with ThreadPoolExecutor(1) as reader:
                 hashes = FileHashes(reader)
@@ -216,59 +149,79 @@ class DetectSession:
                     hashes.ask(source.path)
                     if following is not None:
                         hashes.ask(following.path)
-                    yield self._one(source, call, told, hashes)
+                    begun.append(self._begin(source, told, hashes))
+                    while len(begun) > self.engine.ahead():
+                        yield self._end(begun.popleft(), call, hashes)
+                while begun:
+                    yield self._end(begun.popleft(), call, hashes)
+            for folder in folders:
+                make_folder(folder)  # which sweeps out what killed workers have left
         finally:
             seconds = self._call["seconds"] + time.monotonic() - start
             self._call.update(finished=_now(), seconds=round(seconds, 3))
             self.record.finish()
 
-    def _one(self, source: Source, call: int, told: _Told, hashes: FileHashes) -> Outcome:
-        """Look at one image, unless it is done."""
-        start = time.monotonic()
+    def _begin(self, source: Source, told: _Told, hashes: FileHashes) -> _Begun:
+        """Have an image looked at, unless it is done."""
+        task = self.task.for_image(source, self.model)
+        words = json.dumps([__version__, task.told(), told.digests])
         try:
-            if told.resume and (done := self._done(source, told, hashes)) is not None:
-                return Outcome(source, done)
-            if (wanted := told.expected.get(source.key)) is not None:
+            if told.resume and (done := self._done(source, words, hashes)) is not None:
+                return _Begun(source, words, done=done)
+            if (wanted := told.expected.get(task.key(source))) is not None:
                 _check_bytes(source, wanted, hashes.get(source.path))
-            found = self._detect(source)
+            if source.fault:
+                raise ValueError(source.fault)
+            waiting = self.engine.submit(task, source, self.model, self.out, told.digests)
+            return _Begun(source, words, waiting)
+        except Exception as error:
+            return _Begun(source, words, error=error)
+
+    def _end(self, begun: _Begun, call: int, hashes: FileHashes) -> Outcome:
+        """Wait for what was made of an image, and record it."""
+        source = begun.source
+        if begun.done is not None:
+            return Outcome(source, begun.done)
+        try:
+            if begun.waiting is None:
+                assert begun.error is not None  # as it was not begun
+                raise begun.error
+            result = begun.waiting()
         except Exception as error:
             self.record.fail(str(source), source.path, call, " ".join(str(error).split()))
             return Outcome(source, error=error)
         digest = hashes.get(source.path)
-        key = image_key(told.words, digest, source.frame)
-        files = [_relative(path, self.out) for path in (found.table, found.overlay, *found.others)]
-        facts = found.detections.to_dict()
-        del facts["detections"], facts["format"]
+        key = image_key(begun.words, digest, source.frame)
+        files = [self._relative(path) for path in result.files]
         facts = {
             "call": call,
             "image": str(source.path),
-            "frame": self.options.frame if source.frame is None else source.frame,
+            "frame": result.report["frame"],
             "sha256": digest,
             "key": key,
-            **facts,
-            "seconds": round(time.monotonic() - start, 3),
-            "csv": _relative(found.table, self.out),
-            "overlay": _relative(found.overlay, self.out),
+            **result.facts,
+            "seconds": result.seconds,
+            **{name: self._relative(path) for name, path in result.named.items()},
             "files": [*files, *self._earlier_files(source, key, files)],
         }
-        self.record.add(source.key, facts, str(source))
-        self.record.calls[call]["weights_sha256"] = used_weights(self.model)
+        self.record.add(self.task.key(source), facts, str(source))
+        self.record.calls[call]["weights_sha256"].update(result.weights)
         self.record.save(now=False)
-        return Outcome(source, facts, found)
+        return Outcome(source, facts, result)
 
-    def _done(self, source: Source, told: _Told, hashes: FileHashes) -> dict[str, Any] | None:
+    def _done(self, source: Source, words: str, hashes: FileHashes) -> dict[str, Any] | None:
         """Return what an earlier call recorded of an image, if that still holds."""
-        done = self.record.images.get(source.key)
+        done = self.record.images.get(self.task.key(source))
         if done is None:
             return None
-        key = image_key(told.words, hashes.get(source.path), source.frame)
-        names = {*done["files"], *result_names(source.key, self.options.formats)}
-        whole = all((self.out / name).is_file() for name in names)
+        key = image_key(words, hashes.get(source.path), source.frame)
+        own = (str(source.folder / name) for name in self.task.names(source))
+        whole = all((self.out / name).is_file() for name in {*done["files"], *own})
         return done if whole and done["key"] == key else None
 
     def _earlier_files(self, source: Source, key: str, written: Sequence[str]) -> list[str]:
         """Return files of other formats that still hold; delete those of other detections."""
-        done = self.record.images.get(source.key)
+        done = self.record.images.get(self.task.key(source))
         if done is None:
             return []
         others = [name for name in done["files"] if name not in written]
@@ -278,27 +231,21 @@ class DetectSession:
             (self.out / name).unlink(missing_ok=True)
         return []
 
-    def _detect(self, source: Source) -> DetectedFile:
-        if source.fault:
-            raise ValueError(source.fault)
-        options = asdict(self.options)
-        if source.frame is not None:
-            options["frame"] = source.frame
-        out = self.out / source.folder
-        return images.detect_file(source.path, self.model, out, name=source.name, **options)
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.out).as_posix()
 
     def _call_facts(self) -> dict[str, Any]:
         """Say what does the work, and what it was told."""
         packages = {"stemzoo": __version__, "python": platform.python_version()}
         return {
-            "verb": "detect",
-            "packages": packages | {name: version(name) for name in PACKAGES},
-            "device": device_name(),
+            "verb": self.task.verb,
+            "packages": packages | installed_versions(),
+            "device": self.engine.device(),
             "folder": os.getcwd(),
             "images": 0,
-            "weights": self.weights,
+            "weights": self.task.weights,
             "weights_sha256": {},
-            "options": asdict(self.options),
+            "options": self.task.options(),
             "started": _now(),
             "finished": None,
             "seconds": 0.0,
@@ -315,19 +262,5 @@ def _check_bytes(source: Source, wanted: str, digest: str | None) -> None:
         )
 
 
-def _relative(path: Path, out: Path) -> str:
-    return path.relative_to(out).as_posix()
-
-
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def device_name() -> str:
-    """Name the devices that Keras computes on, such as ``"cpu:0"``."""
-    from stemzoo.models.start import start_device
-
-    start_device()
-    import keras
-
-    return ", ".join(keras.distribution.list_devices())

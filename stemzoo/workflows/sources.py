@@ -107,6 +107,29 @@ def find_sources(
     return found if wanted is None else [one for file in found for one in _split(file, wanted)]
 
 
+def has_folders(arguments: Iterable[str | Path], sources: Iterable[Source]) -> bool:
+    """Tell whether some images are those of a folder, which holds any.
+
+    Parameters
+    ----------
+    arguments : iterable of path-like
+        As in `find_sources`.
+    sources : iterable of Source
+        What it has found.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> has_folders(["a.tif"], find_sources(["a.tif"]))
+    False
+    """
+    empty = {source.path for source in sources if source.fault}
+    return any(os.path.isdir(path) and Path(path) not in empty for path in arguments)
+
+
 def folder_images(
     folder: Path, *, recursive: bool = False, leave_out: Path | None = None
 ) -> list[Path]:

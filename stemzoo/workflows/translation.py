@@ -1,7 +1,6 @@
 """Image files in, translated image files out."""
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +18,7 @@ from stemzoo.inference.translation import (
     translate_quietly,
 )
 from stemzoo.workflows.frames import LABEL_ENDINGS, first_line
-from stemzoo.workflows.outputs import OutputPlan, plan_outputs, written_whole
-from stemzoo.workflows.paths import image_files
+from stemzoo.workflows.outputs import plan_outputs, written_whole
 
 if TYPE_CHECKING:
     from stemzoo.models.cyclegan import CycleGANSTEM
@@ -39,51 +37,88 @@ class TranslatedFile:
     match : Match or None
         How a measured image fits what the model was trained on; None for simulations, and where
         that is not known.
+    sampling : float or None
+        Pixel size that was taken [Å/px].
+    labels : tuple of Path
+        Copies of the labels of a simulation.
     """
 
     image: io.Image
     target: Path
     match: Match | None = None
+    sampling: float | None = None
+    labels: tuple[Path, ...] = ()
 
 
-def plan_translations(paths: Sequence[Path], out: Path, direction: str) -> list[OutputPlan]:
-    """Name the files that translations go to: NAME_<direction>.tif, and copies of the labels.
+def translation_names(path: Path, direction: str, name: str | None = None) -> tuple[str, ...]:
+    """Name the files that a translation goes to: NAME_<direction>.tif, and copies of the labels.
 
     Parameters
     ----------
-    paths : sequence of Path
-        Image files of one call.
-    out : Path
-        Folder for the results.
+    path : Path
+        Image file.
     direction : str
         As in `stemzoo.translate`.
+    name : str, optional
+        NAME; that of the file where not given.
 
     Returns
     -------
-    list of OutputPlan
-        One for each path that may be an image, in their order.
+    tuple of str
 
     Raises
     ------
     ValueError
-        If there is no such direction, or as in `plan_outputs`.
+        If there is no such direction.
 
     Examples
     --------
-    >>> paths = [Path("scan.tif")]
-    >>> (plan,) = plan_translations(paths, Path("out"), "exp-to-sim")  # doctest: +SKIP
-    >>> plan.files[0].name  # doctest: +SKIP
-    'scan_exp-to-sim.tif'
+    >>> translation_names(Path("scan.tif"), "exp-to-sim")
+    ('scan_exp-to-sim.tif',)
+    """
+    check_direction(direction)
+    start = f"{name or path.stem}_{direction}"
+    endings = [labels.name.removeprefix(path.stem) for labels in labels_of(path, name)]
+    return tuple(start + ending for ending in (".tif", *endings))
+
+
+def check_direction(direction: str) -> None:
+    """See that a direction is one of those of `stemzoo.translate`.
+
+    Examples
+    --------
+    >>> check_direction("up")
+    Traceback (most recent call last):
+    ValueError: direction is sim-to-exp or exp-to-sim. Received: 'up'
     """
     if direction not in DIRECTIONS:
         raise ValueError(f"direction is {' or '.join(DIRECTIONS)}. Received: {direction!r}")
-    results, inputs = [], list(paths)
-    for path in image_files(paths):
-        labels, start = _labels(path), f"{path.stem}_{direction}"
-        endings = [found.name.removeprefix(path.stem) for found in labels]
-        results.append((path, [start + ending for ending in (".tif", *endings)]))
-        inputs += labels
-    return plan_outputs(results, out, inputs=inputs)
+
+
+def labels_of(path: Path, name: str | None = None) -> list[Path]:
+    """Return what stands beside a simulated frame: table, mask and JSON, as far as there are.
+
+    Parameters
+    ----------
+    path : Path
+        Image file.
+    name : str, optional
+        Stem of the names of its results; a frame of a stack has another than the file, and no
+        labels.
+
+    Returns
+    -------
+    list of Path
+
+    Examples
+    --------
+    >>> labels_of(Path("nowhere.tif"))
+    []
+    """
+    if name not in (None, path.stem):
+        return []
+    names = [path.with_name(path.stem + ending) for ending in LABEL_ENDINGS]
+    return [name for name in names if name.is_file()]
 
 
 def translate_file(
@@ -97,6 +132,7 @@ def translate_file(
     sum_frames: bool = False,
     noise: float | None = None,
     rng: np.random.Generator | None = None,
+    name: str | None = None,
 ) -> TranslatedFile:
     """Translate an image file; write NAME_<direction>.tif with the same pixel size.
 
@@ -120,6 +156,8 @@ def translate_file(
         As in `stemzoo.read_image`.
     noise, rng
         As in `stemzoo.translate`.
+    name : str, optional
+        NAME; that of the file where not given.
 
     Returns
     -------
@@ -137,7 +175,9 @@ def translate_file(
     PosixPath('out/scan_exp-to-sim.tif')
     """
     image = io.read_image(path, frame=frame, sum_frames=sum_frames)
-    (plan,) = plan_translations([path], out, direction)
+    labels = labels_of(path, name)
+    names = translation_names(path, direction, name)
+    (plan,) = plan_outputs([(path, names)], out, inputs=[path, *labels])
     io.check_image(image.data, path)
     if sampling is None:
         sampling = resolve(image, model.material).value
@@ -153,15 +193,9 @@ def translate_file(
     target, *copies = plan.files
     with written_whole(out) as folder:
         io.write_tiff(folder / target.name, result, sampling=sampling, metadata=metadata)
-        for labels, copy in zip(_labels(path), copies, strict=True):
-            shutil.copyfile(labels, folder / copy.name)
-    return TranslatedFile(image, target, found)
-
-
-def _labels(path: Path) -> list[Path]:
-    """Return what stands beside a simulated frame: table, mask and JSON, as far as there are."""
-    names = [path.with_name(path.stem + ending) for ending in LABEL_ENDINGS]
-    return [name for name in names if name.is_file()]
+        for own, copy in zip(labels, copies, strict=True):
+            shutil.copyfile(own, folder / copy.name)
+    return TranslatedFile(image, target, found, sampling, tuple(copies))
 
 
 def is_simulated(path: Path) -> bool:

@@ -13,9 +13,13 @@ SHAPE = (512, 512)
 VACANCY = {
     **{"wse2": "se", "mose2": "se", "mos2": "s", "ws2": "s", "mote2": "te", "nbse2": "se"},
     **{"graphene": "c", "hbn": "n", "srtio3": "sr", "batio3": "ba"},
+    **{"wte2": "te", "si-110": "si", "gan-110": "ga"},
 }
 # Sessions of those that are not imaged as WSe2 is.
-OWN = {"graphene": "graphene", "hbn": "graphene", "srtio3": "srtio3", "batio3": "srtio3"}
+OWN = {
+    **dict.fromkeys(("graphene", "hbn", "si-110", "gan-110"), "graphene"),
+    **dict.fromkeys(("srtio3", "batio3"), "srtio3"),
+}
 # Their constants differ by 2.2 %, and no sublattices are compared in a square lattice.
 PEROVSKITES = ("srtio3", "batio3")
 
@@ -54,6 +58,21 @@ def test_without_a_pixel_size_the_crystal_is_among_the_candidates(material):
     assert found.lattice_constant is None
     total = sum(candidate.probability for candidate in found.candidates) + found.other
     assert total == pytest.approx(1)
+
+
+def test_a_pixel_size_that_fits_no_crystal_of_that_lattice_names_none():
+    # Germanium's constant is 4 % larger than silicon's, which is all that tells them apart here.
+    shown = frame("si-110")
+    found = identify(shown.image, shown.sampling * 5.658 / 5.431)
+    assert found.material is None
+    assert found.candidates[0].material == "si-110"
+
+
+def test_a_lattice_of_no_high_symmetry_is_that_of_its_own_material_only():
+    found = identify(frame("wte2").image)
+    assert found.lattice_of("wte2").sampling == pytest.approx(found.candidates[0].sampling)
+    assert found.lattice_of("gan-110") is None
+    assert found.lattice_of("wse2") is None
 
 
 def test_what_would_tell_between_candidates_is_named():

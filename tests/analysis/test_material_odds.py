@@ -45,7 +45,8 @@ def test_chalcogens_are_the_weaker_columns_but_for_light_metals():
     sides = {name: chalcogen_side(material) for name, material in MATERIALS.items()}
     # Columns of two Se or Te scatter more than one Mo or Nb, and less than one W.
     weaker, stronger = dict.fromkeys(("wse2", "mos2", "ws2"), 1), ("mose2", "mote2", "nbse2")
-    neither = dict.fromkeys(("graphene", "hbn", "srtio3", "batio3"), 0)
+    others = ("graphene", "hbn", "srtio3", "batio3", "wte2", "si-110", "gan-110")
+    neither = dict.fromkeys(others, 0)
     assert sides == {**weaker, **dict.fromkeys(stronger, -1), **neither}
 
 

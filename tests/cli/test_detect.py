@@ -58,6 +58,33 @@ def test_frames_come_one_by_one_and_other_formats_too(run, here, frames, tiny_fo
         assert [one[name] for name in names] == [other[name] for name in names]
 
 
+def test_defects_of_a_stack_are_followed(run, here, frames, tiny_folder):
+    np.save("series.npy", np.stack([frames[0].image[k : k + 80, :80] for k in (0, 2, 4)]))
+    options = ("series.npy", "--frames", "all", "--track", "--weights", tiny_folder)
+    options = (*options, "--pixel-size", 20.7, "--threshold", 0)
+    done = run("detect", *options)
+    assert (done.err, done.code) == ("", 0)
+    assert done.out.splitlines()[-1].startswith("tracks: ")
+    names = [f"detections/{name}" for name in ("tracks.csv", "track_points.csv", "drift.csv")]
+    assert done.out.splitlines()[-1].endswith(", ".join(names))
+    assert pd.read_csv("detections/drift.csv").frame.tolist() == [0, 1, 2]
+    # Once more over its own tables, from what is done; nothing but objects on standard output.
+    again = run("detect", *options, "--resume", "--json")
+    assert again.code == 0
+    assert all(json.loads(line)["skipped"] for line in again.out.splitlines())
+    assert again.err.startswith("tracks: ")
+
+
+def test_tables_of_somebody_else_stay(run, here, frames, tiny_folder):
+    np.save("series.npy", np.stack([frame.image[:80, :80] for frame in frames[:2]]))
+    Path("detections").mkdir()
+    Path("detections/tracks.csv").write_text("mine")
+    done = run("detect", "series.npy", "--frames", "all", "--track", "--weights", tiny_folder)
+    assert (done.code, done.out) == (2, "")
+    assert "tracks.csv" in done.err
+    assert Path("detections/tracks.csv").read_text() == "mine"
+
+
 def test_a_record_is_done_again_to_the_same_bytes(run, day, tiny_folder):
     run("detect", day / "0.tif", "--weights", tiny_folder, "--threshold", 0.1, "--tta")
     done = run("detect", "--again", "detections/run.json", "--out", "again")
@@ -75,6 +102,7 @@ def test_a_record_is_done_again_to_the_same_bytes(run, day, tiny_folder):
         (("--again", "run.json"), "run.json: expected the run.json of a folder of results"),
         (("day/0.tif", "--frames", "all", "--frame", 1), "Give only one"),
         (("day/0.tif", "--frames", "some"), "--frames is all, a number, or a range"),
+        (("day/0.tif", "--track"), "--track expects the frames of a time series"),
         (("day/0.tif", "--format", "xls"), "--format is one of csv, parquet, geojson, roi, xyz"),
     ],
 )

@@ -215,4 +215,4 @@ def test_a_name_that_is_no_utf8_is_an_image_like_others(run, gan, tiny_folder):
         assert done.code == 0, done.err
         assert done.out.startswith(r"bytes\xff.tif: ")
     assert len(os.listdir("detections")) == 4
-    assert os.fsencode(os.listdir("translated")[0]) == b"bytes\xff_sim-to-exp.tif"
+    assert b"bytes\xff_sim-to-exp.tif" in map(os.fsencode, os.listdir("translated"))

@@ -3,8 +3,10 @@ import pytest
 from scipy import ndimage
 
 import stemzoo
+from stemzoo.analysis.crystal_mask import CrystalMask
+from stemzoo.analysis.pixel_size import PixelSize
 from stemzoo.inference.second_witness import read_columns
-from stemzoo.inference.seen_crystal import EDGE, find_crystal
+from stemzoo.inference.seen_crystal import EDGE, SeenCrystal, find_crystal
 from stemzoo.io import Image
 from stemzoo.simulate import find_session, simulate_session
 
@@ -149,3 +151,19 @@ def test_no_defect_is_reported_under_an_island(detector):
     share = found.area_nm2 / (512 * frame.sampling / 10) ** 2
     assert share == pytest.approx(frame.crystal.mean(), abs=0.03)
     assert any("bright islands" in note for note in found.notes)
+
+
+def test_the_outline_goes_around_the_crystal_and_its_holes():
+    crystal = np.zeros((50, 60), bool)
+    crystal[:, 10:] = True
+    crystal[20:30, 30:40] = False
+    pixel_size = PixelSize(0.2, "given")
+    image = Image(np.zeros((100, 120)), 0.2)
+    seen = SeenCrystal(image, pixel_size, CrystalMask(crystal, crystal, ()), block=2)
+    outer, hole = sorted(seen.outline(), key=lambda one: -np.ptp(np.array(one)[:, 0]))
+    # Between the pixels of the mask, two pixels of the image each; corners are cut by a quarter.
+    assert np.min(outer, axis=0) == pytest.approx([-0.5, 19.5], abs=0.6)
+    assert np.max(outer, axis=0) == pytest.approx([99.5, 119.5], abs=0.6)
+    assert np.min(hole, axis=0) == pytest.approx([39.5, 59.5], abs=0.6)
+    whole = CrystalMask(crystal | True, crystal | True, ())
+    assert SeenCrystal(image, pixel_size, whole).outline() == []

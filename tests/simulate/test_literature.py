@@ -26,6 +26,13 @@ LITERATURE = {
     "srtio3": (3.9049, 3.9053),
     # G. H. Kwei et al., J. Phys. Chem. 97, 2368 (1993): tetragonal, a.
     "batio3": (3.992, 3.994),
+    # B. E. Brown, Acta Cryst. 20, 268 (1966): 3.496; the table's own is the lower one.
+    "wte2": (3.477, 3.496),
+    # Half the body diagonal's projection, a √6 / 4: W. L. Bond, W. Kaiser, J. Phys. Chem. Solids
+    # 16, 44 (1960): a = 5.4310.
+    "si-110": (3.3258, 3.3258),
+    # a √3 / 2: H. P. Maruska, J. J. Tietjen, Appl. Phys. Lett. 15, 327 (1969): a = 3.189.
+    "gan-110": (2.7618, 2.7618),
 }
 
 

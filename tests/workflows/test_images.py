@@ -7,8 +7,12 @@ import pytest
 
 import stemzoo
 from stemzoo import io
+from stemzoo.workflows.detect_task import DetectTask
 from stemzoo.workflows.frames import write_frame
-from stemzoo.workflows.images import detect_file, match_files, plan_detections
+from stemzoo.workflows.image_task import plan_session
+from stemzoo.workflows.images import detect_file
+from stemzoo.workflows.matching import match_files
+from stemzoo.workflows.sources import Source
 
 
 @pytest.fixture
@@ -147,7 +151,7 @@ def test_the_overlay_never_replaces_the_image(tiny_model, png, where, monkeypatc
 def test_the_overlay_never_replaces_another_image_of_the_call(tiff, png):
     words = f"{tiff}: its results would overwrite the image {png}. .* 1 more files are in the way"
     with pytest.raises(ValueError, match=words):
-        plan_detections([tiff, png], tiff.parent)
+        plan_session(DetectTask(), [Source(tiff), Source(png)], tiff.parent)
 
 
 def test_what_is_no_image_takes_no_name(tiff):
@@ -155,8 +159,8 @@ def test_what_is_no_image_takes_no_name(tiff):
     paths = [tiff.with_suffix(".csv"), Path("missing") / tiff.name, tiff.with_suffix(".npy"), tiff]
     paths[0].touch()
     paths[2].mkdir()
-    (plan,) = plan_detections(paths, Path("out"))
-    assert plan.source == tiff
+    folders = plan_session(DetectTask(), [Source(path) for path in paths], Path("out"))
+    assert folders == (Path("out"),)
 
 
 def test_labels_of_a_frame_are_never_replaced_but_an_earlier_table_is(tiny_model, frames, tmp_path):
@@ -193,11 +197,11 @@ def test_a_full_disk_leaves_no_table_without_its_overlay(tiny_model, tiff, out, 
 def test_images_that_cannot_be_used_are_told_and_the_others_compared(tiff, tmp_path):
     np.save(tmp_path / "flat.npy", np.ones((200, 200)))
     told = []
-    paths = [tmp_path / "flat.npy", tmp_path / "missing.tif"]
-    found = match_files(paths, failed=lambda path, error: told.append(path.name))
+    sources = [Source(tmp_path / "flat.npy"), Source(tmp_path / "missing.tif")]
+    found = match_files(sources, failed=lambda source, error: told.append(source.path.name))
     assert (found, told) == ([], ["flat.npy", "missing.tif"])
     with pytest.raises(ValueError, match="flat.npy: .* Nor can these be used: .*missing.tif"):
-        match_files(paths)
+        match_files(sources)
 
 
 def test_a_failed_file_leaves_nothing_behind(tiny_model, tmp_path, out):

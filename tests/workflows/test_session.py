@@ -17,9 +17,10 @@ from stemzoo import io
 from stemzoo.inference.detections import Detections
 from stemzoo.workflows import images
 from stemzoo.workflows.again import read_calls
+from stemzoo.workflows.detect_task import DetectOptions, DetectTask
 from stemzoo.workflows.images import DetectedFile
 from stemzoo.workflows.run_record import RunRecord
-from stemzoo.workflows.session import DetectOptions, DetectSession
+from stemzoo.workflows.session import Session
 from stemzoo.workflows.sources import Source, find_sources
 
 
@@ -59,7 +60,7 @@ def day(tmp_path, monkeypatch):
 def run(model, sources, options=None, **more):
     """Look at images as a new call does; return what became of each."""
     out = Path("out")
-    session = DetectSession(out, model, options or DetectOptions(), None, RunRecord.read(out))
+    session = Session(out, DetectTask(options or DetectOptions()), model, RunRecord.read(out))
     return list(session.run(sources, **more))
 
 
@@ -147,7 +148,7 @@ def test_memory_does_not_grow_with_the_number_of_images(tiny_model, stub, tmp_pa
     monkeypatch.chdir(tmp_path)
     np.save("series.npy", np.zeros((300, 64, 64), np.float32))
     sources = find_sources(["series.npy"], frames="all")
-    session = DetectSession(Path("out"), tiny_model, record=RunRecord(Path("out")))
+    session = Session(Path("out"), DetectTask(), tiny_model, RunRecord(Path("out")))
     most = 0
     for number, outcome in enumerate(session.run(sources)):
         assert outcome.error is None
@@ -161,7 +162,7 @@ def test_memory_does_not_grow_with_the_number_of_images(tiny_model, stub, tmp_pa
 
 
 def test_a_caller_that_stops_leaves_a_record_of_what_was_done(tiny_model, stub, day):
-    session = DetectSession(Path("out"), tiny_model, record=RunRecord(Path("out")))
+    session = Session(Path("out"), DetectTask(), tiny_model, RunRecord(Path("out")))
     with closing(session.run(find_sources(["day"]))) as outcomes:
         next(outcomes)
         next(outcomes)
@@ -201,7 +202,7 @@ def test_a_record_tells_how_to_get_the_same_bytes(tiny_folder, frames, tmp_path,
     with pytest.raises(ValueError, match="tiny: expected the weights of the record"):
         call.check_weights({"tiny": "0" * 64})
     assert call.warning() is None
-    session = DetectSession(Path("again"), model, call.options, record=RunRecord(Path("again")))
+    session = Session(Path("again"), DetectTask(call.options), model, RunRecord(Path("again")))
     assert all(one.error is None for one in session.run(call.sources, expected=call.expected))
     for path, content in before.items():
         if path.name != "summary.csv":  # which tells seconds

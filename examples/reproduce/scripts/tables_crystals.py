@@ -42,3 +42,27 @@ def locked_crystals() -> str:
             cells.append("refused" if one["refused"] else f"{one['f1']:.2f}{outside}{warned}")
         rows.append((first["condition"], *cells))
     return table(("condition", *(f"`{name}`" for name in names)), rows)
+
+
+@block
+def columns_alone() -> str:
+    """F1 of single vacancies by the detector and by the best cut through columns' intensities."""
+    rows = []
+    for one in results("columns_alone"):
+        found = next(
+            part["classes"]
+            for part in metrics(f"fcn-{one['material']}")["test_sets"]
+            if part["session"] == one["session"]
+        )
+        label = next(name for name in found if name.endswith("_vacancy"))
+        rows.append(
+            (
+                one["session"],
+                f"{found[label]['f1']:.2f}",
+                f"{one['f1']:.2f}",
+                f"{one['vacancy']:.2f}",
+                f"{one['spread']:.2f}",
+            )
+        )
+    head = ("frames", "detector", "columns alone", "a vacancy's column", "spread of intact ones")
+    return table(head, rows)

@@ -1,7 +1,6 @@
-"""Pictures: overlays of detections and plots of trainings."""
+"""Overlays: detections and columns drawn into the pixels of a PNG file, which is quick."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -12,8 +11,9 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-# Colour-blind safe (Okabe, Ito, "Color Universal Design", 2008), in the order of the classes.
-COLOURS = ("#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#009E73", "#E69F00")
+from stemzoo.plotting.colours import COLOURS, RING
+from stemzoo.plotting.scale_bar import scale_bar_length
+
 # Strip below an overlay, with the names of its marks, and letters there and in the image [px].
 _LEGEND_HEIGHT, _LEGEND_SIZE, _SCALE_SIZE = 40, 13, 15
 # Lines of marks, and radius of those in the legend [px].
@@ -24,55 +24,8 @@ _LEAST_PIXELS = 900
 _MOST_PIXELS = 8192
 # Pixels of which the range of grey levels is taken, about.
 _MOST_COUNTED = 4096**2
-# Rings of 1.1 Å radius leave a column visible, dots of this one its shape.
-_RING, _DOT = 1.1, 0.28
-
-
-def plot_training_log(rows: Sequence[Mapping[str, float]], path: str | Path) -> None:
-    """Plot the losses of a training against the epoch.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-        One an epoch, with the keys ``epoch`` and ``learning_rate``; all others are losses.
-    path : str or Path
-        PNG file.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.add_subplot()
-    epochs = [row["epoch"] for row in rows]
-    for key in rows[0]:
-        if key not in ("epoch", "learning_rate"):
-            axes.plot(epochs, [row[key] for row in rows], marker=".", label=key)
-    axes.set(xlabel="epoch", ylabel="loss", yscale="log")
-    # The many losses of a CycleGAN would hide each other behind a legend.
-    figure.legend(loc="outside right upper", fontsize=8)
-    figure.savefig(path, dpi=120, format="png")
-
-
-def scale_bar_length(width_nm: float) -> float:
-    """Choose the length of a scale bar: 1, 2 or 5 · 10^n nm, at most a quarter of the width.
-
-    Parameters
-    ----------
-    width_nm : float
-        Width of the image [nm].
-
-    Returns
-    -------
-    float
-        Length [nm].
-
-    Examples
-    --------
-    >>> scale_bar_length(21.2)
-    5.0
-    """
-    decade = float(10.0 ** np.floor(np.log10(width_nm / 4)))
-    # Just below a power of ten the logarithm may round up.
-    return max(step * decade for step in (0.5, 1, 2, 5) if step * decade <= width_nm / 4)
+# Dots of this radius leave the shape of a column visible [Å].
+_DOT = 0.28
 
 
 def plot_detections(image: np.ndarray, detections: Any, path: str | Path) -> None:
@@ -178,7 +131,7 @@ def _write_overlay(
     scale = zoom / (found.sampling * step)
     for kind in marks:
         centres = (np.reshape(kind.positions, (-1, 2)) + 0.5) * zoom / step - 0.5
-        kind.draw(shown, centres, (_DOT if kind.is_dot else _RING) * scale)
+        kind.draw(shown, centres, (_DOT if kind.is_dot else RING) * scale)
     _paint_scale_bar(shown, scale)
     _draw_legend(legend, marks)
     write_png(path, picture)
@@ -269,178 +222,17 @@ def _drawing_on(picture: np.ndarray) -> Iterator[Any]:
 
 @cache
 def _font(size: int) -> Any:
-    """Letters of a height [px]: those that matplotlib brings."""
+    """Letters of a height [px]: those that matplotlib brings, else those of Pillow."""
     from PIL import ImageFont
 
     # Importing matplotlib takes longer than the drawing; some systems keep its data elsewhere.
     spec = find_spec("matplotlib")
-    folders = (spec.submodule_search_locations if spec else None) or [""]
+    if spec is None:
+        return ImageFont.load_default(size)
+    folders = spec.submodule_search_locations or [""]
     data = Path(folders[0]) / "mpl-data"
     if not data.is_dir():
         import matplotlib
 
         data = Path(matplotlib.get_data_path())
     return ImageFont.truetype(data / "fonts" / "ttf" / "DejaVuSans.ttf", size)
-
-
-def plot_pictures(pictures: Mapping[str, np.ndarray], path: str | Path) -> None:
-    """Draw images side by side, each above its log power spectrum.
-
-    Parameters
-    ----------
-    pictures : mapping of str to ndarray of shape (M, N)
-        Images by title.
-    path : str or Path
-        PNG file.
-    """
-    from matplotlib.figure import Figure
-
-    from stemzoo.analysis.spectrum import log_power_spectrum
-
-    figure = Figure(figsize=(3 * len(pictures), 6.2), layout="constrained")
-    axes = figure.subplots(2, len(pictures), squeeze=False)
-    for (above, below), (title, image) in zip(axes.T, pictures.items(), strict=True):
-        low, high = np.percentile(image, [0.3, 99.7])
-        above.imshow(image, cmap="gray", vmin=low, vmax=max(high, low + 1e-9))
-        above.set_title(title)
-        if np.ptp(image) > 0:
-            below.imshow(log_power_spectrum(image), vmin=-3, vmax=3)
-        above.axis("off")
-        below.axis("off")
-    figure.savefig(path, dpi=100, format="png")
-
-
-def plot_structure(material: Any, path: str | Path) -> None:
-    """Draw the columns of a crystal as seen along the beam, with their atoms and the cell.
-
-    Parameters
-    ----------
-    material : Material
-        The crystal.
-    path : str or Path
-        PNG file. Areas of the discs go with how strongly columns scatter.
-    """
-    from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-
-    edges, columns = material.edges, material.columns
-    names = {
-        place: "".join(f"{symbol}{n if n > 1 else ''}" for symbol, n in Counter(atoms).items())
-        for place, atoms in columns.items()
-    }
-    kinds = list(dict.fromkeys(names.values()))
-    lengths = np.linalg.norm(edges, axis=1)
-    reach = max(float(lengths.max()) * 1.1, 6.0)
-    count = int(np.ceil(2 * reach / lengths.min())) + 1
-    steps = np.arange(-count, count + 1)
-    cells = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    strengths = {
-        place: sum(_atomic_number(symbol) ** 1.7 for symbol in atoms)
-        for place, atoms in columns.items()
-    }
-    most = max(strengths.values())
-    figure = Figure(figsize=(7, 7.4), layout="constrained")
-    axes = figure.add_subplot()
-    middle = edges.sum(axis=0) / 2
-    marks = {}
-    for place, name in names.items():
-        x, y = (cells + place) @ edges[:, 0], (cells + place) @ edges[:, 1]
-        inside = (abs(x - middle[0]) < reach) & (abs(y - middle[1]) < reach)
-        relative = strengths[place] / most
-        area = max(900 * relative * (6 / reach) ** 2, 16.0)
-        colour = COLOURS[kinds.index(name) % len(COLOURS)]
-        axes.scatter(x[inside], y[inside], area, color=colour, edgecolor="k", lw=0.5, zorder=2)
-        marks[name] = Line2D(
-            [], [], marker="o", ls="", mfc=colour, mec="k", label=f"{name} ({relative:.2f})"
-        )
-        # On the disc where it has room, else beside it.
-        own, room = np.array(place) @ edges, area > 250
-        axes.annotate(
-            name,
-            (float(own[0]), float(own[1])),
-            (0 if room else area**0.5 / 2 + 2, 0),
-            textcoords="offset points",
-            ha="center" if room else "left",
-            va="center",
-            size=9,
-            zorder=3,
-        )
-    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]) @ edges
-    axes.plot(*corners.T, color="0.3", linestyle="--", zorder=1)
-    axes.set(
-        xlim=middle[0] + np.array([-reach, reach]),
-        ylim=middle[1] + np.array([reach, -reach]),  # rows of an image run downwards
-        aspect="equal",
-        xlabel="x [Å]",
-        ylabel="y [Å]",
-        title=f"{material.formula}, seen along the beam (relative intensity)",
-    )
-    figure.legend(
-        handles=[*marks.values()], loc="outside lower center", ncols=min(len(kinds), 5), fontsize=9
-    )
-    figure.savefig(path, dpi=120, format="png")
-
-
-def _atomic_number(symbol: str) -> int:
-    from periodictable import elements
-
-    return elements.symbol(symbol).number
-
-
-def _draw_scale_bar(axes: Any, shape: tuple[int, int], sampling: float) -> None:
-    """Draw a bar and its length into the lower left of Matplotlib axes."""
-    from matplotlib.patches import Rectangle
-    from matplotlib.patheffects import withStroke
-
-    bar = scale_bar_length(shape[1] * sampling / 10)
-    length = bar * 10 / sampling
-    height = 0.008 * shape[0]
-    x, y = 0.02 * shape[1], 0.985 * shape[0]
-    label = f"{bar:g} nm" if bar >= 1 else f"{bar * 10:g} Å"
-    # Black outlines keep bar and label readable on bright images without hiding atoms.
-    axes.add_patch(Rectangle((x, y - height), length, height, facecolor="w", edgecolor="k"))
-    text = axes.text(
-        x + length / 2, y - 1.5 * height, label, color="w", ha="center", va="bottom", size=11
-    )
-    text.set_path_effects([withStroke(linewidth=2.5, foreground="k")])
-
-
-def plot_denoised(
-    image: np.ndarray,
-    picture: np.ndarray,
-    deviation: np.ndarray,
-    path: str | Path,
-    sampling: float,
-) -> None:
-    """Draw an image, what it is without noise, and how sure that is, side by side.
-
-    Parameters
-    ----------
-    image, picture, deviation : ndarray of shape (M, N)
-        The image, its picture without noise, and the standard deviation of that.
-    path : str or Path
-        PNG file.
-    sampling : float
-        Pixel size [Å/px].
-    """
-    from matplotlib.figure import Figure
-
-    step = max(1, max(image.shape) // 2048)
-    figure = Figure(figsize=(18, 6.4 * image.shape[0] / image.shape[1]), layout="constrained")
-    low, high = np.percentile(picture[::step, ::step], [0.3, 99.7])
-    contrast = max(high - low, np.finfo(np.float32).tiny)
-    shown = (
-        ("as recorded", np.ma.masked_invalid(image), "gray", None),
-        ("without noise", picture, "gray", (low, high)),
-        ("uncertainty, % of the contrast", 100 * deviation / contrast, "magma", (0, 30)),
-    )
-    for axes, (title, values, colours, limits) in zip(figure.subplots(1, 3), shown, strict=True):
-        part = values[::step, ::step]
-        # The image itself by its own quantiles, as it may have hot pixels.
-        ends = limits or tuple(np.nanpercentile(np.ma.filled(part.astype(float), np.nan), [1, 99]))
-        drawn = axes.imshow(part, cmap=colours, vmin=ends[0], vmax=max(ends[1], ends[0] + 1e-9))
-        axes.set_title(title)
-        axes.axis("off")
-        _draw_scale_bar(axes, part.shape, sampling * step)
-    figure.colorbar(drawn, ax=axes, shrink=0.8)
-    figure.savefig(path, dpi=100, format="png")
