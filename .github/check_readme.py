@@ -44,13 +44,20 @@ class LeftOut:
 
 
 BY_CI = LeftOut(".ci/run does it")
+LIGHT = LeftOut("tests/test_light_runtime.py does it")
 HUB = LeftOut("needs the Hub")
+PAGE = LeftOut("serves until it is stopped; tests/app looks at it in a browser")
 FRAMES = "-n 3 --size 288"
 TRAINING = "--epochs 1 --steps 2 --filters 4"
 # By the start of the command; the first that fits.
 SMALL: dict[str, Run | LeftOut] = {
     "pip install . && stemzoo detect": BY_CI,
     "pip install '.[test]' && pytest -n 2": BY_CI,
+    "python -m venv --without-pip light": LIGHT,
+    "pip --python light install": LIGHT,
+    "light/bin/stemzoo detect": LIGHT,
+    "pip install '.[app]'": BY_CI,
+    "stemzoo app": PAGE,
     "stemzoo verify": BY_CI,
     "stemzoo doctor": HUB,
     "stemzoo publish my-day": HUB,
@@ -60,6 +67,7 @@ SMALL: dict[str, Run | LeftOut] = {
     ),
     "stemzoo detect day --recursive": Run(leaves="session/run.json"),
     "stemzoo detect --again session/run.json": Run(leaves="repeated/summary.csv"),
+    "stemzoo detect series.tif": Run(leaves="series/tracks.csv"),
     "stemzoo watch today": Run("--idle 1", "live/summary.csv"),
     "stemzoo identify scan1.tif": Run(),
     "stemzoo denoise scan1.tif": Run(leaves="denoised/scan1_uncertainty.tif"),
@@ -95,6 +103,8 @@ GIVEN = """
 stemzoo simulate --session wse2-dayB -n 6 --size 288 --seed 1 --out day
 mkdir today && cp day/wse2-dayB_1_0000.tif day/wse2-dayB_1_0001.tif today
 for n in 1 2 7; do cp day/wse2-dayB_1_0002.tif scan$n.tif; done
+python -c "import tifffile as t; i = t.imread('scan1.tif')
+t.imwrite('series.tif', [i, i, i], shape=(3, *i.shape), dtype=i.dtype, photometric='minisblack')"
 mkdir scans marks tests
 for n in 3 4; do
   cp day/wse2-dayB_1_000$n.tif scans

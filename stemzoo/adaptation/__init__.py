@@ -1,6 +1,6 @@
 """Adapt pretrained weights to a few new images of a changed microscope, without labels."""
 
-import stemzoo.models  # noqa: F401  before Keras: it starts TensorFlow without its messages
+import stemzoo.models.quiet_keras  # noqa: F401  first: it starts without messages
 from stemzoo.adaptation.cyclegan import fit_adapt
 from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.fcn import renew_detector

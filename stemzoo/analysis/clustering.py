@@ -52,6 +52,8 @@ class Clustering:
         Mean distance to the nearest neighbour, and by chance [nm].
     interval : tuple of float
         In which that lies by chance, 95 %.
+    pairs : float
+        Pairs expected by chance in all rings together.
     count : int
         Defects.
     frames : int
@@ -65,6 +67,7 @@ class Clustering:
     nearest: float
     expected: float
     interval: tuple[float, float]
+    pairs: float
     count: int
     frames: int
 
@@ -147,8 +150,9 @@ def find_clustering(fields: Sequence[DefectField], *, seed: int = 0) -> Clusteri
     )
     interval = (float(chance.min() / count), float(chance.max() / count))
     expected = float(chance.mean() / count)
+    pairs = float(drawn.sum() / _DRAWS)
     return Clustering(
-        edges, ratio, low, high, nearest / count, expected, interval, count, len(fields)
+        edges, ratio, low, high, nearest / count, expected, interval, pairs, count, len(fields)
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from stemzoo.analysis.cell import Lattice
+from stemzoo.analysis.islands import find_islands
 from stemzoo.analysis.local_reflections import LocalReflections, ReducedImage
 from stemzoo.analysis.valid_pixels import count_pixels, find_valid_pixels
 
@@ -20,6 +21,7 @@ _STEPS = 100  # places along the shorter side, between which a rectangle may beg
 # A second layer: how much stronger and brighter it is, and the least part of the crystal that is
 # one layer, and that is two.
 _LAYER, _LAYER_BRIGHT, _SINGLE_SHARE, _LAYER_SHARE = 1.25, 0.7, 0.4, 0.15
+_ISLANDS = "bright islands of other matter, under which columns cannot be judged"
 _TOLD = 0.0005  # smallest part of the image that is told
 _PATCH, _GAP = 12.0, 2.0  # [cells]: smaller patches of crystal, and gaps in it, are chance
 _STRIPE = 2**20  # pixels whose distances are measured at once
@@ -37,11 +39,14 @@ class CrystalMask:
         Those of them that show the lattice.
     reasons : tuple of str
         What is left out, in words.
+    islands : ndarray of bool, shape (M, N), or None
+        Where the lattice is, but under other matter; None where it is nowhere.
     """
 
     valid: np.ndarray
     crystal: np.ndarray
     reasons: tuple[str, ...]
+    islands: np.ndarray | None = None
 
     @property
     def share(self) -> float:
@@ -180,7 +185,8 @@ def crystal_mask(image: np.ndarray, lattice: Lattice, *, overwrite: bool = False
     -----
     The amplitudes of the innermost reflections in Gaussian windows of 1.2 lattice constants (more
     where noise asks for it), less the power between the reflections, are compared with what is
-    usual in this image: less than 0.45 of it is no crystal. Where the amplitudes fall into two
+    usual in this image: less than 0.45 of it is no crystal. Islands of adsorbates are found by what
+    is not of the lattice (`find_islands`). Where the amplitudes fall into two
     groups, and the brightness with them, the stronger one is a second layer. Left out, too, is a
     place where the phases say
     that the lattice is turned or strained by more than 0.06, and one that is far brighter than the
@@ -204,6 +210,7 @@ def crystal_mask(image: np.ndarray, lattice: Lattice, *, overwrite: bool = False
     reduced = ReducedImage.of(np.ma.getdata(image), valid, lattice, overwrite=overwrite)
     local, amplitude = _relative_amplitude(reduced, lattice, cell)
     brightness = _brightness(reduced, local, amplitude)
+    islands = find_islands(reduced, local, lattice, brightness)
     # What follows takes as much memory again, which is short for the largest images.
     del image, reduced
     distortion = local.distortion(lattice)
@@ -214,6 +221,7 @@ def crystal_mask(image: np.ndarray, lattice: Lattice, *, overwrite: bool = False
         (distortion - _DISTORTED, "another grain"),
         (brightness - _BRIGHT, "far brighter, as a particle"),
         (layer, "a second layer of the same lattice"),
+        (islands - 0.5, _ISLANDS),
     )
     out = np.zeros(valid.shape, bool)
     causes = []
@@ -229,7 +237,8 @@ def crystal_mask(image: np.ndarray, lattice: Lattice, *, overwrite: bool = False
         share = (where & out & valid).mean()
         if share >= _TOLD:
             reasons.append(f"{share:.1%} of the image: {words}")
-    return CrystalMask(valid, valid & ~out, tuple(reasons))
+    covered = next((where & out for where, words in causes if words == _ISLANDS), None)
+    return CrystalMask(valid, valid & ~out, tuple(reasons), covered)
 
 
 def _relative_amplitude(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.columns import column_contrast, column_intensities
@@ -12,7 +13,7 @@ from stemzoo.analysis.sites import lattice_sites
 from stemzoo.simulate.materials import find_material
 
 _FIELD = 28.0  # lattice constants along each side of the part that is looked at
-_BORDER = 2.0  # lattice constants from an edge on, columns are judged
+_BORDER = 2.0  # lattice constants from an edge, or a boundary of domains, on columns are judged
 _HALF = (0.3, 0.68)  # contrast of a column that lost one of two atoms
 _HIDDEN = 0.4  # lowest contrast that must stand out, for counts to mean anything
 _PIXELS = 7.0  # per lattice constant: finer ones are added up, for speed
@@ -34,7 +35,9 @@ class DarkColumns:
     stronger: int = 0
 
 
-def find_dark_columns(image: np.ndarray, mask: CrystalMask, lattice: Lattice) -> DarkColumns:
+def find_dark_columns(
+    image: np.ndarray, mask: CrystalMask, lattice: Lattice, *, mirrored: bool = False
+) -> DarkColumns:
     """Count half-empty columns of a hexagonal crystal in the middle of an image.
 
     Parameters
@@ -45,11 +48,14 @@ def find_dark_columns(image: np.ndarray, mask: CrystalMask, lattice: Lattice) ->
         Where the crystal is.
     lattice : Lattice
         Its lattice.
+    mirrored : bool
+        A part of the crystal is a mirror twin.
 
     Returns
     -------
     DarkColumns
-        None where columns cannot be measured, or noise hides them.
+        None where columns cannot be measured, or noise hides them, and in a twin whose domains are
+        not told apart.
 
     Examples
     --------
@@ -72,9 +78,18 @@ def find_dark_columns(image: np.ndarray, mask: CrystalMask, lattice: Lattice) ->
         contrast = column_contrast(intensities, sites.positions, sites.kinds)
     except ValueError:  # too few columns
         return DarkColumns()
+    if mirrored and sites.domains is None:
+        return DarkColumns()
     room = np.minimum(sites.positions, np.array(part.shape) - 1 - sites.positions).min(axis=1)
     whole = sites.positions * block + (block - 1) / 2 + (top, left)
     judged = (room > _BORDER * cell) & (mask.depth(whole) > _BORDER * cell * block)
+    if sites.domains is not None:
+        pixels = tuple(np.rint(sites.positions).astype(int).T)
+        inside = [
+            ndimage.distance_transform_edt(domain)[pixels] > _BORDER * cell
+            for domain in sites.domains.masks(part.shape)
+        ]
+        judged &= np.any(inside, axis=0)
     counts = []
     for kind in ("Se", "W"):
         values = contrast[judged & (sites.kinds == kind) & np.isfinite(contrast)]

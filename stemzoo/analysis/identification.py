@@ -274,15 +274,15 @@ def _identified(
     odds, dark = odds_of(materials, constant, sublattices, detector), DarkColumns()
     sides = np.array([chalcogen_side(m) for m in materials])
     shares = odds / odds.sum()
-    # Columns of several layers, or of grains whose sublattices have changed places, tell nothing.
+    # Columns of several layers tell nothing.
     if (
         sublattices is not None
         and arrangement.second_layer is None
-        and not sublattices.mirrored
         and all(shares[:-1][sides == side].sum() >= POSSIBLE for side in (-1, 1))
     ):
         sign = np.sign(sublattices.contrast) or 1.0
-        dark = find_dark_columns(sign * whole, mask, lattice)
+        twin = sublattices.mirrored > 0
+        dark = find_dark_columns(sign * whole, mask, lattice, mirrored=twin)
         odds[:-1] *= side_odds(sides, dark)
         shares = odds / odds.sum()
     candidates = [
@@ -387,7 +387,7 @@ def _without_layer(mask: CrystalMask, arrangement: Arrangement) -> CrystalMask:
     if alone.sum() < _ALONE * mask.crystal.sum() or alone.sum() == mask.crystal.sum():
         return mask
     words = f"{(mask.crystal & ~alone).mean():.1%} of the image: another layer"
-    return CrystalMask(mask.valid, alone, (*mask.reasons, words))
+    return CrystalMask(mask.valid, alone, (*mask.reasons, words), mask.islands)
 
 
 def _deciding(

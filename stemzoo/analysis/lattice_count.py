@@ -94,7 +94,9 @@ def find_arrangement(
     second = crystal_mask(np.ma.masked_array(rest, ~mask.valid), other)
     if second.share < _SHARE * measured:
         return one
-    common = second.crystal & mask.crystal
+    # A layer that is turned may have been taken for an island.
+    first = mask.crystal if mask.islands is None else mask.crystal | mask.islands
+    common = second.crystal & first
     over = common.mean() > _OVERLAP * second.share
     return Arrangement((lattice, other), "layers" if over else "grains", common)
 

@@ -3,12 +3,15 @@
 They come from the local phases of the lattice's spots; no network is involved.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
+from stemzoo.analysis.domains import Domains, find_domains
 from stemzoo.analysis.lattice import Lattice, find_lattice
+from stemzoo.analysis.local_phases import grown, interpolated, local_spots, on_grid, origin_of
 from stemzoo.analysis.structure_match import match_structure
 from stemzoo.simulate.materials import Material, atomic_number
 
@@ -20,9 +23,6 @@ _PLACES = {
 
 # Innermost spots whose phases are equal at those places.
 _SPOTS = {6: ((1, 0), (0, -1), (-1, 1)), 4: ((1, 0), (0, 1))}
-# Standard deviation of the window in which phases are averaged, in lattice constants: a vacancy
-# hardly moves them, and a distortion over some four cells is followed.
-_WINDOW = 1.5
 # Spots of a lattice of any shape that are used, and the finest that pixels show [1/px].
 _MOST, _NYQUIST = 12, 0.47
 # Where the spots are weaker than this part of their median there is no crystal.
@@ -41,11 +41,14 @@ class LatticeSites:
         Symbol of the heaviest element of each column, for instance ``"Se"``.
     lattice : Lattice
         The lattice of the whole image.
+    domains : Domains or None
+        Where the sublattices have changed places; None in a single crystal.
     """
 
     positions: np.ndarray
     kinds: np.ndarray
     lattice: Lattice
+    domains: Domains | None = None
 
 
 def lattice_sites(
@@ -59,7 +62,8 @@ def lattice_sites(
 
     The phases of the innermost spots in a window around each place say where the lattice lies
     there, so that drift and other slow distortions are followed. Which sublattice is which is told
-    by brightness: columns that scatter more are brighter.
+    by brightness: columns that scatter more are brighter; of a hexagonal crystal domain by domain,
+    see `find_domains`, as in mirror twins sublattices have changed places.
 
     Parameters
     ----------
@@ -101,24 +105,58 @@ def lattice_sites(
     if lattice.shape is not None:
         return _sites_of_structure(values, material, lattice)
     vectors = _spots(lattice) @ lattice.reciprocal
-    spots = _local_spots(values, lattice, vectors)
-    origin, amplitude = _origin(spots, vectors), abs(spots).sum(axis=0)
+    spots = local_spots(values, lattice, vectors)
+    origin, amplitude = origin_of(spots, vectors), abs(spots).sum(axis=0)
     groups = [
-        [
-            _grown(np.array(place) @ lattice.vectors, origin, lattice, values.shape)
-            for place in group
-        ]
+        [grown(np.array(place) @ lattice.vectors, origin, lattice, values.shape) for place in group]
         for group in _PLACES[lattice.symmetry]
     ]
     groups.sort(key=lambda group: -np.mean([_brightness(values, at) for at in group]))
     columns = [at for group in groups for at in group]
     kinds = _column_kinds(material)
+    least = _FAINT * np.median(amplitude)
+    if lattice.symmetry == 6:
+        places = [at[interpolated(amplitude, at, values.shape) > least] for at in columns]
+        domains = find_domains(values, places, kinds, lattice.period)
+        if domains is not None:
+            found = _sites_of_domains(values, lattice, domains, kinds, amplitude)
+            return LatticeSites(*found, lattice, domains)
     positions = np.concatenate(columns[: len(kinds)])
     labels = np.concatenate(
         [np.full(len(at), kind) for at, kind in zip(columns, kinds, strict=False)]
     )
-    keep = _interpolated(amplitude, positions, values.shape) > _FAINT * np.median(amplitude)
+    keep = interpolated(amplitude, positions, values.shape) > least
     return LatticeSites(positions[keep], labels[keep], lattice)
+
+
+def _sites_of_domains(
+    values: np.ndarray,
+    lattice: Lattice,
+    domains: Domains,
+    kinds: Sequence[str],
+    amplitude: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (K, 2) and kinds (K,) of columns, domain by domain, where the lattice is seen."""
+    least = _FAINT * np.median(amplitude)
+    vectors = _spots(lattice) @ lattice.reciprocal
+    # Without slow brightness, whose cut at the border of a domain would look like spots.
+    flat = values - ndimage.gaussian_filter(values, lattice.period)
+    columns: list[list[np.ndarray]] = [[] for _ in kinds]
+    for domain in domains.masks(values.shape):
+        soft = ndimage.gaussian_filter(domain.astype(np.float32), lattice.period / 4)
+        spots = local_spots(flat * soft, lattice, vectors)
+        origin = origin_of(spots, vectors, known=on_grid(domain, spots.shape[1:]))
+        places = []
+        for ((first, second),) in _PLACES[6]:
+            offset = np.array([first, second]) @ lattice.vectors
+            at = grown(offset, origin, lattice, values.shape)
+            inside = domain[tuple(np.rint(at).astype(int).T)]
+            places.append(at[inside & (interpolated(amplitude, at, values.shape) > least)])
+        places.sort(key=lambda at: -_brightness(values, at))
+        for known, at in zip(columns, places, strict=False):
+            known.append(at)
+    positions = [np.concatenate(known) for known in columns]
+    return np.concatenate(positions), np.repeat(kinds, [len(at) for at in positions])
 
 
 def _sites_of_structure(values: np.ndarray, material: Material, lattice: Lattice) -> LatticeSites:
@@ -128,19 +166,19 @@ def _sites_of_structure(values: np.ndarray, material: Material, lattice: Lattice
     vectors = shown @ lattice.reciprocal
     chosen = (abs(vectors) < _NYQUIST).all(axis=1)
     shown, vectors = shown[chosen][:_MOST], vectors[chosen][:_MOST]
-    spots = _local_spots(values, lattice, vectors)
+    spots = local_spots(values, lattice, vectors)
     # Two of them say where the lattice lies at each place, all together where the cell begins.
     pair = [(shown == index).all(axis=1).argmax() for index in _spots(lattice)]
-    origin = _origin(spots[pair], vectors[pair])
+    origin = origin_of(spots[pair], vectors[pair])
     coherent = spots * np.exp(2j * np.pi * np.tensordot(vectors, origin, axes=1))
     found = match_structure(material, shown, coherent.mean(axis=(1, 2)))
     amplitude = abs(spots[pair]).sum(axis=0)
     places = [
-        _grown(place @ lattice.vectors, origin, lattice, values.shape) for place in found.places
+        grown(place @ lattice.vectors, origin, lattice, values.shape) for place in found.places
     ]
     positions = np.concatenate(places)
     kinds = np.repeat(found.kinds, [len(at) for at in places])
-    keep = _interpolated(amplitude, positions, values.shape) > _FAINT * np.median(amplitude)
+    keep = interpolated(amplitude, positions, values.shape) > _FAINT * np.median(amplitude)
     return LatticeSites(positions[keep], kinds[keep], lattice)
 
 
@@ -185,88 +223,9 @@ def lattice_shifts(image: np.ndarray, reference: np.ndarray, sites: LatticeSites
             f"Expected two images of one shape. Received: {values.shape} and {before.shape}"
         )
     vectors = _spots(sites.lattice) @ sites.lattice.reciprocal
-    first = _local_spots(before, sites.lattice, vectors)
-    turned = _local_spots(values, sites.lattice, vectors) * first.conj()
-    return _interpolated(_origin(turned, vectors, near=True), sites.positions, before.shape).T
-
-
-def _local_spots(values: np.ndarray, lattice: Lattice, vectors: np.ndarray) -> np.ndarray:
-    """Fourier coefficients (S, P, Q) of spots (S, 2) in windows around points of a coarse grid."""
-    area = abs(np.linalg.det(lattice.vectors))
-    constant = lattice.period
-    if lattice.shape is None:
-        constant = np.sqrt(area / np.sin(2 * np.pi / lattice.symmetry))
-    windows = [_windows(n, _WINDOW * constant) for n in values.shape]
-    rows, columns = (
-        window * np.exp(-2j * np.pi * along[:, None, None] * np.arange(window.shape[1]))
-        for window, along in zip(windows, vectors.T, strict=True)
-    )
-    flat = values - values.mean()
-    # Real products with the image, which complex ones would copy; contiguous factors are quick.
-    rows = rows.reshape(-1, values.shape[0])
-    real, imaginary = (np.ascontiguousarray(part) @ flat for part in (rows.real, rows.imag))
-    lines = (real + 1j * imaginary).reshape(len(vectors), -1, values.shape[1])
-    return lines @ columns.swapaxes(1, 2)
-
-
-def _origin(spots: np.ndarray, vectors: np.ndarray, *, near: bool = False) -> np.ndarray:
-    """Position of a place of high symmetry as seen from each point of a grid: (2, P, Q) [px].
-
-    With I = Σ F exp(2πi g·(r - t)), the phase of spot g is arg F - 2π g·t; the spots of `_SPOTS`
-    have one common arg F, which the pseudo-inverse drops; of two spots of a lattice of any shape
-    it moves the place. `near` takes the origin next to 0.
-    """
-    from skimage.restoration import unwrap_phase
-
-    phases = np.array([unwrap_phase(np.angle(spot)) for spot in spots])
-    if near:
-        phases -= 2 * np.pi * np.rint(np.median(phases, axis=(1, 2), keepdims=True) / (2 * np.pi))
-        if len(phases) == 3:  # spots whose sum is 0, so that a shift turns them by 0 in sum
-            turns = np.rint(np.median(phases.sum(axis=0)) / (2 * np.pi))
-            phases[2] -= 2 * np.pi * turns
-    return np.tensordot(np.linalg.pinv(vectors), phases, axes=1) / (-2 * np.pi)
-
-
-def _windows(n: int, width: float) -> np.ndarray:
-    """Gaussian windows (P, n) around equally spaced pixels from the first to the last."""
-    pixels = np.arange(n)
-    centres = np.linspace(0, n - 1, max(int(np.ceil(2 * n / width)), 2))
-    window = np.exp(-((pixels - centres[:, None]) ** 2) / (2 * width**2))
-    # Softly to zero at the edges, where a cut would let the other spots in.
-    inward = np.minimum(pixels, pixels[::-1]) + 0.5
-    window *= np.sin(np.pi / 2 * np.minimum(inward / (width / 2), 1)) ** 2
-    return window / window.sum(axis=1, keepdims=True)
-
-
-def _interpolated(grid: np.ndarray, positions: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Values (..., K) of a grid that spans the image, at positions (K, 2)."""
-    scale = (np.array(grid.shape[-2:]) - 1) / (np.array(shape) - 1)
-    places = (positions * scale).T
-    if grid.ndim == 2:
-        return ndimage.map_coordinates(grid, places, order=1, mode="nearest")
-    return np.array([ndimage.map_coordinates(g, places, order=1, mode="nearest") for g in grid])
-
-
-def _grown(
-    offset: np.ndarray, origin: np.ndarray, lattice: Lattice, shape: tuple[int, int]
-) -> np.ndarray:
-    """All places (K, 2) of one kind in the image: r = origin(r) + offset + a lattice vector."""
-    # Lattice vectors that may reach into the image from the origin, wherever it is seen.
-    corners = np.array([[r, c] for r in (0, shape[0] - 1) for c in (0, shape[1] - 1)])
-    middle = origin.mean(axis=(1, 2))
-    away = np.abs(origin - middle[:, None, None]).max()
-    reach = np.array([[r, c] for r in (-away, away) for c in (-away, away)])
-    index = ((corners - middle)[:, None] + reach).reshape(-1, 2) @ lattice.reciprocal.T
-    low, high = np.floor(index.min(0)) - 1, np.ceil(index.max(0)) + 1
-    cells = np.stack(
-        np.meshgrid(*(np.arange(a, b + 1) for a, b in zip(low, high, strict=True))), axis=-1
-    ).reshape(-1, 2)
-    ideal = cells @ lattice.vectors + offset
-    positions = ideal + middle
-    # The origin changes by less than a tenth of the distance, so this converges.
-    for _ in range(8):
-        positions = ideal + _interpolated(origin, positions, shape).T
-    return positions[((positions >= 0) & (positions <= np.array(shape) - 1)).all(axis=1)]
+    first = local_spots(before, sites.lattice, vectors)
+    turned = local_spots(values, sites.lattice, vectors) * first.conj()
+    return interpolated(origin_of(turned, vectors, near=True), sites.positions, before.shape).T
 
 
 def _brightness(values: np.ndarray, positions: np.ndarray) -> float:

@@ -17,6 +17,7 @@ from stemzoo.cli import (
     detect,
     identify,
     images,
+    page,
     scoring,
     structure,
     train,
@@ -44,6 +45,7 @@ app.add_typer(scoring.app)
 app.add_typer(train.app)
 app.add_typer(adapt.app)
 app.add_typer(zoo.app)
+app.add_typer(page.app)
 
 
 def _show_warning(

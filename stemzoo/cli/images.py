@@ -36,6 +36,7 @@ from stemzoo.cli.terminal import (
     print_table,
     say,
     start_keras,
+    start_networks,
     warn,
 )
 
@@ -131,7 +132,7 @@ def match(
     failures = Failures()
     one_of_frames(frames, frame, sum_frames)
     sources = find_sources(images, recursive=recursive, frames=frames)
-    start_keras()
+    start_networks()
     with open_engine(cluster) as spread:
         ranked = match_files(
             sources,

@@ -118,7 +118,19 @@ def _print(report: "DetectionReport") -> None:
             ],
         )
         say("")
+    if off := _position_errors(report):
+        say(f"Hits lie off their labels by (median, 95 %): {off}.")
     say(". ".join(_method(report)) + ".")
+
+
+def _position_errors(report: "DetectionReport") -> str:
+    """Say how far the hits of each class are from their labels."""
+    parts = []
+    for name in report.classes:
+        error = report.position_error(name)
+        if error.low is not None:
+            parts.append(f"{name} {error.value:.1f} pm ({error.low:.1f} to {error.high:.1f})")
+    return ", ".join(parts)
 
 
 def _counts(report: "DetectionReport", name: str) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ _SYSTEM = {
     errno.EIO: ("an error of the disk", "Copy the file from its source once more"),
     errno.EMFILE: ("too many open files", "Give fewer at a time"),
 }
+# Packages whose modules have another name.
+_PACKAGES = {"PIL": "pillow", "skimage": "scikit-image", "huggingface_hub": "huggingface-hub"}
 # What the library calls an argument is an option here.
 _OPTIONS = ((r"\bsum_frames(=True)?\b", "--sum-frames"), (r"\bframe=(?=\S)", "--frame "))
 
@@ -139,6 +141,12 @@ def explain(error: BaseException | str, item: object = None) -> str:
             f"{place}not enough memory ({error}). Give a smaller part of the image, or close other "
             "programs."
         )
+    if isinstance(error, ModuleNotFoundError) and str(error) == f"No module named {error.name!r}":
+        module = str(error.name).partition(".")[0]
+        return (
+            f"{place}expected the package {module}, which this needs. Received: none. Install it: "
+            f"pip install {_PACKAGES.get(module, module)}."
+        )
     if not is_expected(error):
         return (
             f"{place}unexpected {type(error).__name__}: {error}. Set STEMZOO_DEBUG=1 to see where, "
@@ -248,8 +256,22 @@ def start_keras() -> None:
     start_device()
 
 
+def start_networks() -> None:
+    """Start what computes networks: Keras, or nothing where ONNX Runtime takes its place.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If neither is installed, in words.
+    """
+    from stemzoo.models.start import choose_runtime
+
+    if choose_runtime(None) == "keras":
+        start_keras()
+
+
 def load_kind(weights: str, kind: str, verb: str, *, training: bool = False) -> Any:
-    """Start Keras and load a model of the kind that a verb needs.
+    """Start what computes networks and load a model of the kind that a verb needs.
 
     Parameters
     ----------
@@ -262,5 +284,7 @@ def load_kind(weights: str, kind: str, verb: str, *, training: bool = False) -> 
     """
     from stemzoo.workflows import weights as files
 
-    start_keras()
+    if training:
+        start_keras()
+    start_networks()
     return files.load_kind(weights, kind, verb, training=training)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from stemzoo.cli.options import Json
-from stemzoo.cli.terminal import Failures, each, print_table, say, start_keras
+from stemzoo.cli.terminal import Failures, each, print_table, say, start_keras, start_networks
 
 app = typer.Typer()
 
@@ -132,6 +132,32 @@ def save(
 
 
 @app.command()
+def export(
+    source: Annotated[
+        str, typer.Argument(metavar="WEIGHTS", help="Name of the zoo, or a model folder.")
+    ],
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="For ONNX Runtime, without Keras and TensorFlow.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Model folder to write; else the model's own, or NAME-onnx."),
+    ] = None,
+) -> None:
+    """Write weights for another runtime into a model folder; its answers are compared first."""
+    if not onnx:
+        raise ValueError("expected --onnx, the only format so far. Received: none")
+    start_keras()
+    from stemzoo.zoo.onnx_export import export_onnx
+
+    folder, difference = export_onnx(source, out)
+    say(
+        f"model folder {folder} for ONNX Runtime: outputs differ from those of Keras by at most "
+        f"{difference:.1e}"
+    )
+
+
+@app.command()
 def verify(
     names: Annotated[
         list[str] | None,
@@ -155,7 +181,7 @@ def verify(
     if not revisions:
         say("nothing is published yet")
         return
-    start_keras()
+    start_networks()
     from stemzoo.zoo import hub
 
     results = []
@@ -177,7 +203,7 @@ def doctor() -> None:
     from stemzoo.zoo.doctor import examine
 
     with suppress(ModuleNotFoundError):  # which is one of the things that are looked at
-        start_keras()
+        start_networks()
 
     checks = examine()
     for check in checks:

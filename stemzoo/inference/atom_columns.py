@@ -76,7 +76,8 @@ def find_columns(
     Ideal sites follow the lattice as it lies some four cells around each (`lattice_sites`), so that
     drift and other slow distortions are no displacements. At them, Gaussians of one width on a
     slowly varying background are fitted (`fit_columns`). Of several grains, it is the columns of
-    that whose lattice stands out that are found.
+    that whose lattice stands out that are found; of mirror twins and other domains of one lattice
+    those of all, each with its own sublattices.
 
     Examples
     --------
@@ -177,7 +178,7 @@ def _measured(
     room = np.minimum(sites.positions, np.array(pixels.shape) - 1 - sites.positions).min(axis=1)
     kept = room > _BORDER * fit.width
     # The lattice is that of the first grain.
-    kept &= seen.grains[0].contains(seen.in_mask(ideal))
+    kept &= seen.has_own_lattice(ideal)
     kinds, shifts = sites.kinds[kept], fit.shifts[kept]
     far = _FARTHEST * near
     shifts[~(np.hypot(*shifts.T) < far)] = np.nan
@@ -186,7 +187,9 @@ def _measured(
     for atoms in projected_columns(material):
         formulas.setdefault(max(atoms, key=atomic_number), set()).add(_formula(atoms))
     names = {kind: found.pop() for kind, found in formulas.items() if len(found) == 1}
-    grain = ["columns of one of these grains only"] if len(seen.grains) > 1 else []
+    grain = ["columns of one of these grains only"] if len(seen.grains) > seen.domains else []
+    if seen.domains > 1:
+        grain.append("columns nearer than two cells to the boundary of domains are left out")
     columns = Columns(
         ideal[kept] + block * np.nan_to_num(shifts),
         tuple(names.get(kind, kind) for kind in kinds.tolist()),

@@ -45,14 +45,17 @@ class BundledDetectors:
     ----------
     loaded : dict of str to DefectFCN
         Those that were, by name.
+    runtime : str, optional
+        As of `stemzoo.load`.
     """
 
     loaded: dict[str, "DefectFCN"] = field(default_factory=dict)
+    runtime: str | None = None
 
     def load(self, name: str) -> "DefectFCN":
         """Return a detector by its name."""
         if name not in self.loaded:
-            self.loaded[name] = load(name)
+            self.loaded[name] = load(name, runtime=self.runtime)
         return self.loaded[name]
 
 

@@ -45,12 +45,17 @@ from stemzoo.io.pixel_size import NETWORK_RANGE
 from stemzoo.preprocessing import resample, resampled_shape
 from stemzoo.simulate.materials import Material, find_material, own_structure
 from stemzoo.zoo.hub import load
+from stemzoo.zoo.model_folder import kind_of
 
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
 
 # Images of more pixels, as they are or as the network sees them, are gone through in stripes.
 _LARGE = 4096**2
+_UNSPLIT = (
+    "domains that are turned by 60 degrees were not told apart: intensity and sigma may compare "
+    "with the wrong sublattice there; cut the image to one domain to be sure"
+)
 
 
 def detect(
@@ -148,7 +153,7 @@ def _detector(model: "DefectFCN | str | Path | None") -> "DefectFCN | BundledDet
     if loaded.task != "detection":
         raise ValueError(
             f"expected weights of a detector; see stemzoo.list_weights(task='detection'). "
-            f"Received: {str(model)!r}, a {type(loaded).__name__} for {loaded.task}"
+            f"Received: {str(model)!r}, a {kind_of(loaded)} for {loaded.task}"
         )
     return loaded
 
@@ -220,7 +225,13 @@ def find_defects(
         found = report_by_probability(marks, model, seen, calibration, threshold, edges=edges)
     classes = (*model.classes, EDGE_CLASS) if edges else tuple(model.classes)
     found = replace(found, model_classes=classes, positions=corrections.move(found.positions))
-    said = (*describe(seen), material.note, found.warning_of_errors())
+    unsplit = identified is not None and identified.mirrored > 0 and seen.domains == 1
+    said = (
+        *describe(seen),
+        material.note,
+        _UNSPLIT if unsplit else None,
+        found.warning_of_errors(),
+    )
     return replace(
         found,
         model=model.name,

@@ -49,6 +49,8 @@ def find_grains(
     else:
         found = [known.mask]
     left = found[0].valid & ~found[0].crystal
+    if found[0].islands is not None:
+        left &= ~found[0].islands  # where the first grain is, too
     if known is not None and known.arrangement.second_layer is not None:
         left &= ~known.arrangement.second_layer  # where the first grain is, too
     while material is not None and left.mean() > _GRAIN and len(found) < _GRAINS:

@@ -90,7 +90,7 @@ def check_material(found: Identification, material: str) -> MaterialCheck:
     if found.mirrored:
         notes.append(
             f"{found.mirrored:.0%} of the crystal is turned by 60 degrees (a mirror twin, or a "
-            "second layer): there, intensities are compared with the wrong sublattice"
+            "second layer)"
         )
     return MaterialCheck(note="; ".join(notes) or None)
 

@@ -172,7 +172,7 @@ def measure_crystal(
     sites, kinds, contrast = columns
     reach = _NEAR * nearest_distance(sites) * block
     sites = sites * block + (block - 1) / 2
-    judged = np.isfinite(contrast) & (seen.grains[0].contains(seen.in_mask(sites)))
+    judged = np.isfinite(contrast) & seen.has_own_lattice(sites)
     room = np.minimum(sites, np.array(image.shape) - 1 - sites).min(axis=1)
     judged &= room > _BORDER * seen.cell
     sites, kinds, contrast = sites[judged], kinds[judged], contrast[judged]

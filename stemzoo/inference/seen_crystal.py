@@ -13,6 +13,7 @@ from stemzoo.analysis.pixel_size import PixelSize, resolve
 from stemzoo.analysis.sublattices import find_sublattices
 from stemzoo.analysis.valid_pixels import ValidPixels, filled, find_valid_pixels
 from stemzoo.inference.blocks import Blocks, fullest_part
+from stemzoo.inference.domains import split_grain
 from stemzoo.inference.grains import find_grains, join_grains
 from stemzoo.io import Image, check_image
 from stemzoo.io.images import check_shape
@@ -23,6 +24,8 @@ from stemzoo.simulate.materials import Material
 EDGE = 0.75
 # Outlines are true to this part of the image's edge.
 _CORNERS = 250
+# So far from a boundary of domains columns are measured [lattice constants].
+_SEAM = 2.0
 # Sign of the contrast below which columns are taken for dark.
 _DARK = -0.5
 
@@ -40,13 +43,16 @@ class SeenCrystal:
     mask : CrystalMask
         Where the crystal is, in blocks of `block` pixels.
     grains : tuple of CrystalMask
-        Where each grain of it is.
+        Where each grain of it is, and each domain of the first one.
     block : int
         Edge of the pixels of the masks [px of the image].
     inverted : bool
         Whether the columns of the input are dark.
     has_lattice : bool
         Whether the material's lattice was found. If not, the mask holds all that was measured.
+    domains : int
+        How many of the grains, the first ones, have the lattice that was found: more than one are
+        domains in which the sublattices have changed places.
     """
 
     image: Image
@@ -56,6 +62,7 @@ class SeenCrystal:
     block: int = 1
     inverted: bool = False
     has_lattice: bool = True
+    domains: int = 1
 
     @property
     def cell(self) -> float:
@@ -89,9 +96,29 @@ class SeenCrystal:
         -------
         ndarray of bool, shape (K,)
         """
-        if self.mask.is_whole or not self.has_lattice:
+        if (self.mask.is_whole and len(self.grains) < 2) or not self.has_lattice:
             return np.zeros(len(positions), bool)
         return ~self._core.contains(self.in_mask(positions))
+
+    def has_own_lattice(self, positions: np.ndarray) -> np.ndarray:
+        """Tell where the lattice that was found is the crystal's, and tells where columns are.
+
+        Parameters
+        ----------
+        positions : ndarray of shape (K, 2)
+            Row and column [px of the image].
+
+        Returns
+        -------
+        ndarray of bool, shape (K,)
+            False in other grains, and nearer than two lattice constants to a boundary of domains:
+            its columns are where neither domain says.
+        """
+        places = self.in_mask(positions)
+        if self.domains == 1:
+            return self.grains[0].contains(places)
+        depth = _SEAM * self.cell / self.block
+        return np.any([g.depth(places) > depth for g in self.grains[: self.domains]], axis=0)
 
     @cached_property
     def _core(self) -> CrystalMask:
@@ -222,7 +249,18 @@ def find_crystal(
         # Kept within the range of the data type.
         turned = clean.data - clean.data.min()
         clean = replace(clean, data=np.subtract(clean.data.max(), turned, out=turned))
-    return SeenCrystal(clean, pixel_size, mask, grains, block, inverted=contrast < _DARK)
+    parts = grains[:1]
+    if material is not None:
+        parts = split_grain(clean.data, grains[0], pixel_size.lattice, material)
+    return SeenCrystal(
+        clean,
+        pixel_size,
+        mask,
+        (*parts, *grains[1:]),
+        block,
+        inverted=contrast < _DARK,
+        domains=len(parts),
+    )
 
 
 def crystal_of(model: Any) -> str | Material | None:
@@ -254,7 +292,15 @@ def describe(seen: SeenCrystal) -> tuple[str, ...]:
         None for an image that is all crystal.
     """
     turned = "dark columns (bright field, or inverted): contrast turned"
-    return (*seen.mask.reasons, *([turned] if seen.inverted else []))
+    divided = (
+        f"{seen.domains} domains of one lattice (mirror twins, or shifted ones): sublattices are "
+        "told in each by itself, columns at their boundary are edges"
+    )
+    return (
+        *seen.mask.reasons,
+        *([divided] if seen.domains > 1 else []),
+        *([turned] if seen.inverted else []),
+    )
 
 
 def find_doubts(seen: SeenCrystal, material: str | Material | None) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +118,11 @@ def unpacking_memory(key: Any) -> int:
     try:
         tifffile.TIFF.DECOMPRESSORS[key.compression]
     except (KeyError, ValueError):
+        step = "Save it with LZW or Deflate, or without compression"
+        if find_spec("imagecodecs") is None:
+            step = "Install what unpacks it (pip install imagecodecs), or save it uncompressed"
         raise Refusal(
-            "a TIFF of a known compression",
-            f"compression {int(key.compression)}",
-            "Save it with LZW or Deflate, or without compression",
+            "a TIFF of a known compression", f"compression {int(key.compression)}", step
         ) from None
     # Some strips or tiles are unpacked at a time; of the packed ones, many are held.
     tiles = min(len(key.databytecounts), tifffile.TIFF.MAXWORKERS + 1)

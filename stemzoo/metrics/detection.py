@@ -150,6 +150,37 @@ def score_detections(
     return DetectionScore(hits, len(spare), int(keep_labelled.sum()) - hits)
 
 
+def hit_distances(
+    found: np.ndarray,
+    labelled: np.ndarray,
+    radius: float,
+    *,
+    shape: tuple[int, int] | None = None,
+    border: float = 0.0,
+) -> np.ndarray:
+    """Return how far each hit of `score_detections` is from its labelled point.
+
+    Parameters
+    ----------
+    found, labelled, radius, shape, border
+        As in `score_detections`.
+
+    Returns
+    -------
+    ndarray of shape (H,)
+        Distances, in the unit of the points.
+
+    Examples
+    --------
+    >>> hit_distances(np.array([[3.0, 4.0]]), np.array([[0.0, 0.0]]), 6.0).tolist()
+    [5.0]
+    """
+    found, labelled = np.reshape(found, (-1, 2)), np.reshape(labelled, (-1, 2))
+    pairs = match_points(found, labelled, radius)
+    counts = _inside(labelled, shape, border)[pairs[1]]
+    return np.hypot(*(found[pairs[0]] - labelled[pairs[1]])[counts].T)
+
+
 def _inside(points: np.ndarray, shape: tuple[int, int] | None, border: float) -> np.ndarray:
     """Which points (K, 2) are not nearer to an edge than a border [px]."""
     if not border:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import bdtrik
 
 from stemzoo.io.tables import share_interval
-from stemzoo.metrics.detection import DetectionScore, score_detections
+from stemzoo.metrics.detection import DetectionScore, hit_distances, score_detections
 from stemzoo.metrics.estimate import Estimate
 
 _RESAMPLES = 1000
+_FEWEST_FOR_MEDIAN = 6  # the extremes of fewer enclose their median with less than 95 %
 _NOTHING = DetectionScore(0, 0, 0)
 
 # Name of all classes together.
@@ -28,13 +30,20 @@ class ClassScore:
         Hits, false alarms and misses.
     on_other_class : int
         How many of the false alarms lie on a label of another class.
+    distances : tuple of float
+        How far each hit is from its label [Å].
     """
 
     score: DetectionScore
     on_other_class: int = 0
+    distances: tuple[float, ...] = ()
 
     def __add__(self, other: "ClassScore") -> "ClassScore":
-        return ClassScore(self.score + other.score, self.on_other_class + other.on_other_class)
+        return ClassScore(
+            self.score + other.score,
+            self.on_other_class + other.on_other_class,
+            self.distances + other.distances,
+        )
 
 
 @dataclass(frozen=True)
@@ -122,7 +131,9 @@ def score_image(
         marked, wider = found.get(name, nowhere), np.concatenate([ignore, *others])
         score = score_detections(marked, points, radius, ignore=ignore, **edge)
         elsewhere = score_detections(marked, points, radius, ignore=wider, **edge)
-        classes[name] = ClassScore(score, score.false_alarms - elsewhere.false_alarms)
+        apart = hit_distances(marked, points, radius, **edge) * sampling
+        on_other = score.false_alarms - elsewhere.false_alarms
+        classes[name] = ClassScore(score, on_other, tuple(apart.tolist()))
         counting += score.hits + score.misses
     total = sum(len(points) for points in labelled.values())
     return ImageScore(image, classes, sampling, total - counting, len(ignore), tuple(doubts))
@@ -205,6 +216,21 @@ class DetectionReport:
                 low, high = min(low, drawn.interval[0]), max(high, drawn.interval[1])
         return Estimate(value, low, high)
 
+    def position_error(self, name: str = ALL) -> Estimate:
+        """Return the median distance of the hits of a class from their labels [pm].
+
+        Parameters
+        ----------
+        name : str
+            Class; all together where not given.
+
+        Returns
+        -------
+        Estimate
+            See `median_distance`. Both labels and detections are off.
+        """
+        return median_distance(self.total(name).distances)
+
     def _counts(self, name: str) -> list[ClassScore]:
         nothing = ClassScore(_NOTHING)
         if name != ALL:
@@ -224,6 +250,7 @@ class DetectionReport:
                     "class": name,
                     **_plain(self.total(name)),
                     **{figure: _known(self.estimate(figure, name)) for figure in FIGURES},
+                    "position_error_pm": _known(self.position_error(name)),
                 }
                 for name in (*self.classes, *([ALL] if several else []))
             ],
@@ -241,6 +268,41 @@ class DetectionReport:
             "unlabelled": dict(self.unlabelled),
             "unknown": dict(self.unknown),
         }
+
+
+def median_distance(distances: Sequence[float]) -> Estimate:
+    """Return the median of distances with the interval that order statistics give.
+
+    Parameters
+    ----------
+    distances : sequence of float
+        Of hits from their labels [Å].
+
+    Returns
+    -------
+    Estimate
+        In pm, to a tenth, with an interval of 95 % at least; without one for fewer than six, of
+        which none has such an interval. NaN for none.
+
+    References
+    ----------
+    W. J. Conover, Practical Nonparametric Statistics, section 3.2 (quantiles), Wiley 1999.
+
+    Examples
+    --------
+    >>> median_distance([0.04, 0.05, 0.06, 0.07, 0.08, 0.09, 0.30])
+    Estimate(value=7.0, low=4.0, high=30.0)
+    """
+    ordered = np.sort(np.asarray(distances, dtype=float)) * 100
+    if not len(ordered):
+        return Estimate(float("nan"))
+    value = round(float(np.median(ordered)), 1)
+    # As many of n are below their median as heads in n throws of a coin.
+    least = int(bdtrik(0.025, len(ordered), 0.5)) if len(ordered) >= _FEWEST_FOR_MEDIAN else None
+    if least is None:
+        return Estimate(value)
+    low, high = ordered[least], ordered[len(ordered) - 1 - least]
+    return Estimate(value, round(float(low), 1), round(float(high), 1))
 
 
 def _site_interval(score: DetectionScore, figure: str) -> tuple[float, float]:

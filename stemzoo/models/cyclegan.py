@@ -1,17 +1,16 @@
 """CycleGANSTEM: simulations that look like one microscope's images of one day, and back."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import keras
-import tensorflow as tf
 
 from stemzoo.io.json_files import Field
+from stemzoo.models.arguments import CYCLEGAN_BOUNDS, generators_least_weights
 from stemzoo.models.cyclegan_losses import ROLES, cyclegan_losses
 from stemzoo.models.layers import LogPowerSpectrum, NetworkGroup
 from stemzoo.models.unet import patch_discriminator, unet_generator
-from stemzoo.models.zoo_model import COMMON_BOUNDS, check_arguments
+from stemzoo.models.zoo_model import check_arguments
 from stemzoo.preprocessing import ZOO_SAMPLING
 
 
@@ -76,23 +75,7 @@ class CycleGANSTEM(keras.Model):
     task: ClassVar[str] = "translation"
     summary: ClassVar[str] = "makes simulations of {material} look like images of {session}"
     weight_groups: ClassVar[tuple[str, ...]] = ("model", "training")
-    # The paper's network has a half of these sizes or less.
-    bounds: ClassVar[Mapping[str, Field]] = MappingProxyType(
-        {
-            **COMMON_BOUNDS,
-            "filters": Field(int, low=1, high=256),
-            "depth": Field(int, low=1, high=12),
-            "discriminator_filters": Field(int, low=1, high=128),
-            "patch_size": Field(int, low=32, high=1024),
-            "lambda_cycle": Field(float, low=0, high=1e6),
-            "lambda_identity": Field(float, low=0, high=1e6),
-            "fft_discriminators": Field(bool, int, low=0, high=1),
-            "bottleneck_norm": Field(bool, int, low=0, high=1),
-            "dropout": Field(float, low=0, high=0.99),
-            "session": Field(str, type(None), high=200),
-            "rotation": Field(list, type(None), low=2, high=2, items=Field(float, high=1e4)),
-        }
-    )
+    bounds: ClassVar[Mapping[str, Field]] = CYCLEGAN_BOUNDS
     card: str | None = None
     provenance: Any = None
     conditions: Any = None
@@ -196,10 +179,7 @@ class CycleGANSTEM(keras.Model):
         >>> CycleGANSTEM.least_weights({"filters": 4, "depth": 2})
         2048
         """
-        filters, depth = arguments["filters"], arguments["depth"]
-        widths = [filters * min(2**level, 8) for level in range(depth)]
-        # 4x4 convolutions, down and up again, of two generators.
-        return 2 * 2 * 16 * sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+        return generators_least_weights(arguments["filters"], arguments["depth"])
 
     @property
     def generators(self) -> tuple[keras.Model, keras.Model]:
@@ -331,6 +311,8 @@ class CycleGANSTEM(keras.Model):
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Update all six networks from one batch of both domains."""
+        import tensorflow as tf  # the only backend that it is written for
+
         experimental, simulated, _ = keras.utils.unpack_x_y_sample_weight(data)
         generators = self._variables_of(self.generators)
         discriminators = self._variables_of(self.discriminators)

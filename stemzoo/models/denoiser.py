@@ -1,22 +1,23 @@
 """DenoisingUNet: an image without its noise, and how sure each pixel of it is."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
 from stemzoo.io.json_files import Field
+from stemzoo.models.arguments import (
+    DENOISER_BOUNDS,
+    DENOISER_SAMPLING,
+    LOG_VARIANCE,
+    unet_context,
+    unet_least_weights,
+    with_deviation,
+)
 from stemzoo.models.exact_graphs import ExactGraphs
-from stemzoo.models.layers import LAST, residual_unet, unet_context, unet_least_weights
-from stemzoo.models.zoo_model import COMMON_BOUNDS, check_arguments
-
-# Pixel size of new networks [Å/px]: half of what 0.8 Å, the limit of a probe of 25 mrad at 80 kV,
-# needs, so that nothing which such a microscope resolves is lost.
-DENOISER_SAMPLING = 0.4148
-# Between these the logarithm of a variance stays: no pixel is surer than 1e-3 of the scale.
-_LOG_VARIANCE = (-13.8, 2.0)
+from stemzoo.models.layers import LAST, residual_unet
+from stemzoo.models.zoo_model import check_arguments
 
 
 @keras.saving.register_keras_serializable(package="stemzoo")
@@ -67,13 +68,7 @@ class DenoisingUNet(keras.Model):
     task: ClassVar[str] = "denoising"
     summary: ClassVar[str] = "images of {material} without noise, trained on {session}"
     weight_groups: ClassVar[tuple[str, ...]] = ("model",)
-    bounds: ClassVar[Mapping[str, Field]] = MappingProxyType(
-        {
-            **COMMON_BOUNDS,
-            "filters": Field(int, low=1, high=256),
-            "depth": Field(int, low=1, high=12),
-        }
-    )
+    bounds: ClassVar[Mapping[str, Field]] = DENOISER_BOUNDS
     card: str | None = None
     provenance: Any = None
     conditions: Any = None
@@ -122,8 +117,7 @@ class DenoisingUNet(keras.Model):
             output = self._exact_graphs(np.asarray(x, dtype=np.float32))
         else:
             output = super().predict_on_batch(x)
-        deviation = np.exp(np.clip(output[..., 1:], *_LOG_VARIANCE) / 2)
-        return np.concatenate([output[..., :1], deviation], axis=-1)
+        return with_deviation(output)
 
     def successor(self, **changes) -> "DenoisingUNet":
         """Return a model with the same weights, to be trained further.
@@ -190,7 +184,7 @@ class DenoisingUNet(keras.Model):
     def golden_outputs(self, images: Any) -> dict[str, Any]:
         """Return the picture and the standard deviation of each pixel."""
         output = self(images, training=False)
-        variance = keras.ops.clip(output[..., 1:], *_LOG_VARIANCE)
+        variance = keras.ops.clip(output[..., 1:], *LOG_VARIANCE)
         return {"picture": output[..., :1], "deviation": keras.ops.exp(variance / 2)}
 
 
@@ -225,8 +219,8 @@ def gaussian_loss(target: Any, output: Any) -> Any:
     8.9
     """
     ops = keras.ops
-    log_variance = ops.clip(output[..., 1], *_LOG_VARIANCE)
+    log_variance = ops.clip(output[..., 1], *LOG_VARIANCE)
     squares = ops.square(target - output[..., 0])
     # Without the constant it could be negative, which no plot of losses shows.
-    likelihood = (squares * ops.exp(-log_variance) + log_variance - _LOG_VARIANCE[0]) / 2
+    likelihood = (squares * ops.exp(-log_variance) + log_variance - LOG_VARIANCE[0]) / 2
     return ops.stop_gradient(ops.exp(log_variance / 2)) * likelihood

@@ -4,7 +4,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 _KEPT = 16  # the shapes of a call are few; a graph of the default detector takes 0.3 s to build
 
@@ -44,6 +43,8 @@ class ExactGraphs:
         -------
         ndarray
         """
+        import tensorflow as tf  # which only this backend has
+
         graph = self._graphs.pop(batch.shape, None)
         if graph is None:
             # One function a shape: a function keeps all of its graphs for ever.

@@ -1,17 +1,23 @@
 """DefectFCN: a fully convolutional network that labels every pixel."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
 from stemzoo.io.json_files import Field
+from stemzoo.models.arguments import (
+    DETECTOR_BOUNDS,
+    class_names,
+    detector_input,
+    unet_context,
+    unet_least_weights,
+)
 from stemzoo.models.exact_graphs import ExactGraphs
-from stemzoo.models.layers import LAST, residual_unet, unet_context, unet_least_weights
-from stemzoo.models.zoo_model import COMMON_BOUNDS, check_arguments
-from stemzoo.preprocessing import ZOO_SAMPLING, normal_scores, rescale
+from stemzoo.models.layers import LAST, residual_unet
+from stemzoo.models.zoo_model import check_arguments
+from stemzoo.preprocessing import ZOO_SAMPLING
 
 
 @keras.saving.register_keras_serializable(package="stemzoo")
@@ -70,16 +76,7 @@ class DefectFCN(keras.Model):
     task: ClassVar[str] = "detection"
     summary: ClassVar[str] = "point defects in {material}, trained on {session}"
     weight_groups: ClassVar[tuple[str, ...]] = ("model",)
-    bounds: ClassVar[Mapping[str, Field]] = MappingProxyType(
-        {
-            **COMMON_BOUNDS,
-            "classes": Field(list, int, low=1, high=100, items=Field(str, low=1, high=100)),
-            "filters": Field(int, low=1, high=256),
-            "depth": Field(int, low=1, high=12),
-            "dropout": Field(float, low=0, high=0.99),
-            "ranked": Field(bool, int, low=0, high=1),
-        }
-    )
+    bounds: ClassVar[Mapping[str, Field]] = DETECTOR_BOUNDS
     card: str | None = None
     provenance: Any = None
     conditions: Any = None
@@ -103,12 +100,11 @@ class DefectFCN(keras.Model):
             **{"sampling": sampling, "material": material, "ranked": ranked, "name": name},
         }
         check_arguments(DefectFCN, arguments)
-        if isinstance(classes, int):
-            classes = [f"class_{i + 1}" for i in range(classes)]
+        classes = class_names(classes)
         inputs = keras.Input((None, None, 1), name="image")
         outputs = _res_unet(inputs, len(classes) + 1, filters, depth, dropout)
         super().__init__(inputs, outputs, name=name)
-        self.classes = tuple(classes)
+        self.classes = classes
         self.filters = filters
         self.depth = depth
         self.dropout = dropout
@@ -157,9 +153,7 @@ class DefectFCN(keras.Model):
         >>> print(DefectFCN(1, filters=2, depth=1, ranked=True).prepare(image).round(2))
         [[-0.35  0.    0.35]]
         """
-        if self.ranked:
-            image = normal_scores(image, measured=measured)
-        return rescale(image, measured=measured)
+        return detector_input(image, ranked=self.ranked, measured=measured)
 
     def successor(self, **changes) -> "DefectFCN":
         """Return a model with the same weights, to be trained further or to see images otherwise.

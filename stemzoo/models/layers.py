@@ -135,28 +135,3 @@ class NetworkGroup(keras.Model):
         for network in networks:
             setattr(self, network.name, network)
         self.built = True
-
-
-def unet_context(depth: int) -> int:
-    """Return how far a pixel of a `residual_unet` depends on its surroundings [px].
-
-    Examples
-    --------
-    >>> unet_context(2)
-    23
-    """
-    # Two convolutions reach 2 pixels at the bottom. Each level above doubles what is below, adds a
-    # pixel where a pixel lies off the coarser grid, and 2 + 2 pixels by its two blocks:
-    # reach -> 2 reach + 5.
-    return 7 * 2**depth - 5
-
-
-def unet_least_weights(filters: int, depth: int) -> int:
-    """Count the weights of the second 3x3 convolution at the bottom: it is the largest layer.
-
-    Examples
-    --------
-    >>> unet_least_weights(16, 3)
-    147456
-    """
-    return 9 * (filters * 2**depth) ** 2

@@ -1,10 +1,11 @@
-"""How TensorFlow is started: with its fast convolutions, and without its messages."""
+"""What computes networks, and how TensorFlow is started: quickly, and without its messages."""
 
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from stemzoo.io.json_files import Field, parse_json, read_small
@@ -20,7 +21,7 @@ def quiet_start() -> Iterator[None]:
     Raises
     ------
     ModuleNotFoundError
-        If the backend that Keras is told to use is not installed; the message names it.
+        If Keras is not installed, or the backend that it is told to use; the message names it.
     """
     # TensorFlow itself uses the faster convolutions of oneDNN only on processors with AVX-512 VNNI;
     # with AVX2 alone, a training step takes 1.5 times as long without them. It reads this once.
@@ -31,6 +32,8 @@ def quiet_start() -> Iterator[None]:
         with _caught_messages():
             yield
     except (ImportError, ValueError) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name in ("keras", "tensorflow"):
+            raise no_keras() from error
         if (backend := chosen_backend()) == "tensorflow":
             raise
         raise ModuleNotFoundError(
@@ -83,6 +86,67 @@ def _caught_messages() -> Iterator[None]:
                 sys.stderr.flush()
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+RUNTIMES = ("keras", "onnx")
+
+
+def choose_runtime(runtime: str | None) -> str:
+    """Return what computes networks: Keras, or ONNX Runtime where Keras is not installed.
+
+    Parameters
+    ----------
+    runtime : str or None
+        One of `RUNTIMES`, which is returned; None to choose.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If there is no such runtime.
+
+    Examples
+    --------
+    >>> choose_runtime("onnx")
+    'onnx'
+    """
+    if runtime is None:
+        # A backend that was asked for is tried, and missed in words.
+        lacking = find_spec("keras") is None or (
+            chosen_backend() == "tensorflow" and find_spec("tensorflow") is None
+        )
+        return "onnx" if lacking and find_spec("onnxruntime") else "keras"
+    if runtime not in RUNTIMES:
+        raise ValueError(f"runtime is {' or '.join(RUNTIMES)}. Received: {runtime!r}")
+    return runtime
+
+
+def no_keras() -> ModuleNotFoundError:
+    """Return the error for what ONNX Runtime alone cannot do."""
+    return ModuleNotFoundError(
+        "expected Keras with TensorFlow, which this needs, as all training does. Received: an "
+        "installation without it. Install it: pip install keras tensorflow (2 GB); detect, match, "
+        "identify, columns and translate do without, by ONNX Runtime: pip install onnxruntime"
+    )
+
+
+def start_networks() -> None:
+    """Start what computes networks: the device of Keras, or nothing where ONNX Runtime does it."""
+    if choose_runtime(None) == "keras":
+        start_device()
+
+
+def device_name() -> str:
+    """Name the devices that networks are computed on, such as ``"cpu:0"``."""
+    if choose_runtime(None) == "onnx":
+        return "cpu (ONNX Runtime)"
+    start_device()
+    import keras
+
+    return ", ".join(keras.distribution.list_devices())
 
 
 def start_device() -> None:

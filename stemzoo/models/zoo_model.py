@@ -1,13 +1,15 @@
 """What a class of models says of itself, so that the zoo can keep, check and describe it."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-import keras
 import numpy as np
 
 from stemzoo.io.json_files import Field
 from stemzoo.io.pixel_size import NETWORK_RANGE
+
+if TYPE_CHECKING:
+    import keras
 
 # Ten times the paper's networks, and 2 GB in memory.
 MOST_WEIGHTS = 2**29
@@ -71,7 +73,7 @@ class ZooModel(Protocol):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, as JSON can hold them."""
 
-    def weight_networks(self) -> dict[str, keras.Model]:
+    def weight_networks(self) -> "dict[str, keras.Model]":
         """Return the network, or group of networks, of each of `weight_groups`."""
 
     def golden_outputs(self, images: Any) -> dict[str, Any]:

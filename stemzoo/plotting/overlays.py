@@ -222,12 +222,14 @@ def _drawing_on(picture: np.ndarray) -> Iterator[Any]:
 
 @cache
 def _font(size: int) -> Any:
-    """Letters of a height [px]: those that matplotlib brings."""
+    """Letters of a height [px]: those that matplotlib brings, else those of Pillow."""
     from PIL import ImageFont
 
     # Importing matplotlib takes longer than the drawing; some systems keep its data elsewhere.
     spec = find_spec("matplotlib")
-    folders = (spec.submodule_search_locations if spec else None) or [""]
+    if spec is None:
+        return ImageFont.load_default(size)
+    folders = spec.submodule_search_locations or [""]
     data = Path(folders[0]) / "mpl-data"
     if not data.is_dir():
         import matplotlib

@@ -18,6 +18,7 @@ from stemzoo.simulate.recording import record
 from stemzoo.simulate.scene_atoms import Crystal, film, grains, populate
 from stemzoo.simulate.scenes import PERFECT, Scene
 from stemzoo.simulate.sessions import AcquisitionSession, DrawnSession
+from stemzoo.simulate.software import jpeg
 
 # Largest factor of a column of a loosened crystal, and how far its atoms lie from its place [Å].
 _BRIGHTEST, _IN_COLUMN = 1.4, 0.6
@@ -149,8 +150,9 @@ def label_frame(
     LabelledImage
     """
     shape = image.shape
-    if drawn.bits:
-        image = quantise(image, drawn.bits, brightness=drawn.brightness, contrast=drawn.contrast)
+    if bits := 8 if drawn.jpeg > 0 else drawn.bits:
+        image = quantise(image, bits, brightness=drawn.brightness, contrast=drawn.contrast)
+        image = jpeg(image, drawn.jpeg)
     else:
         image = image.astype(np.float32)
     inside = np.all((points > -0.5) & (points < np.array(shape) - 0.5), axis=1)

@@ -1,7 +1,7 @@
 """The kinds of scenes that have a name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -127,6 +127,28 @@ class Canvas:
         line = self.line(float(self.rng.uniform(0, 360)), float(self.rng.uniform(0.45, 0.7)), 2.0)
         return Scene("grains", (line,), Content.GRAIN, twist)
 
+    def twin(self) -> Scene:
+        """Draw a mirror twin: turned by half a turn (or 60 degrees), so that its lattice goes on.
+
+        Its first columns go on, too, or lie where the crystal has its second kind, or none. A
+        square crystal has no such twin and gets a shifted domain.
+        """
+        if find_material(self.drawn.material).symmetry != 6:
+            return replace(self.antiphase(), name="twin")
+        shift = (0.0, float(self.rng.integers(3)) / 3)
+        normal = self.along_rows() + 30.0 * float(self.rng.integers(2))
+        line = self.line(normal, float(self.rng.uniform(0.4, 0.65)), 1.0)
+        return Scene("twin", (line,), Content.GRAIN, 180.0, shift)
+
+    def antiphase(self) -> Scene:
+        """Draw a domain that is shifted by a part of the cell, as after growth from two places."""
+        places = [(0.5, 0.0), (0.5, 0.5)]
+        if find_material(self.drawn.material).symmetry == 6:
+            places = [(0.5, 0.0), (0.0, 1 / 3), (0.0, 2 / 3)]
+        shift = places[int(self.rng.integers(len(places)))]
+        line = self.line(self.along_rows(), float(self.rng.uniform(0.4, 0.65)), 1.0)
+        return Scene("antiphase", (line,), Content.GRAIN, 0.0, shift)
+
     def adsorbates(self) -> Scene:
         """Draw islands of heavy atoms on the crystal."""
         discs = (self.disc(4.0, 11.0, spread=0.5) for _ in range(int(self.rng.integers(3, 8))))
@@ -194,6 +216,8 @@ SCENES: MappingProxyType[str, Callable[[Canvas], Scene]] = MappingProxyType(
         "amorphous": Canvas.amorphous,
         "bilayer": Canvas.bilayer,
         "grains": Canvas.grains,
+        "twin": Canvas.twin,
+        "antiphase": Canvas.antiphase,
         "adsorbates": Canvas.adsorbates,
         "zeros": Canvas.zeros,
         "nan": Canvas.nan,

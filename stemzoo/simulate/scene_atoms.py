@@ -251,6 +251,11 @@ def _second_grain(
     # A list of defects names places of the first grain.
     defects = crystal.defects if isinstance(crystal.defects, Mapping) else {}
     origin = rng.random(), rng.random()
+    if scene.shift is not None:
+        # About the first one's cell corner: half a turn takes a place to its opposite.
+        sign = -1 if scene.twist == 180 else 1
+        x, y = (sign * (a + b) for a, b in zip(crystal.origin, scene.shift, strict=True))
+        origin = x, y
     other = crystal.field.grow(rng=rng, rotation=rotation, origin=origin, defects=defects)
     kept = scene.depth(other.columns) < crystal.spacing
     if len(taken):

@@ -15,7 +15,7 @@ class Content(StrEnum):
     VACUUM = "vacuum"
     AMORPHOUS = "amorphous"  # the same atoms without their order
     LAYER = "layer"  # a second layer on the crystal
-    GRAIN = "grain"  # the same crystal, rotated
+    GRAIN = "grain"  # the same crystal, rotated or shifted
     ADSORBATE = "adsorbate"  # heavy atoms on the crystal
 
 
@@ -33,6 +33,10 @@ class Scene:
         What lies there instead, or on it.
     twist : float
         Rotation of the second grain or layer against the crystal [degrees].
+    shift : tuple of float, optional
+        Where a cell of the second grain begins against one of the crystal, along its edges [cells]:
+        the lattices of twins (`twist` 180) and of domains (`twist` 0) go on across the border.
+        Anywhere where not given.
     density : float
         Atoms of an adsorbate [1/Å²].
     rim : float
@@ -52,6 +56,7 @@ class Scene:
     outlines: tuple[Outline, ...] = ()
     content: Content = Content.VACUUM
     twist: float = 0.0
+    shift: tuple[float, float] | None = None
     density: float = 0.15
     rim: float = 0.0
     exports: tuple[Export, ...] = ()

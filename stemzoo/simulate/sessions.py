@@ -104,6 +104,9 @@ class AcquisitionSession:
     vacancy_contrast : Distribution
         Intensity of a column of two equal atoms that lost one, in units of the whole one, see
         `make_specimen`.
+    jpeg : Distribution
+        Quality of the JPEG that a frame is saved as, 1 to 100, which makes it one of 8 bits; none
+        at or below 0, see `stemzoo.simulate.software.jpeg`.
 
     Examples
     --------
@@ -179,6 +182,7 @@ class AcquisitionSession:
     wiener: Distribution = 0.0
     sharpening: Distribution = 0.0
     vacancy_contrast: Distribution = 0.5
+    jpeg: Distribution = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "defects", MappingProxyType(dict(self.defects)))
@@ -278,6 +282,7 @@ class DrawnSession(AcquisitionSession):
     wiener: float
     sharpening: float
     vacancy_contrast: float
+    jpeg: float
 
     def microscope(self) -> Microscope:
         """Return the optics."""

@@ -121,3 +121,37 @@ def wiener(image: np.ndarray, strength: float) -> np.ndarray:
     weight = np.clip(smooth - noise, 0, None) / np.maximum(smooth, np.finfo(float).tiny)
     weight[0, 0] = 1.0
     return fft.irfft2(spectrum * weight, s=image.shape)
+
+
+def jpeg(image: np.ndarray, quality: float) -> np.ndarray:
+    """Save an image as JPEG and read it.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (M, N)
+        Image.
+    quality : float
+        1 to 100, rounded, as libjpeg has it; at or below 0 nothing is changed.
+
+    Returns
+    -------
+    ndarray of uint8, shape (M, N)
+
+    Raises
+    ------
+    ValueError
+        If the image is none of 8 bits.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)
+    >>> bool((jpeg(noise, 50.0) != noise).any())
+    True
+    """
+    if quality <= 0:
+        return image
+    if image.dtype != np.uint8:
+        raise ValueError(f"Expected an image of 8 bits, as JPEG holds. Received: {image.dtype}")
+    from imagecodecs import jpeg8_decode, jpeg8_encode
+
+    return jpeg8_decode(jpeg8_encode(image, level=min(max(round(quality), 1), 100)))

@@ -1,6 +1,6 @@
 """Train the networks of the zoo."""
 
-import stemzoo.models  # noqa: F401  before Keras: it starts TensorFlow without its messages
+import stemzoo.models.quiet_keras  # noqa: F401  first: it starts without messages
 from stemzoo.training.cyclegan import train_cyclegan
 from stemzoo.training.denoiser import train_denoiser
 from stemzoo.training.fcn import train_fcn

@@ -68,10 +68,10 @@ class DetectTask:
 
     @staticmethod
     def load(weights: str | None) -> "DefectFCN | BundledDetectors":
-        """Start Keras, and load a detector, or those of the package to choose from."""
-        from stemzoo.models.start import start_device
+        """Start what computes networks; load a detector, or those of the package to choose."""
+        from stemzoo.models.start import start_networks
 
-        start_device()
+        start_networks()
         if weights is None:
             return BundledDetectors()
         return load_kind(weights, "DefectFCN", "detect")
@@ -119,4 +119,5 @@ class DetectTask:
             {"csv": found.table, "overlay": found.overlay},
             found.others,
             {name: used[name]} if name in used else {},
+            whole=found,
         )

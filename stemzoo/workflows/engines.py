@@ -1,6 +1,7 @@
 """Who does the work of a call: this process, or others (see `stemzoo.workflows.cluster`)."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -41,24 +42,30 @@ class Engine(Spread, Protocol):
         """
 
 
+@dataclass(frozen=True)
 class ThisProcess(Here):
-    """Looks at an image when it is waited for, with the model that is loaded here."""
+    """Looks at an image when it is waited for, with the model that is loaded here.
+
+    Parameters
+    ----------
+    whole : bool
+        Whether results hold all that was made of an image, as `perform` says.
+    """
+
+    whole: bool = False
 
     def ahead(self) -> int:
         """Return 0: this process does one thing at a time."""
         return 0
 
     def device(self) -> str:
-        """Name the devices that Keras computes on, such as ``"cpu:0"``."""
-        from stemzoo.models.start import start_device
+        """Name the devices that networks are computed on, such as ``"cpu:0"``."""
+        from stemzoo.models.start import device_name
 
-        start_device()
-        import keras
-
-        return ", ".join(keras.distribution.list_devices())
+        return device_name()
 
     def submit(
         self, task: ImageTask, source: Source, model: Any, out: Path, digests: Mapping[str, str]
     ) -> Waiting:
         """Ask for an image; `digests` are those of the model."""
-        return partial(perform, task, source, model, out)
+        return partial(perform, task, source, model, out, whole=self.whole)

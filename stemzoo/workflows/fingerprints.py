@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from stemzoo.inference.bundled_detectors import BundledDetectors
 from stemzoo.workflows.paths import image_files
-from stemzoo.zoo.file_names import CARD, LOADED
+from stemzoo.zoo.file_names import CARD, LOADED, ONNX
 from stemzoo.zoo.manifest import sha256
 from stemzoo.zoo.registry import list_weights
 
@@ -58,7 +58,10 @@ def weights_digests(model: "DefectFCN | BundledDetectors") -> dict[str, str]:
     if isinstance(model, BundledDetectors):
         entries = [entry for entry in list_weights(task="detection") if entry.bundled]
         return {
-            entry.name: _joined([(file.name, str(file.sha256)) for file in entry.files])
+            # Not the same weights for ONNX Runtime: old runs go on, wherever they began.
+            entry.name: _joined(
+                [(f.name, str(f.sha256)) for f in entry.files if f.name not in ONNX]
+            )
             for entry in entries
         }
     provenance = getattr(model, "provenance", None)

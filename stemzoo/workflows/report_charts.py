@@ -9,7 +9,11 @@ from stemzoo.analysis.clustering import Clustering, DefectField, find_clustering
 from stemzoo.workflows.result_files import read_detections
 from stemzoo.workflows.run_record import RunRecord
 
-WIDTH, HEIGHT, LOW_HEIGHT = 690, 170, 90
+WIDTH, HEIGHT = 690, 170
+# The same of what changes from image to image.
+_SMALL_WIDTH, _SMALL_HEIGHT = 330, 90
+# Fewer pairs by chance in all rings together are too few for a drawing.
+_FEWEST = 60
 # Images with less crystal than this are left out of distances, as chance is drawn in all of one.
 _WHOLE = 0.98
 
@@ -92,6 +96,8 @@ def pair_chart(record: RunRecord, name: str) -> dict[str, Any] | None:
     found = find_clustering(_fields(record, name))
     if found is None:
         return None
+    if found.pairs < _FEWEST:
+        return {"rings": [], "words": _words(found, name)}
     largest = float(np.nanmax([found.ratio, found.high]))
     top = _round_up(max(largest, 1.0))
 
@@ -178,16 +184,26 @@ def trend_chart(
     known = [(k, value) for k, value in enumerate(values) if value is not None]
     if not known:
         return None
-    low, high = min(value for _, value in known), max(value for _, value in known)
-    room = (high - low) / 10 or max(abs(low) / 10, 1e-6)
-    low, high = low - room, high + room
+    least, most = min(value for _, value in known), max(value for _, value in known)
+    room = (most - least) / 10 or 1.0
+
+    def height(value: float) -> float:
+        return round(_SMALL_HEIGHT * (most + room - value) / (most - least + 2 * room), 1)
+
     points = [
         {
-            "x": round((k + 0.5) * WIDTH / len(values), 1),
-            "y": round(LOW_HEIGHT * (high - value) / (high - low), 1),
+            "x": round((k + 0.5) * _SMALL_WIDTH / len(values), 1),
+            "y": height(value),
             "title": f"{labels[k]}: {value:.4g}",
         }
         for k, value in known
     ]
-    ends = {"low": f"{low:.3g}", "high": f"{high:.3g}"}
-    return {"title": title, "points": points, **ends, "known": len(known), "count": len(values)}
+    digits = 3 if f"{least:.3g}" != f"{most:.3g}" else 5
+    ends = [{"y": height(v), "words": f"{v:.{digits}g}"} for v in sorted({least, most})]
+    return {
+        "title": title,
+        "points": points,
+        "ends": ends,
+        "known": len(known),
+        "count": len(values),
+    }

@@ -46,13 +46,12 @@ _DETECT_FIELDS = {
     "counts": Field(dict, items=Field(int)),
     "density_per_nm2": Field(dict, items=Field(dict)),
     "expected": Field(dict, items=Field(dict)),
-    # Versions before them did not tell these.
-    "lattice": Field(dict, type(None)),
-    "outline": Field(list, type(None), items=Field(list)),
     "doubts": _TEXTS,
     "notes": _TEXTS,
     "undone": _TEXTS,
 }
+# What records of earlier versions do not tell, or there is not of every image.
+_LATER_FIELDS = {"lattice": Field(dict), "outline": Field(list, items=Field(list))}
 
 
 @dataclass
@@ -210,6 +209,9 @@ def _check(content: Mapping[str, Any]) -> None:
         detected = content["calls"][image["call"]].get("verb") != "translate"
         for name, what in (_IMAGE_FIELDS | (_DETECT_FIELDS if detected else {})).items():
             if fault := what.fault(name, image.get(name)):
+                raise ValueError(fault)
+        for name, what in _LATER_FIELDS.items():
+            if (value := image.get(name)) is not None and (fault := what.fault(name, value)):
                 raise ValueError(fault)
         for name in (*image["files"], *([image["csv"]] if detected else [])):
             path = PurePosixPath(name)

@@ -9,7 +9,6 @@ from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from stemzoo.workflows.image_task import ImageResult, ImageTask, plan_session
 from stemzoo.workflows.outputs import make_folder
 from stemzoo.workflows.run_record import RunRecord
 from stemzoo.workflows.sources import Source
-from stemzoo.zoo.provenance import PACKAGES
+from stemzoo.zoo.provenance import installed_versions
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +236,7 @@ class Session:
         packages = {"stemzoo": __version__, "python": platform.python_version()}
         return {
             "verb": self.task.verb,
-            "packages": packages | {name: version(name) for name in PACKAGES},
+            "packages": packages | installed_versions(),
             "device": self.engine.device(),
             "folder": os.getcwd(),
             "images": 0,

@@ -88,11 +88,11 @@ class TranslateTask:
 
     @staticmethod
     def load(weights: str | None) -> "CycleGANSTEM":
-        """Start Keras, and load a CycleGAN."""
-        from stemzoo.models.start import start_device
+        """Start what computes networks, and load a CycleGAN."""
+        from stemzoo.models.start import start_networks
 
         assert weights is not None  # the verb asks for them
-        start_device()
+        start_networks()
         return load_kind(weights, "CycleGANSTEM", "translate")
 
     def options(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.zoo.hub import load
 from stemzoo.zoo.inventory import describe_weights
-from stemzoo.zoo.model_folder import model_class
+from stemzoo.zoo.model_folder import kind_of
 from stemzoo.zoo.registry import find_weights
 
 
@@ -38,10 +38,10 @@ def load_kind(weights: str, kind: str, verb: str, *, training: bool = False) -> 
         If the weights are of another kind.
     """
     model = load(weights, training=training)
-    if not isinstance(model, model_class(kind)):
+    if kind_of(model) != kind:
         raise ValueError(
             f"'stemzoo {verb}' needs weights of a {kind}; see 'stemzoo list'. Received: {weights}, "
-            f"a {type(model).__name__}"
+            f"a {kind_of(model)}"
         )
     return model
 

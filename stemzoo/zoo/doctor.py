@@ -5,13 +5,17 @@ import platform
 import shutil
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 from stemzoo import __version__
+from stemzoo.models.start import choose_runtime
 from stemzoo.zoo.registry import list_weights, manifest_path
 from stemzoo.zoo.remote.cache import hub_cache
 from stemzoo.zoo.remote.login import ask_who_is_there
 
 PACKAGES = ("keras", "tensorflow", "huggingface-hub", "numpy", "scipy", "h5py")
+# What is enough to use bundled weights, not to train or to fetch others.
+LIGHT_PACKAGES = ("onnxruntime", "numpy", "scipy")
 # The paper's networks with discriminators, and room to spare [bytes].
 ENOUGH_SPACE = 2 * 10**9
 
@@ -50,15 +54,19 @@ def examine() -> list[Check]:
     >>> print(*examine(), sep="\n")  # doctest: +SKIP
     ok  versions  stemzoo 0.1.0, python 3.12.3, keras 3.15.1, ...
     """
-    hub = Check("hub", *ask_who_is_there())
-    return [check_versions(), check_device(), check_manifest(), check_cache(), hub]
+    checks = [check_versions(), check_device(), check_manifest()]
+    if find_spec("huggingface_hub") is None:
+        text = "only weights of the package and of folders; others: pip install huggingface-hub"
+        return [*checks, Check("hub", choose_runtime(None) == "onnx", text)]
+    return [*checks, check_cache(), Check("hub", *ask_who_is_there())]
 
 
 def check_versions() -> Check:
     """See that every package that is needed is installed."""
     found = {"stemzoo": __version__, "python": platform.python_version()}
     missing = []
-    for name in PACKAGES:
+    light = choose_runtime(None) == "onnx"
+    for name in LIGHT_PACKAGES if light else PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -70,7 +78,10 @@ def check_versions() -> Check:
 
 
 def check_device() -> Check:
-    """See on what networks run: GPU or CPU, and that Keras uses TensorFlow."""
+    """See on what networks run: GPU or CPU, and that Keras uses TensorFlow, if it is there."""
+    if choose_runtime(None) == "onnx":
+        text = f"{os.cpu_count()} CPU cores, ONNX Runtime; training needs Keras and TensorFlow"
+        return Check("device", True, text)
     try:
         from stemzoo.models.start import start_device
 

@@ -11,6 +11,7 @@ from stemzoo.zoo.file_names import (
     CARD,
     CONFIG,
     GOLDEN,
+    ONNX,
     PROVENANCE,
     TRAINING_DATA,
     TRAINING_WEIGHTS,
@@ -118,7 +119,7 @@ def published_files(folder: Path, *, samples: bool = False) -> dict[str, Path]:
         Weights, measured figures, logs and pictures by the name that they get; no states of
         trainings, and nothing of another kind.
     """
-    known = (WEIGHTS, TRAINING_WEIGHTS, GOLDEN)
+    known = (WEIGHTS, *ONNX, TRAINING_WEIGHTS, GOLDEN)
     files = {
         path.name: path
         for path in sorted(folder.iterdir())

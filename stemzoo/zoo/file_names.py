@@ -7,6 +7,8 @@ CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
 # What only training needs, such as discriminators; may be missing.
 TRAINING_WEIGHTS = "training.weights.h5"
+# The same weights as networks for ONNX Runtime: the model, or each generator; may be missing.
+ONNX = ("model.onnx", "exp_to_sim.onnx", "sim_to_exp.onnx")
 # One input and what the model makes of it.
 GOLDEN = "golden.npz"
 

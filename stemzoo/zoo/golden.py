@@ -52,13 +52,26 @@ def golden_input(model: "ZooModel") -> np.ndarray:
     return np.clip(0.8 * waves + noise, -1, 1).astype("float32")[None, :, :, None]
 
 
-def _outputs(model, image: np.ndarray) -> dict[str, np.ndarray]:
-    import keras
+def outputs_of(model: "ZooModel", image: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what a model makes of an image, by name.
 
-    return {
-        name: keras.ops.convert_to_numpy(output).astype("float32")
-        for name, output in model.golden_outputs(image).items()
-    }
+    Parameters
+    ----------
+    model : ZooModel or OnnxModel
+        Of Keras or of ONNX Runtime.
+    image : ndarray of shape (B, M, N, 1)
+        As of `golden_input`.
+
+    Returns
+    -------
+    dict of str to ndarray of float32
+    """
+    outputs = model.golden_outputs(image)
+    if not all(isinstance(output, np.ndarray) for output in outputs.values()):
+        import keras
+
+        outputs = {name: keras.ops.convert_to_numpy(output) for name, output in outputs.items()}
+    return {name: output.astype("float32") for name, output in outputs.items()}
 
 
 def write_golden(model: "ZooModel", path: str | Path) -> None:
@@ -73,7 +86,7 @@ def write_golden(model: "ZooModel", path: str | Path) -> None:
     """
     image = golden_input(model)
     with atomic_path(path) as temporary:
-        np.savez_compressed(temporary, allow_pickle=False, input=image, **_outputs(model, image))
+        np.savez_compressed(temporary, allow_pickle=False, input=image, **outputs_of(model, image))
 
 
 def largest_difference(model: "ZooModel", path: str | Path) -> float:
@@ -105,7 +118,7 @@ def largest_difference(model: "ZooModel", path: str | Path) -> float:
             f"{path}: expected an input of shape {expected}. Received: "
             f"{None if image is None else image.shape}"
         )
-    outputs = _outputs(model, image)
+    outputs = outputs_of(model, image)
     shapes = {name: array.shape for name, array in arrays.items()}
     if shapes != {name: array.shape for name, array in outputs.items()}:
         raise ValueError(f"{path}: expected the outputs of this model. Received: {shapes}")

@@ -16,6 +16,7 @@ from stemzoo.zoo.file_names import (
     CONFIG,
     GOLDEN,
     LOADED,
+    ONNX,
     PROVENANCE,
     TRAINING_DATA,
     TRAINING_WEIGHTS,
@@ -114,7 +115,7 @@ def copy_weights(source: str, to: str | Path | None = None) -> Path:
     >>> copy_weights("fcn-wse2", "weights")  # doctest: +SKIP
     PosixPath('weights/fcn-wse2')
     """
-    names: Sequence[str] = (*LOADED, TRAINING_WEIGHTS, GOLDEN)
+    names: Sequence[str] = (*LOADED, *ONNX, TRAINING_WEIGHTS, GOLDEN)
     if not source.startswith("hf://"):
         names = [file.name for file in find_weights(source).files]
     found = find_source(source, names=names)

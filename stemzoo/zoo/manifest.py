@@ -95,6 +95,11 @@ class Source:
     repo_id: str | None = None
     revision: str | None = None
 
+    def sha256_of(self, name: str) -> str:
+        """Hash of a file: what is known of it, else what the file itself tells."""
+        known = {file.name: file.sha256 for file in self.files}
+        return known.get(name) or sha256(self.folder / name)
+
     def differences(self) -> list[str]:
         """Compare every file with what is known of it; one line for each that differs."""
         found = (

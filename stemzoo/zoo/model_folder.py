@@ -3,7 +3,7 @@
 import importlib
 import inspect
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,8 @@ from stemzoo.zoo.whole_folder import finish
 if TYPE_CHECKING:
     from stemzoo.models.zoo_model import ZooModel
 
-# Classes that a folder may name, and their modules; nothing else is ever built from a file.
-MODEL_CLASSES = {
-    "CycleGANSTEM": "stemzoo.models.cyclegan",
-    "DefectFCN": "stemzoo.models.fcn",
-    "DenoisingUNet": "stemzoo.models.denoiser",
-}
+# Classes that a folder may name, of `stemzoo.models`; nothing else is ever built from a file.
+MODEL_CLASSES = ("CycleGANSTEM", "DefectFCN", "DenoisingUNet")
 
 
 def model_class(name: str) -> "type[ZooModel]":
@@ -33,7 +29,7 @@ def model_class(name: str) -> "type[ZooModel]":
     Parameters
     ----------
     name : str
-        Key of `MODEL_CLASSES`.
+        One of `MODEL_CLASSES`.
 
     Returns
     -------
@@ -51,7 +47,19 @@ def model_class(name: str) -> "type[ZooModel]":
     """
     if name not in MODEL_CLASSES:
         raise ValueError(f"Expected one of {', '.join(MODEL_CLASSES)}. Received: {name}")
-    return getattr(importlib.import_module(MODEL_CLASSES[name]), name)
+    return getattr(importlib.import_module("stemzoo.models"), name)
+
+
+def kind_of(model: Any) -> str:
+    """Return the class that the folder of a model names, whatever computes the model.
+
+    Examples
+    --------
+    >>> from stemzoo.models.onnx import OnnxDetector
+    >>> kind_of(OnnxDetector())
+    'DefectFCN'
+    """
+    return getattr(model, "kind", type(model).__name__)
 
 
 def weight_files(model: "ZooModel | type[ZooModel]") -> tuple[str, ...]:
@@ -138,24 +146,21 @@ def read_model(folder: Path, names: Collection[str], changes: dict | None = None
     ValueError
         If the config describes no model of the zoo, or a file holds other weights.
     """
-    try:
-        built, arguments = _read_config(folder / CONFIG)
-    except ValueError as error:
-        raise _refused_config(folder, error) from error
+    built, arguments = read_config(folder)
     kind, files = built.__name__, weight_files(built)
     stored = {}
     for name in (name for name in files if name in names):
         try:
             stored[name] = read_shapes(folder / name)
         except ValueError as error:
-            raise _refused_weights(folder / name, kind, error) from error
+            raise refused_weights(folder / name, kind, error) from error
     numbers = sum(math.prod(shape) for shape in stored[WEIGHTS].values())
     if built.least_weights(arguments) > numbers:
-        raise _refused_weights(folder / WEIGHTS, kind, f"{numbers} numbers, too few for it")
+        raise refused_weights(folder / WEIGHTS, kind, f"{numbers} numbers, too few for it")
     try:
         model = built(**{**arguments, **(changes or {})})
     except (ValueError, TypeError) as error:
-        raise _refused_config(folder, error) from error
+        raise refused_config(folder, error) from error
     for name, network in zip(files, model.weight_networks().values(), strict=True):
         if name not in stored:
             continue
@@ -164,7 +169,7 @@ def read_model(folder: Path, names: Collection[str], changes: dict | None = None
             network.load_weights(folder / name)
             _check_finite(network, float(np.finfo("float32").max))
         except (ValueError, OSError, KeyError) as error:
-            raise _refused_weights(folder / name, kind, error) from error
+            raise refused_weights(folder / name, kind, error) from error
     return model
 
 
@@ -200,7 +205,8 @@ def holds_model(folder: Path, model: "ZooModel", *, half: bool = False) -> bool:
     )
 
 
-def _refused_config(folder: Path, reason: object) -> ValueError:
+def refused_config(folder: Path, reason: object) -> ValueError:
+    """Return the error for a folder whose config describes no model of the zoo."""
     text = " ".join(str(reason).split()).rpartition("Received: ")[2]
     return ValueError(
         f"{folder / CONFIG}: expected a model of format {FOLDER_FORMAT} and a class among "
@@ -208,15 +214,47 @@ def _refused_config(folder: Path, reason: object) -> ValueError:
     )
 
 
-def _refused_weights(path: Path, kind: str, reason: object) -> ValueError:
+def refused_weights(path: Path, kind: str, reason: object) -> ValueError:
+    """Return the error for a file that holds other weights than those of its config."""
     text = " ".join(str(reason).split())
     return ValueError(
         f"{path}: expected the weights of a {kind} as in {CONFIG}. Received: {text[:400]}"
     )
 
 
-def _read_config(path: Path) -> "tuple[type[ZooModel], dict]":
-    """Class and constructor arguments, within the bounds that the class states."""
+def read_config(
+    folder: Path, find_class: Callable[[str], Any] = model_class
+) -> tuple[Any, dict[str, Any]]:
+    """Read what the weights of a folder are.
+
+    Parameters
+    ----------
+    folder : Path
+        Model folder.
+    find_class : callable
+        Returns the class to build, for one of `MODEL_CLASSES`.
+
+    Returns
+    -------
+    built : type
+        The class.
+    arguments : dict
+        Of its constructor, within the bounds that the class states.
+
+    Raises
+    ------
+    ValueError
+        If the config describes no model of the zoo.
+    """
+    try:
+        return _class_and_arguments(folder / CONFIG, find_class)
+    except ValueError as error:
+        raise refused_config(folder, error) from error
+
+
+def _class_and_arguments(
+    path: Path, find_class: Callable[[str], Any]
+) -> tuple[Any, dict[str, Any]]:
     from stemzoo.models.zoo_model import check_arguments
 
     content = parse_json(read_small(path), FIELDS[CONFIG])
@@ -225,7 +263,7 @@ def _read_config(path: Path) -> "tuple[type[ZooModel], dict]":
     kind = content["class"]
     if kind not in MODEL_CLASSES:
         raise ValueError(f"class {kind!r}")
-    built = model_class(kind)
+    built = find_class(kind)
     known = inspect.signature(built).parameters
     arguments = {k: p.default for k, p in known.items() if p.kind is not p.VAR_KEYWORD}
     for key in content["config"]:

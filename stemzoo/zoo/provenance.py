@@ -3,8 +3,9 @@
 import logging
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from stemzoo import __version__
@@ -12,11 +13,11 @@ from stemzoo.io import write_json
 from stemzoo.zoo import registry
 from stemzoo.zoo.facts import read_facts
 from stemzoo.zoo.file_names import CARD, PROVENANCE, TRAINING_DATA, WEIGHTS
-from stemzoo.zoo.manifest import Source, sha256
+from stemzoo.zoo.manifest import Source
 
 log = logging.getLogger(__name__)
 
-PACKAGES = ("keras", "tensorflow", "numpy", "scipy", "h5py")
+PACKAGES = ("keras", "tensorflow", "onnxruntime", "numpy", "scipy", "h5py")
 # What is beyond is not read: a card may come from anywhere [characters].
 LARGEST_CARD = 1 << 20
 
@@ -72,14 +73,13 @@ def read_provenance(source: Source, name: str) -> Provenance:
     """
     record, data = (_read(source.folder, name) for name in (PROVENANCE, TRAINING_DATA))
     data = data or record.get("training_data") or {}
-    known = {file.name: file.sha256 for file in source.files}
     return Provenance(
         name=name if source.entry is None else source.entry.name,
         origin=source.origin,
         folder=source.folder,
         repository=source.repo_id,
         revision=source.revision,
-        sha256=known[WEIGHTS] or sha256(source.folder / WEIGHTS),
+        sha256=source.sha256_of(WEIGHTS),
         licence=record.get("licence") if source.entry is None else source.entry.licence,
         training_data=data,
         record=record,
@@ -126,6 +126,21 @@ def read_card(source: Source) -> str:
     )
 
 
+def installed_versions() -> dict[str, str]:
+    """Return the versions of the packages that results may depend on, of those installed.
+
+    Examples
+    --------
+    >>> "numpy" in installed_versions()
+    True
+    """
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
 def write_provenance(path: str | Path, *, parent: Provenance | None, facts: Mapping) -> None:
     """Write what a saved model was made with.
 
@@ -139,7 +154,7 @@ def write_provenance(path: str | Path, *, parent: Provenance | None, facts: Mapp
         Anything else that JSON can hold.
     """
     packages = {"stemzoo": __version__, "python": platform.python_version()}
-    packages.update({name: version(name) for name in PACKAGES})
+    packages.update(installed_versions())
     record = {"packages": packages, "parent": None, **facts}
     if parent is not None:
         keys = ("name", "repository", "revision", "sha256", "licence")

@@ -5,7 +5,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from stemzoo.zoo.file_names import COMPLETE, GOLDEN, LOADED, TRAINING_WEIGHTS, is_record
+from stemzoo.zoo.file_names import COMPLETE, GOLDEN, LOADED, ONNX, TRAINING_WEIGHTS, is_record
 from stemzoo.zoo.manifest import Source
 from stemzoo.zoo.published import check_published, check_version, fetch_published, wanted_files
 from stemzoo.zoo.registry import FileEntry, find_weights
@@ -99,7 +99,7 @@ def _from_folder(folder: Path, revision: str | None) -> Source:
             f"{folder}: expected a model folder with {', '.join(COMPLETE)}. Received: no "
             f"{missing}. Save the model again, or copy all files of its folder."
         )
-    names = (*LOADED, TRAINING_WEIGHTS, GOLDEN)
+    names = (*LOADED, *ONNX, TRAINING_WEIGHTS, GOLDEN)
     for path in (folder / name for name in names):
         # A link that leads nowhere or to itself, a folder, a pipe.
         if os.path.lexists(path) and not path.is_file():

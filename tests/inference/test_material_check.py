@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import stemzoo
-from stemzoo.analysis.dark_columns import DarkColumns
 from stemzoo.inference.material_check import check_material
 from stemzoo.simulate import find_session, simulate_session
 
@@ -65,8 +64,8 @@ def test_a_mirror_twin_of_wse2_is_not_taken_for_mose2():
     check = check_material(found, "wse2")
     assert (check.refusal, check.doubt) == (None, None)
     assert "turned by 60 degrees" in check.note
-    # Without counting half-empty columns, whose sublattice is not the same everywhere.
-    assert found.dark_columns == DarkColumns()
+    # Half-empty columns are counted domain by domain, as the chalcogen is elsewhere in each.
+    assert found.dark_columns.weaker > 3 * found.dark_columns.stronger
 
 
 def test_a_crystal_of_the_same_lattice_is_possible_in_every_image(day_a):

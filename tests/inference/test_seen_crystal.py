@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 import stemzoo
-from stemzoo.inference.seen_crystal import EDGE, find_crystal
+from stemzoo.analysis.crystal_mask import CrystalMask
+from stemzoo.analysis.pixel_size import PixelSize
+from stemzoo.inference.second_witness import read_columns
+from stemzoo.inference.seen_crystal import EDGE, SeenCrystal, find_crystal
 from stemzoo.io import Image
 from stemzoo.simulate import find_session, simulate_session
 
@@ -41,6 +45,15 @@ def test_both_grains_of_a_crystal_are_looked_at():
     assert len(seen.grains) == 2
     assert seen.mask.share > 0.95
     assert "2 grains" in seen.mask.reasons
+
+
+def test_columns_between_two_grains_are_edges_though_together_they_fill_the_image():
+    frames = simulate_session(find_session("wse2-dayA"), 3, (512, 512), seed=9000, scene="grains")
+    _, frame, _ = frames
+    seen = find_crystal(Image(frame.image, frame.sampling), "wse2")
+    assert seen.mask.is_whole
+    edges = frame.points[np.array(frame.labels()) == "edge"]
+    assert seen.is_at_edge(edges).mean() > 0.7
 
 
 def test_dark_columns_are_turned_and_give_the_same_defects(detector, day_a):
@@ -85,3 +98,72 @@ def test_blocks_of_a_large_image_are_averaged_for_the_mask():
     assert seen.block == 2
     assert seen.contains(np.array([[100.0, 4199.0]])).all()
     assert EDGE < 1
+
+
+def vacancy_intensity(frame, part):
+    """Intensities of the columns at the vacancies of a part of a frame that are measured."""
+    seen = find_crystal(Image(frame.image, frame.sampling), "wse2")
+    labels, at = np.array(frame.labels()), np.rint(frame.points).astype(int).clip(0, 511)
+    inner = (abs(frame.points - 255.5) < 240).all(axis=1)
+    # Four lattice constants from a boundary: nearer than two, columns are not measured.
+    inner &= ndimage.distance_transform_edt(np.pad(part, 70, mode="edge"))[tuple(at.T + 70)] > 64
+    found = read_columns(seen, "wse2", frame.points[inner & (labels == "se_vacancy")]).intensity
+    assert np.isfinite(found).all()
+    return found
+
+
+def test_a_mirror_twin_is_looked_at_domain_by_domain(detector):
+    frame = scene("twin", seed=9000)
+    image = Image(frame.image, frame.sampling)
+    found = stemzoo.detect(image, detector, edges=True)
+    assert found.crystal.domains == 2
+    assert any("2 domains of one lattice" in note for note in found.notes)
+    labels = np.array(frame.labels())
+    edges = frame.points[labels == "edge"]
+    at_edge = found.crystal.is_at_edge(edges) | ~found.crystal.contains(edges)
+    assert len(edges) > 40
+    assert at_edge.mean() > 0.8
+    # The same conditions without a twin: what a vacancy is like in this frame.
+    whole = scene(None, seed=9000)
+    usual = np.median(vacancy_intensity(whole, whole.crystal))
+    for grain in (1, 2):
+        intensity = vacancy_intensity(frame, frame.grains == grain)
+        assert len(intensity) > 2
+        assert np.median(intensity) == pytest.approx(usual, abs=0.15)
+    # Interior columns of both domains are measured as one kind.
+    columns = stemzoo.find_columns(image, "wse2")
+    full = np.array([name == "Se2" for name in columns.sublattices])
+    assert np.median(columns.intensity[full]) == pytest.approx(1, abs=0.05)
+
+
+def test_a_single_crystal_is_one_domain(day_a):
+    seen = find_crystal(Image(day_a[0].image, day_a[0].sampling), "wse2")
+    assert (seen.domains, len(seen.grains)) == (1, 1)
+
+
+def test_no_defect_is_reported_under_an_island(detector):
+    frame = scene("adsorbates", seed=600)
+    found = stemzoo.detect(Image(frame.image, frame.sampling), detector)
+    at = np.rint(found.positions).astype(int)
+    assert len(found) > 10
+    assert frame.crystal[at[:, 0], at[:, 1]].all()
+    # 20 nm along a side; the islands take some per cent, and so much of the area is left out.
+    share = found.area_nm2 / (512 * frame.sampling / 10) ** 2
+    assert share == pytest.approx(frame.crystal.mean(), abs=0.03)
+    assert any("bright islands" in note for note in found.notes)
+
+
+def test_the_outline_goes_around_the_crystal_and_its_holes():
+    crystal = np.zeros((50, 60), bool)
+    crystal[:, 10:] = True
+    crystal[20:30, 30:40] = False
+    pixel_size = PixelSize(0.2, "given")
+    image = Image(np.zeros((100, 120)), 0.2)
+    seen = SeenCrystal(image, pixel_size, CrystalMask(crystal, crystal, ()), block=2)
+    outer, hole = sorted(seen.outline(), key=lambda one: -np.ptp(np.array(one)[:, 0]))
+    # Between the pixels of the mask, two pixels of the image each; corners are cut by a quarter.
+    assert np.min(outer, axis=0) == pytest.approx([-0.5, 19.5], abs=0.6)
+    assert np.max(outer, axis=0) == pytest.approx([99.5, 119.5], abs=0.6)
+    assert np.min(hole, axis=0) == pytest.approx([39.5, 59.5], abs=0.6)
+    whole = CrystalMask(crystal | True, crystal | True, ())
+    assert SeenCrystal(image, pixel_size, whole).outline() == []

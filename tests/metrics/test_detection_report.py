@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from stemzoo.metrics.detection_report import DetectionReport, score_image
+from stemzoo.metrics.detection_report import DetectionReport, median_distance, score_image
+from stemzoo.metrics.estimate import Estimate
 
 NOWHERE = np.zeros((0, 2))
 A = np.array([[20.0, 20.0], [40.0, 40.0], [60.0, 60.0]])
@@ -78,3 +79,25 @@ def test_what_cannot_be_told_is_none_in_json():
     assert rows["b"]["f1"] is None
     assert rows["all"]["labelled"] == 3
     assert content["images"][0]["classes"]["a"]["misses"] == 3
+
+
+def test_positions_are_as_far_off_as_the_median_of_the_hits():
+    # 1, 2 and 3 px of 0.2 Å along a row: 20, 40 and 60 pm; the fourth label is missed.
+    labelled = np.concatenate([A, B])
+    found = A + np.array([[0.0, 1.0], [0.0, 2.0], [0.0, 3.0]])
+    one = image({"a": found}, {"a": labelled})
+    error = report(one).position_error("a")
+    assert (error.value, error.low) == (40.0, None)  # too few for an interval
+    content = report(one).to_dict()["scores"][0]
+    assert content["position_error_pm"] == {"value": 40.0, "low": None, "high": None}
+    nothing = report(image({}, {"a": A})).to_dict()["scores"][0]
+    assert nothing["position_error_pm"] is None
+
+
+def test_the_interval_of_a_median_holds_it_in_95_of_100():
+    # Of 20, binomial: the 6th to the 15th value hold the median with 95.9 %.
+    assert median_distance(np.arange(1, 21) / 100) == Estimate(10.5, 6.0, 15.0)
+    rng = np.random.default_rng(0)
+    held = [median_distance(rng.exponential(0.05, 40)) for _ in range(400)]
+    share = np.mean([e.low <= 5 * np.log(2) <= e.high for e in held])  # of an exponential one
+    assert share > 0.93

@@ -256,3 +256,33 @@ def test_the_crystal_beyond_a_vacuum_is_that_of_a_named_session():
     frame = frame_of(Scene("edge", (Line(through=(32, 0), normal=180),)), session)
     vacuum = frame.image[:, 200:]
     assert vacuum.mean() < 0.02 * frame.image[frame.crystal].mean()
+
+
+@pytest.mark.parametrize(("material", "name"), [("wse2", "twin"), ("hbn", "antiphase")])
+def test_the_lattice_goes_on_across_the_border_of_a_domain(material, name):
+    session = replace(STILL, material=material, rotation=7.0, defects={}, displacement=0.0)
+    shift = (0.0, 1 / 3)
+    border = (Line(through=(25.6, 0), normal=180),)
+    twist = 180.0 if name == "twin" else 0.0
+    frame = frame_of(Scene(name, border, Content.GRAIN, twist, shift), session, shape=(256, 256))
+    lattices = [
+        find_lattice(part, find_material(material), sampling=STEP)
+        for part in (frame.clean[:, :120], frame.clean[:, 136:])
+    ]
+    turns = [lattice.rotation % 60 for lattice in lattices]
+    assert turns == pytest.approx([7.0, 7.0], abs=0.5)
+    assert EDGE in frame.labels()
+    assert set(np.unique(frame.grains)) == {0, 1, 2}
+
+
+def test_a_twin_has_the_metal_of_the_crystal_and_its_chalcogen_in_the_other_hollow():
+    session = replace(STILL, defects={}, displacement=0.0, rotation=0.0)
+    border = (Line(through=(25.6, 0), normal=180),)
+    twin = frame_of(Scene("t", border, Content.GRAIN, 180.0, (0.0, 0.0)), session, shape=(256, 256))
+    whole = frame_of(None, session, shape=(256, 256))
+    np.testing.assert_allclose(twin.clean[:, :100], whole.clean[:, :100], rtol=0.02)
+    # Turned about a tungsten column, so that both have their brightest pixels in common there.
+    right, same = twin.clean[:, 156:], whole.clean[:, 156:]
+    bright = same > 0.8 * same.max()
+    assert right[bright].min() > 0.7 * same[bright].min()
+    assert np.corrcoef(right.ravel(), same.ravel())[0, 1] < 0.9

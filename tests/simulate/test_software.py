@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from stemzoo.simulate import find_session, simulate_frame
-from stemzoo.simulate.software import flatten, median, sharpen, wiener
+from stemzoo.simulate.distributions import Sometimes, Uniform
+from stemzoo.simulate.software import flatten, jpeg, median, sharpen, wiener
 
 NOISE = np.random.default_rng(0).normal(5, 1, (96, 80))
 ROWS, COLUMNS = np.mgrid[:96, :80]
@@ -65,3 +66,31 @@ def test_frames_of_any_microscope_are_integers_with_all_their_labels():
         assert len(one.points)
         assert one.points == pytest.approx(other.points)
         assert (one.image != other.image).any()
+
+
+def test_jpeg_takes_more_away_the_lower_its_quality():
+    image = np.clip(40 * (NOISE - 2), 0, 255).astype(np.uint8)
+    assert jpeg(image, 0.0) is image
+    lost = [np.abs(jpeg(image, q).astype(float) - image).mean() for q in (95, 60, 20)]
+    assert 0 < lost[0] < lost[1] < lost[2]
+    # The mean of blocks of 8 x 8 is what JPEG keeps best.
+    blocks = image.reshape(12, 8, 10, 8).mean((1, 3)) - jpeg(image, 60).reshape(12, 8, 10, 8).mean(
+        (1, 3)
+    )
+    assert np.abs(blocks).max() < 3
+    with pytest.raises(ValueError, match="8 bits"):
+        jpeg(NOISE, 50.0)
+
+
+def test_a_frame_saved_as_jpeg_is_the_same_frame():
+    session = find_session("wse2-any-fine")
+    plain, saved = (
+        simulate_frame(replace(session, jpeg=quality), (96, 96), rng=np.random.default_rng(2))
+        for quality in (0.0, 50.0)
+    )
+    assert (plain.image.dtype, saved.image.dtype) == (np.uint16, np.uint8)
+    np.testing.assert_array_equal(plain.points, saved.points)
+    assert np.corrcoef(plain.image.ravel(), saved.image.ravel())[0, 1] > 0.9
+    sometimes = replace(session, jpeg=Sometimes(0.5, Uniform(30, 95)))
+    drawn = [sometimes.draw(np.random.default_rng(i)).jpeg for i in range(60)]
+    assert 15 < np.count_nonzero(drawn) < 45

@@ -84,3 +84,38 @@ def test_three_hundred_images_of_the_papers_size_stay_small():
     noise = np.random.default_rng(0).normal(128, 40, (edge, edge)).clip(0, 255).astype(np.uint8)
     size = len(jpeg8_encode(noise, level=75)) * 4 / 3
     assert 20e6 < size * 300 < 60e6
+
+
+def test_lattice_outline_and_quality_are_told_of_each_image(results):
+    facts = results.images["<b>"]
+    outline = [[[-0.5, -0.5], [-0.5, 40.0], [79.5, 40.0], [79.5, -0.5]]]
+    vectors = [[0, 15.8], [13.7, 7.9]]
+    lattice = {"vectors": vectors, "rotation_deg": 12.34, "strain": 0.0123, "confidence": 0.9}
+    facts.update(outline=outline, lattice=lattice, crystal_share=0.5)
+    page = write_report(results).read_text(encoding="utf-8")
+    first, second = objects(page)
+    assert first["outline"] == outline
+    assert "crystal on 50% of the image, turned by 12.3°, strain 1.2%" in first["told"]
+    # Folders of earlier versions do not tell it.
+    del results.images["series"]["lattice"]
+    assert objects(write_report(results).read_text(encoding="utf-8"))[1]["outline"] == []
+    assert "orientation of the lattice [degrees]" in page
+    assert "information limit" in second["told"]
+
+
+def test_distances_are_compared_with_chance_where_all_is_crystal(results):
+    rng = np.random.default_rng(0)
+    facts = results.images["series"]
+    name = next(iter(facts["counts"]))
+    lattice = {"vectors": [[0, 4.0], [4.0, 0]], "rotation_deg": 0, "strain": 0, "confidence": 1}
+    facts["counts"][name] = 60
+    results.images["<b>"]["crystal_share"] = 0.9  # of which chance is not drawn
+    facts.update(lattice=lattice, crystal_share=1.0)
+    sites = rng.choice(400, 60, replace=False)
+    rows = [(4 * (k // 20), 4 * (k % 20), 0, 0, name, 0.9, 1, 0, 0.8) for k in sites]
+    table = results.folder / facts["csv"]
+    io.write_csv(table, list(io.read_csv(table)[1]), rows)
+    page = write_report(results).read_text(encoding="utf-8")
+    assert f"{name}: the nearest neighbour is " in page
+    assert "60 defects in 1 images that are all" in page
+    assert "times as many pairs as by chance" in page

@@ -1,15 +1,18 @@
-"""Measure what 30 labelled frames of a condition would bring: the gap that adapting could close.
+"""Measure what 30 labelled frames of a condition bring, and what adapting without labels does.
 
-    python scripts/measure_gap.py OUT.json [--conditions contaminated expanding ...] [--steps 400]
+    python scripts/measure_gap.py OUT.json [--conditions contaminated expanding ...] [--steps 600]
+        [--minutes 5]
 
 Of each condition: the F1 of single Se vacancies on three frames of the default detector, as
-`detect` reports them, and of a copy that was fine-tuned on 30 other frames with their labels, at
-the threshold that is best for it on those three frames. Conditions are those of the second
-simulator (independent_microscope.py) and of test_sessions.py.
+`detect` reports them; of a copy that was fine-tuned on 30 other frames with their labels, at the
+threshold that is best for it on those three frames; and of what `adapt --detector` makes of six
+frames without labels in so many minutes of two cores that do nothing else (0 to leave that out).
+Conditions are those of the second simulator (independent_microscope.py) and of test_sessions.py.
 """
 
 import argparse
 import json
+import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,20 +20,23 @@ from pathlib import Path
 
 import numpy as np
 from independent_microscope import CONDITIONS, draw_frame
+from measure_adapt import CPUClock
 from test_sessions import TEST_SESSIONS
 
 import stemzoo
 from stemzoo import io
 from stemzoo.inference.detection import undo_scan
+from stemzoo.inference.reporting import DEFAULT_THRESHOLD
 from stemzoo.inference.seen_crystal import find_crystal
 from stemzoo.metrics.detection import DetectionScore, score_detections
 from stemzoo.preprocessing import resample
 from stemzoo.simulate.labels import LABEL_RADIUS, class_mask
-from stemzoo.training import FCNRecipe, train_fcn
+from stemzoo.training import FCNRecipe, budget, train_fcn
+from stemzoo.workflows import adaptation
 from stemzoo.workflows.simulated_scores import BORDER, RADIUS
 
 DEFAULT, LABEL = "fcn-wse2", "se_vacancy"
-TRAINED, TESTED, EDGE = 30, 3, 640
+TRAINED, TESTED, ADAPTED, EDGE = 30, 3, 6, 640
 THRESHOLDS = np.linspace(0.1, 0.9, 17)
 
 
@@ -95,6 +101,19 @@ def fine_tuned(parent, frames: list[Labelled], steps: int):
     )
 
 
+def adapted(parent, condition: str, minutes: float):
+    """Return the detector that `adapt --detector` leaves, and what was decided."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, f"{i}.tif") for i in range(ADAPTED)]
+        for path, frame in zip(paths, draw(condition, ADAPTED, 70_001), strict=True):
+            io.write_tiff(path, frame.image, sampling=frame.sampling)
+        out = Path(folder, "out")
+        adaptation.adapt_files(paths, None, out, minutes=minutes, detector=parent, report=print)
+        new = out / adaptation.DETECTOR
+        decided = json.loads((new / "adaptation.json").read_text(encoding="utf-8"))
+        return stemzoo.load(new), decided
+
+
 def found_in(model, frames: list[Labelled], threshold: float) -> DetectionScore:
     """Score the single vacancies that `detect` reports."""
     total = DetectionScore(0, 0, 0)
@@ -113,23 +132,28 @@ def found_in(model, frames: list[Labelled], threshold: float) -> DetectionScore:
     return total
 
 
-def measure(condition: str, steps: int) -> dict:
-    """Score the default detector and its fine-tuned copy on frames of a condition."""
+def measure(condition: str, options: argparse.Namespace) -> dict:
+    """Score the default detector, its fine-tuned copy and the adapted one."""
     parent = stemzoo.load(DEFAULT)
     test = list(draw(condition, TESTED, 60_001))
-    before = found_in(parent, test, 0.5)
+    before = found_in(parent, test, DEFAULT_THRESHOLD)
     # By its scores: the parent's probabilities are those of other weights.
-    tuned = fine_tuned(parent, list(draw(condition, TRAINED, 50_001)), steps)
+    tuned = fine_tuned(parent, list(draw(condition, TRAINED, 50_001)), options.steps)
     after = [found_in(tuned, test, threshold) for threshold in THRESHOLDS]
     best = int(np.argmax([score.f1 for score in after]))
-    return {
+    row = {
         "condition": condition,
         "labelled": before.hits + before.misses,
         "default": round(before.f1, 4),
         "labels": round(after[best].f1, 4),
         "threshold": round(float(THRESHOLDS[best]), 2),
-        "steps": steps,
+        "steps": options.steps,
     }
+    if options.minutes:
+        renewed, decided = adapted(parent, condition, options.minutes)
+        row["adapted"] = round(found_in(renewed, test, DEFAULT_THRESHOLD).f1, 4)
+        row |= {key: decided[key] for key in ("chosen", "mastered")}
+    return row
 
 
 def main() -> None:
@@ -138,13 +162,15 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     known = [*CONDITIONS, *TEST_SESSIONS]
     parser.add_argument("--conditions", nargs="+", choices=known, default=known)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--minutes", type=float, default=5.0)
     options = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
+    adaptation.time = budget.time = CPUClock
     rows = json.loads(options.out.read_text(encoding="utf-8")) if options.out.is_file() else []
     for condition in options.conditions:
-        if (condition, options.steps) not in {(row["condition"], row["steps"]) for row in rows}:
-            rows.append(measure(condition, options.steps))
+        if condition not in {row["condition"] for row in rows}:
+            rows.append(measure(condition, options))
             print(json.dumps(rows[-1]), flush=True)
             io.write_json(options.out, rows)
 

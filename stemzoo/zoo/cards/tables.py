@@ -84,9 +84,24 @@ def _label_scores(report: Mapping) -> str:
     def figure(part: Mapping | None) -> str:
         return f"{part['value']:.3f} ({part['low']:.3f} to {part['high']:.3f})" if part else "-"
 
+    def distance(part: Mapping | None) -> str:
+        if not part:
+            return "-"
+        known = part.get("low") is not None
+        interval = f" ({part['low']:.1f} to {part['high']:.1f})" if known else ""
+        return f"{part['value']:.1f}{interval}"
+
     names = ("precision", "recall", "f1")
+    # Older versions did not measure it.
+    off = "position_error_pm"
+    told = any(off in row for row in report["scores"])
     rows = [
-        (f"`{row['class']}`", row["labelled"], *(figure(row[name]) for name in names))
+        (
+            f"`{row['class']}`",
+            row["labelled"],
+            *(figure(row[name]) for name in names),
+            *([distance(row.get(off))] if told else []),
+        )
         for row in report["scores"]
     ]
     images = report["images"]
@@ -97,7 +112,11 @@ def _label_scores(report: Mapping) -> str:
         f"{report['threshold']:g}, matches within {report['tolerance_angstrom']:.2f} Å, a border "
         f"of {report['border_angstrom']:.2f} Å left out. In brackets 95 %: as many independent "
         "sites, or a bootstrap over the images where that is wider.\n\n"
-        + table(("class", "labelled", "precision", "recall", "F1"), rows)
+        + table(
+            ("class", "labelled", "precision", "recall", "F1", *(["off by (pm)"] if told else [])),
+            rows,
+        )
+        + ("\n\nOff by: median distance of the hits from their labels." if told else "")
     )
     return text + "".join(f"\n\n**Not to be trusted**: {doubt}." for doubt in doubts)
 

@@ -1,0 +1,263 @@
+"""Networks of the zoo that ONNX Runtime computes, where Keras is not installed or not wanted.
+
+They take the place of the classes of Keras wherever a network is used, not trained: numpy arrays
+in, numpy arrays out.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from stemzoo.io.json_files import Field
+from stemzoo.models.arguments import (
+    CYCLEGAN_BOUNDS,
+    DENOISER_BOUNDS,
+    DENOISER_SAMPLING,
+    DETECTOR_BOUNDS,
+    class_names,
+    detector_input,
+    generators_least_weights,
+    unet_context,
+    unet_least_weights,
+    with_deviation,
+)
+from stemzoo.models.onnx_network import OnnxNetwork
+from stemzoo.preprocessing import ZOO_SAMPLING
+
+
+class OnnxModel:
+    """What the classes of this file share: the members that loaded weights have.
+
+    Attributes
+    ----------
+    card, provenance, conditions, structure
+        What is known of loaded weights, see `stemzoo.models.zoo_model.ZooModel`.
+    """
+
+    kind: ClassVar[str]
+    task: ClassVar[str]
+    files: ClassVar[tuple[str, ...]]
+    bounds: ClassVar[Mapping[str, Field]]
+    weight_groups: ClassVar[tuple[str, ...]] = ("model",)
+    name: str
+    material: str | None
+    sampling: float
+    depth: int
+    card: str | None = None
+    provenance: Any = None
+    conditions: Any = None
+    structure: Any = None
+
+    @property
+    def channels(self) -> int:
+        """Channels of the output of its networks."""
+        return 1
+
+    @property
+    def stride(self) -> int:
+        """Images must be multiples of this many pixels."""
+        return 2**self.depth
+
+    def use(self, networks: Sequence[OnnxNetwork]) -> None:
+        """Take the networks of `files`, in this order."""
+        raise NotImplementedError
+
+    def successor(self, **changes: Any) -> Any:
+        """Refuse to train: ONNX Runtime only uses what Keras has trained."""
+        raise ModuleNotFoundError(
+            f"{self.name}: expected weights in Keras, to train them. Received: the network of "
+            "ONNX Runtime. Load them with runtime='keras'; where Keras is not installed: "
+            "pip install keras tensorflow"
+        )
+
+    heir = fit_adapt = successor
+
+
+class OnnxDetector(OnnxModel):
+    """A `stemzoo.models.fcn.DefectFCN` that ONNX Runtime computes.
+
+    Parameters
+    ----------
+    classes, filters, depth, dropout, sampling, material, ranked, name
+        As of `DefectFCN`.
+
+    Examples
+    --------
+    >>> OnnxDetector(["se_vacancy"], material="wse2").context
+    51
+    """
+
+    kind: ClassVar[str] = "DefectFCN"
+    task: ClassVar[str] = "detection"
+    files: ClassVar[tuple[str, ...]] = ("model.onnx",)
+    bounds: ClassVar[Mapping[str, Field]] = DETECTOR_BOUNDS
+    renewal: Any = None
+
+    def __init__(
+        self,
+        classes: Sequence[str] | int = ("vacancy",),
+        *,
+        filters: int = 16,
+        depth: int = 3,
+        dropout: float = 0.1,
+        sampling: float = ZOO_SAMPLING,
+        material: str | None = None,
+        ranked: bool = False,
+        name: str = "defect_fcn",
+    ):
+        self.classes = class_names(classes)
+        self.filters, self.depth, self.dropout = filters, depth, dropout
+        self.sampling, self.material, self.ranked = sampling, material, bool(ranked)
+        self.name = name
+
+    @staticmethod
+    def least_weights(arguments: Mapping) -> int:
+        """Count the weights of the largest layer, see `unet_least_weights`."""
+        return unet_least_weights(arguments["filters"], arguments["depth"])
+
+    @property
+    def channels(self) -> int:
+        """Background, and a channel for each class."""
+        return len(self.classes) + 1
+
+    @property
+    def context(self) -> int:
+        """How far a pixel's probability depends on its surroundings [px]."""
+        return unet_context(self.depth)
+
+    def use(self, networks: Sequence[OnnxNetwork]) -> None:
+        """Take its only network."""
+        (self._network,) = networks
+
+    def prepare(self, image: np.ndarray, *, measured: np.ndarray | None = None) -> np.ndarray:
+        """Bring an image to the intensities that the network takes, see `detector_input`."""
+        return detector_input(image, ranked=self.ranked, measured=measured)
+
+    def predict_on_batch(self, x: np.ndarray) -> np.ndarray:
+        """Return probabilities of shape (B, M, N, C) for images of shape (B, M, N, 1)."""
+        return self._network.predict_on_batch(x)
+
+    def golden_outputs(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the probabilities of the classes."""
+        return {"output": self.predict_on_batch(images)}
+
+
+class OnnxDenoiser(OnnxModel):
+    """A `stemzoo.models.denoiser.DenoisingUNet` that ONNX Runtime computes.
+
+    Parameters
+    ----------
+    filters, depth, sampling, material, name
+        As of `DenoisingUNet`.
+
+    Examples
+    --------
+    >>> OnnxDenoiser().stride
+    4
+    """
+
+    kind: ClassVar[str] = "DenoisingUNet"
+    task: ClassVar[str] = "denoising"
+    files: ClassVar[tuple[str, ...]] = ("model.onnx",)
+    bounds: ClassVar[Mapping[str, Field]] = DENOISER_BOUNDS
+
+    def __init__(
+        self,
+        *,
+        filters: int = 24,
+        depth: int = 2,
+        sampling: float = DENOISER_SAMPLING,
+        material: str | None = None,
+        name: str = "denoising_unet",
+    ):
+        self.filters, self.depth = filters, depth
+        self.sampling, self.material, self.name = sampling, material, name
+
+    @staticmethod
+    def least_weights(arguments: Mapping) -> int:
+        """Count the weights of the largest layer, see `unet_least_weights`."""
+        return unet_least_weights(arguments["filters"], arguments["depth"])
+
+    @property
+    def channels(self) -> int:
+        """Picture, and the logarithm of its variance."""
+        return 2
+
+    @property
+    def context(self) -> int:
+        """How far a pixel depends on its surroundings [px]."""
+        return unet_context(self.depth)
+
+    def use(self, networks: Sequence[OnnxNetwork]) -> None:
+        """Take its only network."""
+        (self._network,) = networks
+
+    def predict_on_batch(self, x: np.ndarray) -> np.ndarray:
+        """Return picture and standard deviation, as `DenoisingUNet` does."""
+        return with_deviation(self._network.predict_on_batch(x))
+
+    def golden_outputs(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the picture and the standard deviation of each pixel."""
+        output = self.predict_on_batch(images)
+        return {"picture": output[..., :1], "deviation": output[..., 1:]}
+
+
+class OnnxGenerators(OnnxModel):
+    """The generators of a `stemzoo.models.cyclegan.CycleGANSTEM` that ONNX Runtime computes.
+
+    Parameters
+    ----------
+    filters, depth, discriminator_filters, patch_size, lambda_cycle, lambda_identity, \
+    fft_discriminators, bottleneck_norm, dropout, sampling, material, session, rotation, name
+        As of `CycleGANSTEM`.
+
+    Examples
+    --------
+    >>> OnnxGenerators(session="wse2-dayB").stride
+    32
+    """
+
+    kind: ClassVar[str] = "CycleGANSTEM"
+    task: ClassVar[str] = "translation"
+    files: ClassVar[tuple[str, ...]] = ("exp_to_sim.onnx", "sim_to_exp.onnx")
+    bounds: ClassVar[Mapping[str, Field]] = CYCLEGAN_BOUNDS
+    weight_groups: ClassVar[tuple[str, ...]] = ("model", "training")
+    adaptation: Any = None
+
+    def __init__(
+        self,
+        *,
+        filters: int = 16,
+        depth: int = 5,
+        discriminator_filters: int = 16,
+        patch_size: int = 128,
+        lambda_cycle: float = 10.0,
+        lambda_identity: float = 5.0,
+        fft_discriminators: bool = True,
+        bottleneck_norm: bool = False,
+        dropout: float = 0.0,
+        sampling: float = ZOO_SAMPLING,
+        material: str | None = None,
+        session: str | None = None,
+        rotation: Sequence[float] | None = None,
+        name: str = "cyclegan_stem",
+    ):
+        self.filters, self.depth, self.patch_size = filters, depth, patch_size
+        self.sampling, self.material, self.session = sampling, material, session
+        self.rotation = None if rotation is None else tuple(float(angle) for angle in rotation)
+        self.name = name
+
+    @staticmethod
+    def least_weights(arguments: Mapping) -> int:
+        """Count the weights of the largest layers, see `generators_least_weights`."""
+        return generators_least_weights(arguments["filters"], arguments["depth"])
+
+    def use(self, networks: Sequence[OnnxNetwork]) -> None:
+        """Take both generators."""
+        self.exp_to_sim, self.sim_to_exp = networks
+
+    def golden_outputs(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the images translated both ways, by the generators' names."""
+        networks = {"exp_to_sim": self.exp_to_sim, "sim_to_exp": self.sim_to_exp}
+        return {name: network.predict_on_batch(images) for name, network in networks.items()}
