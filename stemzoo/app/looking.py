@@ -24,8 +24,10 @@ from stemzoo.io.images import check_shape, count_frames
 from stemzoo.io.label_files import Labels
 from stemzoo.metrics.detection_report import DetectionReport
 from stemzoo.workflows.denoising import denoise_file
+from stemzoo.workflows.detect_task import DetectOptions, DetectTask
+from stemzoo.workflows.images import DetectedFile
 from stemzoo.workflows.scoring import score
-from stemzoo.workflows.session import DetectOptions, DetectSession
+from stemzoo.workflows.session import Session
 from stemzoo.workflows.sources import Source
 from stemzoo.workflows.translation import MeasuredImages, translate_file
 from stemzoo.workflows.weights import load_kind
@@ -60,6 +62,17 @@ class LookOptions:
     tta: bool = False
     force: bool = False
     frame: int | None = None
+
+
+@dataclass(frozen=True)
+class _Kept(DetectTask):
+    """Finds the defects of an image, and keeps what was found, which the record does not."""
+
+    kept: list[DetectedFile] = field(default_factory=list)
+
+    def detect(self, source: Source, model: Any, out: Path) -> DetectedFile:
+        self.kept.append(super().detect(source, model, out))
+        return self.kept[-1]
 
 
 @dataclass(eq=False)
@@ -156,19 +169,19 @@ class Bench:
         with self._quietly() as heard:
             chosen = None if options.weights == AUTOMATIC else options.weights
             model = self._detector(visit, chosen)
-            session = DetectSession(visit.results, model, told, chosen, visit.record)
-            (outcome,) = session.run([Source(image.path)])
+            task = _Kept(told, chosen)
+            (outcome,) = Session(visit.results, task, model, visit.record).run([Source(image.path)])
             if outcome.error is not None:
                 raise outcome.error
-            assert outcome.found is not None  # no earlier call is looked at
+            (made,) = task.kept
             misfits = MisfitSummary("detection")
-            misfits.add(outcome.found.image, outcome.found.detections.match)
+            misfits.add(made.image, made.detections.match)
             advice = misfits.warning()
             if frame != image.frame:
-                write_picture(image.pictures[MEASURED], outcome.found.image.data)
+                write_picture(image.pictures[MEASURED], made.image.data)
         if visit.ended:
             return
-        found = outcome.found.detections
+        found = made.detections
         image.frame = frame
         image.outline = crystal_outline(found.crystal)
         image.found = _without_pixels(found)
