@@ -23,8 +23,10 @@ from stemzoo.workflows.sources import Source
 _LOCAL = re.compile(r"local:([1-9]\d{0,3})")
 _ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://\S+")
 # What a worker of this computer computes with, where the user has not set it; each is read once,
-# when its library starts.
+# when the process or a library starts.
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# dask has freed memory given back at once and fetched anew for each array: a quarter of the time.
+_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(1 << 26), "MALLOC_MMAP_THRESHOLD_": str(1 << 25)}
 # Ctrl-C, which reaches all processes of a terminal, is for the one that was called.
 _IGNORE_INTERRUPTS = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 # A worker looks at one image at a time, in the folder of the call; TensorFlow uses its threads.
@@ -103,6 +105,7 @@ def open_engine(cluster: str | None) -> Iterator[Engine]:
 
 def _connect(cluster: str, stack: ExitStack) -> "DaskCluster":
     """Start workers, or find those of a scheduler; they are left when the stack is closed."""
+    import dask
     from distributed import Client, LocalCluster
 
     # Workers that die, and what dask says of it, are our business.
@@ -110,16 +113,22 @@ def _connect(cluster: str, stack: ExitStack) -> "DaskCluster":
     if (local := _LOCAL.fullmatch(cluster)) is not None:
         count = int(local[1])
         threads = str(max((os.cpu_count() or 1) // count, 1))
-        workers = LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            # A large image may need more than its share, as it may without a cluster.
-            memory_limit=None,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-            env={name: os.environ.get(name, threads) for name in _THREADS},
-            preload=[_IGNORE_INTERRUPTS],
-        )
+        environment = dict.fromkeys(_THREADS, threads) | _MEMORY
+        given = {name: os.environ.get(name, value) for name, value in environment.items()}
+        settings = {
+            "distributed.nanny.pre-spawn-environ": given,
+            "distributed.worker.profile.enabled": False,
+        }
+        with dask.config.set(settings):
+            workers = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                # A large image may need more than its share, as it may without a cluster.
+                memory_limit=None,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+                preload=[_IGNORE_INTERRUPTS],
+            )
         stack.enter_context(workers)
         client = stack.enter_context(Client(workers, set_as_default=False))
     else:
@@ -158,7 +167,8 @@ class DaskCluster:
 
     def ahead(self) -> int:
         """Return how many images are asked for while one is waited for: two a worker."""
-        return max(_AHEAD * len(self.client.nthreads()), 1)
+        with self._explained():
+            return max(_AHEAD * len(self.client.nthreads()), 1)
 
     def device(self) -> str:
         """Name what computes, for the record."""
@@ -191,7 +201,7 @@ class DaskCluster:
             raise MemoryError(
                 f"{error.allowed_failures + 1} workers ended while they looked at it"
             ) from error
-        except CancelledError as error:
+        except (CancelledError, OSError) as error:
             raise ConnectionError(
                 f"expected an answer of {self.name}. Received: the scheduler is gone. Start it "
                 "again; the same command with --resume goes on."
