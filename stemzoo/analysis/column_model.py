@@ -8,8 +8,8 @@ from scipy.sparse.linalg import cg
 from scipy.spatial import cKDTree
 
 # The background's knots lie this many nearest-neighbour distances apart: 11 Å in WSe2, where
-# vacancies stand out best (of 4 to 30 Å).
-_KNOTS = 5.7
+# vacancies stand out best (of 4 to 30 Å) without much contamination.
+KNOTS = 5.7
 # Gaussians are cut at this many standard deviations.
 _REACH = 3.0
 # Keeps the columns that shine into the image from its edge finite; the others lose a thousandth.
@@ -70,7 +70,13 @@ class ColumnModel:
 
     @classmethod
     def fit(
-        cls, values: np.ndarray, positions: np.ndarray, width: float, *, tolerance: float = 1e-6
+        cls,
+        values: np.ndarray,
+        positions: np.ndarray,
+        width: float,
+        *,
+        tolerance: float = 1e-6,
+        knots: float = KNOTS,
     ) -> "ColumnModel":
         """Find all intensities and the background at once.
 
@@ -84,13 +90,15 @@ class ColumnModel:
             Standard deviation of a column [px].
         tolerance : float
             Relative residual at which conjugate gradients stop.
+        knots : float
+            Distance of the knots of the background, in those of nearest neighbours.
 
         Returns
         -------
         ColumnModel
         """
         columns = _gaussians(positions, values.shape, width)
-        background = _background(values.shape, _KNOTS * nearest_distance(positions))
+        background = _background(values.shape, knots * nearest_distance(positions))
         mixed = columns @ background
         normal = sparse.block_array(
             [[columns @ columns.T, mixed], [mixed.T, background.T @ background]], format="csr"
@@ -102,8 +110,8 @@ class ColumnModel:
         ridge = sparse.diags_array(np.repeat([_RIDGE, 1e-9], [len(n) for n in norms]))
         target = scale @ _projected(values, columns, background)
         solution, _ = cg(scale @ normal @ scale + ridge, target, rtol=tolerance, maxiter=500)
-        intensities, knots = np.split(scale @ solution, [k])
-        return cls(positions, width, columns, background, intensities, knots)
+        intensities, levels = np.split(scale @ solution, [k])
+        return cls(positions, width, columns, background, intensities, levels)
 
     def explained(self, values: np.ndarray) -> float:
         """Return the sum of squares that the fit takes away from the image (M, N)."""

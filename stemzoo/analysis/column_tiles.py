@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from stemzoo.analysis.column_model import KNOTS
 from stemzoo.analysis.columns import ColumnFit, column_width, fit_columns
 
 
@@ -12,6 +13,7 @@ def fit_in_tiles(
     margin: float,
     *,
     tolerance: float = 1e-6,
+    knots: float = KNOTS,
 ) -> ColumnFit:
     """Fit Gaussian columns as `fit_columns` does, in tiles that overlap.
 
@@ -26,7 +28,7 @@ def fit_in_tiles(
         mostly wait.
     margin : float
         How far around a tile columns are fitted with it [px].
-    tolerance : float
+    tolerance, knots : float
         As of `fit_columns`.
 
     Returns
@@ -57,7 +59,9 @@ def fit_in_tiles(
         if np.count_nonzero(fitted) < 2:  # hardly any crystal
             continue
         part = image[first[0] : last[0], first[1] : last[1]]
-        fit = fit_columns(part, positions[fitted] - first, width=width, tolerance=tolerance)
+        fit = fit_columns(
+            part, positions[fitted] - first, width=width, tolerance=tolerance, knots=knots
+        )
         own = ((positions[fitted] >= low) & (positions[fitted] < high)).all(axis=1)
         chosen = np.flatnonzero(fitted)[own]
         intensities[chosen], shifts[chosen] = fit.intensities[own], fit.shifts[own]

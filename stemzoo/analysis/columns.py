@@ -11,7 +11,7 @@ from scipy import optimize
 from scipy.spatial import cKDTree
 from scipy.special import ndtri
 
-from stemzoo.analysis.column_model import ColumnModel, nearest_distance
+from stemzoo.analysis.column_model import KNOTS, ColumnModel, nearest_distance
 from stemzoo.analysis.sites import checked_image
 
 # The first three shells of neighbours of the same kind in a hexagonal lattice.
@@ -92,6 +92,7 @@ def fit_columns(
     *,
     width: float | None = None,
     tolerance: float = 1e-6,
+    knots: float = KNOTS,
 ) -> ColumnFit:
     """Fit Gaussian columns of one width on a slowly varying background.
 
@@ -109,6 +110,8 @@ def fit_columns(
         Standard deviation of a column [px]; measured by `column_width` where not given.
     tolerance : float
         Relative residual at which the search for the least squares stops.
+    knots : float
+        Distance of the knots of the background, in those of nearest neighbours.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def fit_columns(
     if not (np.isfinite(width) and width > 0):
         raise ValueError(f"The width is in pixels and positive. Received: {width}")
     inner, edge = _without_edges(values, _EDGE * width)
-    model = ColumnModel.fit(inner, positions - edge, width, tolerance=tolerance)
+    model = ColumnModel.fit(inner, positions - edge, width, tolerance=tolerance, knots=knots)
     return ColumnFit(model.intensities, model.shifts(inner), float(width))
 
 

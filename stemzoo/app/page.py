@@ -76,7 +76,8 @@ class Page:
                 added.append(self.bench.add(visit, Path(path)))
                 yield words.message("")
             except Exception as error:
-                failures.append(f"{Path(path).name}: {explain(visit, error)}")
+                name, said = Path(path).name, explain(visit, error)
+                failures.append(said if said.startswith(f"{name}:") else f"{name}: {said}")
         for image in added:
             visit.chosen = visit.images.index(image)
             yield words.message("")

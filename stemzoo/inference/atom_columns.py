@@ -187,8 +187,8 @@ def _measured(
     for atoms in projected_columns(material):
         formulas.setdefault(max(atoms, key=atomic_number), set()).add(_formula(atoms))
     names = {kind: found.pop() for kind, found in formulas.items() if len(found) == 1}
-    grain = ["columns of one of these grains only"] if len(seen.grains) > seen.domains else []
-    if seen.domains > 1:
+    grain = ["columns of one of these grains only"] if len(seen.grains) > 1 else []
+    if len(seen.domains) > 1:
         grain.append("columns nearer than two cells to the boundary of domains are left out")
     columns = Columns(
         ideal[kept] + block * np.nan_to_num(shifts),

@@ -225,7 +225,7 @@ def find_defects(
         found = report_by_probability(marks, model, seen, calibration, threshold, edges=edges)
     classes = (*model.classes, EDGE_CLASS) if edges else tuple(model.classes)
     found = replace(found, model_classes=classes, positions=corrections.move(found.positions))
-    unsplit = identified is not None and identified.mirrored > 0 and seen.domains == 1
+    unsplit = identified is not None and identified.mirrored > 0 and len(seen.domains) < 2
     said = (
         *describe(seen),
         material.note,

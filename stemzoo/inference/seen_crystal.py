@@ -24,6 +24,8 @@ from stemzoo.simulate.materials import Material
 EDGE = 0.75
 # Outlines are true to this part of the image's edge.
 _CORNERS = 250
+# Smaller parts of a ragged crystal are left out of them.
+_POLYGONS = 60
 # So far from a boundary of domains columns are measured [lattice constants].
 _SEAM = 2.0
 # Sign of the contrast below which columns are taken for dark.
@@ -43,16 +45,15 @@ class SeenCrystal:
     mask : CrystalMask
         Where the crystal is, in blocks of `block` pixels.
     grains : tuple of CrystalMask
-        Where each grain of it is, and each domain of the first one.
+        Where each grain of it is.
     block : int
         Edge of the pixels of the masks [px of the image].
     inverted : bool
         Whether the columns of the input are dark.
     has_lattice : bool
         Whether the material's lattice was found. If not, the mask holds all that was measured.
-    domains : int
-        How many of the grains, the first ones, have the lattice that was found: more than one are
-        domains in which the sublattices have changed places.
+    material : str or Material or None
+        The crystal.
     """
 
     image: Image
@@ -62,7 +63,7 @@ class SeenCrystal:
     block: int = 1
     inverted: bool = False
     has_lattice: bool = True
-    domains: int = 1
+    material: str | Material | None = None
 
     @property
     def cell(self) -> float:
@@ -96,7 +97,8 @@ class SeenCrystal:
         -------
         ndarray of bool, shape (K,)
         """
-        if (self.mask.is_whole and len(self.grains) < 2) or not self.has_lattice:
+        single = len(self.grains) < 2 and len(self.domains) < 2
+        if (self.mask.is_whole and single) or not self.has_lattice:
             return np.zeros(len(positions), bool)
         return ~self._core.contains(self.in_mask(positions))
 
@@ -115,16 +117,27 @@ class SeenCrystal:
             its columns are where neither domain says.
         """
         places = self.in_mask(positions)
-        if self.domains == 1:
+        if len(self.domains) == 1:
             return self.grains[0].contains(places)
         depth = _SEAM * self.cell / self.block
-        return np.any([g.depth(places) > depth for g in self.grains[: self.domains]], axis=0)
+        return np.any([domain.depth(places) > depth for domain in self.domains], axis=0)
+
+    @cached_property
+    def domains(self) -> tuple[CrystalMask, ...]:
+        """Where the domains of the first grain are, whose sublattices have changed places.
+
+        Of the image as it is here: what a scan does to it, such as hum, may hide them.
+        """
+        lattice = self.pixel_size.lattice
+        if lattice is None or self.material is None or not self.has_lattice:
+            return self.grains[:1]
+        return split_grain(self.image.data, self.grains[0], lattice, self.material)
 
     @cached_property
     def _core(self) -> CrystalMask:
         """Where some grain goes on far enough for its columns to have all neighbours."""
         core = np.zeros_like(self.mask.crystal)
-        for grain in self.grains:
+        for grain in (*self.domains, *self.grains[1:]):
             core |= grain.interior(EDGE * self.cell / self.block)
         return CrystalMask(self.mask.valid, core, ())
 
@@ -142,9 +155,10 @@ class SeenCrystal:
 
         padded = np.pad(self.mask.crystal, 1).astype(np.float32)
         rough = max(padded.shape) / _CORNERS
+        longest = sorted(find_contours(padded, 0.5), key=len, reverse=True)[:_POLYGONS]
         polygons = [
             (approximate_polygon(contour, rough) - 1) * self.block + (self.block - 1) / 2
-            for contour in find_contours(padded, 0.5)
+            for contour in longest
         ]
         return [np.round(one, 1).tolist() for one in polygons if len(one) > 3]
 
@@ -249,17 +263,14 @@ def find_crystal(
         # Kept within the range of the data type.
         turned = clean.data - clean.data.min()
         clean = replace(clean, data=np.subtract(clean.data.max(), turned, out=turned))
-    parts = grains[:1]
-    if material is not None:
-        parts = split_grain(clean.data, grains[0], pixel_size.lattice, material)
     return SeenCrystal(
         clean,
         pixel_size,
         mask,
-        (*parts, *grains[1:]),
+        grains,
         block,
         inverted=contrast < _DARK,
-        domains=len(parts),
+        material=material,
     )
 
 
@@ -293,12 +304,12 @@ def describe(seen: SeenCrystal) -> tuple[str, ...]:
     """
     turned = "dark columns (bright field, or inverted): contrast turned"
     divided = (
-        f"{seen.domains} domains of one lattice (mirror twins, or shifted ones): sublattices are "
-        "told in each by itself, columns at their boundary are edges"
+        f"{len(seen.domains)} domains of one lattice (mirror twins, or shifted ones): sublattices "
+        "are told in each by itself, columns at their boundary are edges"
     )
     return (
         *seen.mask.reasons,
-        *([divided] if seen.domains > 1 else []),
+        *([divided] if len(seen.domains) > 1 else []),
         *([turned] if seen.inverted else []),
     )
 

@@ -188,6 +188,13 @@ def test_files_are_gone_when_the_page_is_closed(server, functions, frames, tmp_p
     assert not visit.exists()
 
 
+def test_the_server_asks_nobody_else(server, functions, folder):
+    # All the other tests of this file were before this one.
+    call(server, functions["on_judge"], [0.35], "dora")
+    asked = folder / "asked"
+    assert not asked.exists(), asked.read_text()
+
+
 def test_when_the_page_ends_its_folder_is_gone(serve, tmp_path):
     with serve(folder=tmp_path):
         assert list(tmp_path.glob("stemzoo-*"))

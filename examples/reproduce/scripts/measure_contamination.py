@@ -127,11 +127,9 @@ def by_columns(hazy: Hazy, image: np.ndarray, name: str, knots: float) -> list[D
     )
     inside = ((sites.positions > 0) & (sites.positions < len(image) - 1)).all(axis=1)
     positions, kinds = sites.positions[inside], sites.kinds[inside]
-    with mock.patch("stemzoo.analysis.column_model._KNOTS", knots):
-        fit = fit_columns(image, positions)
+    fit = fit_columns(image, positions, knots=knots)
     contrast = column_contrast(fit.intensities, positions, kinds)
     own = (kinds == name.split("_")[0].capitalize()) & np.isfinite(contrast)
-    # As near as a column of one missing atom is: emptier ones are of other classes.
     return best_f1(frame, name, positions[own], -contrast[own])
 
 
@@ -165,6 +163,7 @@ def by_detect(hazy: Hazy, name: str, model) -> tuple[DetectionScore, dict[str, o
     expected = found.expectation(name)
     warned = not found.trusted or found.warning_of_errors() is not None
     return score, {
+        "f1": round(score.f1, 3),
         "trusted": found.trusted,
         "expected_f1": None if expected is None else expected.f1.value,
         "warned": warned,

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import tables_adaptation  # noqa: F401  (enters its tables)
 import tables_certainty  # noqa: F401
+import tables_contamination  # noqa: F401
 import tables_crystals  # noqa: F401
 import tables_cyclegans  # noqa: F401
 import tables_detectors  # noqa: F401
 import tables_materials  # noqa: F401
 import tables_real_labels  # noqa: F401
+import tables_tracking  # noqa: F401
 from table_blocks import PAGES, TABLES
 
 from stemzoo.io.writers import write_text
