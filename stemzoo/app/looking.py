@@ -25,7 +25,7 @@ from stemzoo.io.label_files import Labels
 from stemzoo.metrics.detection_report import DetectionReport
 from stemzoo.workflows.denoising import denoise_file
 from stemzoo.workflows.detect_task import DetectOptions, DetectTask
-from stemzoo.workflows.images import DetectedFile
+from stemzoo.workflows.engines import ThisProcess
 from stemzoo.workflows.scoring import score
 from stemzoo.workflows.session import Session
 from stemzoo.workflows.sources import Source
@@ -62,17 +62,6 @@ class LookOptions:
     tta: bool = False
     force: bool = False
     frame: int | None = None
-
-
-@dataclass(frozen=True)
-class _Kept(DetectTask):
-    """Finds the defects of an image, and keeps what was found, which the record does not."""
-
-    kept: list[DetectedFile] = field(default_factory=list)
-
-    def detect(self, source: Source, model: Any, out: Path) -> DetectedFile:
-        self.kept.append(super().detect(source, model, out))
-        return self.kept[-1]
 
 
 @dataclass(eq=False)
@@ -169,19 +158,21 @@ class Bench:
         with self._quietly() as heard:
             chosen = None if options.weights == AUTOMATIC else options.weights
             model = self._detector(visit, chosen)
-            task = _Kept(told, chosen)
-            (outcome,) = Session(visit.results, task, model, visit.record).run([Source(image.path)])
+            task, here = DetectTask(told, chosen), ThisProcess(whole=True)
+            session = Session(visit.results, task, model, visit.record, here)
+            (outcome,) = session.run([Source(image.path)])
             if outcome.error is not None:
                 raise outcome.error
-            (made,) = task.kept
+            assert outcome.result is not None  # no earlier call is looked at
+            detected = outcome.result.whole
             misfits = MisfitSummary("detection")
-            misfits.add(made.image, made.detections.match)
+            misfits.add(detected.image, detected.detections.match)
             advice = misfits.warning()
             if frame != image.frame:
-                write_picture(image.pictures[MEASURED], made.image.data)
+                write_picture(image.pictures[MEASURED], detected.image.data)
         if visit.ended:
             return
-        found = made.detections
+        found = detected.detections
         image.frame = frame
         image.outline = crystal_outline(found.crystal)
         image.found = _without_pixels(found)

@@ -126,4 +126,5 @@ class DetectTask:
             {"csv": found.table, "overlay": found.overlay},
             found.others,
             {name: used[name]} if name in used else {},
+            whole=found,
         )
