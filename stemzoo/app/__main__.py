@@ -50,9 +50,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"stemzoo: the page is at http://{told.host}:{told.port} (Ctrl+C ends it)", flush=True
         )
         try:
-            uvicorn.run(server, host=told.host, port=told.port, log_level="warning")
+            uvicorn.run(
+                server,
+                host=told.host,
+                port=told.port,
+                log_level="warning",
+                timeout_graceful_shutdown=3,
+            )
         except KeyboardInterrupt:
             pass
+        finally:
+            # Who asks twice must not interrupt the deleting.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return 0
 
 

@@ -70,6 +70,10 @@ def adapt(
     arguments += ["--detector", "--minutes", f"{minutes:g}"]
     if options.weights != AUTOMATIC and options.weights not in visit.weights:
         arguments += ["--detector-from", options.weights]
+    shown = {image.found.material for image in visit.images if image.found is not None}
+    if len(shown) == 1 and (material := shown.pop()) in MATERIALS:
+        # The one whose detector has looked at them, where they may show another, too.
+        arguments += ["--material", str(material)]
     if options.pixel_pm:
         arguments += ["--pixel-size", f"{options.pixel_pm:g}"]
     if any(image.frames > 1 for image in visit.images):

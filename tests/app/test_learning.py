@@ -1,5 +1,6 @@
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,13 @@ def test_adapting_names_all_images_and_what_was_chosen(visit, looked):
         *("--out", str(visit.folder / "adapted-1")),
     ]
     assert lesson.folder == visit.folder / "adapted-1" / "detector"
+
+
+def test_adapting_is_for_the_material_whose_detector_has_looked(visit, looked):
+    visit.program = DONE
+    looked.found = replace(looked.found, material="wse2")
+    arguments = list(learning.adapt(visit, 1.0).training.arguments)
+    assert arguments[arguments.index("--material") + 1] == "wse2"
 
 
 def test_teaching_writes_corrected_images_as_labels(visit, looked):
