@@ -1,58 +1,78 @@
-"""The domains of a grain whose lattice is one, but whose sublattices have changed places."""
+"""Ideal sites of the columns of an image, and the domains in which sublattices change places."""
 
 import numpy as np
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.crystal_mask import CrystalMask
-from stemzoo.analysis.identification import LARGE_SIDE
-from stemzoo.analysis.sites import lattice_sites
+from stemzoo.analysis.sites import LatticeSites, lattice_sites
 from stemzoo.analysis.valid_pixels import filled
 from stemzoo.preprocessing import average_blocks
-from stemzoo.simulate.materials import Material, find_material
+from stemzoo.simulate.materials import Material
 
-# Pixels per lattice constant that are enough, and the least part of a grain that is a domain.
-_PIXELS, _SHARE = 5.0, 0.03
+# The least part of a grain that is a domain.
+_SHARE = 0.03
 
 
-def split_grain(
-    image: np.ndarray, grain: CrystalMask, lattice: Lattice, material: str | Material
-) -> tuple[CrystalMask, ...]:
-    """Split a grain into domains: mirror twins, and those shifted by a part of the cell.
+def sites_in_blocks(
+    image: np.ndarray,
+    shown: np.ndarray | None,
+    lattice: Lattice,
+    material: Material,
+    block: int,
+) -> LatticeSites:
+    """Find the ideal sites of an image whose pixels are averaged in blocks.
 
     Parameters
     ----------
     image : ndarray of shape (M, N)
         The image, with bright columns.
-    grain : CrystalMask
-        Where the grain is.
+    shown : ndarray of bool, shape (M // block, N // block), or None
+        Where the crystal is: what else there is, such as a second layer with metal above chalcogen,
+        is not to tell which sublattice is the brighter one. None if it is everywhere.
     lattice : Lattice
-        Its lattice, in pixels of the image.
-    material : str or Material
-        Material of the crystal.
+        Its lattice, in blocks.
+    material : Material
+        The crystal.
+    block : int
+        Edge of a block [px].
+
+    Returns
+    -------
+    LatticeSites
+        In blocks.
+
+    Raises
+    ------
+    ValueError
+        If there are too few columns.
+    """
+    pixels = average_blocks(image, block)
+    crystal = pixels if shown is None else filled(pixels, shown)
+    return lattice_sites(crystal, material, lattice=lattice)
+
+
+def split_grain(
+    grain: CrystalMask, sites: LatticeSites | None, block: int
+) -> tuple[CrystalMask, ...]:
+    """Split a grain into domains: mirror twins, and those shifted by a part of the cell.
+
+    Parameters
+    ----------
+    grain : CrystalMask
+        Where the grain is [px].
+    sites : LatticeSites or None
+        Its sites, in blocks; None where they are not known.
+    block : int
+        Edge of a block [px].
 
     Returns
     -------
     tuple of CrystalMask
-        The largest domain first; the grain itself where it is one, and in images of more than 4096
-        pixels along a side, of which all would take much memory.
+        The largest domain first; the grain itself where it is one.
     """
-    if lattice.symmetry != 6 or max(image.shape) > LARGE_SIDE:
+    if sites is None or sites.domains is None:
         return (grain,)
-    crystal = find_material(material)
-    block = max(int(np.hypot(*lattice.vectors.T).min() / _PIXELS), 1)
-    pixels = average_blocks(image, block)
-    coarse = lattice.resampled(1.0, float(block))
-    if not grain.is_whole:
-        rows, columns = pixels.shape
-        shown = grain.crystal[: rows * block : block, : columns * block : block]
-        pixels = filled(pixels, shown)
-    try:
-        domains = lattice_sites(pixels, crystal, lattice=coarse).domains
-    except ValueError:  # too few columns
-        return (grain,)
-    if domains is None:
-        return (grain,)
-    shares = [grain.crystal & mask for mask in domains.masks(grain.crystal.shape, 1 / block)]
+    shares = [grain.crystal & mask for mask in sites.domains.masks(grain.crystal.shape, 1 / block)]
     large = [part for part in shares if part.sum() > _SHARE * grain.crystal.sum()]
     if len(large) < 2:
         return (grain,)

@@ -16,8 +16,6 @@ from stemzoo.inference.seen_crystal import SeenCrystal
 from stemzoo.preprocessing import average_blocks
 from stemzoo.simulate.materials import Material, find_material
 
-# Finer pixels are added up, for speed: columns are still told from each other.
-_PIXELS = 5.0  # per lattice constant
 # Of the fit: changes an intensity by less than a tenth of what noise does.
 _TOLERANCE = 1e-4
 # Tiles of less than 10,000 columns are fitted one by one: memory stays small, and the algebra does
@@ -188,7 +186,7 @@ def _measured(
     knots: float,
 ) -> CrystalColumns | None:
     """Do as `measure_crystal`, on a background with knots so far apart."""
-    block = max(int(seen.cell / _PIXELS), 1)
+    block = seen.site_block
     columns = _all_columns(seen, material, lattice, block, part, knots)
     if columns is None:
         return None
@@ -272,7 +270,8 @@ def _all_columns(
     coarse, cell = lattice.resampled(1.0, float(block)), seen.cell / block
     counts = -(-shape // part) if shape.prod() > 4 * part**2 else np.ones(2, int)
     found = []
-    for index in np.ndindex(*counts):
+    parts = list(np.ndindex(*counts))
+    for index in parts:
         low, high = shape / counts * index, shape / counts * (np.array(index) + 1)
         first = np.maximum(np.floor(low - _OVERLAP * cell), 0).astype(int)
         last = np.minimum(np.ceil(high + _OVERLAP * cell), shape).astype(int)
@@ -283,11 +282,12 @@ def _all_columns(
             ],
             block,
         )
-        # What else there is, such as a second layer with metal above chalcogen, is not to tell
-        # which sublattice is the brighter one.
-        crystal = pixels if shown is None else filled(pixels, shown[rows, columns])
         try:
-            ideal = lattice_sites(crystal, material, lattice=coarse)
+            same = seen.material is not None and find_material(seen.material) is material
+            ideal = seen.sites if same and len(parts) == 1 else None
+            if ideal is None:
+                crystal = pixels if shown is None else filled(pixels, shown[rows, columns])
+                ideal = lattice_sites(crystal, material, lattice=coarse)
             sites, kinds, contrast = _contrasts(pixels, ideal, knots)
         except ValueError:  # too few columns
             continue

@@ -8,17 +8,18 @@ import numpy as np
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.crystal_mask import CrystalMask
-from stemzoo.analysis.identification import Identification
+from stemzoo.analysis.identification import LARGE_SIDE, Identification
 from stemzoo.analysis.pixel_size import PixelSize, resolve
+from stemzoo.analysis.sites import LatticeSites
 from stemzoo.analysis.sublattices import find_sublattices
 from stemzoo.analysis.valid_pixels import ValidPixels, filled, find_valid_pixels
 from stemzoo.inference.blocks import Blocks, fullest_part
-from stemzoo.inference.domains import split_grain
+from stemzoo.inference.domains import sites_in_blocks, split_grain
 from stemzoo.inference.grains import find_grains, join_grains
 from stemzoo.io import Image, check_image
 from stemzoo.io.images import check_shape
 from stemzoo.io.pixel_size import LATTICE_RANGE
-from stemzoo.simulate.materials import Material
+from stemzoo.simulate.materials import Material, find_material
 
 # Columns that are nearer to where the crystal ends lack a neighbour [lattice constants].
 EDGE = 0.75
@@ -26,6 +27,8 @@ EDGE = 0.75
 _CORNERS = 250
 # Smaller parts of a ragged crystal are left out of them.
 _POLYGONS = 60
+# Finer pixels are added up, for speed: columns are still told from each other.
+_PIXELS = 5.0  # per lattice constant
 # So far from a boundary of domains columns are measured [lattice constants].
 _SEAM = 2.0
 # Sign of the contrast below which columns are taken for dark.
@@ -128,10 +131,35 @@ class SeenCrystal:
 
         Of the image as it is here: what a scan does to it, such as hum, may hide them.
         """
-        lattice = self.pixel_size.lattice
+        if not self.grains:
+            return ()
+        return split_grain(self.grains[0], self.sites, self.site_block)
+
+    @property
+    def site_block(self) -> int:
+        """Edge of the blocks of pixels in which columns are measured, for speed [px]."""
+        return max(int(self.cell / _PIXELS), 1)
+
+    @cached_property
+    def sites(self) -> LatticeSites | None:
+        """Ideal sites of all columns, in blocks of `site_block` pixels.
+
+        None where they are not known, and in images of more than 4096 pixels along a side, of which
+        all would take much memory.
+        """
+        lattice, data = self.pixel_size.lattice, self.image.data
         if lattice is None or self.material is None or not self.has_lattice:
-            return self.grains[:1]
-        return split_grain(self.image.data, self.grains[0], lattice, self.material)
+            return None
+        if max(data.shape) > LARGE_SIDE:
+            return None
+        block = self.site_block
+        rows, columns = (n // block for n in data.shape)
+        shown = self.measured((rows, columns), self.pixel_size.value * block)
+        coarse = lattice.resampled(1.0, float(block))
+        try:
+            return sites_in_blocks(data, shown, coarse, find_material(self.material), block)
+        except ValueError:  # too few columns
+            return None
 
     @cached_property
     def _core(self) -> CrystalMask:
