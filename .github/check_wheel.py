@@ -8,6 +8,8 @@ import zipfile
 from fnmatch import fnmatch
 from pathlib import Path
 
+# What a wheel may weigh [bytes]: more is not installed in a minute or two.
+LARGEST = 80e6
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
 
@@ -68,6 +70,9 @@ if __name__ == "__main__":
     for path in sys.argv[1:]:
         if faults := find_faults(path):
             sys.exit(f"{path} lacks, should not hold, or has other bytes of: {', '.join(faults)}")
-        print(f"{path}: complete, {Path(path).stat().st_size / 1e6:.1f} MB")
+        size = Path(path).stat().st_size
+        if size > LARGEST:
+            sys.exit(f"{path}: expected at most {LARGEST / 1e6:.0f} MB. Received: {size / 1e6:.1f}")
+        print(f"{path}: complete, {size / 1e6:.1f} MB")
     if not sys.argv[1:]:
         sys.exit("expected the path of a wheel. Received: none.")

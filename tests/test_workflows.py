@@ -39,7 +39,9 @@ def test_a_workflow_has_what_github_asks_for(path):
     # YAML 1.1 reads the key `on` as true.
     assert set(content) == {"name", True, "permissions", "jobs"}
     for job in content["jobs"].values():
-        assert job["runs-on"] == "ubuntu-latest"
+        systems = job.get("strategy", {}).get("matrix", {}).get("os", [job["runs-on"]])
+        assert set(systems) <= {"ubuntu-latest", "windows-latest", "macos-latest"}
+        assert job["runs-on"] in (systems[0], "${{ matrix.os }}")
         assert set(job.get("needs", "").split()) <= set(content["jobs"])
         for step in job["steps"]:
             assert ("uses" in step) != ("run" in step)
@@ -62,6 +64,38 @@ def test_the_tests_run_on_the_versions_that_the_package_promises():
     versions = [c.split(" :: ")[2] for c in PROJECT["classifiers"] if "Python :: 3." in c]
     assert job["strategy"]["matrix"]["python"] == versions
     assert PROJECT["requires-python"] == f">={versions[0]}"
+
+
+def needed(requirements):
+    """Names and lowest versions, as conda spells them."""
+    words = (re.fullmatch(r"([\w-]+)(>=[\d.]+)?", text) for text in requirements)
+    names = {"huggingface-hub": "huggingface_hub", "matplotlib": "matplotlib-base"}
+    return {names.get(word[1], word[1]): word[2] or "" for word in words}
+
+
+def test_the_light_runtime_needs_no_more_and_no_newer_than_the_package():
+    lines = (ROOT / "requirements-runtime.txt").read_text(encoding="utf-8").splitlines()
+    light = needed(line for line in lines if not line.startswith("#"))
+    whole = needed(PROJECT["dependencies"])
+    others = {"onnxruntime": light["onnxruntime"], "pillow": light["pillow"]}
+    assert light == {name: whole[name] for name in light if name not in others} | others
+
+
+def test_the_conda_recipe_asks_for_what_the_package_asks_for():
+    recipe = read(ROOT / ".github" / "conda" / "recipe.yaml")
+    assert recipe["context"]["version"] == PROJECT["version"]
+    light, whole = (
+        needed(
+            one.replace(" ", "")
+            for one in output["requirements"]["run"]
+            if not one.startswith(("python ", "$"))
+        )
+        for output in recipe["outputs"]
+    )
+    lines = (ROOT / "requirements-runtime.txt").read_text(encoding="utf-8").splitlines()
+    assert light == needed(line for line in lines if not line.startswith("#"))
+    package = needed(PROJECT["dependencies"])
+    assert whole == {name: package[name] for name in package if name not in light}
 
 
 # Commands in documents.

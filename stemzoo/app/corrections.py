@@ -80,8 +80,8 @@ def correct(found: Detections, edits: Sequence[Edit]) -> Corrected:
     Returns
     -------
     Corrected
-        New marks have neither score nor probability (NaN). Once anything is corrected, nothing is
-        expected of the rest: densities are plain counts by the area.
+        New and renamed marks have neither score nor probability (NaN). Once anything is
+        corrected, nothing is expected of the rest: densities are plain counts by the area.
 
     Raises
     ------
@@ -115,14 +115,19 @@ def correct(found: Detections, edits: Sequence[Edit]) -> Corrected:
             np.concatenate([readings.intensity[own], unknown]),
             np.concatenate([readings.sigma[own], unknown]),
         )
+    # What the detector says of a mark is of the class that it gave it.
+    by_hand = np.array([names[mark] != known[mark] for mark in own.tolist()], dtype=bool)
+    scores = np.where(by_hand, np.nan, np.asarray(found.scores, dtype=float)[own])
     likely = found.probability
+    if likely is not None:
+        likely = np.concatenate([np.where(by_hand, np.nan, likely[own]), unknown])
     corrected = replace(
         found,
         positions=np.concatenate([np.reshape(found.positions, (-1, 2))[own], points]),
         classes=tuple(str(names[mark]) for mark in kept),
-        scores=np.concatenate([np.asarray(found.scores, dtype=float)[own], unknown]),
+        scores=np.concatenate([scores, unknown]),
         readings=readings,
-        probability=None if likely is None else np.concatenate([likely[own], unknown]),
+        probability=likely,
     )
     result = Corrected(
         corrected,

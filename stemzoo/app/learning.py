@@ -121,7 +121,8 @@ def teach(visit: Visit, minutes: float) -> Lesson:
     epochs = max(1, round(_EPOCHS_A_MINUTE * minutes))
     arguments = ["train", "fcn", "--images", str(images), "--labels", str(labels)]
     arguments += ["--from", start, "--epochs", str(epochs), "--steps", str(_STEPS)]
-    arguments += ["--learning-rate", "0.0005"]
+    # Patches that fit into small images, too, at the coarse pixels of the zoo.
+    arguments += ["--learning-rate", "0.0005", "--patch", "64"]
     out, training = _begin(visit, "taught", arguments, None)
     return Lesson(training, TAUGHT, out)
 
@@ -197,7 +198,10 @@ def finish(visit: Visit, lesson: Lesson) -> Learnt:
         number = sum(known.startswith(name) for known in visit.weights) + 1
         name = f"{name} ({number})"
     visit.weights[name] = lesson.folder
-    return Learnt(name, f"“{name}” is among the weights: detect again with it.")
+    step = "detect again with it"
+    if lesson.name == TAUGHT:
+        step += "; how good it is only images tell that it was not taught"
+    return Learnt(name, f"“{name}” is among the weights: {step}.")
 
 
 def _told(folder: Path) -> dict[str, Any]:

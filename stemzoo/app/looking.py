@@ -24,8 +24,10 @@ from stemzoo.io.images import check_shape, count_frames
 from stemzoo.io.label_files import Labels
 from stemzoo.metrics.detection_report import DetectionReport
 from stemzoo.workflows.denoising import denoise_file
+from stemzoo.workflows.detect_task import DetectOptions, DetectTask
+from stemzoo.workflows.engines import ThisProcess
 from stemzoo.workflows.scoring import score
-from stemzoo.workflows.session import DetectOptions, DetectSession
+from stemzoo.workflows.session import Session
 from stemzoo.workflows.sources import Source
 from stemzoo.workflows.translation import MeasuredImages, translate_file
 from stemzoo.workflows.weights import load_kind
@@ -156,19 +158,21 @@ class Bench:
         with self._quietly() as heard:
             chosen = None if options.weights == AUTOMATIC else options.weights
             model = self._detector(visit, chosen)
-            session = DetectSession(visit.results, model, told, chosen, visit.record)
+            task, here = DetectTask(told, chosen), ThisProcess(whole=True)
+            session = Session(visit.results, task, model, visit.record, here)
             (outcome,) = session.run([Source(image.path)])
             if outcome.error is not None:
                 raise outcome.error
-            assert outcome.found is not None  # no earlier call is looked at
+            assert outcome.result is not None  # no earlier call is looked at
+            detected = outcome.result.whole
             misfits = MisfitSummary("detection")
-            misfits.add(outcome.found.image, outcome.found.detections.match)
+            misfits.add(detected.image, detected.detections.match)
             advice = misfits.warning()
             if frame != image.frame:
-                write_picture(image.pictures[MEASURED], outcome.found.image.data)
+                write_picture(image.pictures[MEASURED], detected.image.data)
         if visit.ended:
             return
-        found = outcome.found.detections
+        found = detected.detections
         image.frame = frame
         image.outline = crystal_outline(found.crystal)
         image.found = _without_pixels(found)

@@ -62,7 +62,8 @@ def _application(bench: Bench, visits: Visits, limits: Limits, root_path: str) -
     from fastapi import FastAPI
     from fastapi.responses import PlainTextResponse, Response
 
-    from stemzoo.app.page import build_page, explain
+    from stemzoo.app.page import explain
+    from stemzoo.app.wiring import build_page
 
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 

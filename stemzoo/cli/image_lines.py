@@ -66,13 +66,14 @@ class ImageLines:
         """Look at images, say what was made of each, and count those that do not fit."""
         from stemzoo.workflows.cluster import open_engine
         from stemzoo.workflows.fingerprints import used_weights
+        from stemzoo.workflows.outputs import swept
         from stemzoo.workflows.session import Session
 
         self.total += len(sources)
         model = task.load(task.weights)
         if check is not None:
             check(used_weights(model))
-        with open_engine(cluster) as engine:
+        with swept(self.out / one.folder for one in sources), open_engine(cluster) as engine:
             session = Session(self.out, task, model, record, engine)
             outcomes = closing(session.run(sources, resume=self.resume, expected=expected))
             with outcomes as each, progress_bar(len(sources)) as advance:

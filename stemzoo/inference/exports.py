@@ -151,7 +151,7 @@ def hyperspy_markers(found: Any, signal: Any = None) -> list[Any]:
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             "to_hyperspy_markers() expects HyperSpy. Received: it is not installed. Run: pip "
-            "install hyperspy (or use found.plot(), or found.to_napari()).",
+            "install 'stemzoo[hyperspy]' (or use found.plot(), or found.to_napari()).",
             name="hyperspy",
         ) from error
     scale, offset = np.full(2, found.sampling / 10), np.zeros(2)

@@ -25,6 +25,8 @@ from stemzoo.simulate.materials import Material, find_material
 EDGE = 0.75
 # Outlines are true to this part of the image's edge.
 _CORNERS = 250
+# Smaller parts of a ragged crystal are left out of them.
+_POLYGONS = 60
 # Finer pixels are added up, for speed: columns are still told from each other.
 _PIXELS = 5.0  # per lattice constant
 # So far from a boundary of domains columns are measured [lattice constants].
@@ -181,9 +183,10 @@ class SeenCrystal:
 
         padded = np.pad(self.mask.crystal, 1).astype(np.float32)
         rough = max(padded.shape) / _CORNERS
+        longest = sorted(find_contours(padded, 0.5), key=len, reverse=True)[:_POLYGONS]
         polygons = [
             (approximate_polygon(contour, rough) - 1) * self.block + (self.block - 1) / 2
-            for contour in find_contours(padded, 0.5)
+            for contour in longest
         ]
         return [np.round(one, 1).tolist() for one in polygons if len(one) > 3]
 

@@ -176,9 +176,7 @@ def translate_quietly(
         raise ValueError(f"Expected noise of 0 or more (--noise). Received: {noise}")
     if sampling is None:
         sampling = model.sampling
-    check_stated(Image(np.asarray(image), sampling, "given", path=Path(name)))
-    needed = _memory(image.shape, sampling, model.sampling)
-    check_resampling(name, image.shape, sampling, model.sampling, needed)
+    check_size(image, model, sampling, name)
     values = rescale(resample(image, sampling, model.sampling))
     if rng is not None and noise > 0 and direction == "sim-to-exp":
         values = values + rng.normal(0, noise, values.shape).astype(np.float32)
@@ -191,6 +189,36 @@ def translate_quietly(
     back = resample(result, model.sampling, sampling)
     fill = [(0, max(n - have, 0)) for n, have in zip(image.shape, back.shape, strict=True)]
     return np.clip(np.pad(back, fill, mode="edge")[: image.shape[0], : image.shape[1]], -1, 1)
+
+
+def check_size(
+    image: np.ndarray, model: "CycleGANSTEM", sampling: float, name: str | Path = "image"
+) -> None:
+    """See that an image can be brought to the pixel size of a model.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        Image.
+    model : CycleGANSTEM
+        A trained model.
+    sampling : float
+        Pixel size of the image [Å/px].
+    name : path or str
+        The image, for messages.
+
+    Raises
+    ------
+    ValueError
+        If the pixel size is absurd, or the result too large.
+
+    Examples
+    --------
+    >>> check_size(image, model, 0.2)  # doctest: +SKIP
+    """
+    check_stated(Image(np.asarray(image), sampling, "given", path=Path(name)))
+    needed = _memory(image.shape, sampling, model.sampling)
+    check_resampling(name, image.shape, sampling, model.sampling, needed)
 
 
 def _memory(shape: tuple[int, int], sampling: float, target: float) -> int:

@@ -146,6 +146,10 @@ def device_name() -> str:
     start_device()
     import keras
 
+    if keras.backend.backend() == "torch":  # of which Keras lists no devices
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
     return ", ".join(keras.distribution.list_devices())
 
 

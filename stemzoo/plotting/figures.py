@@ -78,7 +78,7 @@ def _draw_rings(axes: Any, found: Any) -> None:
         handles.append(ring)
     if handles:
         place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.01), "borderaxespad": 0}
-        axes.legend(handles=handles, ncols=min(len(handles), 4), frameon=False, **place)
+        axes.legend(handles=handles, ncols=2, frameon=False, fontsize="small", **place)
 
 
 def _own_figure(**options: Any) -> Any:

@@ -153,6 +153,7 @@ class Material:
             self.symmetry == other.symmetry
             and contents[0] == contents[1]
             and abs(self.lattice_constant / other.lattice_constant - 1) < 0.02
+            and abs(self.spacing / other.spacing - 1) < 0.02
         )
 
     @property

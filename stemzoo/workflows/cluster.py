@@ -3,32 +3,30 @@
 import logging
 import os
 import re
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import ExitStack, chdir, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from stemzoo import __version__
 from stemzoo.workflows.engines import Engine, ThisProcess, Waiting
-from stemzoo.workflows.fingerprints import weights_digests
-from stemzoo.workflows.image_task import ImageResult, ImageTask, perform
+from stemzoo.workflows.image_task import ImageResult, ImageTask
 from stemzoo.workflows.sources import Source
+from stemzoo.workflows.worker import Order, apply_there, work
 
 _LOCAL = re.compile(r"local:([1-9]\d{0,3})")
 _ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://\S+")
 # What a worker of this computer computes with, where the user has not set it; each is read once,
-# when its library starts.
+# when the process or a library starts.
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# dask has freed memory given back at once and fetched anew for each array: a quarter of the time.
+_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(1 << 26), "MALLOC_MMAP_THRESHOLD_": str(1 << 25)}
 # Ctrl-C, which reaches all processes of a terminal, is for the one that was called.
 _IGNORE_INTERRUPTS = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-# A worker looks at one image at a time, in the folder of the call; TensorFlow uses its threads.
-_TURN = threading.Lock()
 # So many images wait at each worker, so that it never waits for one.
 _AHEAD = 2
 
@@ -103,6 +101,7 @@ def open_engine(cluster: str | None) -> Iterator[Engine]:
 
 def _connect(cluster: str, stack: ExitStack) -> "DaskCluster":
     """Start workers, or find those of a scheduler; they are left when the stack is closed."""
+    import dask
     from distributed import Client, LocalCluster
 
     # Workers that die, and what dask says of it, are our business.
@@ -110,16 +109,22 @@ def _connect(cluster: str, stack: ExitStack) -> "DaskCluster":
     if (local := _LOCAL.fullmatch(cluster)) is not None:
         count = int(local[1])
         threads = str(max((os.cpu_count() or 1) // count, 1))
-        workers = LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            # A large image may need more than its share, as it may without a cluster.
-            memory_limit=None,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-            env={name: os.environ.get(name, threads) for name in _THREADS},
-            preload=[_IGNORE_INTERRUPTS],
-        )
+        environment = dict.fromkeys(_THREADS, threads) | _MEMORY
+        given = {name: os.environ.get(name, value) for name, value in environment.items()}
+        settings = {
+            "distributed.nanny.pre-spawn-environ": given,
+            "distributed.worker.profile.enabled": False,
+        }
+        with dask.config.set(settings):
+            workers = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                # A large image may need more than its share, as it may without a cluster.
+                memory_limit=None,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+                preload=[_IGNORE_INTERRUPTS],
+            )
         stack.enter_context(workers)
         client = stack.enter_context(Client(workers, set_as_default=False))
     else:
@@ -158,7 +163,8 @@ class DaskCluster:
 
     def ahead(self) -> int:
         """Return how many images are asked for while one is waited for: two a worker."""
-        return max(_AHEAD * len(self.client.nthreads()), 1)
+        with self._explained():
+            return max(_AHEAD * len(self.client.nthreads()), 1)
 
     def device(self) -> str:
         """Name what computes, for the record."""
@@ -168,12 +174,12 @@ class DaskCluster:
         self, task: ImageTask, source: Source, model: Any, out: Path, digests: Mapping[str, str]
     ) -> Waiting:
         """Ask for an image; `digests` are those of the model, which the workers load themselves."""
-        order = _Order(task, source, out, Path.cwd(), out.stat().st_ino, dict(digests))
-        return partial(self._wait, self.client.submit(_work, order, pure=False))
+        order = Order(task, source, out, Path.cwd(), out.stat().st_ino, dict(digests))
+        return partial(self._wait, self.client.submit(work, order, pure=False))
 
     def apply(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Sequence[Any]:
         """Have a function applied to each item; the results stay with the workers."""
-        return self.client.map(partial(_apply, function, Path.cwd()), items, pure=False)
+        return self.client.map(partial(apply_there, function, Path.cwd()), items, pure=False)
 
     def gather(self, items: Sequence[Any]) -> list[Any]:
         """Fetch the results of `apply`."""
@@ -191,7 +197,7 @@ class DaskCluster:
             raise MemoryError(
                 f"{error.allowed_failures + 1} workers ended while they looked at it"
             ) from error
-        except CancelledError as error:
+        except (CancelledError, OSError) as error:
             raise ConnectionError(
                 f"expected an answer of {self.name}. Received: the scheduler is gone. Start it "
                 "again; the same command with --resume goes on."
@@ -208,115 +214,3 @@ class DaskCluster:
             raise answer.error
         assert answer.result is not None  # where there is no error
         return answer.result
-
-
-@dataclass(frozen=True)
-class _Order:
-    """An image that a worker is to look at.
-
-    Parameters
-    ----------
-    task, source, out
-        As of `perform`.
-    folder : Path
-        Where the call was made.
-    inode : int
-        Of the folder for the results, which tells it from another one of this name.
-    digests : dict of str to str
-        What tells the weights.
-    version : str
-        Of stemzoo.
-    """
-
-    task: ImageTask
-    source: Source
-    out: Path
-    folder: Path
-    inode: int
-    digests: dict[str, str]
-    version: str = __version__
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """What a worker made of an order, and what was said meanwhile."""
-
-    result: ImageResult | None
-    error: Exception | None
-    warnings: tuple[str, ...]
-    logged: tuple[str, ...]
-
-
-def _work(order: _Order) -> _Answer:
-    """Look at an image, in a worker."""
-    result, failure = None, None
-    with _TURN, _listening() as (caught, logged):
-        try:
-            if order.version != __version__:
-                raise _strange("stemzoo " + order.version, f"stemzoo {__version__}", "Install that")
-            with _in_folder(order.folder):
-                if not order.out.is_dir() or order.out.stat().st_ino != order.inode:
-                    where = f"the folder {order.out}, on a disk that all share"
-                    raise _strange(where, "another one, or none", "Choose another --out folder")
-                model = _load(order)
-                result = perform(order.task, order.source, model, order.out)
-        except Exception as error:
-            failure = error
-    said = tuple(str(w.message) for w in caught if issubclass(w.category, UserWarning))
-    return _Answer(result, failure, said, tuple(logged))
-
-
-def _apply(function: Callable[[Any], Any], folder: Path, item: Any) -> Any:
-    """Apply a function to an item, in a worker."""
-    with _TURN, _in_folder(folder):
-        return function(item)
-
-
-@contextmanager
-def _in_folder(folder: Path) -> Iterator[None]:
-    """Work where the call was made, as names of files may be relative to that."""
-    if not folder.is_dir():
-        where = f"the folder {folder}, on a disk that all share"
-        raise _strange(where, "no such folder", "Work in one that is")
-    with chdir(folder):
-        yield
-
-
-def _load(order: _Order) -> Any:
-    """Return the weights, which are loaded for the first image of them."""
-    task = order.task
-    model, digests = _loaded(type(task), task.weights, tuple(sorted(order.digests.items())))
-    if digests != order.digests:
-        weights = task.weights or "the detectors of the package"
-        raise _strange(f"the weights of the call for {weights}", "others", "Copy them there")
-    return model
-
-
-@lru_cache(maxsize=1)
-def _loaded(
-    kind: type[ImageTask], weights: str | None, digests: tuple[tuple[str, str], ...]
-) -> tuple[Any, dict[str, str]]:
-    """Load weights, anew if those of this name have changed."""
-    model = kind.load(weights)
-    return model, weights_digests(model)
-
-
-def _strange(expected: str, received: str, step: str) -> ValueError:
-    """Say why a worker cannot be trusted with an image."""
-    return ValueError(f"expected a worker with {expected}. Received: {received}. {step}.")
-
-
-@contextmanager
-def _listening() -> Iterator[tuple[list[warnings.WarningMessage], list[str]]]:
-    """Catch what the library warns of and logs, to be said where the call was made."""
-    logged: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: logged.append(record.getMessage())  # type: ignore[method-assign]
-    logger = logging.getLogger("stemzoo")
-    logger.addHandler(handler)
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            yield caught, logged
-    finally:
-        logger.removeHandler(handler)

@@ -100,14 +100,21 @@ class DetectTask:
         """Return the task of an image: that of all."""
         return self
 
-    def work(self, source: Source, model: "DefectFCN | BundledDetectors", out: Path) -> ImageResult:
+    def detect(
+        self, source: Source, model: "DefectFCN | BundledDetectors", out: Path
+    ) -> images.DetectedFile:
         """Find the defects of an image; write its files."""
         options = self.options()
         if source.frame is not None:
             options["frame"] = source.frame
-        found = images.detect_file(
+        return images.detect_file(
             source.path, model, out / source.folder, name=source.name, **options
         )
+
+    def work(self, source: Source, model: "DefectFCN | BundledDetectors", out: Path) -> ImageResult:
+        """Find the defects of an image; write its files, and tell what there is."""
+        found = self.detect(source, model, out)
+        frame = self.detect_options.frame if source.frame is None else source.frame
         facts = found.detections.to_dict()
         del facts["detections"], facts["format"]
         used, name = used_weights(model), found.detections.model
@@ -115,8 +122,9 @@ class DetectTask:
             found.image,
             found.detections.match,
             facts,
-            found.report() | {"frame": options["frame"]},
+            found.report() | {"frame": frame},
             {"csv": found.table, "overlay": found.overlay},
             found.others,
             {name: used[name]} if name in used else {},
+            whole=found,
         )

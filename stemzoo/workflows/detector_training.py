@@ -1,177 +1,42 @@
 """A detector for a material, by itself: what to simulate, what to start from, when to stop."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from stemzoo import io
-from stemzoo.adaptation.similar_sessions import sessions_like
 from stemzoo.analysis.conditions import TrainingConditions
-from stemzoo.analysis.pixel_size import resolve
-from stemzoo.inference.bundled_detectors import bundled_detectors
 from stemzoo.io.json_files import read_json
 from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.material_files import open_material
 from stemzoo.simulate.materials import (
-    MATERIALS,
     Material,
-    atomic_number,
     find_material,
     own_structure,
 )
-from stemzoo.simulate.named_sessions import WIDE_SESSIONS
-from stemzoo.simulate.sessions import AcquisitionSession
-from stemzoo.simulate.wide_sessions import structure_sessions
 from stemzoo.workflows.calibration import calibrate_trained
 from stemzoo.workflows.datasets import TrainingSet, write_training_data
+from stemzoo.workflows.detector_plan import DetectorPlan, narrow_to_image, plan_training
 from stemzoo.workflows.simulated_scores import score_report, score_set
 from stemzoo.workflows.weights import check_folder
-from stemzoo.workflows.wide_frames import LEAST_FRAMES, WideFrames, simulate_wide
+from stemzoo.workflows.wide_frames import WideFrames, simulate_wide
 from stemzoo.zoo.file_names import METRICS, TRAINING_DATA
 from stemzoo.zoo.hub import load, save
-from stemzoo.zoo.registry import WeightsEntry
 
 if TYPE_CHECKING:
     from stemzoo.models import DefectFCN
 
-# Frames a minute, as many as two cores simulate in a third of the time; the rest is trained in.
-_FRAMES_A_MINUTE, _MOST_FRAMES = 40, 1600
+# Part of the time for frames.
 _FOR_FRAMES = 0.4
 # Part of the time for calibration and test frames, and frames to calibrate on a minute of the time.
 _FOR_CALIBRATION, _CALIBRATED_A_MINUTE = 0.2, 8
 _LEAST_CALIBRATED, _MOST_CALIBRATED = 8, 160
 _FRAME_SIZE = 512  # at 0.2074 Å/px
 _TEST_SEED, _TEST_FRAMES = 9000, 2
-# Columns are told apart down to the distance in pixels that those of WSe2 have in fcn-wse2 [Å].
-_COARSEST, _COLUMNS_OF_WSE2, _NEAREST = 0.4148, 1.895, 1.0
 # A brighter column than this many full ones of its kind, else adsorbates are reported.
 _BRIGHT = 1.75
-
-
-@dataclass(frozen=True)
-class DetectorPlan:
-    """What a detector of a material is trained on, and from.
-
-    Parameters
-    ----------
-    material : str or Material
-        Entry of `MATERIALS`, or a crystal of one's own.
-    sessions : tuple of AcquisitionSession
-        What frames are drawn from, in equal parts.
-    frames : int
-        Simulated frames a session, at most.
-    sampling : float
-        Pixel size of the network [Å/px].
-    start : str or None
-        Weights to start from.
-    """
-
-    material: str | Material
-    sessions: tuple[AcquisitionSession, ...]
-    frames: int
-    sampling: float
-    start: str | None
-
-
-def plan_training(
-    material: Material, minutes: float, defects: Mapping[str, float] | None = None
-) -> DetectorPlan:
-    """Choose what a detector of a material is trained on, and from.
-
-    Parameters
-    ----------
-    material : Material
-        What to find defects in.
-    minutes : float
-        How long it may take in all.
-    defects : mapping of str to float, optional
-        Names with probabilities, of a crystal of one's own.
-
-    Returns
-    -------
-    DetectorPlan
-
-    Raises
-    ------
-    ValueError
-        If no point defects are known for the material, or they are given for one of the table.
-
-    Examples
-    --------
-    >>> plan_training(find_material("graphene"), 10).sampling
-    0.3109
-    """
-    structure = own_structure(material)
-    if structure is None and defects is not None:
-        raise ValueError(
-            f"Defects are for a structure of your own; those of {material.name} are known. "
-            "Received: defects"
-        )
-    if structure is None and material.name not in WIDE_SESSIONS:
-        raise ValueError(
-            f"Expected one of the materials whose defects are listed: {', '.join(WIDE_SESSIONS)}. "
-            f"Received: {material.name}"
-        )
-    if structure is None:
-        sessions = WIDE_SESSIONS[material.name]
-    else:
-        sessions = structure_sessions(structure, defects)
-    nearest = nearest_detector(material)
-    frames = min(max(_FRAMES_A_MINUTE * minutes / len(sessions), LEAST_FRAMES), _MOST_FRAMES / 4)
-    # Of a structure, columns may be nearer than a microscope tells apart.
-    closer = min(max(material.column_spacing, _NEAREST) / _COLUMNS_OF_WSE2, 1.0)
-    return DetectorPlan(
-        structure or material.name,
-        sessions,
-        round(frames),
-        round(_COARSEST * closer, 4),
-        None if nearest is None else nearest.name,
-    )
-
-
-def nearest_detector(material: Material) -> WeightsEntry | None:
-    """Find the detector of the package whose crystal looks most like another one.
-
-    Parameters
-    ----------
-    material : Material
-        The other one.
-
-    Returns
-    -------
-    WeightsEntry or None
-        Of the widely trained ones that with the same symmetry, if there is one, and then the most
-        alike contrast of its columns; None if there is no detector at all.
-
-    Examples
-    --------
-    >>> nearest_detector(find_material("wse2")).name
-    'fcn-wse2'
-    """
-    known = {name: bundled_detectors(name)[:1] for name in MATERIALS}
-    entries = [entry for found in known.values() for entry in found if entry.wide]
-
-    def unlike(entry: WeightsEntry) -> tuple[bool, float]:
-        other = find_material(entry.material)
-        return other.symmetry != material.symmetry, abs(_contrast(other) - _contrast(material))
-
-    return min(entries, key=unlike, default=None)
-
-
-def _contrast(material: Material) -> float:
-    """Logarithm of the ratio of the brightest two columns of the cell, as Z^1.7."""
-    columns: dict[tuple[float, float], float] = {}
-    for site in material.sites:
-        place = site.position[:2]
-        columns[place] = columns.get(place, 0.0) + atomic_number(site.symbol) ** 1.7
-    # Equivalent columns come several times in a cell.
-    brightest = sorted({round(value, 3) for value in columns.values()}, reverse=True)[:2]
-    return float(np.log(brightest[0] / brightest[-1]))
 
 
 def train_detector(
@@ -247,7 +112,7 @@ def train_detector(
     check_folder(out, [])
     plan = plan_training(_material(material), minutes, defects)
     if like is not None:
-        plan = _narrowed(plan, Path(like), like_sampling, seed)
+        plan = narrow_to_image(plan, Path(like), like_sampling, seed)
         report(f"two thirds of the frames get conditions like those of {like}")
     _check_same(plan, out, seed)
     from stemzoo.training.budget import TimeBudget
@@ -278,18 +143,6 @@ def _material(material: Material | str | Path) -> Material:
         return material
     is_file = isinstance(material, Path) or Path(material).is_file()
     return open_material(material) if is_file else find_material(str(material))
-
-
-def _narrowed(plan: DetectorPlan, path: Path, own: float | None, seed: int) -> DetectorPlan:
-    """Add sessions like an image to those of a plan, twice as many; as many frames in all."""
-    image = io.read_image(path)
-    io.check_image(image.data, path)
-    sampling = resolve(image.with_sampling(own), plan.material).value
-    rng = np.random.default_rng([seed, 2])
-    wide = plan.sessions
-    similar = sessions_like(image.data, sampling, wide, rng=rng, kept=2 * len(wide))
-    each = max(plan.frames * len(wide) // (len(wide) + len(similar)), LEAST_FRAMES)
-    return replace(plan, sessions=(*wide, *similar), frames=each)
 
 
 def _facts(plan: DetectorPlan, seed: int, *, frames: int) -> dict[str, Any]:

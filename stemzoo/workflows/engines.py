@@ -1,6 +1,7 @@
 """Who does the work of a call: this process, or others (see `stemzoo.workflows.cluster`)."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -41,8 +42,17 @@ class Engine(Spread, Protocol):
         """
 
 
+@dataclass(frozen=True)
 class ThisProcess(Here):
-    """Looks at an image when it is waited for, with the model that is loaded here."""
+    """Looks at an image when it is waited for, with the model that is loaded here.
+
+    Parameters
+    ----------
+    whole : bool
+        Whether results hold all that was made of an image, as `perform` says.
+    """
+
+    whole: bool = False
 
     def ahead(self) -> int:
         """Return 0: this process does one thing at a time."""
@@ -58,4 +68,4 @@ class ThisProcess(Here):
         self, task: ImageTask, source: Source, model: Any, out: Path, digests: Mapping[str, str]
     ) -> Waiting:
         """Ask for an image; `digests` are those of the model."""
-        return partial(perform, task, source, model, out)
+        return partial(perform, task, source, model, out, whole=self.whole)

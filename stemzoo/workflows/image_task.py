@@ -38,6 +38,8 @@ class ImageResult:
         SHA-256 of the weights that were used, by name.
     seconds : float
         How long it took.
+    whole : object
+        All that was made of it, such as a `DetectedFile`, where that was asked for; else None.
     """
 
     image: Image
@@ -48,6 +50,7 @@ class ImageResult:
     others: tuple[Path, ...] = ()
     weights: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    whole: Any = None
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -96,8 +99,10 @@ class ImageTask(Protocol):
         """Do it; `out` is the folder for all results."""
 
 
-def perform(task: ImageTask, source: Source, model: Any, out: Path) -> ImageResult:
-    """Do what a task does with an image; leave its pixels behind where nobody needs them.
+def perform(
+    task: ImageTask, source: Source, model: Any, out: Path, *, whole: bool = False
+) -> ImageResult:
+    """Do what a task does with an image; leave behind what nobody needs.
 
     Parameters
     ----------
@@ -109,6 +114,8 @@ def perform(task: ImageTask, source: Source, model: Any, out: Path) -> ImageResu
         As `task.load` returns it.
     out : Path
         Existing folder for all results.
+    whole : bool
+        Whether all is kept: the pixels, and all that was made of them.
 
     Returns
     -------
@@ -121,10 +128,13 @@ def perform(task: ImageTask, source: Source, model: Any, out: Path) -> ImageResu
     """
     start = time.monotonic()
     result = task.work(source, model, out)
+    result = replace(result, seconds=round(time.monotonic() - start, 3))
+    if whole:
+        return result
     image = result.image
     if result.match is None or result.match.fits:
         image = replace(image, data=np.empty((0, 0)))
-    return replace(result, image=image, seconds=round(time.monotonic() - start, 3))
+    return replace(result, image=image, whole=None)
 
 
 def plan_session(

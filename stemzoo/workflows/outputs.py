@@ -172,6 +172,23 @@ def make_folder(path: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def swept(folders: Iterable[Path]) -> Iterator[None]:
+    """Sweep folders for results at the end, where other processes of the call may have been killed.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        The folders; those that are not there in the end are left alone.
+    """
+    try:
+        yield
+    finally:
+        for folder in dict.fromkeys(folders):
+            if folder.is_dir():
+                make_folder(folder)
+
+
 def _is_running(process: str) -> bool:
     """Whether a process of this computer lives; where that cannot be asked, as if it did."""
     if os.name != "posix" or not process.isdecimal():

@@ -132,8 +132,7 @@ class Session:
             One an image, in their order; none is kept here.
         """
         start = time.monotonic()
-        folders = plan_session(self.task, sources, self.out)
-        for folder in folders:
+        for folder in plan_session(self.task, sources, self.out):
             make_folder(folder)
         self.record.folder = self.out
         if self._call is None:
@@ -154,8 +153,6 @@ class Session:
                         yield self._end(begun.popleft(), call, hashes)
                 while begun:
                     yield self._end(begun.popleft(), call, hashes)
-            for folder in folders:
-                make_folder(folder)  # which sweeps out what killed workers have left
         finally:
             seconds = self._call["seconds"] + time.monotonic() - start
             self._call.update(finished=_now(), seconds=round(seconds, 3))

@@ -12,7 +12,7 @@ import numpy as np
 from stemzoo import io
 from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.advice import match_facts
-from stemzoo.inference.translation import training_noise
+from stemzoo.inference.translation import check_size, training_noise
 from stemzoo.preprocessing import resampled_shape
 from stemzoo.workflows.fingerprints import used_weights
 from stemzoo.workflows.image_task import ImageResult
@@ -133,7 +133,10 @@ class TranslateTask:
                 warnings.simplefilter("ignore")  # doing it warns
                 image = self._read(source)
                 io.check_image(image.data, source.path)
-                sampling = options.sampling or resolve(image, model.material).value
+                sampling = options.sampling
+                if sampling is None:
+                    sampling = resolve(image, model.material).value
+                check_size(image.data, model, sampling)
         except Exception:  # doing it says why
             return 0
         return prod(resampled_shape(image.data.shape, sampling, model.sampling))

@@ -87,18 +87,19 @@ def check_device() -> Check:
 
         start_device()
         import keras
-        import tensorflow as tf
     except ImportError as error:
         # A missing backend says itself what to do.
         step = "" if "KERAS_BACKEND" in str(error) else ". Install stemzoo again."
         return Check("device", False, f"{error}{step}")
     backend = keras.backend.backend()
+    if backend != "tensorflow":
+        text = f"{os.cpu_count()} CPU cores, keras on {backend}"
+        return Check("device", False, f"{text}; training needs KERAS_BACKEND=tensorflow")
+    import tensorflow as tf
+
     gpus = len(tf.config.list_physical_devices("GPU"))
     text = f"{gpus} GPU, " if gpus else "no GPU, "
-    text += f"{os.cpu_count()} CPU cores, keras on {backend}"
-    if backend != "tensorflow":
-        text += "; training needs KERAS_BACKEND=tensorflow"
-    return Check("device", backend == "tensorflow", text)
+    return Check("device", True, f"{text}{os.cpu_count()} CPU cores, keras on {backend}")
 
 
 def check_manifest() -> Check:

@@ -89,6 +89,26 @@ def looked(bench, visit, upload, found):
     return image
 
 
+# Runs before the page in its process: notes whom it asks for a connection.
+WATCH = """
+import os, socket
+
+def noted(name):
+    plain = getattr(socket.socket, name)
+
+    def connect(self, address):
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            with open(os.environ["ASKED"], "a") as file:
+                print(address, file=file)
+        return plain(self, address)
+
+    setattr(socket.socket, name, connect)
+
+noted("connect")
+noted("connect_ex")
+"""
+
+
 @pytest.fixture(scope="session")
 def serve():
     """Serve the page in a process of its own; a context that yields its address."""
@@ -101,10 +121,15 @@ def serving(*options, folder):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    (folder / "watch").mkdir()
+    (folder / "watch" / "sitecustomize.py").write_text(WATCH)
     environment = {
         **os.environ,
-        "PYTHONPATH": str(Path(stemzoo.__file__).parents[1]),
+        "PYTHONPATH": os.pathsep.join(
+            [str(folder / "watch"), str(Path(stemzoo.__file__).parents[1])]
+        ),
         "TMPDIR": str(folder),
+        "ASKED": str(folder / "asked"),
     }
     command = [sys.executable, "-m", "stemzoo.app", "--port", port, *options]
     with (folder / "page.log").open("w+") as said:

@@ -20,10 +20,13 @@ def test_a_removed_mark_is_gone_and_the_others_keep_their_numbers(found):
     assert result.detections.notes == ("corrected by hand: 1 removed",)
 
 
-def test_a_renamed_mark_keeps_its_place_and_probability(found):
+def test_a_renamed_mark_keeps_its_place_but_not_what_was_said_of_the_other_class(found):
     result = correct(found, [Edit(2, "se_vacancy")])
     assert result.detections.classes == ("se_vacancy",) * 3
-    assert result.detections.probability.tolist() == [0.95, 0.6, 0.5]
+    assert np.array_equal(result.detections.positions, found.positions)
+    assert result.detections.probability[:2].tolist() == [0.95, 0.6]
+    assert np.isnan(result.detections.probability[2])
+    assert np.isnan(result.detections.scores[2])
     assert (result.removed, result.relabelled, result.added) == (0, 1, 0)
 
 

@@ -59,6 +59,41 @@ def test_what_is_no_correction_changes_nothing(page, visit, looked, data, messag
     assert looked.edits == []
 
 
+def test_a_removed_image_leaves_nothing_behind(page, visit, looked, upload):
+    page.bench.add(visit, upload("other.tif"))
+    page.chosen(visit, "scan.tif")
+    assert visit.image is looked
+    files = [looked.path, *looked.pictures.values()]
+    page.removed(visit)
+    assert not any(path.exists() for path in files)
+    assert visit.image.path.name == "other.tif"
+    page.chosen(visit, "scan.tif")  # which is no more
+    assert visit.image.path.name == "other.tif"
+
+
+def test_a_crystal_is_taken_or_it_is_said_why_not(page, visit, upload):
+    assert "GaN.cif" in page.structured(visit, [str(upload("GaN.cif", b"data_"))])
+    assert visit.crystal.name == "GaN.cif"
+    assert "Expected a file ending in .cif" in page.structured(visit, [str(upload("a.exe", b"1"))])
+    with pytest.raises(ValueError, match="Expected a file of a crystal"):
+        page.trained(page.visits.of("ben"), "", 1.0)
+
+
+def test_only_translators_of_the_page_are_loaded(page, visit, looked):
+    for name in ("../weights", "fcn-wse2", "hf://somebody/else"):
+        with pytest.raises(ValueError, match="Expected one of cyclegan"):
+            page.translated(visit, name)
+
+
+def test_without_an_image_there_is_nothing_to_judge(page, visit):
+    assert "Drop one first" in page.judged(visit)
+
+
+def test_no_training_is_longer_than_the_limit(page):
+    assert page.within(1e9) == page.bench.limits.training_minutes
+    assert page.within(-1) == 0.2
+
+
 def test_a_training_is_followed_to_its_end(page, visit):
     program = (sys.executable, "-c", "print('<b>fault</b>'); raise SystemExit(2)")
 

@@ -73,7 +73,7 @@ def test_the_viewer_is_told_of_marks_in_pixels(visit, looked):
     told = view(visit)
     assert told["marks"] == [
         [0, 20.0, 10.0, 0, 0.95, 0],
-        [1, 40.0, 30.0, 1, 0.6, 1],
+        [1, 40.0, 30.0, 1, None, 1],
         [2, 60.0, 50.0, 1, 0.5, 0],
     ]
     assert [name for name, _ in told["classes"]] == ["se_vacancy", "bright"]

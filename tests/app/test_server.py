@@ -136,7 +136,7 @@ def test_gradio_itself_is_given_no_file_to_copy(server, functions, tmp_path):
     secret = tmp_path / "secret.tif"
     secret.write_bytes(b"secret")
     named = {"path": str(secret), "meta": {"_type": "gradio.FileData"}}
-    body = {"fn_index": functions["on_judge"], "data": [named], "session_hash": "thief"}
+    body = {"fn_index": functions["on_choose"], "data": [named], "session_hash": "thief"}
     assert server.post("/gradio_api/queue/join", json=body).status_code == 400
 
 
@@ -168,7 +168,7 @@ def test_results_belong_to_who_holds_the_token(server, functions, frames, tmp_pa
     assert success
     assert "/scan/measured" in said
     # Ben, who has dropped nothing, has nothing to remove, score or take the noise out of.
-    for name, data in (("on_remove", []), ("on_judge", [0.35]), ("on_clean", [])):
+    for name, data in (("on_remove", []), ("on_judge", []), ("on_clean", [])):
         _, said = call(server, functions[name], data, "ben")
         assert "Drop one first" in said
     assert server.get("/results/wrong/scan/table").status_code == 404
@@ -186,6 +186,13 @@ def test_files_are_gone_when_the_page_is_closed(server, functions, frames, tmp_p
             break
         time.sleep(0.1)
     assert not visit.exists()
+
+
+def test_the_server_asks_nobody_else(server, functions, folder):
+    # All the other tests of this file were before this one.
+    call(server, functions["on_judge"], [], "dora")
+    asked = folder / "asked"
+    assert not asked.exists(), asked.read_text()
 
 
 def test_when_the_page_ends_its_folder_is_gone(serve, tmp_path):

@@ -42,6 +42,10 @@ def day(here, frames):
         io.write_tiff(f"day/{i}.tif", frames[i].image[:80, :80], sampling=frames[i].sampling)
     np.save("day/late/series.npy", np.stack([frame.image[:80, :80] for frame in frames[:3]]))
     Path("day/bad.tif").write_bytes(b"II*\0")
+    Path("match").mkdir()
+    np.save("match/series.npy", np.stack([frame.image for frame in frames[:2]]))
+    np.save("match/one.npy", frames[2].image)
+    np.save("match/flat.npy", np.ones((200, 200)))
     return Path("day")
 
 
@@ -80,6 +84,7 @@ def test_workers_write_what_one_process_writes_even_if_one_of_them_is_killed(
     assert len(alone.out.splitlines()) == 7
     translate = ("translate", "day", "--recursive", "--frames", "all", "--weights", gan)
     translate += ("--pixel-size", 20.7)
+    match = ("match", "match/*.npy", "--frames", "all", "--pixel-size", 20.7, "--json")
     assert run(*translate, "--out", "translated").code == 1
     flag = here / "died"
     with distributed.LocalCluster(
@@ -96,6 +101,7 @@ def test_workers_write_what_one_process_writes_even_if_one_of_them_is_killed(
         run_again = ("detect", "--again", "shared/run.json", *cluster, "--out", "again")
         repeated = run(*run_again, "--fail-fast")
         translated = run(*translate, *cluster, "--out", "shared_translated")
+        matched = run(*match, *cluster)
     assert flag.exists()
     assert (shared.code, shared.err) == (1, alone.err.replace("alone/", "shared/"))
     assert shared.out == alone.out.replace("alone/", "shared/")
@@ -108,6 +114,8 @@ def test_workers_write_what_one_process_writes_even_if_one_of_them_is_killed(
     assert [line.endswith("csv") for line in again.out.splitlines()] == [True] * 6 + [False]
     assert "done before" in again.out
     assert (repeated.code, repeated.err) == (0, "")
+    assert (matched.code, matched.out) == (2, run(*match).out)  # a file is flat
+    assert len(json.loads(matched.out)["images"]) == 3
     assert translated.code == 1
     assert len(contents("translated")) == 6
     assert contents("shared_translated") == contents("translated")

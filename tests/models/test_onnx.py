@@ -40,6 +40,19 @@ def test_a_network_finds_the_same_defects(day_b, detector):
     assert mine.match.distance == its.match.distance
 
 
+def test_the_denoiser_returns_the_same_picture_and_uncertainty(day_b):
+    frame = day_b[0]
+    mine, its = (
+        stemzoo.denoise(
+            frame.image, stemzoo.load("denoise-wse2", runtime=runtime), sampling=frame.sampling
+        )
+        for runtime in ("onnx", "keras")
+    )
+    scale = np.ptp(its.picture)
+    np.testing.assert_allclose(mine.picture, its.picture, atol=1e-4 * scale)
+    np.testing.assert_allclose(mine.deviation, its.deviation, atol=1e-4 * scale)
+
+
 @pytest.mark.parametrize("name", [e.name for e in list_weights() if e.task != "translation"])
 def test_networks_of_the_package_were_made_of_the_weights_beside_them(name):
     entry = find_weights(name)

@@ -1,14 +1,14 @@
 import json
 
 import pytest
-from known_structures import gallium_nitride, tungsten_ditelluride
+from known_structures import tungsten_ditelluride
 
 import stemzoo
-from stemzoo.simulate import find_material, find_session
+from stemzoo.simulate import find_session
 from stemzoo.simulate.labels import session_classes
 from stemzoo.simulate.materials import Material
 from stemzoo.simulate.named_sessions import SESSIONS, WIDE_SESSIONS
-from stemzoo.workflows.detector_training import nearest_detector, plan_training, train_detector
+from stemzoo.workflows.detector_training import train_detector
 
 
 @pytest.fixture(scope="module")
@@ -65,25 +65,6 @@ def test_a_folder_of_another_training_is_left_alone(trained):
     assert (trained[0] / "model.weights.h5").read_bytes() == before
 
 
-def test_the_most_similar_detector_has_the_symmetry_and_then_the_contrast():
-    nearest = nearest_detector(find_material("mose2"))
-    assert find_material(nearest.material).symmetry == 6
-    assert nearest_detector(find_material("wse2")).name == "fcn-wse2"
-
-
-def test_columns_that_are_nearer_get_finer_pixels():
-    plans = {name: plan_training(find_material(name), 10) for name in ("wse2", "graphene")}
-    spacings = {name: find_material(name).column_spacing for name in plans}
-    # In pixels they are as far apart.
-    assert len({round(spacings[name] / plan.sampling, 2) for name, plan in plans.items()}) == 1
-    assert plan_training(find_material("mote2"), 10).sampling == 0.4148
-
-
-def test_more_time_means_more_frames_up_to_a_limit():
-    frames = [plan_training(find_material("mos2"), minutes).frames for minutes in (1, 10, 100, 500)]
-    assert frames == [10, 100, 400, 400]
-
-
 def test_an_impossible_time_is_refused(tmp_path):
     with pytest.raises(ValueError, match="Expected minutes of more than 0.* Received: -1"):
         train_detector("mos2", minutes=-1, out=tmp_path / "new")
@@ -109,14 +90,3 @@ def test_a_structure_of_ones_own_is_all_that_a_detector_needs(tmp_path):
     assert facts["session"][0] == "wte2-randomised"
     with pytest.raises(ValueError, match="holds another training, with defects"):
         train_detector(layer, minutes=0.1, out=tmp_path / "wte2")
-
-
-def test_defects_of_the_table_are_not_given():
-    with pytest.raises(ValueError, match=r"for a structure of your own; those of mos2 are known"):
-        plan_training(find_material("mos2"), 10, {"s_vacancy": 0.1})
-
-
-def test_columns_that_no_microscope_tells_apart_ask_for_no_finer_pixels():
-    nitride = Material.from_structure(gallium_nitride(), (1, 1, 0))
-    sampling = plan_training(nitride, 10).sampling
-    assert sampling == pytest.approx(0.4148 * 1.119 / 1.895, rel=0.01)  # Ga and N: 1.12 Å

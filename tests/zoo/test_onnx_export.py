@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 import stemzoo
@@ -40,3 +41,17 @@ def test_a_folder_elsewhere_has_all_that_is_needed(folder, tmp_path):
     assert "training.weights.h5" not in names
     assert stemzoo.verify(where).passed
     assert not list(folder.glob("*.onnx"))
+
+
+@pytest.mark.parametrize("direction", ["sim-to-exp", "exp-to-sim"])
+@pytest.mark.filterwarnings("ignore:a CycleGAN that takes noise away")
+def test_generators_translate_as_those_of_keras(tmp_path, direction):
+    options = {"filters": 4, "depth": 2, "discriminator_filters": 4, "patch_size": 32}
+    stemzoo.save(CycleGANSTEM(**options), tmp_path / "gan")
+    export_onnx(tmp_path / "gan")
+    image = np.random.default_rng(0).normal(size=(70, 90))
+    mine, its = (
+        stemzoo.translate(image, stemzoo.load(tmp_path / "gan", runtime=runtime), direction)
+        for runtime in ("onnx", "keras")
+    )
+    np.testing.assert_allclose(mine, its, atol=1e-5)

@@ -109,3 +109,20 @@ def recipes() -> str:
     for recipe in dict.fromkeys(run["recipe"] for run in runs):
         rows.append((recipe, *(cell(name, recipe, "after") for name in names)))
     return table(("recipe", *(f"`{name}`" for name in names)), rows)
+
+
+@block
+def gap() -> str:
+    """What labels of a condition would bring, and what adapting without them does."""
+    rows = [
+        (
+            f"`{one['condition']}`",
+            one["labelled"],
+            f"{one['default']:.2f}",
+            f"{one['labels']:.2f}",
+            f"{one['adapted']:.2f}, {one['chosen']}" if "adapted" in one else "not measured",
+        )
+        for one in results("gap")
+    ]
+    head = ("condition", "labelled", "`fcn-wse2`", "with 30 labelled frames", "adapted")
+    return table(head, rows)

@@ -18,6 +18,7 @@ import tables_cyclegans  # noqa: F401
 import tables_detectors  # noqa: F401
 import tables_materials  # noqa: F401
 import tables_real_labels  # noqa: F401
+import tables_tracking  # noqa: F401
 from table_blocks import PAGES, TABLES
 
 from stemzoo.io.writers import write_text

@@ -1,0 +1,31 @@
+"""Table of defects that were followed through simulated time series."""
+
+from table_blocks import block, results
+
+from stemzoo.io.tables import table
+
+
+@block
+def tracking() -> str:
+    """Errors of identities, of jumps and of the drift, by session."""
+    rows = []
+    for one in results("tracking")["sessions"]:
+        jumps = f"{one['jumps_found']} of {one['jumps']}, {one['false_jumps']} false"
+        rows.append(
+            (
+                f"`{one['session']}`",
+                one["frames"],
+                f"{one['recall']:.2f}",
+                f"{one['false_a_frame']:.1f}",
+                f"{one['wrong_links']} of {one['links']}",
+                jumps,
+                f"{one['appeared_found']} of {one['appeared']}",
+                f"{one['largest_drift_error_px']:.2f}",
+                one["ambiguous"],
+            )
+        )
+    head = (
+        *("session", "frames", "recall", "false ones a frame", "wrong links", "jumps"),
+        *("appearances", "largest error of the drift [px]", "ambiguous frames"),
+    )
+    return table(head, rows)
