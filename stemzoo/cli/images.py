@@ -258,8 +258,8 @@ def simulate(
         str | None,
         typer.Option(
             help="What frames show beside a perfect crystal: edge, hole, margin (of vacuum), "
-            "amorphous, bilayer, grains, adsorbates; or what a file holds: zeros, nan, rotated, "
-            "databar, scalebar, inverted, spark."
+            "amorphous, bilayer, grains, twin, antiphase (domains), adsorbates; or what a file "
+            "holds: zeros, nan, rotated, databar, scalebar, inverted, spark."
         ),
     ] = None,
     structure: StructureFile = None,
