@@ -4,7 +4,6 @@ const words = element.querySelector(".words"), told = element.querySelector(".to
 const { accept, largest, text, several } = props;
 input.accept = accept.join();
 input.multiple = several;
-words.textContent = text;
 const say = (message) => { told.textContent = message; told.hidden = !message; };
 async function send(files) {
   if (box.classList.contains("busy")) return;
@@ -40,3 +39,4 @@ area.addEventListener("drop", (event) => {
   if (event.target.closest && event.target.closest(".drop") && !box.contains(event.target)) return;
   send([...event.dataTransfer.files]);
 });
+words.textContent = text;

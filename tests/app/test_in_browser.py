@@ -51,7 +51,8 @@ def opened(chromium, address):
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("dialog", lambda dialog: faults.append(f"dialog: {dialog.message}"))
         page.goto(address)
-        page.wait_for_selector("#drop input", state="attached", timeout=SLOW)
+        # The place says so once it listens.
+        page.wait_for_selector("#drop >> text=Drop images here", timeout=SLOW)
         return page
 
     yield open_page

@@ -160,3 +160,15 @@ def test_a_wrong_cluster_is_one_line(run, day, name):
         f"stemzoo: --cluster is local:N, with N processes, or tcp://HOST:PORT. Received: {name!r}\n"
     )
     assert not Path("detections").exists()
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(run, day, tiny_folder):
+    import dask
+
+    with dask.config.set({"distributed.comm.timeouts.connect": "200ms"}):
+        address = ("--cluster", "tcp://127.0.0.1:9")  # where nobody listens
+        done = run("detect", "day/0.tif", "--weights", tiny_folder, *address)
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert line.startswith("stemzoo: tcp://127.0.0.1:9: expected the scheduler of a dask cluster.")
+    assert line.endswith("Start one with 'dask scheduler', or give --cluster local:2.")

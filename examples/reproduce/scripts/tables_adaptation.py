@@ -113,7 +113,7 @@ def recipes() -> str:
 
 @block
 def gap() -> str:
-    """What labels of a condition would bring, and what adapting without them does."""
+    """F1 with labels of a condition, and by adapting without them."""
     rows = [
         (
             f"`{one['condition']}`",
