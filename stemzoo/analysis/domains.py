@@ -59,9 +59,9 @@ class Domains:
 
         Examples
         --------
-        >>> left, right = Domains(np.array([[0, 0, 1, 1]]), 2.0).masks((1, 8))
+        >>> left, right = Domains(np.array([[0, 1]]), 2.5).masks((1, 5))
         >>> left[0].tolist()
-        [True, True, True, True, False, False, False, False]
+        [True, True, True, False, False]
         """
         places = []
         for n, known in zip(shape, self.labels.shape, strict=True):
