@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from places import EXAMPLES
 
 from stemzoo import app
 
@@ -59,7 +60,6 @@ def screen():
 def test_an_image_is_opened_searched_and_its_defects_are_written(
     python, screen, tmp_path, monkeypatch
 ):
-    root = Path(app.__file__).parents[2]
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     table, picture = tmp_path / "table.csv", tmp_path / "screen.png"
@@ -67,7 +67,7 @@ def test_an_image_is_opened_searched_and_its_defects_are_written(
     monkeypatch.setenv("QT_QPA_PLATFORM", "xcb")
     done = python(
         *(script, Path(app.__file__).with_name("napari.json")),
-        *(root / "examples" / "wse2_dayB.tif", table, picture),
+        *(EXAMPLES / "wse2_dayB.tif", table, picture),
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
