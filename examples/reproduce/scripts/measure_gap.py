@@ -7,7 +7,8 @@ Of each condition: the F1 of single Se vacancies on three frames of the default 
 `detect` reports them; of a copy that was fine-tuned on 30 other frames with their labels, at the
 threshold that is best for it on those three frames; and of what `adapt --detector` makes of six
 frames without labels in so many minutes of two cores that do nothing else (0 to leave that out).
-Conditions are those of the second simulator (independent_microscope.py) and of test_sessions.py.
+Conditions are those of the second simulator (independent_microscope.py), whose frames differ in
+pixel size, so that they are not adapted to together, and of test_sessions.py.
 """
 
 import argparse
@@ -149,7 +150,7 @@ def measure(condition: str, options: argparse.Namespace) -> dict:
         "threshold": round(float(THRESHOLDS[best]), 2),
         "steps": options.steps,
     }
-    if options.minutes:
+    if options.minutes and condition in TEST_SESSIONS:
         renewed, decided = adapted(parent, condition, options.minutes)
         row["adapted"] = round(found_in(renewed, test, DEFAULT_THRESHOLD).f1, 4)
         row |= {key: decided[key] for key in ("chosen", "mastered")}
