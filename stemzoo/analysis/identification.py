@@ -310,18 +310,13 @@ def _identified_by_shape(
     lattice = lattices[0]
     mask = crystal_mask(image, lattice)
     materials = [_material_of(other) for other in lattices]
-    scales = np.array(
-        [1.0 if sampling is None else sampling / other.sampling for other in lattices]
-    )
-    constants = [m.lattice_constant * s for m, s in zip(materials, scales, strict=True)]
-    each = np.array(
-        [
-            odds_of([material], None if sampling is None else constant, None)
-            for material, constant in zip(materials, constants, strict=True)
-        ]
-    )
+    constants = [
+        None if sampling is None else float(material.lattice_constant * sampling / other.sampling)
+        for material, other in zip(materials, lattices, strict=True)
+    ]
+    each = [odds_of([m], constant, None) for m, constant in zip(materials, constants, strict=True)]
     # The prior of these materials is that of one, in equal parts.
-    odds = np.append(each[:, 0] / len(materials), each[0, 1])
+    odds = np.append(np.array(each)[:, 0] / len(materials), each[0][1])
     shares = odds / odds.sum()
     candidates = [
         Candidate(material.name, float(share), float(other.sampling))

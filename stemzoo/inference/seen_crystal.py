@@ -181,11 +181,13 @@ class SeenCrystal:
             return []
         from skimage.measure import approximate_polygon, find_contours
 
-        padded = np.pad(self.mask.crystal, 1).astype(np.float32)
+        # Of a large mask every few pixels tell as much, and take less memory.
+        step = max(max(self.mask.crystal.shape) // (4 * _CORNERS), 1)
+        padded = np.pad(self.mask.crystal[::step, ::step], 1).astype(np.float32)
         rough = max(padded.shape) / _CORNERS
         longest = sorted(find_contours(padded, 0.5), key=len, reverse=True)[:_POLYGONS]
         polygons = [
-            (approximate_polygon(contour, rough) - 1) * self.block + (self.block - 1) / 2
+            (approximate_polygon(contour, rough) - 1) * step * self.block + (self.block - 1) / 2
             for contour in longest
         ]
         return [np.round(one, 1).tolist() for one in polygons if len(one) > 3]

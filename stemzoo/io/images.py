@@ -25,6 +25,7 @@ from stemzoo.io.tiff import open_tiff
 
 # Smallest edge of an image [px]: fewer hold too few unit cells to tell their spots from haze.
 MIN_SIDE = 64
+_CHECKED = 2**24  # pixels that are looked at together for NaN
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -387,7 +388,9 @@ def check_image(data: np.ndarray, name: str | Path) -> None:
     """
     check_shape(data, name)
     data = np.asarray(data)
-    bad = data.size - np.count_nonzero(np.isfinite(data))
+    # By rows: a mask of all pixels is much beside a large image.
+    parts = np.array_split(data, -(-data.size // _CHECKED), axis=0)
+    bad = data.size - sum(np.count_nonzero(np.isfinite(part)) for part in parts)
     if bad:
         raise ValueError(
             f"{name}: expected finite values. Received: {bad} of {data.size} pixels NaN or Inf. "
