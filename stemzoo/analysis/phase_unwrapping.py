@@ -1,6 +1,10 @@
 """Continuous phases from phases that are known up to whole turns."""
 
+from importlib.util import find_spec
+
 import numpy as np
+
+_MANY = 2**17  # points of a grid, of images of some 4096 pixels along a side and more
 
 
 def unwrap_phase(wrapped: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
@@ -35,6 +39,24 @@ def unwrap_phase(wrapped: np.ndarray, known: np.ndarray | None = None) -> np.nda
     True
     """
     phases = np.asarray(wrapped, dtype=np.float64)
+    down, right = (_nearest(np.diff(phases, axis=axis)) for axis in (0, 1))
+    around = np.diff(down, axis=1) - np.diff(right, axis=0)
+    if np.abs(around).max(initial=0.0) < np.pi:
+        # No four neighbours have a whole turn between them, so that every path gives the same.
+        along = np.cumsum(np.pad(right, ((0, 0), (1, 0))), axis=1)
+        along += np.cumsum(np.pad(down[:, 0], (1, 0)))[:, None] + phases[0, 0]
+        return phases + 2 * np.pi * np.rint((along - phases) / (2 * np.pi))
+    if phases.size > _MANY and find_spec("skimage"):
+        # The same in compiled code, which takes less memory.
+        from skimage.restoration import unwrap_phase as compiled
+
+        mask = False if known is None else ~known
+        return np.ma.getdata(compiled(np.ma.array(phases, mask=mask), rng=0))
+    return phases + 2 * np.pi * _joined(phases, known)
+
+
+def _joined(phases: np.ndarray, known: np.ndarray | None) -> np.ndarray:
+    """Whole turns (P, Q) by joining neighbours pair by pair, the most reliable first."""
     unevenness = _unevenness(phases)
     if known is not None:
         unevenness[~known] = np.inf
@@ -62,7 +84,7 @@ def unwrap_phase(wrapped: np.ndarray, known: np.ndarray | None = None) -> np.nda
             turns[i] += shift
             group[i] = kept
         members[kept] += members[moved]
-    return phases + 2 * np.pi * np.array(turns).reshape(phases.shape)
+    return np.array(turns).reshape(phases.shape)
 
 
 def _unevenness(phases: np.ndarray) -> np.ndarray:

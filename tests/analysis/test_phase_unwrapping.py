@@ -39,3 +39,15 @@ def test_what_is_only_noise_spoils_no_smooth_part():
     outside = np.ones((30, 30), bool)
     outside[10:14, 10:14] = False
     assert np.ptp(found[outside]) < 1e-9
+
+
+def test_a_large_grid_with_noise_in_it_is_unwrapped_around_the_noise():
+    rng = np.random.default_rng(0)
+    smooth = np.add.outer(0.8 * np.arange(400), 0.6 * np.arange(400))
+    known = np.ones((400, 400), bool)
+    known[100:140, 100:140] = False
+    wrapped = np.angle(np.exp(1j * smooth))
+    wrapped[~known] = rng.uniform(-np.pi, np.pi, 1600)
+    for told in (None, known):
+        found = unwrap_phase(wrapped, told) - smooth
+        assert np.ptp(found[known]) < 1e-9
