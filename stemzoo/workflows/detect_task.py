@@ -17,6 +17,9 @@ from stemzoo.workflows.weights import load_kind
 if TYPE_CHECKING:
     from stemzoo.models.fcn import DefectFCN
 
+# What a report tells and the record of the folder does not, or in another way.
+_NOT_RECORDED = ("format", "image", "frame", "csv", "overlay", "detections")
+
 
 @dataclass(frozen=True)
 class DetectOptions:
@@ -115,14 +118,14 @@ class DetectTask:
         """Find the defects of an image; write its files, and tell what there is."""
         found = self.detect(source, model, out)
         frame = self.detect_options.frame if source.frame is None else source.frame
-        facts = found.detections.to_dict()
-        del facts["detections"], facts["format"]
+        report = found.report() | {"frame": frame}
+        facts = {name: fact for name, fact in report.items() if name not in _NOT_RECORDED}
         used, name = used_weights(model), found.detections.model
         return ImageResult(
             found.image,
             found.detections.match,
             facts,
-            found.report() | {"frame": frame},
+            report,
             {"csv": found.table, "overlay": found.overlay},
             found.others,
             {name: used[name]} if name in used else {},
