@@ -1,23 +1,20 @@
 """Where the processor time of `detect` goes: each part beside the network's own, in one run.
 
-One thread; times are the least processor time of several calls, with graphs built. Parts that are
+Times are the least processor time of several calls, with graphs built. Parts that are
 called by another part are indented and counted in it, too.
 
+    export OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1
     python tests/benchmarks/detect_parts.py [IMAGE...] [--weights fcn-wse2] [--repeats 5]
 """
 
 import argparse
 import contextlib
 import importlib
-import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
-
-for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
 
 import stemzoo
 from stemzoo.inference.detection import find_defects
@@ -44,8 +41,9 @@ PARTS = {
     "stemzoo.inference.detection:report_by_probability": "probabilities",
     "stemzoo.inference.second_witness:_measured": "  column fits",
     "stemzoo.inference.second_witness:spread_around": "    scatter around columns",
-    "stemzoo.inference.second_witness:fit_in_tiles": "    fit in tiles",
-    "stemzoo.inference.second_witness:column_contrast": "    contrast",
+    "stemzoo.inference.crystal_fit:column_width": "    width of columns",
+    "stemzoo.inference.crystal_fit:fit_in_tiles": "    fit in tiles",
+    "stemzoo.inference.crystal_fit:column_contrast": "    contrast",
     "stemzoo.inference.seen_crystal:sites_in_blocks": "  ideal sites",
     "stemzoo.inference.detection:match_model": "match with training frames",
 }
