@@ -195,7 +195,9 @@ def experimental_set(
         raise ValueError(f"Expected images that can be used. Received: none of {len(paths)}.")
     first = read_files[0][1][1]
     images = tuple(
-        resample_image(image, step, first, path) if abs(step / first - 1) > ONE_PIXEL_SIZE else image
+        resample_image(image, step, first, path)
+        if abs(step / first - 1) > ONE_PIXEL_SIZE
+        else image
         for path, (image, step) in read_files
     )
     return ExperimentalSet(images, first, name, {path.name: sha256(path) for path, _ in read_files})
