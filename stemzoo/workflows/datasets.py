@@ -36,6 +36,8 @@ from stemzoo.zoo.hub import sha256
 if TYPE_CHECKING:
     from stemzoo.models.cyclegan import CycleGANSTEM
 
+# Pixel sizes that differ by so little are one: to resample would change noise for nothing.
+ONE_PIXEL_SIZE = 0.01
 _NO_LABELS = "no table NAME.csv of labels with its image NAME.tif"
 
 
@@ -210,7 +212,9 @@ def experimental_set(
         raise ValueError(f"Expected images that can be used. Received: none of {len(paths)}.")
     first = read_files[0][1][1]
     images = tuple(
-        resample_image(image, step, first, path) if abs(step / first - 1) > 0.01 else image
+        resample_image(image, step, first, path)
+        if abs(step / first - 1) > ONE_PIXEL_SIZE
+        else image
         for path, (image, step) in read_files
     )
     return ExperimentalSet(images, first, name, {path.name: sha256(path) for path, _ in read_files})
