@@ -17,7 +17,8 @@ from stemzoo.inference.expectation import (
 from stemzoo.inference.found_defects import FoundDefects
 from stemzoo.metrics.estimate import Estimate
 from stemzoo.simulate.defects import find_defect
-from stemzoo.simulate.materials import atomic_number, find_material
+from stemzoo.simulate.elements import atomic_number
+from stemzoo.simulate.materials import find_material
 
 
 @dataclass(frozen=True, eq=False)
