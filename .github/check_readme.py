@@ -69,6 +69,7 @@ SMALL: dict[str, Run | LeftOut] = {
     "stemzoo detect --again session/run.json": Run(leaves="repeated/summary.csv"),
     "stemzoo detect series.tif": Run(leaves="series/tracks.csv"),
     "stemzoo watch today": Run("--idle 1", "live/summary.csv"),
+    "stemzoo align series.tif": Run(leaves="aligned/series_drift.csv"),
     "stemzoo identify scan1.tif": Run(),
     "stemzoo denoise scan1.tif": Run(leaves="denoised/scan1_uncertainty.tif"),
     "stemzoo train denoise": Run(

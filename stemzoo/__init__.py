@@ -18,6 +18,7 @@ _NAMES = {
     "Detections": "stemzoo.inference.detections",
     "FCNRecipe": "stemzoo.training",
     "Image": "stemzoo.io",
+    "align_frames": "stemzoo.analysis.alignment",
     "denoise": "stemzoo.inference.denoising",
     "detect": "stemzoo.inference.detection",
     "evaluate": "stemzoo.metrics.evaluation",

@@ -12,6 +12,7 @@ from typer.rich_utils import rich_format_error
 
 from stemzoo.cli import (
     adapt,
+    align,
     columns,
     denoise,
     detect,
@@ -39,6 +40,7 @@ app.add_typer(watch.app)
 app.add_typer(images.app)
 app.add_typer(columns.app)
 app.add_typer(denoise.app)
+app.add_typer(align.app)
 app.add_typer(identify.app)
 app.add_typer(structure.app)
 app.add_typer(scoring.app)

@@ -29,3 +29,26 @@ def tracking() -> str:
         *("appearances", "largest error of the drift [px]", "ambiguous frames"),
     )
     return table(head, rows)
+
+
+@block
+def alignment() -> str:
+    """F1 of one frame, of the sum and of the aligned mean of stacks that drift."""
+    rows = []
+    for one in results("alignment")["stacks"]:
+        refused = one["aligned"] is None
+        rows.append(
+            (
+                f"{100 * one['efficiency'] / 0.3:.0f} %",  # of the mean efficiency of day A
+                f"{one['drift_px']:.1f}",
+                f"{one['one']:.2f}",
+                f"{one['summed']:.2f}",
+                "refused" if refused else f"{one['aligned']:.2f}",
+                "" if refused else f"{one['used']} of 10, {one['error_px']:.1f} px",
+            )
+        )
+    head = (
+        *("electrons a frame, of day A's", "drift a frame [px]", "F1 in one frame", "in the sum"),
+        *("in the aligned mean", "frames used, largest error"),
+    )
+    return table(head, rows)
