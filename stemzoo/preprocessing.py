@@ -195,6 +195,9 @@ def average_blocks(image: np.ndarray, block: int, dtype: type = np.float64) -> n
     return parts.mean(axis=(1, 3), dtype=dtype)
 
 
+# Pixels beside an image in which splines go on, as `scipy.ndimage` has it, and how many are made at
+# once, so that they stay in the processor's cache.
+_SPLINE_MARGIN, _AT_ONCE = 12, 2**15
 # Pixels around a part of an image beyond which splines no longer reach: 0.27^40 of a value.
 _SPLINE_REACH = 40
 
@@ -234,16 +237,41 @@ def resample(
     top = 0 if rows is None else max(int(first * factor) - reach, 0)
     bottom = len(image) if rows is None else int(np.ceil(last * factor)) + reach
     values = np.asarray(image[top:bottom], dtype=np.float32)
-    if sigma:
+    if 4 * sigma >= 0.5:  # a narrower Gaussian is cut to its middle pixel
         values = ndimage.gaussian_filter(values, sigma, mode="nearest")
-    return ndimage.affine_transform(
-        values,
-        [factor, factor],
-        offset=[first * factor - top, 0.0],
-        output_shape=(last - first, resampled_shape(image.shape, sampling, target)[1]),
-        order=3,
-        mode="nearest",
+    columns = resampled_shape(image.shape, sampling, target)[1]
+    return _spline(values, np.arange(first, last) * factor - top, np.arange(columns) * factor)
+
+
+def _spline(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Cubic splines at the crossings of some rows and columns [px], as float32.
+
+    As `scipy.ndimage.affine_transform` of order 3 and mode "nearest", in half the time: rows and
+    columns by themselves.
+    """
+    padded = np.pad(values, _SPLINE_MARGIN, mode="edge")
+    knots = ndimage.spline_filter(padded, 3, output=np.float64, mode="nearest")
+    del padded
+    along, across = (
+        _spline_weights(np.clip(places, 0, n - 1) + _SPLINE_MARGIN)
+        for places, n in zip((rows, columns), values.shape, strict=True)
     )
+    found = np.empty((len(rows), len(columns)), np.float32)
+    step = max(_AT_ONCE // max(knots.shape[1], len(columns)), 1)
+    for start in range(0, len(rows), step):
+        some = slice(start, start + step)
+        lines = sum(weight[some, None] * knots[at[some]] for at, weight in along)
+        found[some] = sum(weight * lines[:, at] for at, weight in across)
+    return found
+
+
+def _spline_weights(places: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Four neighbours of each place (K,), and what a cubic B-spline makes of them."""
+    low = np.floor(places).astype(int)
+    t = places - low
+    u = 1 - t
+    weights = (u**3, t * t * (t - 2) * 3 + 4, u * u * (u - 2) * 3 + 4, t**3)
+    return [(low + k - 1, weight / 6) for k, weight in enumerate(weights)]
 
 
 def resampled_shape(shape: tuple[int, int], sampling: float, target: float) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.reflections import away_from_reflections, half_plane_indices
+from stemzoo.analysis.robust_spread import row_medians
 from stemzoo.analysis.spectrum import hann_window
 
 _MOST = 6  # waves
@@ -99,8 +100,11 @@ def find_hum(image: np.ndarray, lattice: Lattice) -> tuple[Wave, ...]:
     allowed = _between_reflections(left.shape, lattice)
     found: list[Wave] = []
     while len(found) < _MOST:
-        power = abs(fft.rfft2(left * windows[0][:, None] * windows[1])) ** 2
+        spectrum = fft.rfft2((left * windows[0][:, None] * windows[1]).astype(np.float32))
+        power = spectrum.real**2 + spectrum.imag**2
         background = _block_medians(power)
+        if not (allowed & (power >= _STRONG * background)).any():
+            break
         # Only peaks: the foot of a reflection is none.
         power[~allowed | (power < ndimage.maximum_filter(power, 5))] = 0.0
         row, column = np.unravel_index(power.argmax(), power.shape)
@@ -161,9 +165,11 @@ def _block_medians(power: np.ndarray) -> np.ndarray:
     """Median of the power in the block around each place."""
     rows, columns = (-(-n // _BLOCK) * _BLOCK for n in power.shape)
     padded = np.pad(power, ((0, rows - len(power)), (0, columns - power.shape[1])), mode="reflect")
-    blocks = padded.reshape(rows // _BLOCK, _BLOCK, columns // _BLOCK, _BLOCK)
-    medians = np.median(blocks, axis=(1, 3)).repeat(_BLOCK, axis=0).repeat(_BLOCK, axis=1)
-    return medians[: power.shape[0], : power.shape[1]]
+    counts = rows // _BLOCK, columns // _BLOCK
+    blocks = padded.reshape(counts[0], _BLOCK, counts[1], _BLOCK).swapaxes(1, 2)
+    medians = row_medians(blocks.reshape(-1, _BLOCK**2)).reshape(counts)
+    spread = medians.repeat(_BLOCK, axis=0).repeat(_BLOCK, axis=1)
+    return spread[: power.shape[0], : power.shape[1]]
 
 
 def _refined(image: np.ndarray, start: tuple[float, float], windows: list[np.ndarray]) -> Wave:

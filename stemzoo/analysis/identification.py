@@ -9,10 +9,11 @@ from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.condition_features import middle
 from stemzoo.analysis.crystal_mask import CrystalMask, crystal_mask
 from stemzoo.analysis.dark_columns import DarkColumns, find_dark_columns
-from stemzoo.analysis.lattice import find_lattice
+from stemzoo.analysis.lattice import all_peaks, find_lattice
 from stemzoo.analysis.lattice_count import Arrangement, find_arrangement
 from stemzoo.analysis.material_odds import chalcogen_side, odds_of, side_odds, what_decides
 from stemzoo.analysis.reflections import ring_radius
+from stemzoo.analysis.spectrum_peaks import SpectrumPeaks
 from stemzoo.analysis.sublattices import Sublattices, find_sublattices
 from stemzoo.analysis.valid_pixels import ValidPixels, filled, find_valid_pixels
 from stemzoo.io import Image
@@ -341,26 +342,26 @@ def _any_lattice(image: np.ndarray) -> tuple[Lattice, ...]:
     Of the latter all that fit nearly as well as the best one, which comes first.
     """
     part = middle(image, _LATTICE_FIELD)
-    found = []
+    peaks, found = all_peaks(part), []
     for symmetry in (6, 4):
         # Any spacing: the lattice is looked for over a wide range of pixel sizes.
         spacing = np.median([m.spacing for m in MATERIALS.values() if m.symmetry == symmetry])
         material = next(m for m in MATERIALS.values() if m.symmetry == symmetry)
-        found += _lattices(part, replace(material, spacing=float(spacing)))
+        found += _lattices(part, replace(material, spacing=float(spacing)), peaks)
     best = max(found, key=lambda lattice: lattice.confidence, default=None)
     if best is not None and best.confidence >= _HIGH_SYMMETRY:
         return (best,)
-    shaped = [x for m in MATERIALS.values() if m.symmetry == 2 for x in _lattices(part, m)]
+    shaped = [x for m in MATERIALS.values() if m.symmetry == 2 for x in _lattices(part, m, peaks)]
     shaped.sort(key=lambda lattice: -lattice.confidence)
     if shaped and shaped[0].confidence >= _SHAPED:
         return tuple(x for x in shaped if x.confidence > shaped[0].confidence - _AS_GOOD)
     return () if best is None else (best,)
 
 
-def _lattices(image: np.ndarray, material: Material) -> list[Lattice]:
+def _lattices(image: np.ndarray, material: Material, peaks: SpectrumPeaks) -> list[Lattice]:
     """Return the lattice of a material in an image, if there is one."""
     try:
-        return [find_lattice(image, material)]
+        return [find_lattice(image, material, peaks=peaks)]
     except ValueError as error:
         if "lattice found" not in str(error):
             raise

@@ -102,11 +102,13 @@ def _off_lattice_power(image: ReducedImage, lattice: Lattice) -> tuple[np.ndarra
     orders = range(-count, count + 1)
     for row, column in np.array([(h, k) for h in orders for k in orders]) @ reciprocal:
         if abs(row) < 0.5 and -3 * width < column < 0.5:
+            # Farther than this from a reflection, single precision changes nothing.
+            near = [abs(k - at) < 6 * width for k, at in ((rows, row), (columns, column))]
             down, along = (
-                np.exp(-(((k - at) / width) ** 2) / 2).astype(np.float32)
-                for k, at in ((rows, row), (columns, column))
+                np.exp(-(((k[close] - at) / width) ** 2) / 2).astype(np.float32)
+                for k, at, close in ((rows, row, near[0]), (columns, column, near[1]))
             )
-            spectrum *= 1 - np.outer(down, along)
+            spectrum[np.ix_(*near)] *= 1 - np.outer(down, along)
     fine = np.hypot(rows[:, None], columns) / (ring_radius(lattice) * image.block) > _NOISE
     blur = [np.exp(-2 * (np.pi * _FINE * cell * k) ** 2) for k in (rows, columns)]
     powers = []

@@ -38,6 +38,7 @@ def find_lattice(
     *,
     sampling: float | None = None,
     min_confidence: float = MIN_CONFIDENCE,
+    peaks: SpectrumPeaks | None = None,
 ) -> Lattice:
     """Find the lattice of a crystal in an image, and from it the pixel size.
 
@@ -57,6 +58,8 @@ def find_lattice(
     min_confidence : float
         Least `confidence`; a lower one lets a distorted lattice pass, where other images of the
         session show what to expect.
+    peaks : SpectrumPeaks, optional
+        All peaks of the image, see `all_peaks`, if other lattices are looked for in it, too.
 
     Returns
     -------
@@ -91,7 +94,8 @@ def find_lattice(
     >>> lattice.sampling, lattice.confidence  # doctest: +SKIP
     (0.0953, 0.99)
     """
-    image = _checked(image)
+    if peaks is None:
+        image = _checked(image)
     low, high = LATTICE_RANGE
     if sampling is not None:
         if not (np.isfinite(sampling) and sampling > 0):
@@ -101,7 +105,8 @@ def find_lattice(
     rings = max(low / spacing, MIN_CELLS / min(image.shape)), min(high / spacing, 0.5)
     shapes = _shapes(material)
     farthest = max(_FARTHEST, *(1.1 * _outer(shape) for shape in shapes))
-    peaks = find_spectrum_peaks(image, farthest * rings[1])
+    limit = farthest * rings[1]
+    peaks = find_spectrum_peaks(image, limit) if peaks is None else peaks.within(limit)
     cells = [
         cell for shape in shapes for cell in _candidates(peaks, material.symmetry, shape, *rings)
     ]
@@ -121,6 +126,31 @@ def find_lattice(
             f"material. Received: an image of shape {image.shape}, confidence {best:.2f}"
         )
     return lattice
+
+
+def all_peaks(image: np.ndarray) -> SpectrumPeaks:
+    """Find the peaks of all frequencies, for `find_lattice` of several materials in one image.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        As of `find_lattice`.
+
+    Returns
+    -------
+    SpectrumPeaks
+
+    Raises
+    ------
+    ValueError
+        If the image has the wrong shape, or holds infinities or NaN.
+
+    Examples
+    --------
+    >>> peaks = all_peaks(image)  # doctest: +SKIP
+    >>> find_lattice(image, find_material("wse2"), peaks=peaks)  # doctest: +SKIP
+    """
+    return find_spectrum_peaks(_checked(image), 0.5)
 
 
 def _checked(image: np.ndarray) -> np.ndarray:

@@ -96,8 +96,10 @@ def find_response(image: np.ndarray, crystal: np.ndarray, lattice: Lattice) -> R
     if not white > black:
         return None
     deviations = coarse[inside] - coarse[inside].mean()
-    # Skewness; `scipy.stats` has it, too, but takes a third of a second to import.
-    if np.mean(deviations**3) / np.mean(deviations**2) ** 1.5 < _SKEWED:
+    squares = deviations * deviations
+    # Skewness; `scipy.stats` has it, too, but takes a third of a second to import. A third power of
+    # floats takes a hundred times as long as two products.
+    if np.mean(squares * deviations) / np.mean(squares) ** 1.5 < _SKEWED:
         return None
     level = CrystalLevel.of(coarse, inside, lattice)
     logarithm = np.log(np.maximum((coarse - black) / (white - black), _DARK))

@@ -3,7 +3,7 @@
 Positions in the spectrum are complex numbers, column frequency + i row frequency [1/px].
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import fft, ndimage
@@ -29,15 +29,31 @@ class SpectrumPeaks:
         Power over the mean power of the surroundings.
     shape : tuple of int
         Shape of the image [px].
+    points : ndarray of int, shape (P, 2)
+        Nearest points of the spectrum, along rows and columns from its centre.
+    sizes : tuple of int
+        Points of the spectrum along rows and columns.
     """
 
     position: np.ndarray
     strength: np.ndarray
     shape: tuple[int, int]
+    points: np.ndarray
+    sizes: tuple[int, int]
 
     def bins(self, frequency: np.ndarray) -> np.ndarray:
         """Return the length of frequencies [1/px] in units of the resolution of the spectrum."""
         return np.hypot(frequency.real * self.shape[1], frequency.imag * self.shape[0])
+
+    def within(self, limit: float) -> "SpectrumPeaks":
+        """Return the peaks up to a frequency along rows and along columns [1/px]."""
+        inside = (abs(self.points) <= _reach(limit, self.sizes)).all(axis=1)
+        return replace(
+            self,
+            position=self.position[inside],
+            strength=self.strength[inside],
+            points=self.points[inside],
+        )
 
 
 def find_spectrum_peaks(image: np.ndarray, limit: float) -> SpectrumPeaks:
@@ -60,7 +76,7 @@ def find_spectrum_peaks(image: np.ndarray, limit: float) -> SpectrumPeaks:
     padding = tuple(p / n for p, n in zip(shape, image.shape, strict=True))
     power = windowed_power(image, shape)
     least = 1e-9 * power.mean() + np.finfo(np.float32).tiny
-    reach = [min(int(np.ceil(limit * n)), n // 2 - 1) for n in shape]
+    reach = _reach(limit, shape)
     # The background of a peak at the limit is measured beyond it.
     margins = [round(max(SURROUNDINGS) * p) + 1 for p in padding]
     # Bins from the centre; of columns one half, as the other is the same by symmetry.
@@ -78,12 +94,18 @@ def find_spectrum_peaks(image: np.ndarray, limit: float) -> SpectrumPeaks:
     at = tuple(
         index + margin for index, margin in zip(np.nonzero(is_peak[inner]), margins, strict=True)
     )
-    y = rows[at[0]] + _vertex_offset(log_power, at)
-    x = columns[at[1]] + _vertex_offset(log_power.T, at[::-1])
+    points = np.stack([rows[at[0]], columns[at[1]]], axis=1)
+    y = points[:, 0] + _vertex_offset(log_power, at)
+    x = points[:, 1] + _vertex_offset(log_power.T, at[::-1])
     position = x / shape[1] + 1j * y / shape[0]
     strength = np.exp(excess[at])
     order = np.argsort(-strength)
-    return SpectrumPeaks(position[order], strength[order], image.shape)
+    return SpectrumPeaks(position[order], strength[order], image.shape, points[order], shape)
+
+
+def _reach(limit: float, sizes: tuple[int, ...]) -> list[int]:
+    """Points of a spectrum up to a frequency [1/px], along rows and columns."""
+    return [min(int(np.ceil(limit * n)), n // 2 - 1) for n in sizes]
 
 
 def log_background(log_power: np.ndarray, padding: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:

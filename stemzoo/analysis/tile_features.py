@@ -64,11 +64,20 @@ def tile_features(image: np.ndarray, lattice: Lattice) -> np.ndarray:
         # Not `means @ power`: its many threads wait for each other longer than they work.
         powers = np.einsum("gk,k->g", means, power) + _FLOOR
         powers = dict(zip(groups, powers, strict=True))
-        low, tenth, middle, ninth, high = np.quantile(flat[::2, ::2], (0.01, 0.05, 0.5, 0.95, 0.99))
+        low, tenth, middle, ninth, high = _quantiles(flat[::2, ::2], (0.01, 0.05, 0.5, 0.95, 0.99))
         reach, most = max(high - low, _FLOOR), max(ninth - tenth, _FLOOR)
         asymmetry, tails = (low + high - 2 * middle) / reach, np.log(reach / most)
         values.append([*_spectral(powers, shells), asymmetry, tails])
     return np.reshape(values, (len(rows), len(columns), -1))
+
+
+def _quantiles(values: np.ndarray, parts: tuple[float, ...]) -> np.ndarray:
+    """Do as `numpy.quantile`, of several parts of thousands of values in a third of the time."""
+    ordered = np.sort(values, axis=None)
+    places = np.array(parts) * (len(ordered) - 1)
+    below = places.astype(int)
+    above = np.minimum(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (places - below)
 
 
 def _shells(lattice: Lattice) -> tuple[float, ...]:

@@ -6,6 +6,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
+from stemzoo.analysis.robust_spread import row_medians
+
 _CELL = 1.3  # lattice constants: a crystal has no larger square of one value
 # Corners of a turned image: so thick at least, in lattice constants, and so convex.
 _FLAT, _CONVEX = 0.6, 0.9
@@ -174,6 +176,8 @@ def _one_value(values: np.ndarray, mask: np.ndarray, cell: float) -> tuple[np.nd
     flat[:-1, :-1] = right[:-1] & right[1:] & down[:, :-1] & mask[:-1, :-1]
     # As below, for the largest images: no more memory than is needed.
     del right, down
+    if np.count_nonzero(flat) < cell:  # none of the areas can be as large as that
+        return bad, words
     labels, count = ndimage.label(flat)
     sizes = count_pixels(labels, count)
     known = values if mask.all() else values[mask]
@@ -235,7 +239,9 @@ def _sparks(values: np.ndarray, mask: np.ndarray, _: float) -> tuple[np.ndarray,
     if not sample.size:
         return bad, []
     low, high = np.percentile(sample, (1, 99)).astype(float)
-    lines = np.median(values[:, ::3], axis=1).astype(float)
+    # Some lines at a time, as they are copied.
+    parts = np.array_split(values, -(-values.size // 2**20))
+    lines = np.concatenate([row_medians(part[:, ::3].astype(float)) for part in parts])
     away = abs(lines - ndimage.median_filter(lines, 7))
     spark = away > _SPARK_LINE * (high - low)
     bad[spark] = True
