@@ -224,7 +224,7 @@ def train_denoise(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Train what takes noise out of images, on pairs of simulated frames with noise and without."""
-    from stemzoo.workflows.denoising import DenoiserOptions, train_denoiser_files
+    from stemzoo.workflows.denoiser_training import DenoiserOptions, train_denoiser_files
 
     start_keras()
     from stemzoo.training import DenoiserRecipe
