@@ -9,7 +9,9 @@ import numpy as np
 
 from stemzoo import __version__, io
 from stemzoo.inference.detection import DEFAULT_THRESHOLD, find_defects
-from stemzoo.io.images import Image, as_image, check_shape
+from stemzoo.io.any_image import as_image
+from stemzoo.io.image_checks import check_shape
+from stemzoo.io.images import Image
 from stemzoo.io.label_files import Labels
 from stemzoo.metrics.detection_report import DetectionReport, ImageScore, score_image
 from stemzoo.simulate.materials import MATERIALS
