@@ -10,13 +10,13 @@ from stemzoo.adaptation.agreement import overlapping_patches
 from stemzoo.adaptation.cyclegan import fit_adapt
 from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.judgement import Stopped
+from stemzoo.adaptation.recipes import JudgementLimits
 from stemzoo.adaptation.run import RUN
 from stemzoo.inference.translation import translate
 from stemzoo.io import Image
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.domain import domain_session
-from stemzoo.training.recipes import JudgementLimits
 from stemzoo.training.state import STATE_FILE
 
 

@@ -11,12 +11,12 @@ from stemzoo.adaptation.detector_scores import (
     find_scorer,
     judge_positions,
 )
+from stemzoo.adaptation.recipes import JudgementLimits
 from stemzoo.analysis.vacancies import column_evidence
 from stemzoo.inference.detection import find_defects
 from stemzoo.io import Image
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.materials import find_material
-from stemzoo.training.recipes import JudgementLimits
 
 WSE2 = find_material("wse2")
 LABEL = "se_vacancy"

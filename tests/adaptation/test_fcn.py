@@ -12,6 +12,7 @@ from stemzoo.adaptation.detector_scores import ColumnVerdict
 from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.fcn import renew_detector
 from stemzoo.adaptation.judgement import Adaptation, Stopped
+from stemzoo.adaptation.recipes import RenewalRecipe
 from stemzoo.adaptation.renewal import (
     RenewalRun,
     does_badly,
@@ -22,7 +23,7 @@ from stemzoo.adaptation.renewal import (
 from stemzoo.adaptation.run import RUN
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.training.budget import TimeBudget
-from stemzoo.training.recipes import FCNRecipe, RenewalRecipe
+from stemzoo.training.recipes import FCNRecipe
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
 TRAINING = FCNRecipe(

@@ -5,8 +5,8 @@ import pytest
 from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.frames import relabelled, training_frames, ways_to_use
+from stemzoo.adaptation.recipes import JudgementLimits, RenewalRecipe
 from stemzoo.simulate import find_session, simulate_session
-from stemzoo.training.recipes import JudgementLimits, RenewalRecipe
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
 SMALL = RenewalRecipe(translated=2, simulated=4, frame_size=128)

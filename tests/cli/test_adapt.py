@@ -11,8 +11,9 @@ from quick_gan import quick_gan, quick_recipe
 
 import stemzoo
 from stemzoo import io
+from stemzoo.adaptation.recipes import JudgementLimits, RenewalRecipe
 from stemzoo.simulate import find_session, simulate_session
-from stemzoo.training.recipes import FCNRecipe, JudgementLimits, RenewalRecipe
+from stemzoo.training.recipes import FCNRecipe
 from stemzoo.workflows import adaptation
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")

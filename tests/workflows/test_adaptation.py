@@ -18,10 +18,11 @@ from stemzoo.adaptation.detector_scores import EstimatedScore, find_scorer
 from stemzoo.adaptation.dopants import find_dopants
 from stemzoo.adaptation.image_checks import prepare_images
 from stemzoo.adaptation.judgement import Adaptation, Judgement, Stopped
+from stemzoo.adaptation.recipes import JudgementLimits, RenewalRecipe
 from stemzoo.analysis.lattice import find_rotation
 from stemzoo.analysis.scan_errors import find_scan_errors
 from stemzoo.simulate import find_session, simulate_session
-from stemzoo.training.recipes import FCNRecipe, JudgementLimits, RenewalRecipe
+from stemzoo.training.recipes import FCNRecipe
 from stemzoo.workflows.adaptation import adapt_files
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
