@@ -131,7 +131,7 @@ def test_an_interrupted_cluster_leaves_whole_files_and_goes_on(run, day, tiny_fo
     command += ["--frames", "all", "--pixel-size", "20.7", "--weights", str(tiny_folder)]
     options = {"env": environment, "text": True}
     with subprocess.Popen(
-        [*command, "--cluster", "local:2"],
+        [*command, "--cluster", "local:1"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
