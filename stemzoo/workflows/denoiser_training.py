@@ -16,7 +16,7 @@ from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.named_sessions import WIDE_SESSIONS, choose_session, find_session
 from stemzoo.simulate.pairs import DenoisingPair, denoising_pair
 from stemzoo.simulate.sessions import AcquisitionSession
-from stemzoo.workflows.datasets import write_training_data
+from stemzoo.workflows.datasets import frame_edge, write_training_data
 from stemzoo.workflows.weights import check_folder
 from stemzoo.zoo.hub import save
 
@@ -156,9 +156,7 @@ def _simulated(
     for j, session in enumerate(sessions):
         seed = options.recipe.seed + j
         step = session.draw(np.random.default_rng(seed)).sampling
-        # Frames with finer pixels need more of them for the same field of view.
-        zoom = ZOO_SAMPLING / step if abs(step / ZOO_SAMPLING - 1) > 0.15 else 1.0
-        shape = (round(options.size * zoom),) * 2
+        shape = (frame_edge(options.size, step),) * 2
         for frame in simulate_session(session, options.frames, shape, seed=seed, loose=LOOSE):
             if len(pairs) % every == 0:
                 described.append(io.Image(frame.image, frame.sampling))
