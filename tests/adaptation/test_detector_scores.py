@@ -23,9 +23,8 @@ LABEL = "se_vacancy"
 
 
 @pytest.fixture(scope="module")
-def frames():
-    """Two larger frames of day A, with some 20 vacancies each."""
-    return list(simulate_session(find_session("wse2-dayA"), 2, (512, 512), seed=7))
+def frames(large_frames):
+    return large_frames
 
 
 @pytest.fixture(scope="module")

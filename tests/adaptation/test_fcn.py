@@ -21,7 +21,6 @@ from stemzoo.adaptation.renewal import (
     keep_master,
 )
 from stemzoo.adaptation.run import RUN
-from stemzoo.simulate import find_session, simulate_session
 from stemzoo.training.budget import TimeBudget
 from stemzoo.training.recipes import FCNRecipe
 
@@ -47,10 +46,9 @@ class Translator:
 
 
 @pytest.fixture(scope="module")
-def session():
+def session(large_frames):
     """Two images of day A, in which vacancies stand out; simulated in small frames."""
-    frames = simulate_session(find_session("wse2-dayA"), 2, (512, 512), seed=7)
-    session = ExperimentalSession.of([frame.image for frame in frames], Translator())
+    session = ExperimentalSession.of([frame.image for frame in large_frames], Translator())
     session.filtered_simulator(0, 128)
     return session
 

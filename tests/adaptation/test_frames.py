@@ -6,7 +6,6 @@ from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.frames import training_frames, ways_to_use
 from stemzoo.adaptation.recipes import JudgementLimits, RenewalRecipe
-from stemzoo.simulate import find_session, simulate_session
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
 SMALL = RenewalRecipe(translated=2, simulated=4, frame_size=128)
@@ -26,9 +25,8 @@ class Translator:
 
 
 @pytest.fixture(scope="module")
-def session():
-    frames = simulate_session(find_session("wse2-dayA"), 2, (512, 512), seed=7)
-    session = ExperimentalSession.of([frame.image for frame in frames], Translator())
+def session(large_frames):
+    session = ExperimentalSession.of([frame.image for frame in large_frames], Translator())
     session.filtered_simulator(0, 128)  # of small frames
     return session
 
