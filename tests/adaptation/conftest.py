@@ -1,5 +1,6 @@
 import pytest
 from quick_gan import STEP, Clock, ScriptedJudge, quick_gan, quick_recipe
+from still_translator import Translator
 
 from stemzoo import plotting
 from stemzoo.adaptation.experimental import ExperimentalSession
@@ -29,6 +30,14 @@ def clock(monkeypatch):
 def large_frames():
     """Two frames of day A, of 512 x 512 pixels, with some 20 vacancies each, which stand out."""
     return list(simulate_session(find_session("wse2-dayA"), 2, (512, 512), seed=7))
+
+
+@pytest.fixture(scope="session")
+def large_session(large_frames):
+    """What was measured on these, with filtered simulations in small frames."""
+    session = ExperimentalSession.of([frame.image for frame in large_frames], Translator())
+    session.filtered_simulator(0, 128)
+    return session
 
 
 @pytest.fixture(scope="session")

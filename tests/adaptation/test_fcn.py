@@ -5,11 +5,11 @@ import keras
 import numpy as np
 import pytest
 from quick_gan import quick_gan
+from still_translator import Translator
 
 import stemzoo
 from stemzoo.adaptation.cyclegan import fit_adapt
 from stemzoo.adaptation.detector_scores import ColumnVerdict
-from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.fcn import renew_detector
 from stemzoo.adaptation.judgement import Adaptation, Stopped
 from stemzoo.adaptation.recipes import RenewalRecipe
@@ -31,26 +31,9 @@ TRAINING = FCNRecipe(
 SMALL = RenewalRecipe(translated=2, simulated=4, frame_size=128, training=TRAINING)
 
 
-class Translator:
-    """A CycleGAN that leaves images as they are."""
-
-    material, sampling, patch_size, rotation, session = "wse2", 0.2074, 32, (0.0, 3.0), "dayX"
-    name = "translator"
-
-    def __init__(self, adaptation=None):
-        self.sim_to_exp, self.adaptation = self, adaptation
-
-    @staticmethod
-    def predict_on_batch(batch):
-        return batch
-
-
-@pytest.fixture(scope="module")
-def session(large_frames):
-    """Two images of day A, in which vacancies stand out; simulated in small frames."""
-    session = ExperimentalSession.of([frame.image for frame in large_frames], Translator())
-    session.filtered_simulator(0, 128)
-    return session
+@pytest.fixture
+def session(large_session):
+    return large_session
 
 
 @pytest.fixture
