@@ -1,7 +1,10 @@
+import logging
 import os
 import subprocess
 import sys
+import warnings
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +12,18 @@ import pytest
 from hub_server import HubServer, point_client_at
 
 import stemzoo
+from stemzoo import cli
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.named_sessions import find_session
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@dataclass(frozen=True)
+class Run:
+    code: int
+    out: str
+    err: str
 
 
 @pytest.fixture(scope="session")
@@ -135,3 +146,27 @@ def small_files():
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     return limit
+
+
+@pytest.fixture
+def command_line(monkeypatch, capsys):
+    """Run the command line in this process, as the installed command does."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["stemzoo", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        # The command line chooses itself which warnings it shows, and how.
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            try:
+                cli.main()
+            except SystemExit as stop:
+                code = stop.code or 0
+        return Run(code, *capsys.readouterr())
+
+    # Many networks in one process make TensorFlow advise against that.
+    logger = logging.getLogger("tensorflow")
+    monkeypatch.setattr(logger, "disabled", True)
+    monkeypatch.delenv("STEMZOO_DEBUG", raising=False)
+    return call

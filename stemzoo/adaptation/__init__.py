@@ -4,7 +4,7 @@ import stemzoo.models.quiet_keras  # noqa: F401  first: it starts without messag
 from stemzoo.adaptation.cyclegan import fit_adapt
 from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.fcn import renew_detector
-from stemzoo.training.recipes import AdaptRecipe, JudgementLimits, RenewalRecipe
+from stemzoo.adaptation.recipes import AdaptRecipe, JudgementLimits, RenewalRecipe
 
 __all__ = [
     "AdaptRecipe",

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
+from stemzoo.adaptation.recipes import LIMITS, JudgementLimits
 from stemzoo.analysis.spectrum import hann_window, tile_starts
 from stemzoo.metrics.distribution import counts_kl_divergence, kid
 from stemzoo.preprocessing import rescale_group
-from stemzoo.training.recipes import LIMITS, JudgementLimits
 
 _RINGS = 12
 _QUANTILES = np.linspace(0.02, 0.98, 9)

@@ -14,10 +14,10 @@ from stemzoo import io
 from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.judgement import Adaptation, Judge, Judgement, Stopped, best_of
 from stemzoo.adaptation.labels import LabelCheck
+from stemzoo.adaptation.recipes import AdaptRecipe
 from stemzoo.io.json_files import Field, parse_json
 from stemzoo.io.npz_files import npz_shapes
 from stemzoo.training.budget import TimeBudget
-from stemzoo.training.recipes import AdaptRecipe
 
 BEST_FILE = "adaptation_best.npz"
 _NEXT_STEP = "Choose another folder to adapt anew."

@@ -13,11 +13,11 @@ from stemzoo.adaptation.best_weights import BEST_FILE
 from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.fine_tuning import AdaptationResult, AdaptationRun, successor
 from stemzoo.adaptation.judgement import Adaptation, Stopped
+from stemzoo.adaptation.recipes import AdaptRecipe
 from stemzoo.adaptation.renewal import keep_master
 from stemzoo.adaptation.run import run_seed
 from stemzoo.training.budget import TimeBudget
 from stemzoo.training.folder_lock import folder_lock
-from stemzoo.training.recipes import AdaptRecipe
 
 log = logging.getLogger(__name__)
 

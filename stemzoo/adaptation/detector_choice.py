@@ -11,9 +11,9 @@ from stemzoo.adaptation.detector_scores import (
     EstimatedScore,
     error_reduction,
 )
+from stemzoo.adaptation.recipes import LIMITS, JudgementLimits
 from stemzoo.inference.expectation import Expectation
 from stemzoo.metrics.estimate import Estimate
-from stemzoo.training.recipes import LIMITS, JudgementLimits
 
 RENEWED = "renewed"  # name of the new detector
 

@@ -8,12 +8,12 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import expit, logit
 
+from stemzoo.adaptation.recipes import LIMITS, JudgementLimits
 from stemzoo.analysis.condition_features import middle
 from stemzoo.analysis.vacancies import ColumnEvidence, away_from_edges, column_evidence
 from stemzoo.inference.detection import find_classes
 from stemzoo.metrics.estimate import Estimate
 from stemzoo.simulate.materials import find_material
-from stemzoo.training.recipes import LIMITS, JudgementLimits
 
 # Edge of the middle of each measured image that detectors are judged on [px], and number of images
 # of which it can be as large, where there are 2.5 minutes or more; else it is smaller.

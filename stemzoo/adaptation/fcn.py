@@ -9,6 +9,7 @@ import numpy as np
 
 from stemzoo.adaptation.detector_scores import find_scorer
 from stemzoo.adaptation.experimental import ExperimentalSession
+from stemzoo.adaptation.recipes import RenewalRecipe
 from stemzoo.adaptation.renewal import (
     RenewalRun,
     does_badly,
@@ -20,7 +21,6 @@ from stemzoo.adaptation.renewal import (
 from stemzoo.adaptation.run import run_seed
 from stemzoo.io import Image
 from stemzoo.training.budget import TimeBudget
-from stemzoo.training.recipes import RenewalRecipe
 
 
 def renew_detector(

@@ -13,12 +13,13 @@ from stemzoo.adaptation.best_weights import RestoreBestWeights
 from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.judgement import Adaptation, Judge, Stopped, TranslationJudge
 from stemzoo.adaptation.labels import label_probes
+from stemzoo.adaptation.recipes import AdaptRecipe
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.training.budget import TimeBudget, TimedRate
 from stemzoo.training.callbacks import StopOnNaN
 from stemzoo.training.patches import patch_dataset
-from stemzoo.training.recipes import AdaptRecipe, CycleGANRecipe
+from stemzoo.training.recipes import CycleGANRecipe
 from stemzoo.training.state import TrainingState
 
 log = logging.getLogger(__name__)

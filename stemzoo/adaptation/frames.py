@@ -11,11 +11,11 @@ import numpy as np
 from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.filtered_simulator import COMPARED, compared_patches
+from stemzoo.adaptation.recipes import LIMITS, JudgementLimits, RenewalRecipe
 from stemzoo.inference.translation import translate
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.labels import LabelledImage, relabelled, to_sampling
 from stemzoo.simulate.named_sessions import SESSIONS
-from stemzoo.training.recipes import LIMITS, JudgementLimits, RenewalRecipe
 
 
 def training_frames(

@@ -13,7 +13,7 @@ from stemzoo.analysis.scan_errors import ScanErrors, all_scan_errors
 from stemzoo.inference.detection import undo_scan
 from stemzoo.inference.seen_crystal import SeenCrystal, find_crystal
 from stemzoo.io import Image, check_image
-from stemzoo.io.images import image_list
+from stemzoo.io.any_image import image_list
 from stemzoo.simulate.materials import MATERIALS, Material, find_material
 
 # Images with more of their pixels at the upper end of the scale are saturated. At the lower end,

@@ -9,9 +9,9 @@ import numpy as np
 
 from stemzoo.adaptation.agreement import Agreement, HoldOut, random_patches
 from stemzoo.adaptation.labels import LabelCheck, check_labels
+from stemzoo.adaptation.recipes import LIMITS, JudgementLimits
 from stemzoo.inference.translation import translate
 from stemzoo.simulate.labels import LabelledImage
-from stemzoo.training.recipes import LIMITS, JudgementLimits
 
 _PATCHES = 96  # that are translated for a judgement
 _BATCH = 16

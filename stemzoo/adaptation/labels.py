@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from stemzoo.adaptation.recipes import LIMITS, JudgementLimits
 from stemzoo.metrics.preservation import label_preservation
 from stemzoo.preprocessing import normal_scores
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.labels import LabelledImage
 from stemzoo.simulate.sessions import AcquisitionSession
-from stemzoo.training.recipes import LIMITS, JudgementLimits
 
 # Fraction of the columns of a probe that are vacancies: more than in any session, for statistics.
 _VACANCIES = 0.06

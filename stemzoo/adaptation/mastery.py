@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stemzoo.adaptation.recipes import LIMITS, JudgementLimits
 from stemzoo.inference.detection import find_classes
 from stemzoo.inference.expectation import FEWEST, LEAST_F1, Expectation, ExpectedCount, expect
 from stemzoo.inference.reporting import (
@@ -12,7 +13,6 @@ from stemzoo.inference.reporting import (
     report_by_probability,
 )
 from stemzoo.inference.seen_crystal import SeenCrystal
-from stemzoo.training.recipes import LIMITS, JudgementLimits
 
 
 def expected_errors(images: Sequence[SeenCrystal | None], detector: Any) -> dict[str, Expectation]:

@@ -12,12 +12,12 @@ from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.fine_tuning import adapted_name
 from stemzoo.adaptation.frames import training_frames
 from stemzoo.adaptation.mastery import masters
+from stemzoo.adaptation.recipes import LIMITS, JudgementLimits, RenewalRecipe
 from stemzoo.inference.expectation import LEAST_F1
 from stemzoo.inference.matching import match
 from stemzoo.simulate.labels import LabelledImage
 from stemzoo.training.budget import TimeBudget
 from stemzoo.training.fcn import train_fcn
-from stemzoo.training.recipes import LIMITS, JudgementLimits, RenewalRecipe
 from stemzoo.training.state import STATE_FILE
 
 

@@ -17,7 +17,7 @@ from stemzoo.analysis.spectrum_peaks import SpectrumPeaks
 from stemzoo.analysis.sublattices import Sublattices, find_sublattices
 from stemzoo.analysis.valid_pixels import ValidPixels, filled, find_valid_pixels
 from stemzoo.io import Image
-from stemzoo.io.images import as_image
+from stemzoo.io.any_image import as_image
 from stemzoo.simulate.materials import MATERIALS, Material, find_material
 from stemzoo.simulate.scattering import AnnularDetector
 

@@ -12,7 +12,7 @@ from stemzoo.analysis.spectrum_peaks import (
     find_spectrum_peaks,
     noise_evidence,
 )
-from stemzoo.io.images import MIN_SIDE
+from stemzoo.io.image_checks import MIN_SIDE
 from stemzoo.io.pixel_size import LATTICE_RANGE
 from stemzoo.simulate.materials import Material, find_material
 from stemzoo.simulate.projected_lattice import LatticeShape, cell_index

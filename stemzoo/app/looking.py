@@ -12,7 +12,7 @@ import numpy as np
 
 from stemzoo import io
 from stemzoo.app.limits import Limits
-from stemzoo.app.pictures import crystal_outline, write_picture
+from stemzoo.app.pictures import write_picture
 from stemzoo.app.uploads import take_image
 from stemzoo.app.visits import IMAGES, PICTURES, Visit, VisitImage
 from stemzoo.inference.advice import MisfitSummary
@@ -20,7 +20,8 @@ from stemzoo.inference.bundled_detectors import BundledDetectors
 from stemzoo.inference.detections import Detections
 from stemzoo.inference.reporting import DEFAULT_THRESHOLD
 from stemzoo.inference.translation import DIRECTIONS
-from stemzoo.io.images import check_shape, count_frames
+from stemzoo.io.image_checks import check_shape
+from stemzoo.io.images import count_frames
 from stemzoo.io.label_files import Labels
 from stemzoo.metrics.detection_report import DetectionReport
 from stemzoo.workflows.denoising import denoise_file
@@ -174,7 +175,8 @@ class Bench:
             return
         found = detected.detections
         image.frame = frame
-        image.outline = crystal_outline(found.crystal)
+        seen = found.crystal
+        image.outline = seen.outline() if seen is not None and seen.has_lattice else []
         image.found = _without_pixels(found)
         image.detector = chosen or found.model
         image.warnings = tuple(visit.words(text) for text in (*heard, advice) if text)

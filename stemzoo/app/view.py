@@ -96,9 +96,7 @@ def _found(visit: Visit, image: VisitImage) -> dict[str, Any]:
         "nm": found.sampling / 10,
         "classes": [[name, COLOURS[k % len(COLOURS)]] for k, name in enumerate(names)],
         "marks": marks,
-        "outline": [
-            [[round(float(x), 1), round(float(y), 1)] for y, x in line] for line in image.outline
-        ],
+        "outline": [[[x, y] for y, x in polygon] for polygon in image.outline],
         "ring": _RING / found.sampling,
         "threshold": found.threshold,
         "measure": "score" if found.probability is None else "probability",

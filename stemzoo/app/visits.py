@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from stemzoo.app.corrections import Corrected, Edit, correct
 from stemzoo.app.limits import Limits
 from stemzoo.app.trainings import COMMAND_LINE, Training
@@ -45,8 +43,8 @@ class VisitImage:
         Which detector has looked at it, as the page calls it.
     warnings : tuple of str
         What else was said.
-    outline : tuple of ndarray
-        Where the crystal ends: lines of row, column [px].
+    outline : list of list of [row, column]
+        Where the crystal ends: polygons [px], see `SeenCrystal.outline`.
     edits : list of Edit
         Corrections.
     pictures : dict of str to Path
@@ -63,7 +61,7 @@ class VisitImage:
     found: Detections | None = None
     detector: str | None = None
     warnings: tuple[str, ...] = ()
-    outline: tuple[np.ndarray, ...] = ()
+    outline: list[list[list[float]]] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
     pictures: dict[str, Path] = field(default_factory=dict)
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -24,10 +24,11 @@ from stemzoo.cli.options import (
     SumFrames,
     Threshold,
     Weights,
+    detect_options,
     one_of_frames,
     only_with,
 )
-from stemzoo.cli.terminal import angstrom, warn
+from stemzoo.cli.terminal import warn
 
 app = typer.Typer()
 
@@ -84,10 +85,9 @@ def detect(
     """
     from stemzoo.inference.advice import MisfitSummary
     from stemzoo.workflows.cluster import check_cluster
-    from stemzoo.workflows.detect_task import DetectOptions, DetectTask
+    from stemzoo.workflows.detect_task import DetectTask
     from stemzoo.workflows.image_task import plan_session
     from stemzoo.workflows.report import check_report
-    from stemzoo.workflows.result_files import check_formats
     from stemzoo.workflows.run_record import RunRecord
     from stemzoo.workflows.sources import find_sources, has_folders
     from stemzoo.workflows.tracking import TRACK_MARKS, find_series
@@ -106,18 +106,7 @@ def detect(
             "expected IMAGE...: image files, folders or patterns. Received: none"
         )
     one_of_frames(frames, frame, sum_frames)
-    options = DetectOptions(
-        sampling=angstrom(pixel_size),
-        threshold=threshold,
-        tta=tta,
-        edges=edges,
-        force=force,
-        as_is=as_is,
-        frame=frame,
-        sum_frames=sum_frames,
-        formats=check_formats(formats or []),
-        header=header,
-    )
+    options = detect_options(context)
     record = RunRecord.read(out)
     sources = find_sources(
         images, recursive=recursive, frames=frames, out=out, written=record.written()

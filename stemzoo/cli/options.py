@@ -1,9 +1,15 @@
 """Options and arguments that several verbs have, each with one wording."""
 
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from stemzoo.cli.terminal import angstrom
+
+if TYPE_CHECKING:
+    from stemzoo.workflows.detect_task import DetectOptions
 
 Images = Annotated[
     list[Path], typer.Argument(metavar="IMAGE...", help="Image files, or quoted patterns.")
@@ -94,6 +100,32 @@ def one_of_frames(frames: str | None, frame: int | None, sum_frames: bool) -> No
         raise ValueError(
             "expected --frames, --frame or --sum-frames. Received: two of them. Give only one."
         )
+
+
+def detect_options(context: typer.Context) -> "DetectOptions":
+    """Return what the options of a verb that detects say, by their names.
+
+    Parameters
+    ----------
+    context : typer.Context
+        Of the command; what it has no option for stays as in `DetectOptions`.
+
+    Returns
+    -------
+    DetectOptions
+
+    Raises
+    ------
+    ValueError
+        If a format is unknown, or needs a package that is not installed.
+    """
+    from stemzoo.workflows.detect_task import DetectOptions
+    from stemzoo.workflows.result_files import check_formats
+
+    given = context.params
+    same = {one.name: given[one.name] for one in fields(DetectOptions) if one.name in given}
+    sampling, formats = angstrom(given["pixel_size"]), check_formats(given["formats"] or [])
+    return DetectOptions(**{**same, "sampling": sampling, "formats": formats})
 
 
 def only_with(context: typer.Context, option: str, *others: str) -> None:

@@ -16,6 +16,22 @@ from stemzoo.cli.structure import (
 )
 from stemzoo.cli.terminal import angstrom, say, start_keras
 
+Out = Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")]
+Sessions = Annotated[
+    list[str] | None, typer.Option(help="Session to simulate; may be given more than once.")
+]
+Start = Annotated[
+    str | None, typer.Option("--from", metavar="WEIGHTS", help="Start from these weights.")
+]
+FrameSize = Annotated[
+    int, typer.Option(min=64, help="Edge of simulated frames at 0.2074 Å/px (px).")
+]
+Count = Annotated[int, typer.Option(min=1)]
+Steps = Annotated[int, typer.Option(min=1, help="Steps an epoch.")]
+Batch = Annotated[int, typer.Option(min=1, help="Patches a step.")]
+Patch = Annotated[int, typer.Option(min=16, help="Edge of a patch (px).")]
+Seed = Annotated[int, typer.Option(min=0)]
+
 app = typer.Typer()
 train = typer.Typer(help="Train a model.", no_args_is_help=True)
 app.add_typer(train, name="train")
@@ -24,7 +40,7 @@ app.add_typer(train, name="train")
 @train.command("fcn")
 def train_fcn(
     context: typer.Context,
-    out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
+    out: Out,
     material: Annotated[
         str | None,
         typer.Option(
@@ -47,9 +63,7 @@ def train_fcn(
             help="With --material or --structure: most frames get the conditions of this image.",
         ),
     ] = None,
-    session: Annotated[
-        list[str] | None, typer.Option(help="Session to simulate; may be given more than once.")
-    ] = None,
+    session: Sessions = None,
     data: Annotated[
         list[Path] | None, typer.Option(help="Folder written by 'stemzoo simulate'.")
     ] = None,
@@ -75,21 +89,17 @@ def train_fcn(
             "name, or a file of two columns.",
         ),
     ] = None,
-    start: Annotated[
-        str | None, typer.Option("--from", metavar="WEIGHTS", help="Start from these weights.")
-    ] = None,
+    start: Start = None,
     frames: Annotated[
         int, typer.Option(min=1, help="Simulated frames a session, or a CycleGAN.")
     ] = 200,
-    size: Annotated[
-        int, typer.Option(min=64, help="Edge of simulated frames at 0.2074 Å/px (px).")
-    ] = 512,
-    epochs: Annotated[int, typer.Option(min=1)] = 60,
-    steps: Annotated[int, typer.Option(min=1, help="Steps an epoch.")] = 50,
-    batch: Annotated[int, typer.Option(min=1, help="Patches a step.")] = 16,
-    patch: Annotated[int, typer.Option(min=16, help="Edge of a patch (px).")] = 128,
-    filters: Annotated[int, typer.Option(min=1)] = 16,
-    depth: Annotated[int, typer.Option(min=1)] = 3,
+    size: FrameSize = 512,
+    epochs: Count = 60,
+    steps: Steps = 50,
+    batch: Batch = 16,
+    patch: Patch = 128,
+    filters: Count = 16,
+    depth: Count = 3,
     learning_rate: Annotated[float, typer.Option()] = 2e-3,
     pixel_size: Annotated[
         float | None,
@@ -104,7 +114,7 @@ def train_fcn(
     layers: Layers = None,
     thickness: Thickness = None,
     defects: DefectsFile = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Train a defect detector: of a material, or on labelled frames, simulated now or read."""
     own = open_structure(structure, zone_axis, layers, thickness, defects)
@@ -198,33 +208,29 @@ def _train_for_crystal(
 
 @train.command("denoise")
 def train_denoise(
-    out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
+    out: Out,
     material: Annotated[
         str | None,
         typer.Option(help="Material: its own session, and widely randomised conditions."),
     ] = None,
-    session: Annotated[
-        list[str] | None, typer.Option(help="Session to simulate; may be given more than once.")
-    ] = None,
+    session: Sessions = None,
     frames: Annotated[int, typer.Option(min=1, help="Simulated frames a session.")] = 80,
-    size: Annotated[
-        int, typer.Option(min=64, help="Edge of simulated frames at 0.2074 Å/px (px).")
-    ] = 512,
-    epochs: Annotated[int, typer.Option(min=1)] = 40,
-    steps: Annotated[int, typer.Option(min=1, help="Steps an epoch.")] = 25,
-    batch: Annotated[int, typer.Option(min=1, help="Patches a step.")] = 16,
-    patch: Annotated[int, typer.Option(min=16, help="Edge of a patch (px).")] = 64,
-    filters: Annotated[int, typer.Option(min=1)] = 24,
-    depth: Annotated[int, typer.Option(min=1)] = 2,
+    size: FrameSize = 512,
+    epochs: Count = 40,
+    steps: Steps = 25,
+    batch: Batch = 16,
+    patch: Patch = 64,
+    filters: Count = 24,
+    depth: Count = 2,
     learning_rate: Annotated[float, typer.Option()] = 4e-3,
     pixel_size: Annotated[
         float | None,
         typer.Option(metavar="PM", help="Pixel size that the network takes; 41.48 pm by default."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Train what takes noise out of images, on pairs of simulated frames with noise and without."""
-    from stemzoo.workflows.denoising import DenoiserOptions, train_denoiser_files
+    from stemzoo.workflows.denoiser_training import DenoiserOptions, train_denoiser_files
 
     start_keras()
     from stemzoo.training import DenoiserRecipe
@@ -257,7 +263,7 @@ def train_cyclegan(
         list[Path], typer.Option(help="Measured image, or a quoted pattern; may be repeated.")
     ],
     material: Annotated[str, typer.Option(help="Material, for the simulations.")],
-    out: Annotated[Path, typer.Option(help="Model folder; a run that was killed goes on in it.")],
+    out: Out,
     pixel_size: LackingPixelSize = None,
     session: Annotated[str | None, typer.Option(help="What to call this day.")] = None,
     simulated: Annotated[int, typer.Option(min=1, help="Number of simulated frames.")] = 20,
@@ -276,9 +282,7 @@ def train_cyclegan(
     rotations: Annotated[
         bool | None, typer.Option(help="Rotate patches by 90°, which turns streaks, too.")
     ] = None,
-    start: Annotated[
-        str | None, typer.Option("--from", metavar="WEIGHTS", help="Start from these weights.")
-    ] = None,
+    start: Start = None,
     samples: Annotated[int, typer.Option(min=1, help="Epochs between sample pictures.")] = 5,
     strategy: Annotated[
         str | None,
@@ -287,7 +291,7 @@ def train_cyclegan(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write the losses to OUT/tensorboard.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Train a CycleGAN on one session's measured images; it simulates the other domain itself."""
     from stemzoo.workflows.training import CycleGANOptions, train_cyclegan_files

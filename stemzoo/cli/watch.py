@@ -21,8 +21,9 @@ from stemzoo.cli.options import (
     Recursive,
     Threshold,
     Weights,
+    detect_options,
 )
-from stemzoo.cli.terminal import angstrom, complain, printable, say
+from stemzoo.cli.terminal import complain, printable, say
 
 if TYPE_CHECKING:
     from stemzoo.workflows.session import Session
@@ -35,6 +36,7 @@ _ROWS, _CURVES = 12, 2
 
 @app.command()
 def watch(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder that the microscope writes to.")],
     weights: Weights = None,
     pixel_size: PixelSize = None,
@@ -61,8 +63,7 @@ def watch(
 
     Files as of detect. Ctrl-C ends it; the same command goes on where it was.
     """
-    from stemzoo.workflows.detect_task import DetectOptions, DetectTask
-    from stemzoo.workflows.result_files import check_formats
+    from stemzoo.workflows.detect_task import DetectTask
     from stemzoo.workflows.run_record import RunRecord
     from stemzoo.workflows.session import Session
     from stemzoo.workflows.sources import parse_frames
@@ -72,17 +73,8 @@ def watch(
         raise ValueError(f"{folder}: expected a folder to watch. Received: none. Check the path.")
     if frames is not None:
         parse_frames(frames)  # what names none ends the call, not each file
-    options = DetectOptions(
-        sampling=angstrom(pixel_size),
-        threshold=threshold,
-        tta=tta,
-        edges=edges,
-        force=force,
-        as_is=as_is,
-        formats=check_formats(formats or []),
-    )
     record = RunRecord.read(out)
-    task = DetectTask(options, weights)
+    task = DetectTask(detect_options(context), weights)
     session = Session(out, task, task.load(weights), record)
     arrivals = Arrivals(folder, recursive, out, settle)
     lines = ImageLines(out, as_json=as_json, resume=True)

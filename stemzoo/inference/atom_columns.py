@@ -17,7 +17,8 @@ from stemzoo.inference.column_table import Columns
 from stemzoo.inference.material_check import check_material
 from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal
 from stemzoo.io import Image
-from stemzoo.io.images import as_image, check_shape
+from stemzoo.io.any_image import as_image
+from stemzoo.io.image_checks import check_shape
 from stemzoo.io.memory import check_memory
 from stemzoo.preprocessing import average_blocks
 from stemzoo.simulate.elements import atomic_number

@@ -22,7 +22,7 @@ from stemzoo.inference.expectation import Expectation
 from stemzoo.inference.material_check import have_one_lattice
 from stemzoo.inference.spread import Here, Spread
 from stemzoo.io import Image
-from stemzoo.io.images import as_image
+from stemzoo.io.any_image import as_image
 from stemzoo.simulate.materials import find_material
 from stemzoo.zoo.file_names import CONDITIONS
 from stemzoo.zoo.manifest import difference

@@ -10,7 +10,7 @@ from stemzoo.analysis.identification import LARGE_SIDE, identify_middle
 from stemzoo.analysis.spectrum import check_sampling
 from stemzoo.analysis.valid_pixels import filled
 from stemzoo.io import Image, check_image
-from stemzoo.io.images import MIN_SIDE, check_shape
+from stemzoo.io.image_checks import MIN_SIDE, check_shape
 
 
 def crystal_part(image: np.ndarray, mask: CrystalMask) -> np.ndarray:

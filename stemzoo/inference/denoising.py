@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stemzoo.analysis.condition_features import middle
 from stemzoo.analysis.corrections import Corrections
-from stemzoo.analysis.identification import identify
+from stemzoo.analysis.identification import identify_middle
 from stemzoo.analysis.pixel_size import PixelSize, check_stated
 from stemzoo.analysis.resampling import check_resampling
 from stemzoo.inference.advice import MisfitSummary, match_model
@@ -20,14 +19,13 @@ from stemzoo.inference.material_check import MaterialCheck, check_material
 from stemzoo.inference.seen_crystal import SeenCrystal, describe, find_crystal, find_doubts
 from stemzoo.inference.tiling import predict_tiled
 from stemzoo.io import Image
-from stemzoo.io.images import as_image, check_shape
+from stemzoo.io.any_image import as_image
+from stemzoo.io.image_checks import check_shape
 from stemzoo.preprocessing import resample, resampled_shape, rescale, scale_of_parts
 
 if TYPE_CHECKING:
     from stemzoo.models.denoiser import DenoisingUNet
 
-# Of a larger image the middle is asked for the material [px].
-_MIDDLE = 2048
 # Of each pixel: as it is, as the network sees it, what it makes of it (twice), and that enlarged.
 _PIXEL_BYTES = 40
 
@@ -160,12 +158,10 @@ def denoise_quietly(
     check_stated(image)
     material, identified = MaterialCheck(), None
     if model.material is not None:
-        large = max(image.data.shape) > _MIDDLE
-        identified = identify(middle(image.data, _MIDDLE) if large else image.data, image.sampling)
+        identified = identify_middle(image)
         material = check_material(identified, model.material)
         if material.refusal is not None and not force:
             raise ValueError(_refusal(name, model, material.refusal))
-        identified = None if large else identified
     seen = find_crystal(image, model.material, found=identified, stacklevel=stacklevel)
     corrections = Corrections()
     if not as_is:

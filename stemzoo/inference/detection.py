@@ -40,7 +40,8 @@ from stemzoo.inference.stripes import find_points_in_stripes
 from stemzoo.inference.structure_doubts import structure_doubts
 from stemzoo.inference.tiling import predict_tiled
 from stemzoo.io import Image
-from stemzoo.io.images import as_image, check_shape
+from stemzoo.io.any_image import as_image
+from stemzoo.io.image_checks import check_shape
 from stemzoo.io.pixel_size import NETWORK_RANGE
 from stemzoo.preprocessing import resample, resampled_shape
 from stemzoo.simulate.materials import Material, find_material, own_structure

@@ -11,7 +11,7 @@ import numpy as np
 from stemzoo.inference.advice import match_facts
 from stemzoo.inference.counted_defects import CountedDefects
 from stemzoo.inference.found_defects import FoundDefects
-from stemzoo.io.images import as_image
+from stemzoo.io.any_image import as_image
 from stemzoo.io.json_files import parse_json
 from stemzoo.plotting import COLOURS, RING, detections_figure
 

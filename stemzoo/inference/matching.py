@@ -16,7 +16,7 @@ from stemzoo.inference.detection import find_defects
 from stemzoo.inference.expectation import LEAST_F1, NOTHING, Expectation, expect
 from stemzoo.inference.spread import Here, Spread
 from stemzoo.io import Image
-from stemzoo.io.images import as_image, image_list
+from stemzoo.io.any_image import as_image, image_list
 from stemzoo.zoo.facts import read_facts
 from stemzoo.zoo.file_names import PROVENANCE
 from stemzoo.zoo.registry import list_weights

@@ -17,7 +17,7 @@ from stemzoo.inference.blocks import Blocks, fullest_part
 from stemzoo.inference.domains import sites_in_blocks, split_grain
 from stemzoo.inference.grains import find_grains, join_grains
 from stemzoo.io import Image, check_image
-from stemzoo.io.images import check_shape
+from stemzoo.io.image_checks import check_shape
 from stemzoo.io.pixel_size import LATTICE_RANGE
 from stemzoo.simulate.materials import Material, find_material
 

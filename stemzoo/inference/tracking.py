@@ -11,7 +11,7 @@ from stemzoo.analysis.drift import DriftFinder, FrameDrift
 from stemzoo.analysis.linking import link_points
 from stemzoo.inference.detections import Detections
 from stemzoo.inference.tracks import FramePoints, Tracks
-from stemzoo.io.images import as_image
+from stemzoo.io.any_image import as_image
 
 # Nearer than this two detections are at one place, and as far a defect jumps [lattice constants]:
 # to the next site of its sublattice, not to the one after it.

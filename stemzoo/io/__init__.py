@@ -1,7 +1,8 @@
 """Read microscope images; write images, tables and text."""
 
 from stemzoo.io.csv_tables import read_csv, write_csv
-from stemzoo.io.images import Image, check_image, read_image
+from stemzoo.io.image_checks import check_image
+from stemzoo.io.images import Image, read_image
 from stemzoo.io.writers import (
     atomic_path,
     write_json,

@@ -2,13 +2,12 @@
 
 import logging
 import operator
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,13 +18,8 @@ from stemzoo.io.memory import check_stack
 from stemzoo.io.microscope import open_microscope_file
 from stemzoo.io.pictures import open_jpeg, open_png
 from stemzoo.io.pixel_size import square_sampling
-from stemzoo.io.signals import data_array_pixels, is_data_array, is_signal, signal_pixels
 from stemzoo.io.stacks import Stack, choose_frames
 from stemzoo.io.tiff import open_tiff
-
-# Smallest edge of an image [px]: fewer hold too few unit cells to tell their spots from haze.
-MIN_SIDE = 64
-_CHECKED = 2**24  # pixels that are looked at together for NaN
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -262,142 +256,3 @@ def _describe_damage(path: Path, error: Exception) -> str:
         f"{path.stat().st_size} bytes beginning with {start!r} ({reason}). "
         "Copy or export it once more, or save the image as TIFF with Fiji."
     )
-
-
-def as_image(image: Any) -> Image:
-    """Return an image with what is known of it.
-
-    Parameters
-    ----------
-    image : ndarray or masked array of shape (M, N), Image, path, signal of HyperSpy, or DataArray
-        A path is read. Scale and units of a signal's axes, or of the coordinates of an array of
-        xarray, are its pixel size. Arrays of dask are computed.
-
-    Returns
-    -------
-    Image
-
-    Raises
-    ------
-    ValueError, OSError
-        As `read_image` does, of a path.
-
-    Examples
-    --------
-    >>> as_image(np.eye(64)).sampling is None
-    True
-    """
-    if isinstance(image, Image):
-        return image
-    if isinstance(image, str | os.PathLike):
-        return read_image(os.fspath(image))
-    if is_signal(image):
-        data, sampling = signal_pixels(image)
-        return Image(data, sampling, None if sampling is None else "HyperSpy")
-    if is_data_array(image):
-        data, sampling = data_array_pixels(image)
-        return Image(data, sampling, None if sampling is None else "xarray")
-    return Image(np.asanyarray(image))
-
-
-def image_list(images: Any) -> list[np.ndarray | Image]:
-    """Return one image, or several, as a list.
-
-    Parameters
-    ----------
-    images : ndarray of shape (M, N), Image, or sequence of these
-        One image, or several; all else that `as_image` takes becomes an `Image` each.
-
-    Returns
-    -------
-    list of ndarray or Image
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-
-    Examples
-    --------
-    >>> len(image_list(np.eye(64))), len(image_list([np.eye(64), np.eye(80)]))
-    (1, 2)
-    """
-    one = isinstance(images, Image | str | os.PathLike) or is_signal(images)
-    if one or getattr(images, "ndim", None) == 2:
-        return [_as_known(images)]
-    found = [_as_known(image) for image in images]
-    if not found:
-        raise ValueError("Expected one image or more. Received: none")
-    return found
-
-
-def _as_known(image: Any) -> np.ndarray | Image:
-    """Return an array as it is, all else as an image."""
-    return image if isinstance(image, np.ndarray) else as_image(image)
-
-
-def check_shape(data: np.ndarray, name: str | Path) -> None:
-    """Check that an image has a shape that can be analysed.
-
-    Parameters
-    ----------
-    data : ndarray
-        The image.
-    name : str or Path
-        Its name, for the message.
-
-    Raises
-    ------
-    ValueError
-        If it is not 2-D, or smaller than 64 pixels on a side.
-
-    Examples
-    --------
-    >>> check_shape(np.eye(64), "identity")
-    """
-    shape = np.shape(data)
-    if len(shape) != 2:
-        raise ValueError(
-            f"{name}: expected a 2-D image. Received: shape {shape}. Choose one frame."
-        )
-    if min(shape) < MIN_SIDE:
-        raise ValueError(
-            f"{name}: expected at least {MIN_SIDE} px on each side. Received: "
-            f"{shape[0]} x {shape[1]} px. Use a larger image."
-        )
-
-
-def check_image(data: np.ndarray, name: str | Path) -> None:
-    """Check that an image can be analysed.
-
-    Parameters
-    ----------
-    data : ndarray
-        The image.
-    name : str or Path
-        Its name, for the message.
-
-    Raises
-    ------
-    ValueError
-        If it is not 2-D, smaller than 64 pixels on a side, constant, or holds NaN or Inf.
-
-    Examples
-    --------
-    >>> check_image(np.eye(64), "identity")
-    """
-    check_shape(data, name)
-    data = np.asarray(data)
-    # By rows: a mask of all pixels is much beside a large image.
-    parts = np.array_split(data, -(-data.size // _CHECKED), axis=0)
-    bad = data.size - sum(np.count_nonzero(np.isfinite(part)) for part in parts)
-    if bad:
-        raise ValueError(
-            f"{name}: expected finite values. Received: {bad} of {data.size} pixels NaN or Inf. "
-            "Crop the image, or fill them (for example with numpy.nan_to_num)."
-        )
-    if data.min() == data.max():
-        raise ValueError(
-            f"{name}: expected an image with contrast. Received: {data.min()} in every pixel. "
-            "Look at how the file was exported."
-        )

@@ -1,13 +1,14 @@
 """What the networks' arguments may be, and what follows from them: all that needs no Keras."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
 from stemzoo.io.json_files import Field
 from stemzoo.models.zoo_model import COMMON_BOUNDS
-from stemzoo.preprocessing import normal_scores, rescale
+from stemzoo.preprocessing import ZOO_SAMPLING, normal_scores, rescale
 
 DETECTOR_BOUNDS: Mapping[str, Field] = MappingProxyType(
     {
@@ -43,11 +44,55 @@ CYCLEGAN_BOUNDS: Mapping[str, Field] = MappingProxyType(
         "rotation": Field(list, type(None), low=2, high=2, items=Field(float, high=1e4)),
     }
 )
-# Pixel size of new denoisers [Å/px]: half of what 0.8 Å, the limit of a probe of 25 mrad at 80 kV,
-# needs, so that nothing which such a microscope resolves is lost.
-DENOISER_SAMPLING = 0.4148
 # Between these the logarithm of a variance stays: no pixel is surer than 1e-3 of the scale.
 LOG_VARIANCE = (-13.8, 2.0)
+
+
+@dataclass(frozen=True)
+class DetectorArguments:
+    """Arguments of a `stemzoo.models.fcn.DefectFCN`, which says what each is."""
+
+    classes: Sequence[str] | int = ("vacancy",)
+    filters: int = 16
+    depth: int = 3
+    dropout: float = 0.1
+    sampling: float = ZOO_SAMPLING
+    material: str | None = None
+    ranked: bool = False
+    name: str = "defect_fcn"
+
+
+@dataclass(frozen=True)
+class DenoiserArguments:
+    """Arguments of a `stemzoo.models.denoiser.DenoisingUNet`, which says what each is."""
+
+    filters: int = 24
+    depth: int = 2
+    # Half of what 0.8 Å, the limit of a probe of 25 mrad at 80 kV, needs, so that nothing which
+    # such a microscope resolves is lost.
+    sampling: float = 0.4148
+    material: str | None = None
+    name: str = "denoising_unet"
+
+
+@dataclass(frozen=True)
+class CycleGANArguments:
+    """Arguments of a `stemzoo.models.cyclegan.CycleGANSTEM`, which says what each is."""
+
+    filters: int = 16
+    depth: int = 5
+    discriminator_filters: int = 16
+    patch_size: int = 128
+    lambda_cycle: float = 10.0
+    lambda_identity: float = 5.0
+    fft_discriminators: bool = True
+    bottleneck_norm: bool = False
+    dropout: float = 0.0
+    sampling: float = ZOO_SAMPLING
+    material: str | None = None
+    session: str | None = None
+    rotation: Sequence[float] | None = None
+    name: str = "cyclegan_stem"
 
 
 def class_names(classes: Sequence[str] | int) -> tuple[str, ...]:

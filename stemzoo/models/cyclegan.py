@@ -6,12 +6,11 @@ from typing import Any, ClassVar
 import keras
 
 from stemzoo.io.json_files import Field
-from stemzoo.models.arguments import CYCLEGAN_BOUNDS, generators_least_weights
+from stemzoo.models.arguments import CYCLEGAN_BOUNDS, CycleGANArguments, generators_least_weights
 from stemzoo.models.cyclegan_losses import ROLES, cyclegan_losses
 from stemzoo.models.layers import LogPowerSpectrum, NetworkGroup
 from stemzoo.models.unet import patch_discriminator, unet_generator
 from stemzoo.models.zoo_model import check_arguments
-from stemzoo.preprocessing import ZOO_SAMPLING
 
 
 @keras.saving.register_keras_serializable(package="stemzoo")
@@ -85,20 +84,20 @@ class CycleGANSTEM(keras.Model):
     def __init__(
         self,
         *,
-        filters: int = 16,
-        depth: int = 5,
-        discriminator_filters: int = 16,
-        patch_size: int = 128,
-        lambda_cycle: float = 10.0,
-        lambda_identity: float = 5.0,
-        fft_discriminators: bool = True,
-        bottleneck_norm: bool = False,
-        dropout: float = 0.0,
-        sampling: float = ZOO_SAMPLING,
+        filters: int = CycleGANArguments.filters,
+        depth: int = CycleGANArguments.depth,
+        discriminator_filters: int = CycleGANArguments.discriminator_filters,
+        patch_size: int = CycleGANArguments.patch_size,
+        lambda_cycle: float = CycleGANArguments.lambda_cycle,
+        lambda_identity: float = CycleGANArguments.lambda_identity,
+        fft_discriminators: bool = CycleGANArguments.fft_discriminators,
+        bottleneck_norm: bool = CycleGANArguments.bottleneck_norm,
+        dropout: float = CycleGANArguments.dropout,
+        sampling: float = CycleGANArguments.sampling,
         material: str | None = None,
         session: str | None = None,
         rotation: Sequence[float] | None = None,
-        name: str = "cyclegan_stem",
+        name: str = CycleGANArguments.name,
         **kwargs,
     ):
         super().__init__(name=name, **kwargs)

@@ -9,8 +9,8 @@ import numpy as np
 from stemzoo.io.json_files import Field
 from stemzoo.models.arguments import (
     DENOISER_BOUNDS,
-    DENOISER_SAMPLING,
     LOG_VARIANCE,
+    DenoiserArguments,
     unet_context,
     unet_least_weights,
     with_deviation,
@@ -77,11 +77,11 @@ class DenoisingUNet(keras.Model):
     def __init__(
         self,
         *,
-        filters: int = 24,
-        depth: int = 2,
-        sampling: float = DENOISER_SAMPLING,
+        filters: int = DenoiserArguments.filters,
+        depth: int = DenoiserArguments.depth,
+        sampling: float = DenoiserArguments.sampling,
         material: str | None = None,
-        name: str = "denoising_unet",
+        name: str = DenoiserArguments.name,
     ):
         arguments = {
             **{"filters": filters, "depth": depth, "sampling": sampling},

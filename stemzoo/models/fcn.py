@@ -9,6 +9,7 @@ import numpy as np
 from stemzoo.io.json_files import Field
 from stemzoo.models.arguments import (
     DETECTOR_BOUNDS,
+    DetectorArguments,
     class_names,
     detector_input,
     unet_context,
@@ -17,7 +18,6 @@ from stemzoo.models.arguments import (
 from stemzoo.models.exact_graph import ExactGraph
 from stemzoo.models.layers import LAST, residual_unet
 from stemzoo.models.zoo_model import check_arguments
-from stemzoo.preprocessing import ZOO_SAMPLING
 
 
 @keras.saving.register_keras_serializable(package="stemzoo")
@@ -85,15 +85,15 @@ class DefectFCN(keras.Model):
 
     def __init__(
         self,
-        classes: Sequence[str] | int = ("vacancy",),
+        classes: Sequence[str] | int = DetectorArguments.classes,
         *,
-        filters: int = 16,
-        depth: int = 3,
-        dropout: float = 0.1,
-        sampling: float = ZOO_SAMPLING,
+        filters: int = DetectorArguments.filters,
+        depth: int = DetectorArguments.depth,
+        dropout: float = DetectorArguments.dropout,
+        sampling: float = DetectorArguments.sampling,
         material: str | None = None,
-        ranked: bool = False,
-        name: str = "defect_fcn",
+        ranked: bool = DetectorArguments.ranked,
+        name: str = DetectorArguments.name,
     ):
         arguments = {
             **{"classes": classes, "filters": filters, "depth": depth, "dropout": dropout},

@@ -13,8 +13,10 @@ from stemzoo.io.json_files import Field
 from stemzoo.models.arguments import (
     CYCLEGAN_BOUNDS,
     DENOISER_BOUNDS,
-    DENOISER_SAMPLING,
     DETECTOR_BOUNDS,
+    CycleGANArguments,
+    DenoiserArguments,
+    DetectorArguments,
     class_names,
     detector_input,
     generators_least_weights,
@@ -23,7 +25,6 @@ from stemzoo.models.arguments import (
     with_deviation,
 )
 from stemzoo.models.onnx_network import OnnxNetwork
-from stemzoo.preprocessing import ZOO_SAMPLING
 
 
 class OnnxModel:
@@ -79,8 +80,8 @@ class OnnxDetector(OnnxModel):
 
     Parameters
     ----------
-    classes, filters, depth, dropout, sampling, material, ranked, name
-        As of `DefectFCN`.
+    *arguments, **named
+        Those of `DefectFCN`.
 
     Examples
     --------
@@ -94,22 +95,12 @@ class OnnxDetector(OnnxModel):
     bounds: ClassVar[Mapping[str, Field]] = DETECTOR_BOUNDS
     renewal: Any = None
 
-    def __init__(
-        self,
-        classes: Sequence[str] | int = ("vacancy",),
-        *,
-        filters: int = 16,
-        depth: int = 3,
-        dropout: float = 0.1,
-        sampling: float = ZOO_SAMPLING,
-        material: str | None = None,
-        ranked: bool = False,
-        name: str = "defect_fcn",
-    ):
-        self.classes = class_names(classes)
-        self.filters, self.depth, self.dropout = filters, depth, dropout
-        self.sampling, self.material, self.ranked = sampling, material, bool(ranked)
-        self.name = name
+    def __init__(self, *arguments: Any, **named: Any):
+        given = DetectorArguments(*arguments, **named)
+        self.classes = class_names(given.classes)
+        self.filters, self.depth, self.dropout = given.filters, given.depth, given.dropout
+        self.sampling, self.material, self.name = given.sampling, given.material, given.name
+        self.ranked = bool(given.ranked)
 
     @staticmethod
     def least_weights(arguments: Mapping) -> int:
@@ -148,8 +139,8 @@ class OnnxDenoiser(OnnxModel):
 
     Parameters
     ----------
-    filters, depth, sampling, material, name
-        As of `DenoisingUNet`.
+    **named
+        The arguments of `DenoisingUNet`.
 
     Examples
     --------
@@ -162,17 +153,10 @@ class OnnxDenoiser(OnnxModel):
     files: ClassVar[tuple[str, ...]] = ("model.onnx",)
     bounds: ClassVar[Mapping[str, Field]] = DENOISER_BOUNDS
 
-    def __init__(
-        self,
-        *,
-        filters: int = 24,
-        depth: int = 2,
-        sampling: float = DENOISER_SAMPLING,
-        material: str | None = None,
-        name: str = "denoising_unet",
-    ):
-        self.filters, self.depth = filters, depth
-        self.sampling, self.material, self.name = sampling, material, name
+    def __init__(self, **named: Any):
+        given = DenoiserArguments(**named)
+        self.filters, self.depth = given.filters, given.depth
+        self.sampling, self.material, self.name = given.sampling, given.material, given.name
 
     @staticmethod
     def least_weights(arguments: Mapping) -> int:
@@ -208,9 +192,8 @@ class OnnxGenerators(OnnxModel):
 
     Parameters
     ----------
-    filters, depth, discriminator_filters, patch_size, lambda_cycle, lambda_identity, \
-    fft_discriminators, bottleneck_norm, dropout, sampling, material, session, rotation, name
-        As of `CycleGANSTEM`.
+    **named
+        The arguments of `CycleGANSTEM`.
 
     Examples
     --------
@@ -225,28 +208,12 @@ class OnnxGenerators(OnnxModel):
     weight_groups: ClassVar[tuple[str, ...]] = ("model", "training")
     adaptation: Any = None
 
-    def __init__(
-        self,
-        *,
-        filters: int = 16,
-        depth: int = 5,
-        discriminator_filters: int = 16,
-        patch_size: int = 128,
-        lambda_cycle: float = 10.0,
-        lambda_identity: float = 5.0,
-        fft_discriminators: bool = True,
-        bottleneck_norm: bool = False,
-        dropout: float = 0.0,
-        sampling: float = ZOO_SAMPLING,
-        material: str | None = None,
-        session: str | None = None,
-        rotation: Sequence[float] | None = None,
-        name: str = "cyclegan_stem",
-    ):
-        self.filters, self.depth, self.patch_size = filters, depth, patch_size
-        self.sampling, self.material, self.session = sampling, material, session
-        self.rotation = None if rotation is None else tuple(float(angle) for angle in rotation)
-        self.name = name
+    def __init__(self, **named: Any):
+        given = CycleGANArguments(**named)
+        self.filters, self.depth, self.patch_size = given.filters, given.depth, given.patch_size
+        self.sampling, self.material, self.name = given.sampling, given.material, given.name
+        self.session, angles = given.session, given.rotation
+        self.rotation = None if angles is None else tuple(float(angle) for angle in angles)
 
     @staticmethod
     def least_weights(arguments: Mapping) -> int:

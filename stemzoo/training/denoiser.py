@@ -12,7 +12,7 @@ from stemzoo.models.denoiser import DenoisingUNet, gaussian_loss
 from stemzoo.training.callbacks import StopOnNaN
 from stemzoo.training.fingerprint import find_fingerprint
 from stemzoo.training.folder_lock import folder_lock
-from stemzoo.training.patches import PatchSequence
+from stemzoo.training.patches import PatchSequence, check_pairs
 from stemzoo.training.recipes import DenoiserRecipe
 from stemzoo.training.state import TrainingState
 from stemzoo.zoo.file_names import RECIPE
@@ -68,7 +68,7 @@ def train_denoiser(
     ... )
     """
     recipe = recipe or DenoiserRecipe()
-    _check_pairs(images, targets)
+    check_pairs(images, targets, "target")
     recipe.check_network()
     keras.utils.set_random_seed(recipe.seed)
     model = DenoisingUNet(
@@ -106,21 +106,3 @@ def _compile(model: DenoisingUNet, recipe: DenoiserRecipe) -> None:
     average = {"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}
     model.compile(keras.optimizers.Adam(rate, **average), loss=gaussian_loss)
     model.optimizer.build(model.trainable_variables)
-
-
-def _check_pairs(images: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> None:
-    if not len(images) or len(images) != len(targets):
-        raise ValueError(
-            "train_denoiser expects as many targets as images, at least one. Received: "
-            f"{len(images)} images, {len(targets)} targets"
-        )
-    for i, (image, target) in enumerate(zip(images, targets, strict=True)):
-        if np.ndim(image) != 2 or np.shape(image) != np.shape(target):
-            raise ValueError(
-                f"Image {i} and its target must be 2-D and of one shape. Received: "
-                f"{np.shape(image)}, {np.shape(target)}"
-            )
-        if not (np.isfinite(image).all() and np.isfinite(target).all()):
-            raise ValueError(
-                f"Image {i} and its target must be finite. Received: NaN or Inf in one of them"
-            )

@@ -13,7 +13,7 @@ from stemzoo.training.budget import TimeBudget, TimedRate
 from stemzoo.training.callbacks import StopOnNaN
 from stemzoo.training.fingerprint import find_fingerprint
 from stemzoo.training.folder_lock import folder_lock
-from stemzoo.training.patches import PatchSequence
+from stemzoo.training.patches import PatchSequence, check_pairs
 from stemzoo.training.recipes import FCNRecipe
 from stemzoo.training.state import TrainingState
 from stemzoo.zoo.file_names import RECIPE
@@ -88,7 +88,13 @@ def train_fcn(
     >>> model = train_fcn(images, masks, classes=["se_vacancy"], sampling=0.2)  # doctest: +SKIP
     """
     recipe = recipe or FCNRecipe()
-    _check_pairs(images, masks, len(classes))
+    check_pairs(images, masks, "mask")
+    for i, mask in enumerate(masks):
+        if np.max(mask) > len(classes):
+            raise ValueError(
+                f"Mask {i} holds a value above the number of classes, {len(classes)}. Received: "
+                f"{np.max(mask)}"
+            )
     start = None if model is None else _copy(model)
     if start is None:
         recipe.check_network()
@@ -192,27 +198,3 @@ def _check_model(model: DefectFCN, recipe: FCNRecipe, classes) -> None:
             f"A network of depth {model.depth} takes patches of a multiple of {model.stride} px. "
             f"Received: {recipe.patch}"
         )
-
-
-def _check_pairs(images, masks, n_classes: int) -> None:
-    if not len(images) or len(images) != len(masks):
-        raise ValueError(
-            "train_fcn expects as many masks as images, at least one. Received: "
-            f"{len(images)} images, {len(masks)} masks"
-        )
-    for i, (image, mask) in enumerate(zip(images, masks, strict=True)):
-        if np.ndim(image) != 2 or np.shape(image) != np.shape(mask):
-            raise ValueError(
-                f"Image {i} and its mask must be 2-D and of one shape. Received: "
-                f"{np.shape(image)}, {np.shape(mask)}"
-            )
-        if not np.isfinite(image).all():
-            raise ValueError(
-                f"Image {i} must be finite; leave it out or fill its bad pixels. Received: NaN or "
-                "Inf"
-            )
-        if np.max(mask) > n_classes:
-            raise ValueError(
-                f"Mask {i} holds a value above the number of classes, {n_classes}. Received: "
-                f"{np.max(mask)}"
-            )

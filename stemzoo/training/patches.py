@@ -1,4 +1,4 @@
-"""Random unpaired patches of experimental and simulated images, as a TensorFlow dataset."""
+"""Random patches of images: with what belongs to each pixel, and of two unpaired domains."""
 
 from collections.abc import Sequence
 
@@ -143,3 +143,42 @@ def patch_dataset(
         pair, num_parallel_calls=tf.data.AUTOTUNE
     )
     return patches.batch(recipe.batch_size, drop_remainder=True).prefetch(2)
+
+
+def check_pairs(images: Sequence[np.ndarray], others: Sequence[np.ndarray], what: str) -> None:
+    """See that images can be learnt from together with what belongs to each.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of shape (M, N)
+        Images.
+    others : sequence of ndarray of shape (M, N)
+        For instance their masks.
+    what : str
+        What one of these is called.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or not as many; if two do not fit together, or hold NaN.
+
+    Examples
+    --------
+    >>> check_pairs([np.eye(9)], [np.eye(9)], "mask")
+    """
+    if not len(images) or len(images) != len(others):
+        raise ValueError(
+            f"Expected as many {what}s as images, at least one. Received: {len(images)} images, "
+            f"{len(others)} {what}s"
+        )
+    for i, (image, other) in enumerate(zip(images, others, strict=True)):
+        if np.ndim(image) != 2 or np.shape(image) != np.shape(other):
+            raise ValueError(
+                f"Image {i} and its {what} must be 2-D and of one shape. Received: "
+                f"{np.shape(image)}, {np.shape(other)}"
+            )
+        if not (np.isfinite(image).all() and np.isfinite(other).all()):
+            raise ValueError(
+                f"Image {i} and its {what} must be finite; leave them out or fill bad pixels. "
+                "Received: NaN or Inf"
+            )

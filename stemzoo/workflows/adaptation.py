@@ -21,7 +21,7 @@ from stemzoo.workflows.sources import Source
 
 if TYPE_CHECKING:  # they start Keras
     from stemzoo.adaptation import ExperimentalSession
-    from stemzoo.training.recipes import AdaptRecipe, JudgementLimits, RenewalRecipe
+    from stemzoo.adaptation.recipes import AdaptRecipe, JudgementLimits, RenewalRecipe
 
 # Folders of the renewed detector and of what it finds, in that of the CycleGAN.
 DETECTOR, DETECTIONS = "detector", "detections"
@@ -112,8 +112,8 @@ def adapt_files(
         One clear line about what is wrong with a file or an option, before any time is spent.
     """
     from stemzoo import adaptation
+    from stemzoo.adaptation.recipes import RenewalRecipe
     from stemzoo.training.folder_lock import folder_lock
-    from stemzoo.training.recipes import RenewalRecipe
 
     started = time.monotonic()
     detectors = [] if detector is None else [detector, *rivals]

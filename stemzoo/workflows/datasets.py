@@ -1,4 +1,4 @@
-"""Labelled and measured images as files and folders: what trainings start from."""
+"""Labelled frames, simulated now or read from folders: what detectors are trained on."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stemzoo import __version__, io
-from stemzoo.analysis.pixel_size import resolve
 from stemzoo.analysis.resampling import resample_image
 from stemzoo.inference.translation import translate
 from stemzoo.preprocessing import ZOO_SAMPLING
@@ -25,19 +24,18 @@ from stemzoo.simulate.labels import (
     to_sampling,
 )
 from stemzoo.simulate.material_files import read_material
-from stemzoo.simulate.materials import Material, find_material
+from stemzoo.simulate.materials import Material
 from stemzoo.simulate.named_sessions import find_session
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.workflows.frames import frame_tables, read_frame
-from stemzoo.workflows.paths import Failed, find_files, read_each
 from stemzoo.zoo.file_names import STRUCTURE, TRAINING_DATA
 from stemzoo.zoo.hub import sha256
 
 if TYPE_CHECKING:
     from stemzoo.models.cyclegan import CycleGANSTEM
 
-# Pixel sizes that differ by so little are one: to resample would change noise for nothing.
-ONE_PIXEL_SIZE = 0.01
+# Of pixel sizes: frames that differ by less keep theirs, which changes no noise.
+_ALIKE = 0.15
 _NO_LABELS = "no table NAME.csv of labels with its image NAME.tif"
 
 
@@ -148,78 +146,6 @@ def _check_alike(facts: set[tuple[tuple[str, ...], str | Material]]) -> None:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class ExperimentalSet:
-    """Measured images of one pixel size.
-
-    Parameters
-    ----------
-    images : tuple of ndarray of shape (M, N)
-        Images.
-    sampling : float
-        Pixel size [Å/px].
-    material : str
-        Entry of `MATERIALS`.
-    hashes : dict of str to str
-        sha256 by file name.
-    """
-
-    images: tuple[np.ndarray, ...]
-    sampling: float
-    material: str
-    hashes: dict[str, str]
-
-
-def experimental_set(
-    patterns: Sequence[Path],
-    material: str,
-    sampling: float | None,
-    failed: Failed | None = None,
-) -> ExperimentalSet:
-    """Read measured images of one session.
-
-    Parameters
-    ----------
-    patterns : sequence of Path
-        Files, or patterns such as ``day/*.tif``.
-    material : str
-        Entry of `MATERIALS`.
-    sampling : float or None
-        Pixel size [Å/px], for files that lack it.
-    failed : callable, optional
-        Takes a file that cannot be used, and why: the others are returned.
-
-    Returns
-    -------
-    ExperimentalSet
-        Images whose pixel size differs by more than 1 % from the first one's are resampled to it.
-
-    Raises
-    ------
-    ValueError
-        If no file matches, a file cannot be used, or no pixel size is known.
-    """
-    paths = find_files(patterns)
-    name = find_material(material).name
-
-    def read(path: Path) -> tuple[np.ndarray, float]:
-        image = io.read_image(path)
-        io.check_image(image.data, path)
-        return image.data, resolve(image.with_sampling(sampling), name).value
-
-    read_files = read_each(paths, read, failed)
-    if not read_files:
-        raise ValueError(f"Expected images that can be used. Received: none of {len(paths)}.")
-    first = read_files[0][1][1]
-    images = tuple(
-        resample_image(image, step, first, path)
-        if abs(step / first - 1) > ONE_PIXEL_SIZE
-        else image
-        for path, (image, step) in read_files
-    )
-    return ExperimentalSet(images, first, name, {path.name: sha256(path) for path, _ in read_files})
-
-
 def hash_frames(folder: Path) -> dict[str, str]:
     """Return the sha256 of the images that a training on a folder reads.
 
@@ -250,6 +176,31 @@ def write_training_data(out: Path, facts: dict[str, Any]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     content = {"stemzoo": __version__, "sampling": ZOO_SAMPLING, **facts}
     io.write_json(out / TRAINING_DATA, content)
+
+
+def frame_edge(size: int, sampling: float) -> int:
+    """Return the edge of frames of other pixels, for the field of view of `size` zoo pixels.
+
+    Parameters
+    ----------
+    size : int
+        Edge at 0.2074 Å/px [px].
+    sampling : float
+        Pixel size of the frames [Å/px].
+
+    Returns
+    -------
+    int
+        In their pixels; `size` where they differ by less than 15 %.
+
+    Examples
+    --------
+    >>> frame_edge(512, 0.1037), frame_edge(512, 0.2)
+    (1024, 512)
+    """
+    if abs(sampling / ZOO_SAMPLING - 1) <= _ALIKE:
+        return size
+    return round(size * (ZOO_SAMPLING / sampling))
 
 
 def simulated_set(
@@ -289,10 +240,8 @@ def simulated_set(
         Class k has the value k + 1 in `mask`; columns at an edge are background.
     """
     first = session.draw(np.random.default_rng(seed)).sampling
-    # Frames with finer pixels need more of them for the same field of view.
-    zoom = ZOO_SAMPLING / first if abs(first / ZOO_SAMPLING - 1) > 0.15 else 1.0
-    edge = round(size * zoom)
-    resized = abs(first / sampling - 1) > 0.15
+    edge = frame_edge(size, first)
+    resized = abs(first / sampling - 1) > _ALIKE
     rng = np.random.default_rng([seed, 1])
     for frame in simulate_session(session, frames, (edge, edge), seed=seed):
         if translator is not None:

@@ -17,7 +17,7 @@ from stemzoo.analysis.spectrum import radial_power_spectrum
 from stemzoo.metrics.evaluation import CLASSIFIER_STEPS, Evaluation, evaluate
 from stemzoo.plotting import plot_pictures
 from stemzoo.preprocessing import rescale
-from stemzoo.workflows.datasets import ONE_PIXEL_SIZE, ExperimentalSet, experimental_set
+from stemzoo.workflows.experimental_images import ONE_PIXEL_SIZE, ExperimentalSet, experimental_set
 from stemzoo.workflows.outputs import make_folder, plan_outputs, written_whole
 from stemzoo.workflows.paths import Failed, find_files
 from stemzoo.zoo.file_names import EVALUATION

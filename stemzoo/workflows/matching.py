@@ -8,7 +8,7 @@ from stemzoo.analysis.valid_pixels import filled, find_valid_pixels
 from stemzoo.inference.comparison import Match
 from stemzoo.inference.matching import match_spread
 from stemzoo.inference.spread import Here, Spread
-from stemzoo.io.images import check_shape
+from stemzoo.io.image_checks import check_shape
 from stemzoo.workflows.paths import read_each
 from stemzoo.workflows.sources import Source
 

@@ -9,9 +9,12 @@ import numpy as np
 
 from stemzoo import __version__, io
 from stemzoo.inference.detection import DEFAULT_THRESHOLD, find_defects
-from stemzoo.io.images import Image, as_image, check_shape
+from stemzoo.io.any_image import as_image
+from stemzoo.io.image_checks import check_shape
+from stemzoo.io.images import Image
 from stemzoo.io.label_files import Labels
-from stemzoo.metrics.detection_report import DetectionReport, ImageScore, score_image
+from stemzoo.metrics.detection_report import DetectionReport
+from stemzoo.metrics.image_score import ImageScore, score_image
 from stemzoo.simulate.materials import MATERIALS
 from stemzoo.workflows.label_classes import IGNORE, ClassMap, known_classes
 from stemzoo.workflows.labelled_images import Pairing, label_files, labels_inside, pair_files

@@ -11,14 +11,8 @@ from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.domain import largest_shape, simulate_domain
 from stemzoo.simulate.materials import own_structure
 from stemzoo.simulate.sessions import AcquisitionSession
-from stemzoo.workflows.datasets import (
-    ExperimentalSet,
-    TrainingSet,
-    experimental_set,
-    hash_frames,
-    training_set,
-    write_training_data,
-)
+from stemzoo.workflows.datasets import TrainingSet, hash_frames, training_set, write_training_data
+from stemzoo.workflows.experimental_images import ExperimentalSet, experimental_set
 from stemzoo.workflows.weights import check_folder, load_kind
 from stemzoo.zoo.hub import save
 

@@ -1,14 +1,12 @@
 """Load, save and verify models by name, from the Hugging Face Hub or from a folder."""
 
-import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.io import write_text
 from stemzoo.models.start import choose_runtime
-from stemzoo.simulate.material_files import read_material, write_material
+from stemzoo.simulate.material_files import write_material
 from stemzoo.zoo.file_names import (
     CONDITIONS,
     CONFIG,
@@ -20,21 +18,20 @@ from stemzoo.zoo.file_names import (
     TRAINING_WEIGHTS,
     WEIGHTS,
 )
-from stemzoo.zoo.golden import TOLERANCE, largest_difference, write_golden
-from stemzoo.zoo.manifest import Source, checked_entry, describe_files, sha256, write_entry
-from stemzoo.zoo.model_folder import read_model, weight_files, write_model
-from stemzoo.zoo.onnx_folder import read_onnx, runtimes_of
-from stemzoo.zoo.provenance import Provenance, read_card, read_provenance, write_provenance
+from stemzoo.zoo.golden import write_golden
+from stemzoo.zoo.manifest import checked_entry, describe_files, sha256, write_entry
+from stemzoo.zoo.model_folder import write_model
+from stemzoo.zoo.provenance import Provenance, write_provenance
+from stemzoo.zoo.reading import read_source
 from stemzoo.zoo.registry import WeightsEntry, find_weights, manifest_path
 from stemzoo.zoo.sources import find_source
+from stemzoo.zoo.verification import Verification, verify
 from stemzoo.zoo.whole_folder import whole_folder
 
 if TYPE_CHECKING:
     from stemzoo.models.zoo_model import ZooModel
 
 __all__ = ["Verification", "load", "register", "save", "sha256", "verify"]
-
-log = logging.getLogger(__name__)
 
 
 def save(
@@ -198,139 +195,4 @@ def load(
             f"{' '.join(different)} Changed or damaged files of the package are not loaded. "
             "Install stemzoo again."
         )
-    return _read(found, training, runtime=runtime)
-
-
-def _read(found: Source, training: bool = False, *, runtime: str = "keras"):
-    """Build the model of a checked folder."""
-    names = [file.name for file in found.files]
-    changes = {} if found.entry is None else {"name": found.entry.name}
-    if runtime == "onnx":
-        model = read_onnx(found.folder, names, found.sha256_of(WEIGHTS), changes)
-    else:
-        model = read_model(found.folder, names, changes)
-    if (
-        runtime != "onnx"
-        and TRAINING_WEIGHTS in weight_files(model)
-        and TRAINING_WEIGHTS not in names
-    ):
-        if training:
-            # A cache does not tell what else the repository holds.
-            step = "If you were offline, go online; else load" if found.origin == "hub" else "Load"
-            raise FileNotFoundError(
-                f"{found.folder}: expected {TRAINING_WEIGHTS}, to train on. Received: none. {step} "
-                "it with training=False, and train its discriminators anew."
-            )
-        log.info("%s: without %s, so not to train on", found.folder, TRAINING_WEIGHTS)
-    model.card = read_card(found)
-    model.provenance = read_provenance(found, model.name)
-    if STRUCTURE in names:
-        path = found.folder / STRUCTURE
-        model.structure = read_material(path)
-        if model.material != model.structure.name:
-            raise ValueError(
-                f"{path}: expected the structure of {model.material}, the material of the weights. "
-                f"Received: {model.structure.name}"
-            )
-    if CONDITIONS in names:
-        path = found.folder / CONDITIONS
-        model.conditions = TrainingConditions.read(path, model.structure)
-        if model.material not in (None, model.conditions.material):
-            raise ValueError(
-                f"{path}: expected the conditions of frames of {model.material}, the material of "
-                f"the weights. Received: {model.conditions.material}"
-            )
-    return model
-
-
-@dataclass(frozen=True)
-class Verification:
-    """Outcome of a comparison of files and outputs, see `verify`.
-
-    Parameters
-    ----------
-    name : str
-        What was verified.
-    differences : tuple of str
-        What is not as it should be; empty if all is.
-    notes : tuple of str
-        What was compared, and what could not be.
-    """
-
-    name: str
-    differences: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing differs."""
-        return not self.differences
-
-    def __str__(self) -> str:
-        lines = [f"{self.name}: {'PASS' if self.passed else 'FAIL'}", *self.differences]
-        return "\n  ".join([*lines, *self.notes])
-
-
-def verify(
-    source: str | Path, *, revision: str | None = None, local_files_only: bool | None = None
-) -> Verification:
-    """Compare files with their hashes, and the model's output with the stored reference output.
-
-    Whether an installation computes what the authors of the weights computed: the input image of
-    ``golden.npz`` goes through the model, and the output may differ from the stored one by
-    rounding only.
-
-    Parameters
-    ----------
-    source, revision, local_files_only
-        As for `load`.
-
-    Returns
-    -------
-    Verification
-        Its text says PASS, or FAIL and what differs.
-
-    Raises
-    ------
-    KeyError, FileNotFoundError, PermissionError, ConnectionError
-        If there is nothing to verify.
-
-    Examples
-    --------
-    >>> print(verify("fcn-wse2"))  # doctest: +SKIP
-    fcn-wse2: PASS
-      13 files have the size and hash of the manifest
-      golden output: largest difference 0.0e+00, at most 5.0e-03 is rounding
-    """
-    try:
-        found = find_source(
-            source,
-            revision=revision,
-            local_files_only=local_files_only,
-            names=(*LOADED, *ONNX, TRAINING_WEIGHTS, GOLDEN),
-        )
-    except ValueError as error:
-        return Verification(str(source), (str(error),), ())
-    known = [file for file in found.files if file.sha256 or file.git_sha1]
-    where = "the Hub" if found.entry is None else "the manifest"
-    notes = [f"{len(known)} files have the size and hash of {where}"]
-    different = found.differences()
-    if not known:
-        notes = ["no hashes: this folder is not of the manifest"]
-    if different:
-        return Verification(str(source), tuple(different), ())
-    if not (found.folder / GOLDEN).is_file():
-        line = f"{found.folder}: expected {GOLDEN}, to compare the output with. Received: none."
-        return Verification(str(source), (line,), tuple(notes))
-    for runtime, name in runtimes_of([file.name for file in found.files]).items():
-        try:
-            largest = largest_difference(_read(found, runtime=runtime), found.folder / GOLDEN)
-        except ValueError as error:
-            return Verification(str(source), (str(error),), ())
-        line = f"{name}: largest difference {largest:.1e}, at most {TOLERANCE:.1e} is rounding"
-        if largest > TOLERANCE:
-            return Verification(str(source), (line,), tuple(notes))
-        notes.append(line)
-    if not notes[1:]:
-        notes.append("golden output: not computed, as this needs Keras, or a network for ONNX")
-    return Verification(str(source), (), tuple(notes))
+    return read_source(found, training, runtime=runtime)

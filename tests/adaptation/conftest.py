@@ -1,9 +1,11 @@
 import pytest
 from quick_gan import STEP, Clock, ScriptedJudge, quick_gan, quick_recipe
+from still_translator import Translator
 
 from stemzoo import plotting
 from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.fine_tuning import AdaptationRun
+from stemzoo.simulate import find_session, simulate_session
 from stemzoo.training import budget
 
 
@@ -22,6 +24,20 @@ def clock(monkeypatch):
     original = budget.TimeBudget.on_train_batch_end
     monkeypatch.setattr(budget.TimeBudget, "on_train_batch_end", tick)
     return clock
+
+
+@pytest.fixture(scope="session")
+def large_frames():
+    """Two frames of day A, of 512 x 512 pixels, with some 20 vacancies each, which stand out."""
+    return list(simulate_session(find_session("wse2-dayA"), 2, (512, 512), seed=7))
+
+
+@pytest.fixture(scope="session")
+def large_session(large_frames):
+    """What was measured on these, with filtered simulations in small frames."""
+    session = ExperimentalSession.of([frame.image for frame in large_frames], Translator())
+    session.filtered_simulator(0, 128)
+    return session
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from stemzoo.adaptation.agreement import Agreement, HoldOut, overlapping_patches, patch_features
-from stemzoo.training.recipes import JudgementLimits
+from stemzoo.adaptation.recipes import JudgementLimits
 
 
 def held_of(frames):

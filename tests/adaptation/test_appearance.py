@@ -47,13 +47,19 @@ def agreement(measured, frames):
     return HoldOut((), patches[0]).agreement(patches[1])
 
 
+@pytest.fixture(scope="module")
+def plain():
+    """Clean simulations."""
+    clean = domain_session("wse2", SAMPLING)
+    return [frame.image for frame in simulate_session(clean, 4, (512, 512), seed=1)]
+
+
 @pytest.mark.parametrize("disturb", [lambda image: image, sharpened, humming])
-def test_simulations_get_the_look_of_images(frames, disturb):
+def test_simulations_get_the_look_of_images(frames, plain, disturb):
     images = [disturb(image) for image in frames]
     appearances = [find_appearance(image, WSE2, SAMPLING) for image in images[:2]]
     clean = domain_session("wse2", SAMPLING)
     like = list(like_measured(appearances, clean, 4, (512, 512), seed=1, same_hum=True))
-    plain = [frame.image for frame in simulate_session(clean, 4, (512, 512), seed=1)]
     found = agreement(images[2:], [frame.image for frame in like])
     # 5 and more for clean simulations; frames of day A among themselves: 0.07 to 0.1.
     assert found.spectrum_rms < 0.16

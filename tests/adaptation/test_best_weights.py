@@ -8,8 +8,8 @@ from quick_gan import JUDGEMENT, ScriptedJudge, assert_same, quick_gan, quick_re
 from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.best_weights import BEST_FILE, RestoreBestWeights
 from stemzoo.adaptation.judgement import Stopped
+from stemzoo.adaptation.recipes import JudgementLimits
 from stemzoo.training.budget import TimeBudget
-from stemzoo.training.recipes import JudgementLimits
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from stemzoo.adaptation.agreement import overlapping_patches
 from stemzoo.adaptation.cyclegan import fit_adapt
 from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.judgement import Stopped
+from stemzoo.adaptation.recipes import JudgementLimits
 from stemzoo.adaptation.run import RUN
 from stemzoo.inference.translation import translate
 from stemzoo.io import Image
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.domain import domain_session
-from stemzoo.training.recipes import JudgementLimits
 from stemzoo.training.state import STATE_FILE
 
 
@@ -254,7 +254,8 @@ def all_patches(image, patch=48):
 @pytest.mark.slow
 # Whether so short a training helps does not matter here.
 @pytest.mark.filterwarnings("ignore:adapting did not help")
-def test_one_image_is_not_learnt_by_heart():
+def test_one_image_is_not_learnt_by_heart(clock):
+    """After 30 steps, by a clock that goes on by a second a step."""
     frames = list(simulate_session(find_session("wse2-dayB"), 2, (512, 512), seed=11))
     parent = stemzoo.load("cyclegan-wse2-dayA", training=True)
     given, unseen = (frame.image for frame in frames)

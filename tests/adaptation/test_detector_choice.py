@@ -9,8 +9,8 @@ from stemzoo.adaptation.detector_choice import (
     choose_detector,
 )
 from stemzoo.adaptation.detector_scores import ColumnVerdict, error_reduction
+from stemzoo.adaptation.recipes import JudgementLimits
 from stemzoo.inference.expectation import ExpectedCount, expect
-from stemzoo.training.recipes import JudgementLimits
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
 

@@ -11,21 +11,20 @@ from stemzoo.adaptation.detector_scores import (
     find_scorer,
     judge_positions,
 )
+from stemzoo.adaptation.recipes import JudgementLimits
 from stemzoo.analysis.vacancies import column_evidence
 from stemzoo.inference.detection import find_defects
 from stemzoo.io import Image
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.simulate.materials import find_material
-from stemzoo.training.recipes import JudgementLimits
 
 WSE2 = find_material("wse2")
 LABEL = "se_vacancy"
 
 
 @pytest.fixture(scope="module")
-def frames():
-    """Two larger frames of day A, with some 20 vacancies each."""
-    return list(simulate_session(find_session("wse2-dayA"), 2, (512, 512), seed=7))
+def frames(large_frames):
+    return large_frames
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,14 @@ import keras
 import numpy as np
 import pytest
 from quick_gan import quick_gan
+from still_translator import Translator
 
 import stemzoo
 from stemzoo.adaptation.cyclegan import fit_adapt
 from stemzoo.adaptation.detector_scores import ColumnVerdict
-from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.fcn import renew_detector
 from stemzoo.adaptation.judgement import Adaptation, Stopped
+from stemzoo.adaptation.recipes import RenewalRecipe
 from stemzoo.adaptation.renewal import (
     RenewalRun,
     does_badly,
@@ -20,9 +21,8 @@ from stemzoo.adaptation.renewal import (
     keep_master,
 )
 from stemzoo.adaptation.run import RUN
-from stemzoo.simulate import find_session, simulate_session
 from stemzoo.training.budget import TimeBudget
-from stemzoo.training.recipes import FCNRecipe, RenewalRecipe
+from stemzoo.training.recipes import FCNRecipe
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
 TRAINING = FCNRecipe(
@@ -31,27 +31,9 @@ TRAINING = FCNRecipe(
 SMALL = RenewalRecipe(translated=2, simulated=4, frame_size=128, training=TRAINING)
 
 
-class Translator:
-    """A CycleGAN that leaves images as they are."""
-
-    material, sampling, patch_size, rotation, session = "wse2", 0.2074, 32, (0.0, 3.0), "dayX"
-    name = "translator"
-
-    def __init__(self, adaptation=None):
-        self.sim_to_exp, self.adaptation = self, adaptation
-
-    @staticmethod
-    def predict_on_batch(batch):
-        return batch
-
-
-@pytest.fixture(scope="module")
-def session():
-    """Two images of day A, in which vacancies stand out; simulated in small frames."""
-    frames = simulate_session(find_session("wse2-dayA"), 2, (512, 512), seed=7)
-    session = ExperimentalSession.of([frame.image for frame in frames], Translator())
-    session.filtered_simulator(0, 128)
-    return session
+@pytest.fixture
+def session(large_session):
+    return large_session
 
 
 @pytest.fixture

@@ -6,13 +6,11 @@ import pytest
 from stemzoo.adaptation.agreement import HoldOut
 from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.filtered_simulator import FilteredSimulator, compared_patches
-from stemzoo.simulate import find_session, simulate_session
 
 
 @pytest.fixture(scope="module")
-def day_a_session():
-    frames = simulate_session(find_session("wse2-dayA"), 2, (512, 512), seed=7)
-    return ExperimentalSession.measure([f.image for f in frames], "wse2", 0.2074, 32)
+def day_a_session(large_frames):
+    return ExperimentalSession.measure([f.image for f in large_frames], "wse2", 0.2074, 32)
 
 
 def test_frames_are_compared_in_the_units_of_the_measured_images(day_a_session):

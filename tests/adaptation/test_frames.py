@@ -1,36 +1,19 @@
 from dataclasses import replace
 
 import pytest
+from still_translator import Translator
 
 from stemzoo.adaptation.agreement import Agreement
-from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.frames import training_frames, ways_to_use
-from stemzoo.simulate import find_session, simulate_session
-from stemzoo.training.recipes import JudgementLimits, RenewalRecipe
+from stemzoo.adaptation.recipes import JudgementLimits, RenewalRecipe
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
 SMALL = RenewalRecipe(translated=2, simulated=4, frame_size=128)
 
 
-class Translator:
-    """A CycleGAN that leaves images as they are."""
-
-    material, sampling, patch_size, rotation, session = "wse2", 0.2074, 32, (0.0, 3.0), "dayX"
-
-    def __init__(self):
-        self.sim_to_exp = self
-
-    @staticmethod
-    def predict_on_batch(batch):
-        return batch
-
-
-@pytest.fixture(scope="module")
-def session():
-    frames = simulate_session(find_session("wse2-dayA"), 2, (512, 512), seed=7)
-    session = ExperimentalSession.of([frame.image for frame in frames], Translator())
-    session.filtered_simulator(0, 128)  # of small frames
-    return session
+@pytest.fixture
+def session(large_session):
+    return large_session
 
 
 def test_training_frames_are_labelled_and_at_the_pixels_of_the_detector(session):

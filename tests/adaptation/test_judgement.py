@@ -13,10 +13,10 @@ from stemzoo.adaptation.judgement import (
     best_of,
 )
 from stemzoo.adaptation.labels import label_probes
+from stemzoo.adaptation.recipes import JudgementLimits
 from stemzoo.preprocessing import rescale_group
 from stemzoo.simulate import simulate_session
 from stemzoo.simulate.domain import domain_session
-from stemzoo.training.recipes import JudgementLimits
 
 PATCH = 64
 DOMAIN = domain_session("wse2", 0.2074, (0.0, 2.0))

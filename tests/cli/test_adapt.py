@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -10,21 +11,28 @@ from quick_gan import quick_gan, quick_recipe
 
 import stemzoo
 from stemzoo import io
+from stemzoo.adaptation.recipes import JudgementLimits, RenewalRecipe
 from stemzoo.simulate import find_session, simulate_session
-from stemzoo.training.recipes import FCNRecipe, JudgementLimits, RenewalRecipe
+from stemzoo.training.recipes import FCNRecipe
 from stemzoo.workflows import adaptation
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
 
 
-@pytest.fixture
-def measured(here, make_model):
+@pytest.fixture(scope="module")
+def day(make_model, tmp_path_factory):
     """Two images of day B, a CycleGAN and a detector, all small."""
+    folder = tmp_path_factory.mktemp("day")
     for i, frame in enumerate(simulate_session(find_session("wse2-dayB"), 2, (512, 512), seed=3)):
-        io.write_tiff(f"day_{i}.tif", frame.image, sampling=0.2074)
-    stemzoo.save(quick_gan(stemzoo.CycleGANSTEM, fft_discriminators=False), "gan")
-    stemzoo.save(make_model(CLASSES, name="small"), "fcn")
-    return here
+        io.write_tiff(folder / f"day_{i}.tif", frame.image, sampling=0.2074)
+    stemzoo.save(quick_gan(stemzoo.CycleGANSTEM, fft_discriminators=False), folder / "gan")
+    stemzoo.save(make_model(CLASSES, name="small"), folder / "fcn")
+    return folder
+
+
+@pytest.fixture
+def measured(here, day):
+    return Path(shutil.copytree(day, here, dirs_exist_ok=True))
 
 
 @pytest.fixture
@@ -124,28 +132,35 @@ def test_images_that_a_detector_masters_take_no_training(run, here, monkeypatch)
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_written(run, files, options, words):
+    before = os.listdir()
     done = run("adapt", *options, "--out", "new")
     assert (done.code, done.out) == (2, "")
     *warned, line = done.err.splitlines()
     assert words in line
     assert all("warning" in one for one in warned)
-    assert not Path("new").exists()
+    assert os.listdir() == before
+
+
+@pytest.fixture(scope="module")
+def faults(day, make_model, tmp_path_factory):
+    """All that may be wrong with a file; tests only read it."""
+    folder = shutil.copytree(day, tmp_path_factory.mktemp("faults"), dirs_exist_ok=True)
+    image = io.read_image(folder / "day_0.tif").data
+    noise = np.random.default_rng(0).normal(size=(256, 256)).astype(np.float32)
+    io.write_tiff(folder / "flat.tif", np.ones((200, 200)), sampling=0.2074)
+    io.write_tiff(folder / "tiny.tif", image[:40, :40], sampling=0.2074)
+    io.write_tiff(folder / "noise.tif", noise, sampling=0.2074)
+    io.write_tiff(folder / "coarse.tif", image[::2, ::2], sampling=2 * 0.2074)
+    (frame,) = simulate_session(find_session("graphene"), 1, (256, 256), seed=1)
+    io.write_tiff(folder / "graphene.tif", frame.image, sampling=frame.sampling)
+    stemzoo.save(make_model(("c_vacancy",), material="graphene", name="other"), folder / "other")
+    return folder
 
 
 @pytest.fixture
-def files(measured, make_model, monkeypatch):
-    """All that may be wrong with a file."""
+def files(faults, monkeypatch):
     monkeypatch.setattr("stemzoo.adaptation.fine_tuning.AdaptationRun.run", pytest.fail)
-    image = io.read_image("day_0.tif").data
-    rng = np.random.default_rng(0)
-    io.write_tiff("flat.tif", np.ones((200, 200)), sampling=0.2074)
-    io.write_tiff("tiny.tif", image[:40, :40], sampling=0.2074)
-    io.write_tiff("noise.tif", rng.normal(size=(256, 256)).astype(np.float32), sampling=0.2074)
-    io.write_tiff("coarse.tif", image[::2, ::2], sampling=2 * 0.2074)
-    (frame,) = simulate_session(find_session("graphene"), 1, (256, 256), seed=1)
-    io.write_tiff("graphene.tif", frame.image, sampling=frame.sampling)
-    stemzoo.save(make_model(("c_vacancy",), material="graphene", name="other"), "other")
-    return measured
+    monkeypatch.chdir(faults)
 
 
 def test_the_help_names_what_is_needed(run):

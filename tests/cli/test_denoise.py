@@ -4,7 +4,9 @@ import os
 import numpy as np
 import pytest
 
+import stemzoo
 from stemzoo import io
+from stemzoo.models import DenoisingUNet
 
 TINY = ("--frames", 1, "--size", 160, "--epochs", 1, "--steps", 2, "--batch", 2, "--patch", 32)
 TINY = (*TINY, "--filters", 2, "--depth", 1)
@@ -64,7 +66,7 @@ def test_a_training_of_nothing_or_of_two_materials_is_refused(run, here, options
 
 def test_an_untrusted_picture_ends_a_strict_call(run, here):
     io.write_tiff("noise.tif", np.random.default_rng(0).normal(size=(128, 128)), sampling=0.2074)
-    run("train", "denoise", "--session", "wse2-dayA", "--out", "mine", *TINY)
+    stemzoo.save(DenoisingUNet(filters=2, depth=1, material="wse2", sampling=0.4148), "mine")
     done = run("denoise", "noise.tif", "--weights", "./mine", "--strict")
     assert done.code == 2
     assert "NOT TO BE TRUSTED: no wse2 lattice was found" in done.out

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,19 @@ from stemzoo.simulate import find_session, simulate_session
 HEAD = ("DISTANCE", "P", "FITS", "DIFFERS")
 
 
-@pytest.fixture
-def days(here):
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
     """Two frames of day A and one of day B."""
+    folder = tmp_path_factory.mktemp("days")
     for name, n in (("wse2-dayA", 2), ("wse2-dayB", 1)):
         for i, frame in enumerate(simulate_session(find_session(name), n, (384, 384), seed=5)):
-            io.write_tiff(f"{name}_{i}.tif", frame.image, sampling=frame.sampling)
-    return here
+            io.write_tiff(folder / f"{name}_{i}.tif", frame.image, sampling=frame.sampling)
+    return folder
+
+
+@pytest.fixture
+def days(here, simulated):
+    return Path(shutil.copytree(simulated, here, dirs_exist_ok=True))
 
 
 def test_weights_are_ranked_and_the_last_line_says_what_to_do(run, days):

@@ -75,8 +75,8 @@ def test_no_name_ends_a_call_whatever_the_console(
     assert not any(chr(code) in "".join(lines) for code in (*range(32), 0x202E))
 
 
-def test_a_reader_that_wants_no_more_ends_the_call_quietly(tiff, tiny_folder):
-    command = [sys.executable, "-m", "stemzoo.cli", "detect", str(tiff), "--weights", tiny_folder]
+def test_a_reader_that_wants_no_more_ends_the_call_quietly(tiff):
+    command = [sys.executable, "-m", "stemzoo.cli", "identify", str(tiff)]
     environment = {**os.environ, "PYTHONPATH": ROOT}
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment) as process:
@@ -184,13 +184,11 @@ def test_a_backend_that_is_not_there_is_told_as_such(python, here, monkeypatch, 
     assert f"NO  device    expected a backend of Keras. Received: '{backend}'" in done.stdout
 
 
-def test_what_the_library_logs_is_printed_as_all_text_is(here, tiny_folder):
+def test_what_the_library_logs_is_printed_as_all_text_is(run, here, tiny_folder):
     name = "model\x1b[2J"
     shutil.copytree(tiny_folder, name)
     Path(name, "training_data.json").write_text("{")
-    command = [sys.executable, "-m", "stemzoo.cli", "verify", f"./{name}"]
-    environment = {**os.environ, "PYTHONPATH": ROOT}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0
-    assert r"stemzoo: warning: model\x1b[2J/training_data.json: expected" in done.stderr
-    assert "\x1b" not in done.stderr + done.stdout
+    done = run("verify", f"./{name}")
+    assert done.code == 0
+    assert r"stemzoo: warning: model\x1b[2J/training_data.json: expected" in done.err
+    assert "\x1b" not in done.err + done.out

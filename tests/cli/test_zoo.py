@@ -293,7 +293,7 @@ def test_what_goes_wrong_is_one_line(run, day, package, hub_server, pattern, fau
 
 
 @pytest.mark.slow
-def test_nothing_but_the_result_appears_on_the_terminal(python, day, hub_server, monkeypatch):
+def test_nothing_but_the_result_appears_on_the_terminal(run, python, day, hub_server, monkeypatch):
     manifest = shutil.copy(registry.manifest_path(), "manifest.json")
     environment = {"HF_ENDPOINT": hub_server.url, "HF_HOME": "hf", "HF_HUB_DISABLE_XET": "1"}
     for name, value in environment.items():
@@ -303,10 +303,10 @@ def test_nothing_but_the_result_appears_on_the_terminal(python, day, hub_server,
     assert (done.returncode, done.stderr) == (0, "")
     assert "entered my-day" in done.stdout
     hub_server.fail("", status=401)
-    done = python(*command)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("\n") == 1
-    assert "Received: 401" in done.stderr
+    done = run(*command[2:])
+    assert (done.code, done.out) == (2, "")
+    assert done.err.count("\n") == 1
+    assert "Received: 401" in done.err
 
 
 def test_save_writes_a_folder_that_passes_and_names_its_parent(package, run, tmp_path):

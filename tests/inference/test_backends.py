@@ -9,7 +9,7 @@ import pytest
 from places import EXAMPLES, ROOT
 
 from stemzoo.inference.detections import Detections
-from stemzoo.io.images import as_image
+from stemzoo.io.any_image import as_image
 from stemzoo.io.label_files import read_labels
 
 pytestmark = [

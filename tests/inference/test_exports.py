@@ -5,8 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from jsonschema import Draft202012Validator
+from known_defects import no_defects, three_defects
 
-from stemzoo.inference.detections import COLUMNS, Detections
+from stemzoo.inference.detections import COLUMNS
 from stemzoo.inference.expectation import ExpectedCount
 from stemzoo.inference.exports import detections_schema
 from stemzoo.inference.second_witness import ColumnReadings
@@ -15,16 +16,8 @@ from stemzoo.inference.second_witness import ColumnReadings
 @pytest.fixture
 def found():
     """Three defects by hand, one of them where no column is near."""
-    return Detections(
-        np.array([[3.5, 4.25], [20.0, 30.0], [8.0, 1.0]]),
-        ("se_vacancy", "bright", "se_vacancy"),
-        np.array([0.9, 0.8, 0.6]),
-        0.2,
-        "given",
-        (64, 80),
+    return three_defects(
         model_classes=("se_vacancy", "bright"),
-        model="tiny",
-        material="wse2",
         readings=ColumnReadings(np.array([0.5, np.nan, 0.6]), np.array([-5.0, np.nan, -4.0])),
         probability=np.array([0.99, 0.7, 0.5]),
         counted={"se_vacancy": ExpectedCount.of(np.array([0.99, 0.5]), 0.0)},
@@ -33,7 +26,7 @@ def found():
 
 @pytest.fixture
 def nothing():
-    return Detections(np.empty((0, 2)), (), np.empty(0), 0.2, "given", (64, 64))
+    return no_defects()
 
 
 def test_pandas_takes_detections_as_they_are(found):

@@ -7,7 +7,6 @@ import pytest
 from places import REAL
 
 from stemzoo.io import Image, check_image, read_image, write_tiff
-from stemzoo.io.images import MIN_SIDE, image_list
 
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="the real images are not here")
 
@@ -149,13 +148,6 @@ def test_logging_levels_are_left_as_they_were(tmp_path):
     assert logging.getLogger("tifffile").level == before
 
 
-def test_the_smallest_image_has_64_pixels_a_side():
-    assert MIN_SIDE == 64
-    check_image(levels(shape=(64, 64)), "a.tif")
-    with pytest.raises(ValueError, match="at least 64 px on each side. Received: 64 x 63 px"):
-        check_image(levels(shape=(64, 63)), "a.tif")
-
-
 def test_a_given_pixel_size_replaces_that_of_the_file():
     image = Image(levels(), 0.2, "ImageJ", Path("a.tif"), {"frames": 1})
     given = image.with_sampling(0.21)
@@ -163,33 +155,6 @@ def test_a_given_pixel_size_replaces_that_of_the_file():
     assert (given.path, given.metadata) == (image.path, image.metadata)
     assert given.data is image.data
     assert image.with_sampling(None) is image
-
-
-def test_one_image_or_several_become_a_list():
-    one, other = levels(), Image(levels(), 0.2)
-    for images, count in ((one, 1), (other, 1), ([one, other], 2), (np.array([one, one, one]), 3)):
-        found = image_list(images)
-        assert isinstance(found, list)
-        assert len(found) == count
-    assert image_list(other) == [other]
-    with pytest.raises(ValueError, match=r"Expected one image or more. Received: none"):
-        image_list([])
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (np.zeros((3, 70, 80)), r"2-D image. Received: shape \(3, 70, 80\)"),
-        (np.zeros((63, 80)), "64 px on each side. Received: 63 x 80 px"),
-        (np.zeros((80, 63)), "Received: 80 x 63 px"),
-        (np.full((70, 80), 7, np.uint8), "contrast. Received: 7 in every pixel"),
-        (np.where(np.eye(70) > 0, np.nan, 1), "Received: 70 of 4900 pixels NaN or Inf"),
-        (np.where(np.eye(70) > 0, np.inf, 1), "Received: 70 of 4900 pixels NaN or Inf"),
-    ],
-)
-def test_check_refuses_what_cannot_be_analysed(data, message):
-    with pytest.raises(ValueError, match=f"^a.tif: expected .*{message}"):
-        check_image(data, "a.tif")
 
 
 @needs_real

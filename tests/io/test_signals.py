@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import stemzoo
-from stemzoo.io.images import as_image, image_list
+from stemzoo.io.any_image import as_image, image_list
 
 
 def signal(data, scale=0.02074, units="nm", *, navigation=False):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from stemzoo.metrics.detection_report import DetectionReport, median_distance, score_image
+from stemzoo.metrics.detection_report import DetectionReport, median_distance
 from stemzoo.metrics.estimate import Estimate
+from stemzoo.metrics.image_score import score_image
 
 NOWHERE = np.zeros((0, 2))
 A = np.array([[20.0, 20.0], [40.0, 40.0], [60.0, 60.0]])

@@ -363,7 +363,7 @@ def nan_image():
         (([np.zeros((64, 64, 1))], [np.zeros((64, 64, 1))]), {}, "Image 0 .* 2-D"),
         (([np.zeros((64, 64))], [np.zeros((64, 65))]), {}, r"Received: \(64, 64\), \(64, 65\)"),
         (([np.eye(64)], [np.full((64, 64), 2)]), {}, "Mask 0 .* number of classes, 1. Received: 2"),
-        (nan_image(), {}, "Image 1 must be finite"),
+        (nan_image(), {}, "Image 1 and its mask must be finite"),
         (toy(1, size=32), {}, "Received: an image of 32 x 32 px, scaled by 0.95"),
         (toy(1), {"patch": 30}, "multiple of 4 px. Received: 30"),
     ],

@@ -1,4 +1,5 @@
 import json
+import shutil
 import sys
 import threading
 import warnings
@@ -18,10 +19,11 @@ from stemzoo.adaptation.detector_scores import EstimatedScore, find_scorer
 from stemzoo.adaptation.dopants import find_dopants
 from stemzoo.adaptation.image_checks import prepare_images
 from stemzoo.adaptation.judgement import Adaptation, Judgement, Stopped
+from stemzoo.adaptation.recipes import JudgementLimits, RenewalRecipe
 from stemzoo.analysis.lattice import find_rotation
 from stemzoo.analysis.scan_errors import find_scan_errors
 from stemzoo.simulate import find_session, simulate_session
-from stemzoo.training.recipes import FCNRecipe, JudgementLimits, RenewalRecipe
+from stemzoo.training.recipes import FCNRecipe
 from stemzoo.workflows.adaptation import adapt_files
 
 CLASSES = ("se_vacancy", "se_divacancy", "metal_dark", "bright")
@@ -32,21 +34,28 @@ def judgement(misfit, steps):
     return Judgement(10.0 * steps, steps, agreement, None, misfit, True)
 
 
-@pytest.fixture
-def files(tmp_path, monkeypatch):
-    """Two images of day B in the folder `today`, 512 pixels wide."""
-    monkeypatch.chdir(tmp_path)
-    Path("today").mkdir()
+@pytest.fixture(scope="module")
+def day(tmp_path_factory):
+    """Two images of day B in the folder `today`, 512 pixels wide, and a CycleGAN; only read."""
+    folder = tmp_path_factory.mktemp("day")
+    (folder / "today").mkdir()
     for i, frame in enumerate(simulate_session(find_session("wse2-dayB"), 2, (512, 512), seed=3)):
-        io.write_tiff(f"today/{i}.tif", frame.image, sampling=0.2074)
+        io.write_tiff(folder / f"today/{i}.tif", frame.image, sampling=0.2074)
+    stemzoo.save(quick_gan(stemzoo.CycleGANSTEM), folder / "parent")
+    return folder
+
+
+@pytest.fixture
+def files(day, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(day / "today", "today")
     return [Path("today/*.tif")]
 
 
 @pytest.fixture
-def parent(tmp_path):
+def parent(day):
     """Return a CycleGAN of a folder, so that it knows where it comes from."""
-    stemzoo.save(quick_gan(stemzoo.CycleGANSTEM), tmp_path / "parent")
-    return stemzoo.load(tmp_path / "parent", training=True)
+    return stemzoo.load(day / "parent", training=True)
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import roifile
+from known_defects import no_defects, three_defects
 from pyarrow import parquet
 
 from stemzoo import io
-from stemzoo.inference.detections import Detections
 from stemzoo.io.label_files import read_labels
 from stemzoo.workflows.result_files import (
     FORMATS,
@@ -23,23 +23,15 @@ from stemzoo.workflows.result_files import (
 
 @pytest.fixture
 def found():
-    return Detections(
-        np.array([[3.5, 4.25], [20.0, 30.0], [8.0, 1.0]]),
-        ("se_vacancy", "bright", "se_vacancy"),
-        np.array([0.9, 0.8, 0.6]),
-        0.2,
-        "given",
-        (64, 80),
+    return three_defects(
         model_classes=("se_vacancy", "bright", "metal_dark"),
-        model="tiny",
-        material="wse2",
         probability=np.array([0.99, 0.7, np.nan]),
     )
 
 
 @pytest.fixture
 def nothing():
-    return Detections(np.empty((0, 2)), (), np.empty(0), 0.2, "given", (64, 64))
+    return no_defects()
 
 
 def test_pandas_opens_the_table_as_it_is(found, nothing, tmp_path):

@@ -256,7 +256,9 @@ main()
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGINT"])
-def test_a_stopped_call_leaves_whole_files_and_goes_on(tiny_folder, frames, tmp_path, name):
+def test_a_stopped_call_leaves_whole_files_and_goes_on(
+    command_line, tiny_folder, frames, tmp_path, monkeypatch, name
+):
     (tmp_path / "day").mkdir()
     for i in range(3):
         image = frames[i].image[:80, :80]
@@ -272,11 +274,10 @@ def test_a_stopped_call_leaves_whole_files_and_goes_on(tiny_folder, frames, tmp_
     if name == "SIGINT":
         assert "stopped after 1 of 3 images" in done.stderr
         assert list(json.loads((out / "run.json").read_text())["images"]) == ["0"]
-    command = [sys.executable, "-m", "stemzoo.cli", "detect", "day", "--resume"]
-    done = subprocess.run([*command, "--weights", str(tiny_folder)], timeout=120, **options)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
-        f"day/{i}.tif" for i in range(3)
-    ]
-    assert "done before" in done.stdout.splitlines()[0]
+    monkeypatch.chdir(tmp_path)
+    again = command_line("detect", "day", "--resume", "--weights", tiny_folder)
+    assert (again.code, again.err) == (0, "")
+    lines = again.out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [f"day/{i}.tif" for i in range(3)]
+    assert "done before" in lines[0]
     assert not [path for path in out.iterdir() if path.name.startswith(".")]

@@ -8,7 +8,7 @@ import pytest
 
 import stemzoo
 from stemzoo.models import CycleGANSTEM
-from stemzoo.zoo import hub, registry
+from stemzoo.zoo import hub, reading, registry
 from stemzoo.zoo.hdf5 import read_shapes
 from stemzoo.zoo.hub import load, save, verify
 
@@ -272,7 +272,7 @@ def test_bundled_files_that_are_cut_extended_or_missing_are_refused(zoo):
 
 
 def test_nothing_is_built_from_files_that_differ(zoo, monkeypatch):
-    monkeypatch.setattr(hub, "read_model", lambda *_: pytest.fail("was loaded"))
+    monkeypatch.setattr(reading, "read_model", lambda *_: pytest.fail("was loaded"))
     (zoo / "config.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ValueError, match="are not loaded"):
         stemzoo.load("fcn-tiny")
