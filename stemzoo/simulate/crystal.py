@@ -7,8 +7,9 @@ import numpy as np
 
 from stemzoo.simulate.atoms import Atoms
 from stemzoo.simulate.defects import Defect, find_defect
+from stemzoo.simulate.elements import atomic_number
 from stemzoo.simulate.imaging import MARGIN
-from stemzoo.simulate.materials import Material, atomic_number, find_material
+from stemzoo.simulate.materials import Material, find_material
 
 
 @dataclass(frozen=True, eq=False)

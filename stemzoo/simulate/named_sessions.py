@@ -9,7 +9,7 @@ from stemzoo.simulate.materials import Material, find_material, nearest_names, o
 from stemzoo.simulate.noise_models import manual_noise, noise_free
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.simulate.training_defects import TRAINING_DEFECTS
-from stemzoo.simulate.wide_sessions import structure_sessions, wide_sessions
+from stemzoo.simulate.wide_sessions import hard_sessions, structure_sessions, wide_sessions
 
 # Rare point defects beside the vacancies that the sessions are about.
 _RARE = MappingProxyType(
@@ -158,6 +158,9 @@ _BY_HAND = AcquisitionSession(
 WIDE_SESSIONS = MappingProxyType(
     {name: wide_sessions(name, defects) for name, defects in TRAINING_DEFECTS.items()}
 )
+HARD_SESSIONS = MappingProxyType(
+    {name: hard_sessions(name, defects) for name, defects in TRAINING_DEFECTS.items()}
+)
 
 SESSIONS = MappingProxyType(
     {
@@ -170,6 +173,7 @@ SESSIONS = MappingProxyType(
             manual_noise(_BY_HAND),
             noise_free(_BY_HAND),
             *(session for sessions in WIDE_SESSIONS.values() for session in sessions),
+            *(session for sessions in HARD_SESSIONS.values() for session in sessions),
         )
     }
 )
@@ -226,7 +230,7 @@ def choose_session(name: str | None, material: str | Material | None) -> Acquisi
         if material is None:
             raise ValueError("Name a session or a material. Received: neither")
         crystal = find_material(material)
-        wide = WIDE_SESSIONS.get(crystal.name, ())
+        wide = (*WIDE_SESSIONS.get(crystal.name, ()), *HARD_SESSIONS.get(crystal.name, ()))
         named = [s for s in SESSIONS.values() if s.material == crystal.name and s not in wide]
         if named:
             return named[0]

@@ -148,9 +148,7 @@ def any_microscope(session: AcquisitionSession, bits: int) -> AcquisitionSession
     """Return a randomised session with what else real files have.
 
     Less dose, wider probes, more astigmatism; flicker of rows, swaying lines, hum, responses that
-    are not linear, saturation, and what software does before it saves. Not JPEG, as it would change
-    all frames that figures were measured on: ``replace(session, jpeg=Sometimes(0.2, Uniform(30,
-    95)))`` adds it.
+    are not linear, saturation, and what software does before it saves.
 
     Parameters
     ----------
@@ -186,4 +184,53 @@ def any_microscope(session: AcquisitionSession, bits: int) -> AcquisitionSession
         sharpening=Sometimes(0.25, Uniform(0.3, 2)),
         brightness=Uniform(0.35, 0.6),
         contrast=Uniform(0.4, 1.4),
+    )
+
+
+def filtered(session: AcquisitionSession) -> AcquisitionSession:
+    """Return a session of which software changes every frame, most of them strongly.
+
+    Parameters
+    ----------
+    session : AcquisitionSession
+        From `any_microscope`.
+
+    Returns
+    -------
+    AcquisitionSession
+        Named as the other one with ``filtered`` in place of ``any``; low and high passes, some of
+        them as narrow as columns are wide, unsharp masks, Wiener filters and JPEG.
+    """
+    return replace(
+        session,
+        name=session.name.replace("any", "filtered"),
+        smoothing=Uniform(0, 2.5, power=2),
+        median=Sometimes(0.2, Uniform(2, 6)),
+        flattening=Sometimes(0.6, LogUniform(4, 60)),
+        wiener=Sometimes(0.25, LogUniform(0.3, 3)),
+        sharpening=Sometimes(0.4, Uniform(0.3, 3)),
+        butterworth=Sometimes(0.5, LogUniform(0.1, 0.4)),
+        jpeg=Sometimes(0.4, Uniform(30, 95)),
+    )
+
+
+def contaminated(session: AcquisitionSession) -> AcquisitionSession:
+    """Return a session in which contamination outshines the crystal in most frames.
+
+    Parameters
+    ----------
+    session : AcquisitionSession
+        From `randomised`.
+
+    Returns
+    -------
+    AcquisitionSession
+        Named as the other one with ``contaminated`` in place of ``randomised``.
+    """
+    return replace(
+        session,
+        name=session.name.replace("randomised", "contaminated"),
+        contamination=Uniform(0.5, 4.0),
+        patchiness=Uniform(0.3, 0.9),
+        granularity=Uniform(0.0, 0.3),
     )

@@ -12,7 +12,7 @@ from stemzoo.simulate.acquisition import (
 from stemzoo.simulate.electronics import flicker, hum, respond, sway
 from stemzoo.simulate.scan import average_frames
 from stemzoo.simulate.sessions import DrawnSession
-from stemzoo.simulate.software import flatten, median, sharpen, wiener
+from stemzoo.simulate.software import butterworth, flatten, median, sharpen, wiener
 
 
 def record(
@@ -100,4 +100,5 @@ def _processed(image: np.ndarray, drawn: DrawnSession, rng: np.random.Generator)
     if drawn.gamma != 1:
         image = respond(image, drawn.gamma)
     image = flatten(median(image, drawn.median), drawn.flattening)
-    return sharpen(wiener(image, drawn.wiener), drawn.sharpening)
+    image = sharpen(wiener(image, drawn.wiener), drawn.sharpening)
+    return butterworth(image, drawn.butterworth)

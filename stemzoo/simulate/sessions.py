@@ -107,6 +107,9 @@ class AcquisitionSession:
     jpeg : Distribution
         Quality of the JPEG that a frame is saved as, 1 to 100, which makes it one of 8 bits; none
         at or below 0, see `stemzoo.simulate.software.jpeg`.
+    butterworth : Distribution
+        Cutoff of the filter that follows the others [cycles/px], none at or below 0, see
+        `stemzoo.simulate.software.butterworth`.
 
     Examples
     --------
@@ -183,6 +186,7 @@ class AcquisitionSession:
     sharpening: Distribution = 0.0
     vacancy_contrast: Distribution = 0.5
     jpeg: Distribution = 0.0
+    butterworth: Distribution = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "defects", MappingProxyType(dict(self.defects)))
@@ -283,6 +287,7 @@ class DrawnSession(AcquisitionSession):
     sharpening: float
     vacancy_contrast: float
     jpeg: float
+    butterworth: float
 
     def microscope(self) -> Microscope:
         """Return the optics."""

@@ -123,6 +123,42 @@ def wiener(image: np.ndarray, strength: float) -> np.ndarray:
     return fft.irfft2(spectrum * weight, s=image.shape)
 
 
+def butterworth(image: np.ndarray, cutoff: float, order: int = 4) -> np.ndarray:
+    """Pass what is coarser than a frequency, by a Butterworth filter.
+
+    A frequency k keeps the part 1 / (1 + (k / cutoff)^(2 order)) of its amplitude.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        Image.
+    cutoff : float
+        Frequency of which half is left [cycles/px]; at or below 0 nothing is changed.
+    order : int
+        How steep the filter is.
+
+    Returns
+    -------
+    ndarray of shape (M, N)
+
+    References
+    ----------
+    R. C. Gonzalez, R. E. Woods, Digital Image Processing, 3rd ed., Pearson 2008, sec. 4.8, whose
+    squared filter this is.
+
+    Examples
+    --------
+    >>> wave = np.cos(2 * np.pi * np.arange(64) / 4)[None].repeat(64, 0)
+    >>> round(float(butterworth(wave, 0.25)[0, 0]), 6)
+    0.5
+    """
+    if cutoff <= 0:
+        return image
+    frequency = np.hypot(fft.fftfreq(len(image))[:, None], fft.rfftfreq(image.shape[1])[None, :])
+    passed = 1 / (1 + (frequency / cutoff) ** (2 * order))
+    return fft.irfft2(fft.rfft2(image) * passed, s=image.shape)
+
+
 def jpeg(image: np.ndarray, quality: float) -> np.ndarray:
     """Save an image as JPEG and read it.
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
 from stemzoo.simulate.materials import Material, find_material
-from stemzoo.simulate.noise_models import any_microscope, randomised
+from stemzoo.simulate.noise_models import any_microscope, contaminated, filtered, randomised
 from stemzoo.simulate.proposed_defects import defect_probabilities
 from stemzoo.simulate.sessions import AcquisitionSession
 
@@ -26,6 +26,8 @@ _NEAR_AND_LIGHT = MappingProxyType(
 _NEAR = 1.6
 # What a pair that lost one atom keeps: multislice gives 0.44, real images 0.49 to 0.59.
 _VACANCY_CONTRAST = Uniform(0.42, 0.60)
+# What a detector meets beside one perfect crystal, and is not to mark.
+_SCENES = MappingProxyType({"edge": 0.05, "hole": 0.05, "amorphous": 0.05, "adsorbates": 0.05})
 
 
 def wide_sessions(
@@ -66,6 +68,30 @@ def wide_sessions(
         replace(any_microscope(fine, bits=16), source_size=finest),
     )
     return tuple(replace(s, thickness=t) for s, t in zip(sessions, thickness, strict=True))
+
+
+def hard_sessions(
+    material: str | Material, defects: Mapping[str, float]
+) -> tuple[AcquisitionSession, ...]:
+    """Return sessions of images that software has changed, and of dirty specimens.
+
+    Parameters
+    ----------
+    material : str or Material
+        The crystal.
+    defects : mapping of str to float
+        Names with probabilities, see `make_specimen`.
+
+    Returns
+    -------
+    tuple of AcquisitionSession
+        ``<name>-filtered`` and ``<name>-contaminated``, with the coarse pixels of `wide_sessions`;
+        a pair of atoms that lost one keeps a drawn part of its intensity, and a fifth of the frames
+        show more than one perfect crystal.
+    """
+    coarse, _, any_coarse, _ = wide_sessions(material, defects)
+    own = {"vacancy_contrast": _VACANCY_CONTRAST, "scenes": _SCENES}
+    return tuple(replace(s, **own) for s in (filtered(any_coarse), contaminated(coarse)))
 
 
 def structure_sessions(

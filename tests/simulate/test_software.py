@@ -5,14 +5,14 @@ import pytest
 
 from stemzoo.simulate import find_session, simulate_frame
 from stemzoo.simulate.distributions import Sometimes, Uniform
-from stemzoo.simulate.software import flatten, jpeg, median, sharpen, wiener
+from stemzoo.simulate.software import butterworth, flatten, jpeg, median, sharpen, wiener
 
 NOISE = np.random.default_rng(0).normal(5, 1, (96, 80))
 ROWS, COLUMNS = np.mgrid[:96, :80]
 LATTICE = np.cos(2 * np.pi * COLUMNS / 8) + np.cos(2 * np.pi * ROWS / 6)
 
 
-@pytest.mark.parametrize("change", [median, sharpen, flatten, wiener])
+@pytest.mark.parametrize("change", [median, sharpen, flatten, wiener, butterworth])
 def test_a_filter_that_is_off_leaves_the_image_itself(change):
     assert change(NOISE, 0.0) is NOISE
 
@@ -40,6 +40,16 @@ def test_a_flattened_image_keeps_its_lattice_and_mean_but_no_slope():
     means = changed[:, 24:56].mean(0).reshape(4, 8).mean(1)
     assert np.ptp(means) < 0.05 < np.ptp(image[:, 24:56].mean(0).reshape(4, 8).mean(1))
     assert np.corrcoef(changed[:, 24:56].ravel(), LATTICE[:, 24:56].ravel())[0, 1] > 0.99
+
+
+def test_a_butterworth_filter_halves_a_wave_at_its_cutoff_and_takes_finer_ones_away():
+    # By its formula: 1 / (1 + 1) at the cutoff, 1 / (1 + 2^8) = 0.004 at twice, 0.996 at half.
+    left = [
+        np.ptp(butterworth(np.cos(2 * np.pi * COLUMNS / period), 1 / 8))
+        / np.ptp(np.cos(2 * np.pi * COLUMNS / period))
+        for period in (16, 8, 4)
+    ]
+    assert left == pytest.approx([0.996, 0.5, 0.004], abs=0.001)
 
 
 def test_a_wiener_filter_brings_a_noisy_lattice_nearer_to_the_clean_one():
