@@ -7,7 +7,7 @@ import keras
 
 from stemzoo.io.json_files import Field
 from stemzoo.models.arguments import CYCLEGAN_BOUNDS, CycleGANArguments, generators_least_weights
-from stemzoo.models.cyclegan_losses import ROLES, cyclegan_losses
+from stemzoo.models.cyclegan_losses import ROLES, PairedSupervision, cyclegan_losses
 from stemzoo.models.layers import LogPowerSpectrum, NetworkGroup
 from stemzoo.models.unet import patch_discriminator, unet_generator
 from stemzoo.models.zoo_model import check_arguments
@@ -80,6 +80,8 @@ class CycleGANSTEM(keras.Model):
     conditions: Any = None
     structure: Any = None
     adaptation: Any = None
+    lambda_pair: float = 0.0
+    pair_noise: float = 0.1
 
     def __init__(
         self,
@@ -245,6 +247,9 @@ class CycleGANSTEM(keras.Model):
         self,
         generator_optimizer: keras.optimizers.Optimizer | None = None,
         discriminator_optimizer: keras.optimizers.Optimizer | None = None,
+        *,
+        lambda_pair: float = 0.0,
+        pair_noise: float = 0.1,
         **kwargs,
     ) -> None:
         """Set the optimizers of the generators and of the discriminators.
@@ -253,10 +258,16 @@ class CycleGANSTEM(keras.Model):
         ----------
         generator_optimizer, discriminator_optimizer : keras.optimizers.Optimizer, optional
             Adam with a learning rate of 2e-4 and β1 = 0.5 where not given.
+        lambda_pair : float
+            Weight of paired supervision: the squared error of what the way back, `exp_to_sim`,
+            makes of a translated simulation, against the simulation; 0 for none.
+        pair_noise : float
+            Standard deviation of the noise that is added to the translation first, in [-1, 1].
         **kwargs
             For `keras.Model.compile`, such as ``run_eagerly``.
         """
         super().compile(optimizer=None, **kwargs)
+        self.lambda_pair, self.pair_noise = lambda_pair, pair_noise
         self.generator_optimizer = generator_optimizer or keras.optimizers.Adam(2e-4, beta_1=0.5)
         self.discriminator_optimizer = discriminator_optimizer or keras.optimizers.Adam(
             2e-4, beta_1=0.5
@@ -276,7 +287,8 @@ class CycleGANSTEM(keras.Model):
         names = [role.name for role in self.discriminator_roles]
         adversarial = [f"adversarial_{name}" for name in names]
         pairs = [f"discriminator_{name}_{kind}" for name in names for kind in ("real", "fake")]
-        return (*adversarial, "cycle", "identity", "generators", *pairs, "discriminators")
+        supervised = ("cycle", "identity", *(["pair"] if self.lambda_pair else []))
+        return (*adversarial, *supervised, "generators", *pairs, "discriminators")
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -291,7 +303,9 @@ class CycleGANSTEM(keras.Model):
         """Translate simulations to experimental images."""
         return self.sim_to_exp(images, training=training)
 
-    def losses_of(self, experimental: Any, simulated: Any, training: bool) -> dict[str, Any]:
+    def losses_of(
+        self, experimental: Any, simulated: Any, training: bool, clean: Any = None
+    ) -> dict[str, Any]:
         """Compute every loss, each generated image and each score once.
 
         Parameters
@@ -300,25 +314,49 @@ class CycleGANSTEM(keras.Model):
             Images of the two domains in [-1, 1].
         training : bool
             Whether dropout is on.
+        clean : tensor of shape (batch, M, N, 1), optional
+            The simulated images without the noise that goes in, for paired supervision; the
+            simulated ones themselves where not given.
 
         Returns
         -------
         dict of str to scalar tensor
             The keys are `loss_names`, see `cyclegan_losses`.
         """
-        return cyclegan_losses(self, experimental, simulated, training)
+        if not self.lambda_pair:
+            return cyclegan_losses(self, experimental, simulated, training)
+        import tensorflow as tf  # as for `train_step`
+
+        # Of the step alone, so that a training goes on with the same noise.
+        seed = tf.stack([0, tf.cast(self.generator_optimizer.iterations.value, tf.int32)])
+        noise = self.pair_noise * tf.random.stateless_normal(tf.shape(simulated), seed)
+        target = simulated if clean is None else clean
+        paired = PairedSupervision(target, noise, self.lambda_pair)
+        return cyclegan_losses(self, experimental, simulated, training, paired)
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        """Update all six networks from one batch of both domains."""
+        """Update all six networks from one batch of both domains.
+
+        Parameters
+        ----------
+        data : tuple of tensor of shape (batch, M, N, 1)
+            Experimental and simulated images, and perhaps the latter without noise, which paired
+            supervision takes (see `compile`).
+
+        Returns
+        -------
+        dict of str to float
+            Means of the losses so far.
+        """
         import tensorflow as tf  # the only backend that it is written for
 
-        experimental, simulated, _ = keras.utils.unpack_x_y_sample_weight(data)
+        experimental, simulated, clean = keras.utils.unpack_x_y_sample_weight(data)
         generators = self._variables_of(self.generators)
         discriminators = self._variables_of(self.discriminators)
         # Optimizers add up the gradients of all replicas, and each sees its share of the batch.
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         with tf.GradientTape(persistent=True) as tape:
-            losses = self.losses_of(experimental, simulated, training=True)
+            losses = self.losses_of(experimental, simulated, training=True, clean=clean)
             of_generators = losses["generators"] / replicas
             of_discriminators = losses["discriminators"] / replicas
         # The loss of the discriminators reaches the generators' weights too, but only the
@@ -334,8 +372,8 @@ class CycleGANSTEM(keras.Model):
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Compute the losses of one batch."""
-        experimental, simulated, _ = keras.utils.unpack_x_y_sample_weight(data)
-        return self._track(self.losses_of(experimental, simulated, training=False))
+        experimental, simulated, clean = keras.utils.unpack_x_y_sample_weight(data)
+        return self._track(self.losses_of(experimental, simulated, training=False, clean=clean))
 
     def _track(self, losses: dict) -> dict:
         for name, tracker in self._trackers.items():

@@ -35,8 +35,32 @@ ROLES = (
 )
 
 
+@dataclass(frozen=True)
+class PairedSupervision:
+    """What the way back should make of translated simulations.
+
+    Parameters
+    ----------
+    clean : tensor of shape (batch, M, N, 1)
+        The simulations without noise.
+    noise : tensor of shape (batch, M, N, 1)
+        Added to their translations first, so that nothing which a translation hides for the way
+        back comes through.
+    weight : float
+        Weight of the loss in that of the generators.
+    """
+
+    clean: Any
+    noise: Any
+    weight: float
+
+
 def cyclegan_losses(
-    model: Any, experimental: Any, simulated: Any, training: bool
+    model: Any,
+    experimental: Any,
+    simulated: Any,
+    training: bool,
+    paired: PairedSupervision | None = None,
 ) -> dict[str, Any]:
     """Compute every loss, each generated image and each score once.
 
@@ -48,6 +72,8 @@ def cyclegan_losses(
         Images of the two domains in [-1, 1].
     training : bool
         Whether dropout is on.
+    paired : PairedSupervision, optional
+        Also the squared error of G(F(y) + noise) against y, of the simulations y.
 
     Returns
     -------
@@ -57,7 +83,9 @@ def cyclegan_losses(
     References
     ----------
     Equations (1) to (7) of A. Khan et al., npj Comput. Mater. 9, 85 (2023), with the least squares
-    of X. Mao et al., Least Squares Generative Adversarial Networks, ICCV 2017.
+    of X. Mao et al., Least Squares Generative Adversarial Networks, ICCV 2017. Noise before the way
+    back: D. Bashkirova, B. Usman, K. Saenko, Adversarial Self-Defense for Cycle-Consistent GANs,
+    NeurIPS 2019.
     """
     ops = keras.ops
     count = ops.shape(experimental)[0]
@@ -94,6 +122,12 @@ def cyclegan_losses(
         + model.lambda_cycle * losses["cycle"]
         + model.lambda_identity * losses["identity"]
     )
+    if paired is not None:
+        # Not through F: it makes images look measured, and should not make them easy to undo.
+        shown = ops.stop_gradient(fake_exp)
+        back = model.exp_to_sim(shown + ops.cast(paired.noise, shown.dtype), training=training)
+        losses["pair"] = ops.mean(ops.square(ops.cast(back, paired.clean.dtype) - paired.clean))
+        losses["generators"] = losses["generators"] + paired.weight * losses["pair"]
     losses["discriminators"] = 0.5 * discriminators
     return losses
 

@@ -182,13 +182,15 @@ def _compile(model: CycleGANSTEM, recipe: CycleGANRecipe, strategy) -> None:
         model.compile(
             keras.optimizers.Adam(schedule, beta_1=0.5, **average),
             keras.optimizers.Adam(schedule, beta_1=0.5),
+            lambda_pair=recipe.lambda_pair,
+            pair_noise=recipe.pair_noise,
         )
 
 
 def _start_folder(folder: Path, recipe: CycleGANRecipe, patches, every: int) -> SamplePictures:
     """Write down the recipe and choose the patches of the sample pictures."""
     io.write_json(folder / RECIPE, asdict(recipe))
-    real, clean = next(iter(patches))
+    real, clean, *_ = next(iter(patches))
     return SamplePictures(real[0, ..., 0].numpy(), clean[0, ..., 0].numpy(), folder, every)
 
 

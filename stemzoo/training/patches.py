@@ -110,7 +110,8 @@ def patch_dataset(
     Returns
     -------
     tf.data.Dataset
-        Pairs of float32 (batch, patch, patch, 1) in [-1, 1], simulated ones with noise.
+        Pairs of float32 (batch, patch, patch, 1) in [-1, 1], simulated ones with noise; with paired
+        supervision also these without noise.
 
     Raises
     ------
@@ -135,7 +136,9 @@ def patch_dataset(
             for domain, seed in zip(domains, (seeds[0], seeds[1]), strict=True)
         )
         noise = recipe.noise * tf.random.stateless_normal((size, size, 1), seeds[2])
-        return real, clean + noise
+        # Paired supervision aims at what is without noise.
+        target = [clean] if recipe.lambda_pair else []
+        return (real, clean + noise, *target)
 
     first = first_step * recipe.batch_size
     last = recipe.epochs * recipe.steps_per_epoch * recipe.batch_size

@@ -70,6 +70,8 @@ class CycleGANRecipe:
         Whether patches are rotated by multiples of 90° and flipped along both axes. Without it they
         are flipped upside down only, which leaves the direction of the scan, and so the streaks of
         detector lag and line jitter, as they are in the session.
+    lambda_pair, pair_noise : float
+        Paired supervision of the way back, see `CycleGANSTEM.compile`; none where the weight is 0.
     seed : int
         Seed of the run: initial weights, order and augmentation of the data.
     """
@@ -89,9 +91,14 @@ class CycleGANRecipe:
     dropout: float = CycleGANArguments.dropout
     rotations: bool = False
     seed: int = 0
+    lambda_pair: float = 0.0
+    pair_noise: float = 0.1
 
     def __post_init__(self) -> None:
         check_numbers(self)
+        for name in ("lambda_pair", "pair_noise"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"Expected {name} of 0 or more. Received: {getattr(self, name)}")
 
     def check_network(self) -> None:
         """Raise a ValueError if new networks of this recipe would not fit patches or memory."""

@@ -238,3 +238,52 @@ def test_a_successor_has_the_same_weights_and_another_session():
     assert not np.array_equal(model.get_weights()[0], other.get_weights()[0])
     with pytest.raises(ValueError):  # noqa: PT011 - the words are Keras'
         model.successor(filters=8)
+
+
+def trained(model, data, steps=2):
+    for _ in range(steps):
+        model.train_step(data)
+    return values(model.generators + model.discriminators)
+
+
+def test_without_paired_supervision_steps_are_the_same_to_the_bit():
+    experimental, simulated = batch()
+    expected = trained(small(), (experimental, simulated))
+    model = small()
+    model.compile(lambda_pair=0.0, pair_noise=3.0)
+    # What supervision would aim at is there, and not looked at.
+    found = trained(model, (experimental, simulated, 0 * simulated))
+    for a, b in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert "pair" not in model.loss_names
+
+
+def test_paired_supervision_lowers_the_error_of_the_way_back():
+    model = small()
+    moving, still = keras.optimizers.Adam(5e-3), keras.optimizers.SGD(0.0)
+    # Translations of new weights are faint: the usual noise would hide them.
+    model.compile(moving, still, lambda_pair=100.0, pair_noise=0.02)
+    experimental, clean = batch()
+    noisy = clean + 0.1 * tf.random.stateless_normal(clean.shape, [1, 2])
+
+    def error():
+        losses = model.losses_of(experimental, noisy, training=False, clean=clean)
+        return float(losses["pair"])
+
+    first = error()
+    trained(model, (experimental, noisy, clean), steps=16)
+    assert error() < 0.8 * first
+    assert set(model.train_step((experimental, noisy, clean))) == set(model.loss_names)
+
+
+def test_paired_supervision_leaves_the_way_to_measured_images_alone():
+    experimental, simulated = batch()
+    found = []
+    for weight in (0.0, 100.0):
+        model = small()
+        model.compile(lambda_pair=weight)
+        with tf.GradientTape() as tape:
+            losses = model.losses_of(experimental, simulated, training=True)
+        found.append(tape.gradient(losses["generators"], model.sim_to_exp.trainable_variables))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)

@@ -175,3 +175,21 @@ def test_tensorboard_gets_the_losses_of_each_epoch(tmp_path):
     events = accumulator.EventAccumulator(str(tmp_path / "train")).Reload()
     found = [tf.make_ndarray(event.tensor_proto) for event in events.Tensors("epoch_cycle")]
     assert found == [2.0, 1.5]
+
+
+def test_patches_for_paired_supervision_come_without_noise_too(tmp_path):
+    plain = next(iter(patch_dataset(*domains(), TINY)))
+    recipe = replace(TINY, lambda_pair=10.0, epochs=1)
+    real, simulated, clean = next(iter(patch_dataset(*domains(), recipe)))
+    # The same patches and the same noise as without.
+    np.testing.assert_array_equal(real, plain[0])
+    np.testing.assert_array_equal(simulated, plain[1])
+    assert float(np.std(simulated - clean)) == pytest.approx(recipe.noise, rel=0.1)
+    train_cyclegan(*domains(), recipe, sampling=0.2, out=tmp_path)
+    assert "pair" in (tmp_path / "training_log.csv").read_text().splitlines()[0].split(",")
+
+
+@pytest.mark.parametrize("wrong", [{"lambda_pair": -1.0}, {"pair_noise": float("nan")}])
+def test_weights_and_noise_of_pairs_are_numbers_from_0_on(wrong):
+    with pytest.raises(ValueError, match="of 0 or more. Received"):
+        replace(TINY, **wrong)

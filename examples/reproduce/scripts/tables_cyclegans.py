@@ -30,31 +30,51 @@ def with_interval(part: dict | None) -> str:
     return f"{part['value']:.2f}{interval}"
 
 
+THREE = ("generated", "floor", "ceiling")
+# Names of figures, and what they are called in the table.
+FIGURES = {
+    "Fréchet distance (EfficientNet-Lite0)": "Fréchet distance",
+    "Fréchet distance (EfficientNet-Lite0, Khan 2023 protocol)": "the same, paper's channels",
+    "kernel distance": "kernel distance",
+    "intensity KL divergence": "intensities, KL",
+    "log10 power spectrum, rms": "log10 spectrum, rms",
+    "two-sample accuracy": "two-sample accuracy",
+}
+
+
+def by_script(session: str) -> dict[str, dict]:
+    """Figures of a session's CycleGAN by measure_cyclegans.py, by their names."""
+    found = metrics(f"cyclegan-{session}")
+    known = {one["name"]: one for one in found["metrics"]}
+    protocol = found["frechet_khan2023"]
+    values = (protocol[key] for key in ("generated", "floor", "simulated"))
+    known[list(FIGURES)[1]] = {
+        key: {"value": value} for key, value in zip(THREE, values, strict=True)
+    }
+    return known
+
+
 @block
 def cyclegans() -> str:
-    """CycleGANs against frames of their session, with floor and ceiling."""
+    """CycleGANs against frames of their session, with floor and ceiling: by commands, by script."""
     rows = []
     for session in GANS:
-        found = metrics(f"cyclegan-{session}")
-        one = {m["name"]: m for m in found["metrics"]}
-        frechet, kernel, kl, spectrum, accuracy = one.values()
-        paper = {"generated": "generated", "floor": "floor", "ceiling": "simulated"}
-        protocol = {k: {"value": found["frechet_khan2023"][v]} for k, v in paper.items()}
-        for what, metric in (
-            ("Fréchet distance", frechet),
-            ("the same, paper's channels", protocol),
-            ("kernel distance", kernel),
-            ("intensities, KL", kl),
-            ("log10 spectrum, rms", spectrum),
-            ("two-sample accuracy", accuracy),
-        ):
-            three = [metric[key] for key in ("generated", "floor", "ceiling")]
-            ratio = ""
-            if metric in (frechet, protocol):
-                ratio = f"{three[2]['value'] / three[0]['value']:.0f}"
-            texts = map(with_interval if metric is accuracy else value_of, three)
-            rows.append((f"`{session}`" * (metric is frechet), what, *texts, ratio))
-    return table(("session", "what", "CycleGAN", "floor", "clean simulations", "ratio"), rows)
+        found = results("by_commands")[f"cyclegan-{session}"]
+        commands = {one["name"]: one for one in (*found["metrics"], *found["khan2023"])}
+        script = by_script(session)
+        for name, what in FIGURES.items():
+            write = with_interval if "accuracy" in name else value_of
+            cells = []
+            for metric in (commands.get(name), script[name]):
+                three = [None if metric is None else metric[key] for key in THREE]
+                ratio = ""
+                if metric is not None and "Fréchet" in name:
+                    ratio = f"{three[2]['value'] / three[0]['value']:.0f}"
+                cells += [*map(write, three), ratio]
+            rows.append((f"`{session}`" * (what == "Fréchet distance"), what, *cells))
+    head = ("CycleGAN", "floor", "clean simulations", "ratio")
+    again = (f"by script: {head[0]}", *head[1:])
+    return table(("session", "what", *head, *again), rows)
 
 
 @block
@@ -118,3 +138,36 @@ def training_sets() -> str:
 def cross_material() -> str:
     """Fréchet distance of translations of other materials."""
     return distance_rows("cross_material", lambda row: f"{row['frechet']:.0f}")
+
+
+@block
+def other_denoisers() -> str:
+    """Denoisers of the zoo and tk_r_em: PSNR, F1 by columns, invented, contrast."""
+    found = results("other_denoisers")
+    names = {
+        "frame": "the frame",
+        "gaussian": "best of 15 Gaussian filters",
+        "denoise-wse2": "`denoise-wse2`",
+        "cyclegan": "CycleGAN, `exp-to-sim`",
+        "tk_r_em": "tk_r_em 1.0.4",
+    }
+
+    def cell(one: dict) -> str:
+        return (
+            f"{one['psnr']:.1f} dB, {one['f1']:.2f}, {one['invented_per_1000']:.0f}, "
+            f"{one['contrast']:.2f}"
+        )
+
+    rows = [
+        (
+            row["condition"],
+            row["labelled"],
+            *(cell(row["ways"][way]) for way in names),
+            f"{row['ways']['clean']['contrast']:.2f}",
+        )
+        for row in found["rows"]
+    ]
+    seconds = found["cpu_seconds_1024"]
+    times = [f"{seconds[way]:.1f}" if way in seconds else "-" for way in names]
+    rows.append(("CPU seconds for 1024²", "", *times, ""))
+    return table(("frames", "vacancies", *names.values(), "contrast without noise"), rows)

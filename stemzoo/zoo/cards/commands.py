@@ -27,6 +27,8 @@ class CardCommands:
         Of the measured frames; clean frames and the noise that goes in have the next one.
     classifier : bool
         Whether to make the two-sample test.
+    paper : bool
+        Whether to compare by the paper's protocol, too.
     patch : int
         Edge of the compared patches [px].
 
@@ -44,6 +46,7 @@ class CardCommands:
     size: int = 1024
     seed: int = 9000
     classifier: bool = True
+    paper: bool = True
     patch: int = 256
 
     def lines(self) -> list[str]:
@@ -64,5 +67,6 @@ class CardCommands:
             f"stemzoo evaluate 'day/*.tif' realistic --simulated clean --material {self.material} "
             f"--seed {self.seed}" + ("" if self.patch == 256 else f" --patch {self.patch}")
         )
-        paper = f" --no-classifier --protocol khan2023 --out {PAPER_REPORT}"
-        return [*made, compare + ("" if self.classifier else " --no-classifier"), compare + paper]
+        standard = compare + ("" if self.classifier else " --no-classifier")
+        paper = f"{compare} --no-classifier --protocol khan2023 --out {PAPER_REPORT}"
+        return [*made, standard, *([paper] if self.paper else [])]

@@ -64,14 +64,13 @@ def _by_commands(found: Mapping) -> list[str]:
             f"The paper, with the FID of its own protocol on its own images: {paper[1]} for "
             f"the CycleGAN's, {paper[0]} for simulations. "
         )
-    khan = {
-        key: f"{found['khan2023'][0][key]['value']:.3g}"
-        for key in ("generated", "floor", "ceiling")
-    }
-    text += (
-        "With the channels of that protocol and EfficientNet-Lite0, by the last command: "
-        f"{khan['generated']}, simulations {khan['ceiling']}, floor {khan['floor']}."
-    )
+    for one in found.get("khan2023", []):
+        values = {key: f"{one[key]['value']:.3g}" for key in ("generated", "floor", "ceiling")}
+        text += (
+            "With the channels of the paper's protocol and EfficientNet-Lite0, by the last "
+            "command: "
+            f"{values['generated']}, simulations {values['ceiling']}, floor {values['floor']}."
+        )
     return [
         f"{_counts(found)} images of {found['size']}² pixels that it was not trained on, by these "
         "commands:",
@@ -79,7 +78,7 @@ def _by_commands(found: Mapping) -> list[str]:
         "Measured are the frames in `day`, generated those in `realistic`, simulated those in "
         f"`clean`. {_BOUNDS}",
         table(_HEAD, figure_rows(found["metrics"])),
-        text,
+        text.rstrip(),
     ]
 
 
