@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stemzoo.simulate.atoms import Atoms
+from stemzoo.simulate.channelling import Channelling
 from stemzoo.simulate.crystal import Specimen, make_specimen
 from stemzoo.simulate.imaging import MARGIN, incoherent_image
 from stemzoo.simulate.materials import atomic_number, find_material
@@ -75,6 +76,7 @@ class FieldOfView:
             margin=MARGIN + reach,
             reach=reach,
             vacancy_contrast=drawn.vacancy_contrast,
+            channelling=Channelling(drawn.channelling, drawn.energy),
         )
 
     def scanned(self, xy: np.ndarray) -> np.ndarray:
