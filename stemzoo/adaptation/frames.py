@@ -13,7 +13,7 @@ from stemzoo.adaptation.experimental import ExperimentalSession
 from stemzoo.adaptation.filtered_simulator import COMPARED, compared_patches
 from stemzoo.inference.translation import translate
 from stemzoo.simulate.dataset import simulate_session
-from stemzoo.simulate.labels import LabelledImage, to_sampling
+from stemzoo.simulate.labels import LabelledImage, relabelled, to_sampling
 from stemzoo.simulate.named_sessions import SESSIONS
 from stemzoo.training.recipes import LIMITS, JudgementLimits, RenewalRecipe
 
@@ -96,27 +96,6 @@ def training_frames(
 
 def _translated(frames, translator, rng: np.random.Generator) -> list[LabelledImage]:
     return [replace(frame, image=translate(frame.image, translator, rng=rng)) for frame in frames]
-
-
-def relabelled(frame: LabelledImage, classes: Sequence[str]) -> LabelledImage:
-    """Return a frame whose mask counts classes as a detector does; others are background.
-
-    Parameters
-    ----------
-    frame : LabelledImage
-        A frame.
-    classes : sequence of str
-        Of the detector.
-
-    Returns
-    -------
-    LabelledImage
-    """
-    if tuple(classes) == frame.classes:
-        return frame
-    own = list(classes)
-    values = [0, *(own.index(name) + 1 if name in own else 0 for name in frame.classes)]
-    return replace(frame, mask=np.array(values, np.uint8)[frame.mask], classes=tuple(classes))
 
 
 def ways_to_use(

@@ -42,6 +42,44 @@ def nearest_distance(positions: np.ndarray) -> float:
 
 
 @dataclass(frozen=True, eq=False)
+class Background:
+    """Bilinear functions that make up a slowly varying background.
+
+    Parameters
+    ----------
+    functions : sparse array of shape (M N, L)
+        One a column.
+    overlap : sparse array of shape (L, L)
+        Their products with each other.
+    """
+
+    functions: sparse.csr_array
+    overlap: sparse.csr_array
+
+    @classmethod
+    def of(
+        cls, shape: tuple[int, ...], positions: np.ndarray, knots: float = KNOTS
+    ) -> "Background":
+        """Lay knots over an image.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (M, N).
+        positions : ndarray of shape (K, 2)
+            Row and column of all columns [px].
+        knots : float
+            Distance of the knots, in those of nearest neighbours.
+
+        Returns
+        -------
+        Background
+        """
+        functions = _background(shape, knots * nearest_distance(positions))
+        return cls(functions, functions.T @ functions)
+
+
+@dataclass(frozen=True, eq=False)
 class ColumnModel:
     """Gaussians of one width and a background that fit an image best.
 
@@ -53,20 +91,23 @@ class ColumnModel:
         Their standard deviation [px].
     columns : sparse array of shape (K, M N)
         The Gaussians, of unit volume.
-    background : sparse array of shape (M N, L)
-        Functions that make up the background.
+    background : Background
+        What they stand on.
     intensities : ndarray of shape (K,)
         Volume of each Gaussian.
     knots : ndarray of shape (L,)
         Value of each function of the background.
+    explained : float
+        Sum of squares that the fit takes away from the image.
     """
 
     positions: np.ndarray
     width: float
     columns: sparse.csr_array
-    background: sparse.csr_array
+    background: Background
     intensities: np.ndarray
     knots: np.ndarray
+    explained: float
 
     @classmethod
     def fit(
@@ -76,7 +117,7 @@ class ColumnModel:
         width: float,
         *,
         tolerance: float = 1e-6,
-        knots: float = KNOTS,
+        background: Background | None = None,
     ) -> "ColumnModel":
         """Find all intensities and the background at once.
 
@@ -90,33 +131,31 @@ class ColumnModel:
             Standard deviation of a column [px].
         tolerance : float
             Relative residual at which conjugate gradients stop.
-        knots : float
-            Distance of the knots of the background, in those of nearest neighbours.
+        background : Background, optional
+            Of `Background.of` for this image and these columns, which is called where not given.
 
         Returns
         -------
         ColumnModel
         """
         columns = _gaussians(positions, values.shape, width)
-        background = _background(values.shape, knots * nearest_distance(positions))
-        mixed = columns @ background
+        background = background or Background.of(values.shape, positions)
+        mixed = columns @ background.functions
         normal = sparse.block_array(
-            [[columns @ columns.T, mixed], [mixed.T, background.T @ background]], format="csr"
+            [[columns @ columns.T, mixed], [mixed.T, background.overlap]], format="csr"
         )
         # About unit diagonal, so that gradients converge in some 30 steps.
         k = len(positions)
         norms = np.full(k, 1 / (4 * np.pi * width**2)), normal.diagonal()[k:]
         scale = sparse.diags_array(1 / np.sqrt(np.concatenate(norms)))
         ridge = sparse.diags_array(np.repeat([_RIDGE, 1e-9], [len(n) for n in norms]))
-        target = scale @ _projected(values, columns, background)
-        solution, _ = cg(scale @ normal @ scale + ridge, target, rtol=tolerance, maxiter=500)
-        intensities, levels = np.split(scale @ solution, [k])
-        return cls(positions, width, columns, background, intensities, levels)
-
-    def explained(self, values: np.ndarray) -> float:
-        """Return the sum of squares that the fit takes away from the image (M, N)."""
-        solution = np.concatenate([self.intensities, self.knots])
-        return float(solution @ _projected(values, self.columns, self.background))
+        pixels = values.ravel()
+        projected = np.concatenate([columns @ pixels, background.functions.T @ pixels])
+        matrix, target = scale @ normal @ scale + ridge, scale @ projected
+        solution = scale @ cg(matrix, target, rtol=tolerance, maxiter=500)[0]
+        intensities, levels = np.split(solution, [k])
+        explained = float(solution @ projected)
+        return cls(positions, width, columns, background, intensities, levels, explained)
 
     def shifts(self, values: np.ndarray) -> np.ndarray:
         """Return how far each column lies from its position.
@@ -131,7 +170,7 @@ class ColumnModel:
         ndarray of shape (K, 2)
             Along rows and columns [px], to first order (Gauss-Newton); NaN without intensity.
         """
-        fitted = self.background @ self.knots + self.columns.T @ self.intensities
+        fitted = self.background.functions @ self.knots + self.columns.T @ self.intensities
         residual = values - fitted.reshape(values.shape)
         pull = self.columns @ residual.ravel()
         rows, columns = (np.arange(n) for n in residual.shape)
@@ -140,13 +179,6 @@ class ColumnModel:
         strength = np.where(self.intensities > 0, self.intensities, np.nan)[:, None]
         # Of Gaussians g of unit volume at p, <dg/dp, dg/dp> = 1 / (8π width⁴).
         return 8 * np.pi * self.width**2 * asked / strength
-
-
-def _projected(
-    values: np.ndarray, columns: sparse.csr_array, background: sparse.csr_array
-) -> np.ndarray:
-    """Products (K + L,) of an image with the functions of the model."""
-    return np.concatenate([columns @ values.ravel(), background.T @ values.ravel()])
 
 
 def _gaussians(positions: np.ndarray, shape: tuple[int, int], width: float) -> sparse.csr_array:
@@ -166,7 +198,7 @@ def _gaussians(positions: np.ndarray, shape: tuple[int, int], width: float) -> s
     return sparse.csr_array((data, pixels, starts), shape=(len(positions), shape[0] * shape[1]))
 
 
-def _background(shape: tuple[int, int], step: float) -> sparse.csr_array:
+def _background(shape: tuple[int, ...], step: float) -> sparse.csr_array:
     """Bilinear functions of knots some `step` [px] apart, a column each; four see a pixel."""
     lower, weights, knots = [], [], []
     for n in shape:

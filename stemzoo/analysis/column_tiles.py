@@ -12,6 +12,7 @@ def fit_in_tiles(
     counts: tuple[int, int],
     margin: float,
     *,
+    width: float | None = None,
     tolerance: float = 1e-6,
     knots: float = KNOTS,
 ) -> ColumnFit:
@@ -28,7 +29,7 @@ def fit_in_tiles(
         mostly wait.
     margin : float
         How far around a tile columns are fitted with it [px].
-    tolerance, knots : float
+    width, tolerance, knots : float
         As of `fit_columns`.
 
     Returns
@@ -48,7 +49,7 @@ def fit_in_tiles(
     >>> fit_in_tiles(image, sites.positions, (4, 4), 30.0).width  # doctest: +SKIP
     2.3
     """
-    width = column_width(image, positions)
+    width = column_width(image, positions) if width is None else width
     intensities, shifts = np.full(len(positions), np.nan), np.full((len(positions), 2), np.nan)
     tile = np.array(image.shape) / counts
     for index in np.ndindex(*counts):

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import optimize
-from scipy.spatial import cKDTree
 from scipy.special import ndtri
 
-from stemzoo.analysis.column_model import KNOTS, ColumnModel, nearest_distance
+from stemzoo.analysis.column_model import KNOTS, Background, ColumnModel, nearest_distance
+from stemzoo.analysis.nearest_columns import NearestColumns
+from stemzoo.analysis.robust_spread import row_medians
 from stemzoo.analysis.sites import checked_image
 
 # The first three shells of neighbours of the same kind in a hexagonal lattice.
 NEIGHBOURS = 18
 # Columns that tell how widely those around a place scatter, to a tenth: a circle of 3.4 nm in WSe2.
 _CIRCLE = 100
-_AT_ONCE = 10_000  # places, so that memory stays small
 # Pixels within this many standard deviations of an edge do not count: columns beyond the edge shine
 # there, and the background would have to take them up.
 _EDGE = 2.0
@@ -129,7 +129,9 @@ def fit_columns(
     if not (np.isfinite(width) and width > 0):
         raise ValueError(f"The width is in pixels and positive. Received: {width}")
     inner, edge = _without_edges(values, _EDGE * width)
-    model = ColumnModel.fit(inner, positions - edge, width, tolerance=tolerance, knots=knots)
+    within = positions - edge
+    background = Background.of(inner.shape, within, knots)
+    model = ColumnModel.fit(inner, within, width, tolerance=tolerance, background=background)
     return ColumnFit(model.intensities, model.shifts(inner), float(width))
 
 
@@ -166,8 +168,9 @@ def column_width(image: np.ndarray, positions: np.ndarray) -> float:
         part, low, within = values, 0, slice(None)
     part, edge = _without_edges(part, near / 2)
     chosen = positions[within] - low - edge
+    background = Background.of(part.shape, chosen)
     found = optimize.minimize_scalar(
-        lambda width: -ColumnModel.fit(part, chosen, width).explained(part),
+        lambda width: -ColumnModel.fit(part, chosen, width, background=background).explained,
         bounds=tuple(near * bound for bound in _WIDTHS),
         method="bounded",
         options={"xatol": 0.01 * near},
@@ -205,6 +208,7 @@ def column_contrast(
     kinds: np.ndarray,
     *,
     neighbours: int = NEIGHBOURS,
+    nearest: NearestColumns | None = None,
 ) -> np.ndarray:
     """Compare each column with the nearest columns of its kind.
 
@@ -218,6 +222,8 @@ def column_contrast(
         Columns with the same value are compared.
     neighbours : int
         How many; less than half of them may be defects.
+    nearest : NearestColumns, optional
+        Knows them, if the same columns were compared before.
 
     Returns
     -------
@@ -239,7 +245,7 @@ def column_contrast(
     """
     intensities, kinds = np.asarray(intensities, dtype=np.float64), np.asarray(kinds)
     positions = np.asarray(positions, dtype=np.float64)
-    contrast = np.full(len(intensities), np.nan)
+    contrast, nearest = np.full(len(intensities), np.nan), nearest or NearestColumns()
     for kind in np.unique(kinds):
         chosen = np.flatnonzero(kinds == kind)
         if len(chosen) <= neighbours:
@@ -247,14 +253,21 @@ def column_contrast(
                 f"Expected more than {neighbours} columns of a kind to compare with; take a larger "
                 f"image or fewer neighbours. Received: {len(chosen)} columns of {kind!r}"
             )
-        _, near = cKDTree(positions[chosen]).query(positions[chosen], neighbours + 1)
-        level = np.median(intensities[chosen][near[:, 1:]], axis=1)
-        contrast[chosen] = intensities[chosen] / np.where(level > 0, level, np.nan)
+        own, values = positions[chosen], intensities[chosen]
+        level = np.concatenate(
+            [row_medians(values[near[:, 1:]]) for near in nearest.to(own, own, neighbours + 1)]
+        )
+        contrast[chosen] = values / np.where(level > 0, level, np.nan)
     return contrast
 
 
 def spread_around(
-    values: np.ndarray, positions: np.ndarray, places: np.ndarray, *, neighbours: int = _CIRCLE
+    values: np.ndarray,
+    positions: np.ndarray,
+    places: np.ndarray,
+    *,
+    neighbours: int = _CIRCLE,
+    nearest: NearestColumns | None = None,
 ) -> np.ndarray:
     """Measure how widely the values of the columns around some places scatter.
 
@@ -268,6 +281,8 @@ def spread_around(
         Row and column [px].
     neighbours : int
         How many of the nearest columns count; all, where there are fewer.
+    nearest : NearestColumns, optional
+        Knows them, if the same columns were measured before.
 
     Returns
     -------
@@ -282,11 +297,9 @@ def spread_around(
     >>> spread_around(values, positions, np.array([[20, 5], [20, 34]])).round(1).tolist()
     [0.1, 0.3]
     """
-    count = min(neighbours, len(positions))
-    tree, found = cKDTree(positions), np.zeros(len(places))
-    for start in range(0, len(places), _AT_ONCE):
-        some = slice(start, start + _AT_ONCE)
-        near = tree.query(places[some], np.arange(1, count + 1))[1]
-        off = abs(values[near] - np.median(values[near], axis=1, keepdims=True))
-        found[some] = np.median(off, axis=1) / ndtri(0.75)
-    return found
+    count, found = min(neighbours, len(positions)), [np.zeros(0)]
+    for near in (nearest or NearestColumns()).to(places, positions, count):
+        around = values[near]
+        away = abs(around - row_medians(around)[:, None])
+        found.append(row_medians(away) / ndtri(0.75))
+    return np.concatenate(found)

@@ -6,6 +6,7 @@ import numpy as np
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.crystal_level import CrystalLevel
+from stemzoo.analysis.haze import Haze
 from stemzoo.analysis.hum import find_hum
 from stemzoo.analysis.line_shifts import find_line_shifts, may_sway
 from stemzoo.analysis.response import Response, find_response
@@ -21,11 +22,13 @@ _FLICKER, _SHARED = {"gain": 0.04, "offset": 0.08}, 0.3
 _CELLS, _CRYSTAL = 16.0, 0.05
 # Times the contrast of the lattice that a correction must reach to be better than none.
 _BETTER = 1.01
+# Contamination that takes more of the range of an image than the columns.
+_HAZY = 0.4
 
 
 @dataclass(frozen=True, eq=False)
 class Corrections:
-    """What is undone in an image, in this order: flicker of rows, hum or shifts of lines, response.
+    """What is undone in an image: flicker of rows, hum or shifts of lines, response, haze, in turn.
 
     Parameters
     ----------
@@ -37,6 +40,8 @@ class Corrections:
         Standard deviation of the hum, as a part of that of the image.
     response : Response or None
         A response that is not linear.
+    haze : Haze or None
+        A slow background.
 
     Examples
     --------
@@ -49,9 +54,10 @@ class Corrections:
     scan: ScanErrors = field(default_factory=ScanErrors)
     hum_strength: float = 0.0
     response: Response | None = None
+    haze: Haze | None = None
 
     def __bool__(self) -> bool:
-        parts = (self.rows, self.response)
+        parts = (self.rows, self.response, self.haze)
         return self.scan != ScanErrors() or any(part is not None for part in parts)
 
     def undo(self, image: np.ndarray) -> np.ndarray:
@@ -72,6 +78,7 @@ class Corrections:
         image = image if self.rows is None else self.rows.undo(image)
         image = self.scan.undo(image)
         image = image if self.response is None else self.response.undo(image)
+        image = image if self.haze is None else self.haze.undo(image)
         return image.astype(np.float32)
 
     def move(self, points: np.ndarray) -> np.ndarray:
@@ -113,6 +120,8 @@ class Corrections:
             lines.append(f"shifts of lines {rms:.1f} px rms, undone")
         if self.response is not None:
             lines.append(f"response of gamma {self.response.gamma:.1f}, undone")
+        if self.haze is not None:
+            lines.append(f"slow background, {self.haze.strength:.1f} times the contrast, undone")
         return tuple(lines)
 
 
@@ -165,7 +174,9 @@ def find_corrections(
         found = _better(found, replace(found, scan=scan, hum_strength=strength), image, level)
     # It says of itself whether it is better: contrasts before and after are not of one brightness.
     response = find_response(found.undo(image), crystal, lattice)
-    return found if response is None else replace(found, response=response)
+    found = found if response is None else replace(found, response=response)
+    haze = Haze.of(found.undo(image), crystal, lattice)
+    return found if haze.strength < _HAZY else replace(found, haze=haze)
 
 
 def _better(

@@ -115,26 +115,10 @@ class CrystalLevel:
         sample = image[::3, ::3][crystal[::3, ::3]]
         darkest = float(np.percentile(sample, _DARKEST))
         black = 0.0 if darkest >= 0 else darkest - float(sample.std())
-        cell = float(np.hypot(*lattice.vectors.T).min())
-        block = max(int(cell / _BLOCKS), 1)
-        missing = [(0, -n % block) for n in image.shape]
-        sums, part = (
-            ndimage.gaussian_filter(
-                average_blocks(np.pad(values, missing, mode="edge"), block, np.float32),
-                _SLOW * cell / block,
-                mode="nearest",
-            )
-            for values in (np.where(crystal, image - black, 0), crystal.astype(np.float32))
-        )
-        mean = np.float32(sample.mean() - black)
-        level = np.where(part > 1e-3, sums / np.maximum(part, 1e-3), mean)
-        level = np.maximum(level, _DIM * mean)
-        weight = np.ones(image.shape, np.float32)
-        if not crystal.all():
-            # At a straight edge half of the surroundings is crystal.
-            weight = np.clip(2 * _spread(part, block, image.shape) - 1, 0, 1) * crystal
+        level, weight = slow_part(image - black, crystal, lattice, _SLOW)
+        level = np.maximum(level, _DIM * np.float32(sample.mean() - black))
         spectrum = LatticeSpectrum.of(image.shape, lattice)
-        return cls(lattice, weight, _spread(level, block, image.shape), black, spectrum)
+        return cls(lattice, weight, level, black, spectrum)
 
     def flat(self, image: np.ndarray) -> np.ndarray:
         """Return an image relative to the level, 0 where it is as bright and outside the crystal.
@@ -164,6 +148,51 @@ class CrystalLevel:
             Ratio of the mean power at and between the reflections.
         """
         return self.spectrum.contrast(self.flat(image))
+
+
+def slow_part(
+    image: np.ndarray, crystal: np.ndarray, lattice: Lattice, cells: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Average an image over some cells of a crystal, the crystal alone.
+
+    Parameters
+    ----------
+    image : ndarray of shape (M, N)
+        Finite values.
+    crystal : ndarray of bool, shape (M, N)
+        Where the crystal is.
+    lattice : Lattice
+        Its lattice.
+    cells : float
+        Standard deviation of the Gaussian over which is averaged [cells].
+
+    Returns
+    -------
+    average, weight : ndarray of float32, shape (M, N)
+        The weight is 1 within the crystal, and falls to 0 where it ends within the image.
+
+    Examples
+    --------
+    >>> average, weight = slow_part(image, mask.crystal, lattice, 3.0)  # doctest: +SKIP
+    """
+    cell = float(np.hypot(*lattice.vectors.T).min())
+    block = max(int(cell / _BLOCKS), 1)
+    missing = [(0, -n % block) for n in image.shape]
+    sums, part = (
+        ndimage.gaussian_filter(
+            average_blocks(np.pad(values, missing, mode="edge"), block, np.float32),
+            cells * cell / block,
+            mode="nearest",
+        )
+        for values in (np.where(crystal, image, 0), crystal.astype(np.float32))
+    )
+    mean = np.float32(image[::3, ::3][crystal[::3, ::3]].mean())
+    average = np.where(part > 1e-3, sums / np.maximum(part, 1e-3), mean)
+    weight = np.ones(image.shape, np.float32)
+    if not crystal.all():
+        # At a straight edge half of the surroundings is crystal.
+        weight = np.clip(2 * _spread(part, block, image.shape) - 1, 0, 1) * crystal
+    return _spread(average, block, image.shape), weight
 
 
 def _spread(values: np.ndarray, block: int, shape: tuple[int, ...]) -> np.ndarray:

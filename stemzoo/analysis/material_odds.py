@@ -6,7 +6,8 @@ import numpy as np
 
 from stemzoo.analysis.dark_columns import DarkColumns
 from stemzoo.analysis.sublattices import Sublattices, expected_ratio, projected_columns
-from stemzoo.simulate.materials import Material, atomic_number
+from stemzoo.simulate.elements import atomic_number
+from stemzoo.simulate.materials import Material
 from stemzoo.simulate.optics import Microscope
 from stemzoo.simulate.scattering import AnnularDetector, adf_cross_section
 

@@ -13,7 +13,8 @@ from stemzoo.analysis.domains import Domains, find_domains
 from stemzoo.analysis.lattice import Lattice, find_lattice
 from stemzoo.analysis.local_phases import grown, interpolated, local_spots, on_grid, origin_of
 from stemzoo.analysis.structure_match import match_structure
-from stemzoo.simulate.materials import Material, atomic_number
+from stemzoo.simulate.elements import atomic_number, scattering_strength
+from stemzoo.simulate.materials import Material
 
 # Places of high symmetry in the primitive cell, equivalent ones together.
 _PLACES = {
@@ -238,10 +239,7 @@ def _column_kinds(material: Material) -> list[str]:
 
     Incoherent scattering goes with about Z^1.7.
     """
-    places: dict[tuple[float, float], list[str]] = {}
-    for site in material.sites:
-        places.setdefault(site.position[:2], []).append(site.symbol)
-    contents = sorted(places.values(), key=lambda c: -sum(atomic_number(s) ** 1.7 for s in c))
+    contents = sorted(material.columns.values(), key=scattering_strength, reverse=True)
     cells = 2 if material.symmetry == 6 else 1  # an orthogonal cell holds two hexagonal ones
     return [max(content, key=atomic_number) for content in contents[::cells]]
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
-from stemzoo.simulate.materials import Material, atomic_number
-from stemzoo.simulate.projected_lattice import SCATTERING, amplitudes, symmetry_operations
+from stemzoo.simulate.elements import atomic_number, scattering_strength
+from stemzoo.simulate.materials import Material
+from stemzoo.simulate.projected_lattice import amplitudes, symmetry_operations
 
 # Columns that are nearer than an image resolves are measured as one [Å].
 _MERGED = 0.7
@@ -113,21 +114,21 @@ def told_apart(material: Material) -> tuple[np.ndarray, np.ndarray, tuple[str, .
     places: list[np.ndarray] = []
     contents: list[list[str]] = []
     weights: list[float] = []
-    strongest = sorted(material.columns.items(), key=lambda item: -_strength(item[1]))
+    strongest = sorted(material.columns.items(), key=lambda item: -scattering_strength(item[1]))
     for place, symbols in strongest:
         away = np.array([np.array(place) - other for other in places]).reshape(-1, 2)
         distance = np.linalg.norm((away - np.rint(away)) @ material.edges, axis=1)
         if distance.size and distance.min() < _MERGED:
             near = int(distance.argmin())
             step = away[near] - np.rint(away[near])
-            total = weights[near] + _strength(symbols)
-            places[near] = places[near] + step * _strength(symbols) / total
+            total = weights[near] + scattering_strength(symbols)
+            places[near] = places[near] + step * scattering_strength(symbols) / total
             weights[near] = total
             contents[near] += symbols
         else:
             places.append(np.array(place))
             contents.append(list(symbols))
-            weights.append(_strength(symbols))
+            weights.append(scattering_strength(symbols))
     return np.array(places), np.array(weights), column_kinds(contents)
 
 
@@ -151,7 +152,3 @@ def column_kinds(contents: list[list[str]]) -> tuple[str, ...]:
         for symbol in heaviest
     }
     return tuple(h if unique[h] else f for f, h in zip(formulas, heaviest, strict=True))
-
-
-def _strength(symbols: list[str]) -> float:
-    return float(sum(atomic_number(symbol) ** SCATTERING for symbol in symbols))

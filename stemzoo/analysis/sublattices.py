@@ -11,7 +11,8 @@ from scipy import ndimage
 
 from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.local_reflections import LocalReflections, ReducedImage
-from stemzoo.simulate.materials import Material, atomic_number
+from stemzoo.simulate.elements import atomic_number
+from stemzoo.simulate.materials import Material
 from stemzoo.simulate.projected_lattice import LatticeShape
 from stemzoo.simulate.scattering import AnnularDetector, adf_cross_section
 

@@ -5,7 +5,8 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,6 +107,8 @@ class Visit:
         The latest.
     program : sequence of str
         What trains; see `Training`.
+    calls : int
+        What is being done for it now, see `at_work`.
     """
 
     folder: Path
@@ -120,6 +123,7 @@ class Visit:
     program: Sequence[str] = COMMAND_LINE
     used: float = field(default_factory=time.monotonic)
     ended: bool = False
+    calls: int = 0
 
     def __post_init__(self) -> None:
         for name in (IMAGES, RESULTS, PICTURES):
@@ -143,6 +147,15 @@ class Visit:
         if not self.images:
             raise ValueError("Expected an image. Received: none. Drop one first.")
         return self.images[self.chosen]
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Keep the visit from being ended by `Visits.leave` while something is done for it."""
+        self.calls += 1
+        try:
+            yield
+        finally:
+            self.calls -= 1
 
     def words(self, text: object) -> str:
         """Return a message without the places of files, which are nobody's business."""
@@ -220,20 +233,30 @@ class Visits:
         return None
 
     def leave(self, session: str | None) -> None:
-        """End the visit of a session soon, unless it comes back: phones lose their connection."""
+        """End the visit of a session soon, unless it comes back: phones lose their connection.
+
+        So do browsers that wait for a busy server: what is being done for the visit comes first.
+        """
         left = self.clock()
 
         def end() -> None:
             visit = self._known.get(session or "")
-            if visit is not None and visit.used <= left:
+            if visit is None or visit.used > left:
+                return
+            if visit.calls:
+                later()
+            else:
                 self.end(session)
+
+        def later() -> None:
+            timer = threading.Timer(self.limits.return_seconds or 1.0, end)
+            timer.daemon = True
+            timer.start()
 
         if self.limits.return_seconds <= 0:
             end()
-            return
-        timer = threading.Timer(self.limits.return_seconds, end)
-        timer.daemon = True
-        timer.start()
+        else:
+            later()
 
     def end(self, session: str | None) -> None:
         """End the visit of a session, if there is one."""

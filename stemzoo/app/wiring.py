@@ -101,7 +101,8 @@ class Wires:
         """Do something with an image; say what is wrong where it cannot be done."""
         visit = self.visit(request)
         try:
-            picture = act(visit)
+            with visit.at_work():
+                picture = act(visit)
         except Exception as error:
             return {self.parts.images.said: words.message(explain(visit, error), bad=True)}
         return self.show(visit, picture=picture)
@@ -143,8 +144,9 @@ def _connect_images(wires: Wires) -> None:
 
     def on_drop(event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
         visit = wires.visit(request)
-        for text in page.dropped(visit, wires.dropped(event)):
-            yield wires.show(visit, text)
+        with visit.at_work():
+            for text in page.dropped(visit, wires.dropped(event)):
+                yield wires.show(visit, text)
         yield {weights: gr.Dropdown(page.bench.detector_names(visit))}
 
     def on_choose(name: str, request: gr.Request) -> dict[Any, Any]:

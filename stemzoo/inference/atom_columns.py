@@ -20,7 +20,8 @@ from stemzoo.io import Image
 from stemzoo.io.images import as_image, check_shape
 from stemzoo.io.memory import check_memory
 from stemzoo.preprocessing import average_blocks
-from stemzoo.simulate.materials import Material, atomic_number, find_material, own_structure
+from stemzoo.simulate.elements import atomic_number
+from stemzoo.simulate.materials import Material, find_material, own_structure
 
 # Pixels per lattice constant that are enough; finer ones are averaged, for speed.
 _PIXELS = 7.5

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stemzoo.analysis.identification import ACCEPTED, Identification
+from stemzoo.analysis.identification import ACCEPTED, Candidate, Identification
 from stemzoo.inference.material_check import have_one_lattice
 from stemzoo.zoo.hub import load
 from stemzoo.zoo.registry import WeightsEntry, list_weights
@@ -59,6 +59,29 @@ class BundledDetectors:
         return self.loaded[name]
 
 
+def alike_candidates(found: Identification) -> list[Candidate]:
+    """Return the candidates that only the brightness of the columns tells from the best one.
+
+    Parameters
+    ----------
+    found : Identification
+        From `stemzoo.identify`.
+
+    Returns
+    -------
+    list of Candidate
+        The one to take first: the most probable or, where brightness leaves it open,
+        `DEFAULT_MATERIAL`.
+    """
+    if not found.candidates:
+        return []
+    best = found.candidates[0].material
+    alike = [c for c in found.candidates if have_one_lattice(c.material, best)]
+    if found.material is None and DEFAULT_MATERIAL in found.possible:
+        alike.sort(key=lambda candidate: candidate.material != DEFAULT_MATERIAL)
+    return alike
+
+
 def choose_detector(
     found: Identification, path: Path | None = None, *, force: bool = False
 ) -> DetectorChoice:
@@ -91,16 +114,13 @@ def choose_detector(
     """
     if not found.candidates:
         return DetectorChoice(DEFAULT_DETECTOR, "the default, as no lattice was found")
-    best = found.candidates[0].material
-    alike = [c for c in found.candidates if have_one_lattice(c.material, best)]
+    alike = alike_candidates(found)
     shown = " or ".join(
         f"{c.material} ({c.probability:.2f})"
         for c in found.candidates
         if c.material in found.possible
     )
     decided = sum(c.probability for c in alike) >= ACCEPTED
-    if found.material is None and DEFAULT_MATERIAL in found.possible:
-        alike.sort(key=lambda candidate: candidate.material != DEFAULT_MATERIAL)
     for candidate in alike if decided else found.candidates:
         if entries := bundled_detectors(candidate.material):
             if decided:
@@ -120,9 +140,10 @@ def choose_detector(
         return DetectorChoice(DEFAULT_DETECTOR, f"the default, as it is undecided: {shown}")
     if force:
         return DetectorChoice(DEFAULT_DETECTOR, f"the default, as none is for {shown}")
+    step = detector_commands(found.candidates[0].material, path)
     raise ValueError(
         f"{path or 'image'}: expected a material that a detector of the zoo is for. Received: the "
-        f"image shows {shown}. {detector_commands(best, path)} If it is another material, give "
+        f"image shows {shown}. {step} If it is another material, give "
         "--weights (model=)"
     )
 

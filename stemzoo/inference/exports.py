@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from stemzoo.inference.advice import match_facts
+from stemzoo.inference.counted_defects import CountedDefects
+from stemzoo.inference.found_defects import FoundDefects
 from stemzoo.io.images import as_image
 from stemzoo.io.json_files import parse_json
 from stemzoo.plotting import COLOURS, RING, detections_figure
@@ -17,7 +19,7 @@ from stemzoo.plotting import COLOURS, RING, detections_figure
 FORMAT = 1
 
 
-def detection_facts(found: Any) -> dict[str, Any]:
+def detection_facts(found: CountedDefects) -> dict[str, Any]:
     """Return how defects were found and how many there are, as JSON holds it.
 
     Parameters
@@ -65,7 +67,7 @@ def detection_facts(found: Any) -> dict[str, Any]:
     }
 
 
-def _lattice_facts(found: Any) -> dict[str, Any] | None:
+def _lattice_facts(found: FoundDefects) -> dict[str, Any] | None:
     """Return the lattice that was found, None where there is none."""
     lattice = None if found.crystal is None else found.crystal.pixel_size.lattice
     if lattice is None:
@@ -103,7 +105,7 @@ def detections_schema() -> Mapping[str, Any]:
     return parse_json(text)
 
 
-def data_frame(found: Any) -> Any:
+def data_frame(found: FoundDefects) -> Any:
     """Return detections as a pandas DataFrame; see `Detections.to_frame`."""
     try:
         import pandas
@@ -117,7 +119,7 @@ def data_frame(found: Any) -> Any:
     return pandas.DataFrame(dict(columns), columns=list(columns))
 
 
-def napari_layers(found: Any, image: Any = None) -> list[tuple[Any, dict[str, Any], str]]:
+def napari_layers(found: FoundDefects, image: Any = None) -> list[tuple[Any, dict[str, Any], str]]:
     """Return detections as layers of napari; see `Detections.to_napari`."""
     layers: list[tuple[Any, dict[str, Any], str]] = []
     if image is not None:
@@ -144,7 +146,7 @@ def napari_layers(found: Any, image: Any = None) -> list[tuple[Any, dict[str, An
     return layers
 
 
-def hyperspy_markers(found: Any, signal: Any = None) -> list[Any]:
+def hyperspy_markers(found: FoundDefects, signal: Any = None) -> list[Any]:
     """Return detections as markers of HyperSpy; see `Detections.to_hyperspy_markers`."""
     try:
         from hyperspy.api import plot
@@ -180,14 +182,16 @@ def hyperspy_markers(found: Any, signal: Any = None) -> list[Any]:
     ]
 
 
-def shown_figure(found: Any, image: Any = None, axes: Any = None) -> Any:
+def shown_figure(found: FoundDefects, image: Any = None, axes: Any = None) -> Any:
     """Return detections as a figure of Matplotlib; see `Detections.plot`."""
-    if image is None and found.crystal is None:
-        raise ValueError(
-            "plot() expects the image that was looked at: found.plot(image). Received: none, and "
-            "these detections keep none"
-        )
-    pixels = as_image(found.crystal.image if image is None else image).data
+    if image is None:
+        if found.crystal is None:
+            raise ValueError(
+                "plot() expects the image that was looked at: found.plot(image). Received: none, "
+                "and these detections keep none"
+            )
+        image = found.crystal.image
+    pixels = as_image(image).data
     if pixels.shape != tuple(found.shape):
         raise ValueError(
             f"plot() expects the image that was looked at, of {found.shape[0]} x "

@@ -5,27 +5,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
-from stemzoo.analysis.cell import Lattice
 from stemzoo.analysis.column_model import KNOTS, nearest_distance
-from stemzoo.analysis.column_tiles import fit_in_tiles
-from stemzoo.analysis.columns import column_contrast, spread_around
+from stemzoo.analysis.columns import spread_around
 from stemzoo.analysis.robust_spread import median_deviation
-from stemzoo.analysis.sites import LatticeSites, lattice_sites
-from stemzoo.analysis.valid_pixels import filled
+from stemzoo.inference.crystal_fit import PART, CrystalFit
 from stemzoo.inference.seen_crystal import SeenCrystal
-from stemzoo.preprocessing import average_blocks
 from stemzoo.simulate.materials import Material, find_material
 
-# Of the fit: changes an intensity by less than a tenth of what noise does.
-_TOLERANCE = 1e-4
-# Tiles of less than 10,000 columns are fitted one by one: memory stays small, and the algebra does
-# not wait for threads. Their margins are fitted, too [lattice constants].
-_TILE, _MARGIN = 40.0, 2.0
-# An image of more than four parts of this edge [px, added up] is gone through part by part: all of
-# its sites would take more memory than the network. How far parts overlap, and within what distance
-# columns that two of them find are one [lattice constants].
-_PART = 2048
-_OVERLAP, _TWIN = 10.0, 0.1
 # Farther from an ideal site there is no column [distances of nearest neighbours].
 _NEAR = 0.5
 # Columns nearer to an edge of the image shine out of it [lattice constants].
@@ -38,8 +24,6 @@ _LEAST_NOISE = 0.25
 # Noise of columns above which a background with finer knots (5.7 Å in WSe2) is tried, and taken
 # where its noise is less than this part: in haze that changes from column to column.
 _HAZY, _FINER_KNOTS, _LESS_NOISE = 0.12, 3.0, 0.75
-# Positions (K, 2), sublattices and contrasts (K,).
-Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +120,7 @@ def measure_crystal(
     material: str | Material | None,
     suspects: np.ndarray,
     *,
-    part: int = _PART,
+    part: int = PART,
     finer: bool = True,
 ) -> CrystalColumns | None:
     """Measure all columns of an image that can be judged.
@@ -168,26 +152,20 @@ def measure_crystal(
     lattice = seen.pixel_size.lattice
     if material is None or lattice is None or not seen.has_lattice:
         return None
-    crystal = find_material(material)
-    found = _measured(seen, crystal, lattice, suspects, part, KNOTS)
+    fit = CrystalFit(seen, find_material(material), lattice, part)
+    found = _measured(fit, seen, suspects, KNOTS)
     if found is None or not (finer and np.nanmax(found.noise, initial=0) > _HAZY):
         return found
     # Under contamination the background changes from column to column.
-    other = _measured(seen, crystal, lattice, suspects, part, _FINER_KNOTS)
+    other = _measured(fit, seen, suspects, _FINER_KNOTS)
     return found if other is None else _surer(found, other)
 
 
 def _measured(
-    seen: SeenCrystal,
-    material: Material,
-    lattice: Lattice,
-    suspects: np.ndarray,
-    part: int,
-    knots: float,
+    fit: CrystalFit, seen: SeenCrystal, suspects: np.ndarray, knots: float
 ) -> CrystalColumns | None:
     """Do as `measure_crystal`, on a background with knots so far apart."""
-    block = seen.site_block
-    columns = _all_columns(seen, material, lattice, block, part, knots)
+    block, columns = seen.site_block, fit.contrasts(knots)
     if columns is None:
         return None
     sites, kinds, contrast = columns
@@ -209,7 +187,7 @@ def _measured(
         # Columns of light atoms may not stand out of what heavy ones leave around them.
         if np.count_nonzero(usual) < _COLUMNS or not width > 0 or not full > 0:
             continue
-        around = spread_around(contrast[usual], sites[usual], sites[own])
+        around = spread_around(contrast[usual], sites[usual], sites[own], nearest=fit.nearest)
         found.intensity[own] = contrast[own] / full
         found.noise[own] = np.maximum(around, _LEAST_NOISE * width) / full
     return found
@@ -253,63 +231,3 @@ def read_columns(
     if columns is None:
         return ColumnReadings.unknown(len(positions))
     return columns.readings(positions)
-
-
-def _all_columns(
-    seen: SeenCrystal,
-    material: Material,
-    lattice: Lattice,
-    block: int,
-    part: int,
-    knots: float,
-) -> Columns | None:
-    """Find and fit all columns, of a large image part by part; positions in blocks of pixels."""
-    image = seen.image.data
-    shape = np.array(image.shape) // block
-    shown = seen.measured((int(shape[0]), int(shape[1])), seen.pixel_size.value * block)
-    coarse, cell = lattice.resampled(1.0, float(block)), seen.cell / block
-    counts = -(-shape // part) if shape.prod() > 4 * part**2 else np.ones(2, int)
-    found = []
-    parts = list(np.ndindex(*counts))
-    for index in parts:
-        low, high = shape / counts * index, shape / counts * (np.array(index) + 1)
-        first = np.maximum(np.floor(low - _OVERLAP * cell), 0).astype(int)
-        last = np.minimum(np.ceil(high + _OVERLAP * cell), shape).astype(int)
-        rows, columns = (slice(a, b) for a, b in zip(first, last, strict=True))
-        pixels = average_blocks(
-            image[
-                rows.start * block : rows.stop * block, columns.start * block : columns.stop * block
-            ],
-            block,
-        )
-        try:
-            same = seen.material is not None and find_material(seen.material) is material
-            ideal = seen.sites if same and len(parts) == 1 else None
-            if ideal is None:
-                crystal = pixels if shown is None else filled(pixels, shown[rows, columns])
-                ideal = lattice_sites(crystal, material, lattice=coarse)
-            sites, kinds, contrast = _contrasts(pixels, ideal, knots)
-        except ValueError:  # too few columns
-            continue
-        sites = sites + first
-        own = ((sites >= low - _TWIN * cell) & (sites < high + _TWIN * cell)).all(axis=1)
-        found.append((sites[own], kinds[own], contrast[own]))
-    if len(found) < 2:
-        return found[0] if found else None
-    sites, kinds, contrast = (np.concatenate(values) for values in zip(*found, strict=True))
-    # Columns on a seam, which two parts have found.
-    once = np.ones(len(sites), bool)
-    once[cKDTree(sites).query_pairs(2 * _TWIN * cell, output_type="ndarray")[:, 1]] = False
-    return sites[once], kinds[once], contrast[once]
-
-
-def _contrasts(image: np.ndarray, sites: LatticeSites, knots: float) -> Columns:
-    """Fit the columns at sites of an image."""
-    cell = float(np.hypot(*sites.lattice.vectors.T).min())
-    rows, columns = (max(round(n / (_TILE * cell)), 1) for n in image.shape)
-    intensities = fit_in_tiles(
-        image, sites.positions, (rows, columns), _MARGIN * cell, tolerance=_TOLERANCE, knots=knots
-    ).intensities
-    known = np.isfinite(intensities)
-    positions, kinds = sites.positions[known], sites.kinds[known]
-    return positions, kinds, column_contrast(intensities[known], positions, kinds)

@@ -75,8 +75,6 @@ def _predict_windows(model: Network, image: np.ndarray, window: int) -> np.ndarr
     result: Any = None
     for first_row, last_row, above, below in rows:
         for first, last, left, right in columns:
-            if above and left:  # as wide as its neighbour: a graph less to build
-                first = last - columns[0][1]
             part = _predict_aligned(model, image[first_row:last_row, first:last], window)
             if result is None:
                 result = np.empty((*image.shape, part.shape[-1]), np.float32)

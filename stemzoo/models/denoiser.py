@@ -15,7 +15,7 @@ from stemzoo.models.arguments import (
     unet_least_weights,
     with_deviation,
 )
-from stemzoo.models.exact_graphs import ExactGraphs
+from stemzoo.models.exact_graph import ExactGraph
 from stemzoo.models.layers import LAST, residual_unet
 from stemzoo.models.zoo_model import check_arguments
 
@@ -98,7 +98,7 @@ class DenoisingUNet(keras.Model):
         self.depth = depth
         self.sampling = sampling
         self.material = material
-        self._exact_graphs = ExactGraphs(self)
+        self._exact_graph = ExactGraph(self)
 
     def predict_on_batch(self, x: np.ndarray) -> np.ndarray:
         """Return picture and uncertainty for a batch, whatever the model has seen before.
@@ -114,7 +114,7 @@ class DenoisingUNet(keras.Model):
             The noise-free image, and its standard deviation, both on the scale of the input.
         """
         if keras.backend.backend() == "tensorflow":
-            output = self._exact_graphs(np.asarray(x, dtype=np.float32))
+            output = self._exact_graph(np.asarray(x, dtype=np.float32))
         else:
             output = super().predict_on_batch(x)
         return with_deviation(output)

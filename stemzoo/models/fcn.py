@@ -14,7 +14,7 @@ from stemzoo.models.arguments import (
     unet_context,
     unet_least_weights,
 )
-from stemzoo.models.exact_graphs import ExactGraphs
+from stemzoo.models.exact_graph import ExactGraph
 from stemzoo.models.layers import LAST, residual_unet
 from stemzoo.models.zoo_model import check_arguments
 from stemzoo.preprocessing import ZOO_SAMPLING
@@ -111,7 +111,7 @@ class DefectFCN(keras.Model):
         self.sampling = sampling
         self.material = material
         self.ranked = bool(ranked)
-        self._exact_graphs = ExactGraphs(self)
+        self._exact_graph = ExactGraph(self)
 
     def predict_on_batch(self, x: np.ndarray) -> np.ndarray:
         """Return the probabilities for a batch, whatever the model has seen before.
@@ -127,7 +127,7 @@ class DefectFCN(keras.Model):
         """
         if keras.backend.backend() != "tensorflow":
             return super().predict_on_batch(x)
-        return self._exact_graphs(np.asarray(x, dtype=np.float32))
+        return self._exact_graph(np.asarray(x, dtype=np.float32))
 
     def prepare(self, image: np.ndarray, *, measured: np.ndarray | None = None) -> np.ndarray:
         """Bring an image to the intensities that the network is trained on, and takes.

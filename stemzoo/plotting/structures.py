@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from stemzoo.plotting.colours import COLOURS
+from stemzoo.simulate.elements import scattering_strength
 
 
 def plot_structure(material: Any, path: str | Path) -> None:
@@ -33,10 +34,7 @@ def plot_structure(material: Any, path: str | Path) -> None:
     count = int(np.ceil(2 * reach / lengths.min())) + 1
     steps = np.arange(-count, count + 1)
     cells = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    strengths = {
-        place: sum(_atomic_number(symbol) ** 1.7 for symbol in atoms)
-        for place, atoms in columns.items()
-    }
+    strengths = {place: scattering_strength(atoms) for place, atoms in columns.items()}
     most = max(strengths.values())
     figure = Figure(figsize=(7, 7.4), layout="constrained")
     axes = figure.add_subplot()
@@ -78,9 +76,3 @@ def plot_structure(material: Any, path: str | Path) -> None:
         handles=[*marks.values()], loc="outside lower center", ncols=min(len(kinds), 5), fontsize=9
     )
     figure.savefig(path, dpi=120, format="png")
-
-
-def _atomic_number(symbol: str) -> int:
-    from periodictable import elements
-
-    return elements.symbol(symbol).number

@@ -9,8 +9,9 @@ from stemzoo.simulate.atoms import Atoms
 from stemzoo.simulate.channelling import Channelling
 from stemzoo.simulate.crystal_columns import CrystalColumns, crystal_transform, fill_columns
 from stemzoo.simulate.defects import Defect, find_defect
+from stemzoo.simulate.elements import atomic_number
 from stemzoo.simulate.imaging import MARGIN
-from stemzoo.simulate.materials import Material, atomic_number, find_material
+from stemzoo.simulate.materials import Material, find_material
 
 
 @dataclass(frozen=True, eq=False)

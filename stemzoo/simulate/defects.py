@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from stemzoo.simulate.materials import Material, atomic_number
+from stemzoo.simulate.elements import atomic_number
+from stemzoo.simulate.materials import Material
 
 _NAME = re.compile(
     r"(?P<lost>[a-z]{1,2})_(?P<vacancy>vacancy|divacancy|column_vacancy)$"

@@ -8,8 +8,9 @@ import numpy as np
 from stemzoo.simulate.atoms import Atoms
 from stemzoo.simulate.channelling import Channelling
 from stemzoo.simulate.crystal import Specimen, make_specimen
+from stemzoo.simulate.elements import atomic_number
 from stemzoo.simulate.imaging import MARGIN, incoherent_image
-from stemzoo.simulate.materials import atomic_number, find_material
+from stemzoo.simulate.materials import find_material
 from stemzoo.simulate.scan import distort_points
 from stemzoo.simulate.scattering import adf_cross_section
 from stemzoo.simulate.sessions import DrawnSession

@@ -135,6 +135,27 @@ def class_mask(
     return mask
 
 
+def relabelled(frame: LabelledImage, classes: Sequence[str]) -> LabelledImage:
+    """Return a frame whose mask counts classes as a detector does; others are background.
+
+    Parameters
+    ----------
+    frame : LabelledImage
+        A frame.
+    classes : sequence of str
+        Of the detector.
+
+    Returns
+    -------
+    LabelledImage
+    """
+    if tuple(classes) == frame.classes:
+        return frame
+    own = list(classes)
+    values = [0, *(own.index(name) + 1 if name in own else 0 for name in frame.classes)]
+    return replace(frame, mask=np.array(values, np.uint8)[frame.mask], classes=tuple(classes))
+
+
 def to_sampling(frame: LabelledImage, target: float) -> LabelledImage:
     """Change the pixel size of a labelled frame.
 

@@ -5,8 +5,10 @@ from typing import Any
 
 from stemzoo.io import write_json
 from stemzoo.io.json_files import Field, read_json
-from stemzoo.simulate.materials import MATERIALS, Material, Site, atomic_number, find_material
+from stemzoo.simulate.elements import atomic_number
+from stemzoo.simulate.materials import MATERIALS, Material, find_material
 from stemzoo.simulate.structure_files import is_structure_file
+from stemzoo.simulate.unit_cell import Site
 
 _FORMAT = 1
 _LENGTH = Field(float, low=0.5, high=1000.0)

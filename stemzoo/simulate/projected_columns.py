@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stemzoo.simulate.elements import is_metal
-from stemzoo.simulate.projected_lattice import SCATTERING, reduced_vectors
+from stemzoo.simulate.elements import is_metal, scattering_strength
+from stemzoo.simulate.projected_lattice import reduced_vectors
 
 _TOGETHER = 0.15  # atoms that are nearer across the beam are one column [Å]
 _ALIKE = 0.1  # columns that a translation brings so near to each other are equal [Å]
@@ -36,7 +36,9 @@ class ProjectedColumns:
     @property
     def strengths(self) -> np.ndarray:
         """Return how strongly each column scatters."""
-        return np.array([_strength([symbol for symbol, _ in atoms]) for atoms in self.contents])
+        return np.array(
+            [scattering_strength([symbol for symbol, _ in atoms]) for atoms in self.contents]
+        )
 
     def stacked(self, count: int, period: float, most: int) -> "ProjectedColumns":
         """Return a slab of so many periods.
@@ -119,17 +121,10 @@ def _metals_first(column: list[tuple[str, float]]) -> tuple[tuple[str, float], .
     return tuple(sorted(column, key=lambda atom: not is_metal(atom[0])))
 
 
-def _strength(symbols: list[str]) -> float:
-    """How strongly a column scatters, in units of hydrogen."""
-    from periodictable import elements
-
-    return float(sum(elements.symbol(symbol).number ** SCATTERING for symbol in symbols))
-
-
 def _rank(symbols: list[str]) -> tuple[bool, float]:
     """Columns with a metal first, and the strongest of these."""
     metals = [symbol for symbol in symbols if is_metal(symbol)]
-    return not metals, -_strength(metals or symbols)
+    return not metals, -scattering_strength(metals or symbols)
 
 
 def _gathered(

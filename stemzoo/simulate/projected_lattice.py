@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-# Exponent of the scattering of an atom by its atomic number.
-SCATTERING = 1.7
 # Width of a probe that resolves 1 Å, as at 80 kV and 25 mrad: reflections fade with it [Å].
 _PROBE = 1.1
 _FINEST = 1.0  # [1/Å], the information limit

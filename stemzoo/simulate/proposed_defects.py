@@ -9,9 +9,8 @@ from pathlib import Path
 from stemzoo.io import write_json
 from stemzoo.io.json_files import Field, read_json
 from stemzoo.simulate.defects import find_defect
-from stemzoo.simulate.elements import is_metal
-from stemzoo.simulate.materials import Material, atomic_number
-from stemzoo.simulate.projected_lattice import SCATTERING
+from stemzoo.simulate.elements import atomic_number, is_metal, scattering_strength
+from stemzoo.simulate.materials import Material
 
 # Elements that take each other's places, lightest first: groups of the periodic table.
 _GROUPS = (
@@ -84,14 +83,14 @@ def propose_defects(material: Material) -> tuple[ProposedDefect, ...]:
     (['mo_vacancy', 'cr_on_mo', 'w_on_mo', 's_on_mo'], ['mo_atop_mo', 'mo_adatom'])
     """
     columns = [*material.columns.values()]
-    strongest = max(columns, key=_strength)
+    strongest = max(columns, key=scattering_strength)
     # Of each element, the column that it makes up most of stands for the others.
     hosts: dict[str, list[str]] = {}
     for symbol in dict.fromkeys(symbol for column in columns for symbol in column):
         hosts[symbol] = max(columns, key=lambda column: _share(symbol, column))
-    unit = _strength(strongest)
+    unit = scattering_strength(strongest)
     # Vacancies of metals are rare, but where no others are seen.
-    others = any(not is_metal(s) and _strength([s]) >= _VISIBLE * unit for s in hosts)
+    others = any(not is_metal(s) and scattering_strength([s]) >= _VISIBLE * unit for s in hosts)
     changes: list[_Change] = []
     for symbol, column in hosts.items():
         count = column.count(symbol)
@@ -116,7 +115,7 @@ def propose_defects(material: Material) -> tuple[ProposedDefect, ...]:
     words = f"{heavy} on top of a {top} column"
     changes.append(_Change(f"{heavy}_atop_{top}", _ADATOM, words, strongest, (), heavy))
     found = {change.name.lower(): change.proposed(unit) for change in reversed(changes)}
-    alone = _strength([heavy]) / unit
+    alone = scattering_strength([heavy]) / unit
     adatom = ProposedDefect(f"{heavy}_adatom".lower(), _ADATOM, f"{heavy} anywhere", alone, alone)
     return (*reversed(found.values()), adatom)
 
@@ -137,7 +136,7 @@ class _Change:
         left = Counter(self.column)
         left.subtract(self.gone)
         left.update([self.comes] if self.comes else [])
-        whole, new = _strength(self.column), _strength([*left.elements()])
+        whole, new = scattering_strength(self.column), scattering_strength([*left.elements()])
         contrast, change = new / whole, (new - whole) / unit
         return ProposedDefect(self.name.lower(), self.probability, self.words, contrast, change)
 
@@ -249,11 +248,7 @@ def _neighbours(symbol: str) -> list[str]:
     return []
 
 
-def _strength(symbols: list[str]) -> float:
-    return float(sum(atomic_number(symbol) ** SCATTERING for symbol in symbols))
-
-
 def _share(symbol: str, column: list[str]) -> tuple[float, int]:
     """How much of a column's intensity is of an element, and how many atoms."""
     part = [other for other in column if other == symbol]
-    return _strength(part) / _strength(column), len(part)
+    return scattering_strength(part) / scattering_strength(column), len(part)

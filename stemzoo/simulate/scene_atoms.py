@@ -9,8 +9,9 @@ from scipy.spatial import cKDTree
 from stemzoo.simulate.atoms import Atoms
 from stemzoo.simulate.crystal import Specimen
 from stemzoo.simulate.defects import EDGE
+from stemzoo.simulate.elements import atomic_number
 from stemzoo.simulate.field import FieldOfView
-from stemzoo.simulate.materials import Material, atomic_number, find_material
+from stemzoo.simulate.materials import Material, find_material
 from stemzoo.simulate.scenes import Content, Scene
 
 # Neighbours of a column: columns within this many spacings, those of two nearest columns.

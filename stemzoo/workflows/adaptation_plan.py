@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stemzoo import io
-from stemzoo.analysis.identification import ACCEPTED, Identification, identify
-from stemzoo.inference.bundled_detectors import detector_commands
+from stemzoo.analysis.identification import ACCEPTED, Identification, identify_middle
+from stemzoo.inference.bundled_detectors import alike_candidates, detector_commands
 from stemzoo.inference.matching import match, read_conditions
-from stemzoo.inference.material_check import have_one_lattice
 from stemzoo.simulate.materials import find_material
 from stemzoo.workflows.paths import find_files
 from stemzoo.zoo.registry import list_weights
@@ -132,7 +131,7 @@ def identify_images(images: Sequence[io.Image]) -> tuple[str, str]:
     """
     doubts = []
     for image in images:
-        found = identify(image)
+        found = identify_middle(image)
         name = str(image.path or "image")
         if (material := shown_material(found)) is not None:
             return material, f"{name}: the image shows {_in_words(found)}"
@@ -153,14 +152,11 @@ def shown_material(found: Identification) -> str | None:
     Returns
     -------
     str or None
-        The most probable of those that only the brightness of the columns tells apart, if they are
-        probable enough together.
+        The one whose detector `detect` takes, see `alike_candidates`, if those that only the
+        brightness of the columns tells apart are probable enough together.
     """
-    if not found.candidates:
-        return None
-    best = found.candidates[0].material
-    alike = [c.probability for c in found.candidates if have_one_lattice(c.material, best)]
-    return best if sum(alike) >= ACCEPTED else None
+    alike = alike_candidates(found)
+    return alike[0].material if sum(c.probability for c in alike) >= ACCEPTED else None
 
 
 def find_translators(material: str) -> list[str]:

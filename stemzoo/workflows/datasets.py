@@ -14,8 +14,16 @@ from stemzoo.analysis.resampling import resample_image
 from stemzoo.inference.translation import translate
 from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.dataset import simulate_session
+from stemzoo.simulate.defects import EDGE
 from stemzoo.simulate.domain import domain_session
-from stemzoo.simulate.labels import LABEL_RADIUS, LabelledImage, class_mask, to_sampling
+from stemzoo.simulate.labels import (
+    LABEL_RADIUS,
+    LabelledImage,
+    class_mask,
+    relabelled,
+    session_classes,
+    to_sampling,
+)
 from stemzoo.simulate.material_files import read_material
 from stemzoo.simulate.materials import Material, find_material
 from stemzoo.simulate.named_sessions import find_session
@@ -28,6 +36,8 @@ from stemzoo.zoo.hub import sha256
 if TYPE_CHECKING:
     from stemzoo.models.cyclegan import CycleGANSTEM
 
+# Pixel sizes that differ by so little are one: to resample would change noise for nothing.
+ONE_PIXEL_SIZE = 0.01
 _NO_LABELS = "no table NAME.csv of labels with its image NAME.tif"
 
 
@@ -103,6 +113,7 @@ def training_set(
             )
         domain = domain_session(translator.material, translator.sampling, translator.rotation)
         sources.append((domain, translator))
+    _check_alike({(_learnt(session_classes(one)), one.material) for one, _ in sources})
     parts = []
     for j, (session, through) in enumerate(sources):
         made = simulated_set(session, frames, size, seed + j, sampling, through)
@@ -114,12 +125,7 @@ def training_set(
             "Name what to train on: --session NAME (simulated now), --translate WEIGHTS (simulated "
             "and translated now) or --data FOLDER (written by 'stemzoo simulate'). Received: none"
         )
-    facts = {(part.classes, part.material) for part in parts}
-    if len(facts) > 1:
-        raise ValueError(
-            "All training images must share material and classes. Received: "
-            f"{sorted((classes, str(material)) for classes, material in facts)}"
-        )
+    _check_alike({(part.classes, part.material) for part in parts})
     return TrainingSet(
         tuple(image for part in parts for image in part.images),
         tuple(mask for part in parts for mask in part.masks),
@@ -127,6 +133,19 @@ def training_set(
         parts[0].sampling,
         parts[0].material,
     )
+
+
+def _learnt(classes: Sequence[str]) -> tuple[str, ...]:
+    """Leave out columns at an edge: `stemzoo.detect` finds them by where the crystal ends."""
+    return tuple(name for name in classes if name != EDGE)
+
+
+def _check_alike(facts: set[tuple[tuple[str, ...], str | Material]]) -> None:
+    if len(facts) > 1:
+        raise ValueError(
+            "All training images must share material and classes. Received: "
+            f"{sorted((classes, str(material)) for classes, material in facts)}"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,7 +212,9 @@ def experimental_set(
         raise ValueError(f"Expected images that can be used. Received: none of {len(paths)}.")
     first = read_files[0][1][1]
     images = tuple(
-        resample_image(image, step, first, path) if abs(step / first - 1) > 0.01 else image
+        resample_image(image, step, first, path)
+        if abs(step / first - 1) > ONE_PIXEL_SIZE
+        else image
         for path, (image, step) in read_files
     )
     return ExperimentalSet(images, first, name, {path.name: sha256(path) for path, _ in read_files})
@@ -265,7 +286,7 @@ def simulated_set(
     image, mask : ndarray of shape (M, N)
         A frame.
     classes : tuple of str
-        Class k has the value k + 1 in `mask`.
+        Class k has the value k + 1 in `mask`; columns at an edge are background.
     """
     first = session.draw(np.random.default_rng(seed)).sampling
     # Frames with finer pixels need more of them for the same field of view.
@@ -279,6 +300,7 @@ def simulated_set(
         watch(frame)
         if resized:
             frame = to_sampling(frame, sampling)
+        frame = relabelled(frame, _learnt(frame.classes))
         yield frame.image, frame.mask, frame.classes
 
 

@@ -10,13 +10,8 @@ from stemzoo import io
 from stemzoo.adaptation.similar_sessions import sessions_like
 from stemzoo.analysis.pixel_size import resolve
 from stemzoo.inference.bundled_detectors import bundled_detectors
-from stemzoo.simulate.materials import (
-    MATERIALS,
-    Material,
-    atomic_number,
-    find_material,
-    own_structure,
-)
+from stemzoo.simulate.elements import scattering_strength
+from stemzoo.simulate.materials import MATERIALS, Material, find_material, own_structure
 from stemzoo.simulate.named_sessions import WIDE_SESSIONS
 from stemzoo.simulate.sessions import AcquisitionSession
 from stemzoo.simulate.wide_sessions import structure_sessions
@@ -174,10 +169,7 @@ def narrow_to_image(plan: DetectorPlan, path: Path, own: float | None, seed: int
 
 def _contrast(material: Material) -> float:
     """Logarithm of the ratio of the brightest two columns of the cell, as Z^1.7."""
-    columns: dict[tuple[float, float], float] = {}
-    for site in material.sites:
-        place = site.position[:2]
-        columns[place] = columns.get(place, 0.0) + atomic_number(site.symbol) ** 1.7
     # Equivalent columns come several times in a cell.
-    brightest = sorted({round(value, 3) for value in columns.values()}, reverse=True)[:2]
+    strengths = {round(scattering_strength(column), 3) for column in material.columns.values()}
+    brightest = sorted(strengths, reverse=True)[:2]
     return float(np.log(brightest[0] / brightest[-1]))

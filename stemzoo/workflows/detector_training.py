@@ -11,11 +11,7 @@ from stemzoo.io.json_files import read_json
 from stemzoo.preprocessing import ZOO_SAMPLING
 from stemzoo.simulate.dataset import simulate_session
 from stemzoo.simulate.material_files import open_material
-from stemzoo.simulate.materials import (
-    Material,
-    find_material,
-    own_structure,
-)
+from stemzoo.simulate.materials import Material, find_material, own_structure
 from stemzoo.workflows.calibration import calibrate_trained
 from stemzoo.workflows.datasets import TrainingSet, write_training_data
 from stemzoo.workflows.detector_plan import DetectorPlan, narrow_to_image, plan_training

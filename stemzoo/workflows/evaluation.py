@@ -4,6 +4,7 @@ import base64
 import glob
 import html
 import io as memory
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from stemzoo.analysis.spectrum import radial_power_spectrum
 from stemzoo.metrics.evaluation import CLASSIFIER_STEPS, Evaluation, evaluate
 from stemzoo.plotting import plot_pictures
 from stemzoo.preprocessing import rescale
-from stemzoo.workflows.datasets import experimental_set
+from stemzoo.workflows.datasets import ONE_PIXEL_SIZE, ExperimentalSet, experimental_set
 from stemzoo.workflows.outputs import make_folder, plan_outputs, written_whole
 from stemzoo.workflows.paths import Failed, find_files
 from stemzoo.zoo.file_names import EVALUATION
@@ -90,13 +91,7 @@ def evaluate_files(
     }
     make_folder(out)
     sampling = found["measured"].sampling
-    sets = {
-        name: [
-            resample_image(image, part.sampling, sampling, f"{name} image {i}")
-            for i, image in enumerate(part.images)
-        ]
-        for name, part in found.items()
-    }
+    sets = {name: _images_at(part, sampling, name) for name, part in found.items()}
     report = evaluate(
         **sets,
         sampling=sampling,
@@ -113,6 +108,24 @@ def evaluate_files(
         io.write_json(folder / EVALUATION, content)
         io.write_text(folder / "evaluation.html", evaluation_page(report, sets))
     return report
+
+
+def _images_at(part: ExperimentalSet, sampling: float, name: str) -> Sequence[np.ndarray]:
+    """Bring a set to the pixel size of the measured images; one that is all but theirs stays."""
+    if abs(part.sampling / sampling - 1) <= ONE_PIXEL_SIZE:
+        return part.images
+    images = [
+        resample_image(image, part.sampling, sampling, f"{name} image {i}")
+        for i, image in enumerate(part.images)
+    ]
+    if name == "generated":
+        warnings.warn(
+            f"generated images of {part.sampling * 100:.2f} pm per pixel are resampled to the "
+            f"measured ones' {sampling * 100:.2f} pm, which changes their noise: spectrum and "
+            "two-sample accuracy may tell that alone. Compare images of one pixel size",
+            stacklevel=3,
+        )
+    return images
 
 
 def _files(source: str) -> list[Path]:

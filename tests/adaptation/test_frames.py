@@ -4,7 +4,7 @@ import pytest
 
 from stemzoo.adaptation.agreement import Agreement
 from stemzoo.adaptation.experimental import ExperimentalSession
-from stemzoo.adaptation.frames import relabelled, training_frames, ways_to_use
+from stemzoo.adaptation.frames import training_frames, ways_to_use
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.training.recipes import JudgementLimits, RenewalRecipe
 
@@ -77,18 +77,6 @@ def test_without_appearances_there_are_translations_alone(session):
     )
     assert set(agreements) == {"translated"}
     assert len(frames) == 2 + 1
-
-
-def test_masks_count_classes_as_the_detector_does(day_b):
-    frame = day_b[0]
-    assert relabelled(frame, frame.classes) is frame
-    own = ("bright", "se_vacancy")
-    found = relabelled(frame, own)
-    assert found.classes == own
-    for name in CLASSES:
-        marked = frame.mask == CLASSES.index(name) + 1
-        expected = own.index(name) + 1 if name in own else 0
-        assert set(found.mask[marked]) <= {expected}
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from stemzoo.app.limits import Limits
@@ -36,6 +38,19 @@ def test_who_comes_back_in_time_finds_all(tmp_path):
     known.leave("anna")
     now[0] = 2.0
     assert known.of("anna") is anna
+
+
+def test_a_visit_whose_image_is_being_looked_at_ends_when_that_is_done(tmp_path):
+    known = Visits(tmp_path, Limits(return_seconds=0.02))
+    anna = known.of("anna")
+    with anna.at_work():
+        known.leave("anna")
+        time.sleep(0.1)  # five times as long as a visitor may be away
+        assert not anna.ended
+    until = time.monotonic() + 20
+    while not anna.ended and time.monotonic() < until:
+        time.sleep(0.02)
+    assert anna.ended
 
 
 def test_of_too_many_visits_the_longest_idle_ends(tmp_path):

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from stemzoo.simulate import MATERIALS, find_material
-from stemzoo.simulate.materials import atomic_number
 
 ROOT3 = 3**0.5
 # Lattice constant [Å], innermost plane spacing [Å], atoms per Å² of one cell along the beam, and
@@ -104,12 +103,6 @@ def test_an_unknown_name_offers_the_nearest(name, offer):
 def test_a_name_like_no_other_offers_all():
     with pytest.raises(KeyError, match=r"batio3, gan-110, .* wte2. Received: 'xx'"):
         find_material("xx")
-
-
-def test_atomic_number():
-    assert [atomic_number(symbol) for symbol in ("C", "Se", "W")] == [6, 34, 74]
-    with pytest.raises(ValueError, match=r"symbol of an element. Received: 'Xx'"):
-        atomic_number("Xx")
 
 
 def test_a_metal_is_named_where_there_is_one():

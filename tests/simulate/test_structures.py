@@ -15,7 +15,8 @@ from known_structures import (
 )
 
 from stemzoo.simulate import Atoms, Microscope, find_material, incoherent_image
-from stemzoo.simulate.materials import Material, atomic_number
+from stemzoo.simulate.elements import atomic_number
+from stemzoo.simulate.materials import Material
 from stemzoo.simulate.projected_columns import project_columns
 
 

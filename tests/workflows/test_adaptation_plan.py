@@ -5,6 +5,7 @@ import pytest
 
 from stemzoo import io
 from stemzoo.analysis.identification import Candidate
+from stemzoo.inference.bundled_detectors import choose_detector
 from stemzoo.simulate import find_session, simulate_session
 from stemzoo.workflows.adaptation_plan import (
     find_detectors,
@@ -75,10 +76,19 @@ def test_detectors_of_a_material_are_found_the_default_one_first():
 
 def found(**probabilities):
     candidates = tuple(Candidate(name, p, 0.2) for name, p in probabilities.items())
-    return SimpleNamespace(candidates=candidates)
+    possible = tuple(name for name, p in probabilities.items() if p > 0.05)
+    sure = possible[0] if len(possible) == 1 else None
+    return SimpleNamespace(candidates=candidates, possible=possible, material=sure)
+
+
+def test_detect_and_adapt_take_the_same_material_where_brightness_leaves_it_open():
+    open_ = found(mose2=0.6, wse2=0.35)
+    assert shown_material(open_) == "wse2"
+    assert choose_detector(open_).weights == "fcn-wse2"
 
 
 def test_materials_that_only_brightness_tells_apart_leave_no_doubt_together():
     assert shown_material(found(wse2=0.6, mose2=0.35)) == "wse2"
+    assert shown_material(found(mose2=0.94, wse2=0.03)) == "mose2"
     assert shown_material(found(wse2=0.6, mos2=0.35)) is None
     assert shown_material(found()) is None

@@ -88,6 +88,19 @@ def test_finely_sampled_sessions_are_brought_to_the_pixel_size_of_the_zoo():
     assert session.sampling.high < ZOO_SAMPLING
 
 
+def test_sessions_with_scenes_and_without_are_joined_and_edges_are_background():
+    names = ("wse2-any", "wse2-contaminated")
+    found = training_set(names, (), frames=4, size=96, seed=1)
+    assert found.classes == ("se_vacancy", "se_divacancy", "metal_dark", "bright")
+    assert len(found.images) == 8
+    assert max(mask.max() for mask in found.masks) <= len(found.classes)
+
+
+def test_sessions_that_do_not_go_together_are_refused_before_anything_is_simulated():
+    with pytest.raises(ValueError, match="must share material and classes"):
+        training_set(("wse2-any", "mos2-any"), (), frames=10**9, size=96, seed=1)
+
+
 def test_sessions_and_folders_are_joined(folder):
     found = training_set([SESSION], [folder], frames=1, size=64, seed=0)
     assert len(found.images) == len(found.masks) == 3

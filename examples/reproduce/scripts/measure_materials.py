@@ -1,10 +1,11 @@
 """Measure the widely trained detectors of all materials on frames that no weights were trained on.
 
-    python scripts/measure_materials.py [fcn-mos2 ...] [--frames 2] [--size 768] [--seed 9000]
+    python scripts/measure_materials.py [fcn-mos2 ...] [--frames 16] [--size 512] [--seed 9000]
 
 Test sets: coarse wide frames, those with what real files have besides, and a day like the paper's
 day A (its dose, about 1 Å of resolution) of the material; ``metrics.json`` beside the weights, and
-the manifest and card of each, are written anew.
+the manifest and card of each, are written anew. Conditions of wide frames differ so much (few or
+many electrons, clean or dirty) that two or three of them say little: many small ones are taken.
 """
 
 import argparse
@@ -59,8 +60,8 @@ def main() -> None:
     """Measure the detectors that are named, or all but the default one."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("weights", nargs="*")
-    parser.add_argument("--frames", type=int, default=2)
-    parser.add_argument("--size", type=int, default=768)
+    parser.add_argument("--frames", type=int, default=16)
+    parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--seed", type=int, default=9000)
     options = parser.parse_args()
     for entry in list_weights(task="detection"):

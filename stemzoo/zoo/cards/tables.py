@@ -2,18 +2,10 @@
 
 from collections.abc import Mapping
 
-from stemzoo.io.tables import figure_rows, share, table
-from stemzoo.simulate.named_sessions import SESSIONS
+from stemzoo.io.tables import share, table
+from stemzoo.zoo.cards.translation import translation_tables
 
-# Table 1 of the paper, by session: FID of simulations and of CycleGAN images.
-_PAPER_FID = {
-    "wse2-dayA": (31.87, 0.35),
-    "wse2-dayB": (31.87, 0.35),
-    "graphene": (32.69, 1.66),
-    "srtio3": (19.60, 0.47),
-}
-
-# Its Table 2, and the text for the network without noise.
+# Table 2 of the paper, and the text for the network without noise.
 _PAPER_F1 = (
     "The paper's networks, F1 of single vacancies in its own images, which a person labelled: "
     "CycleGAN-A 0.89 on day A, CycleGAN-B 0.82 on day B, CycleGAN-AB 0.74 on both; manual noise "
@@ -70,11 +62,8 @@ def measured(facts: dict) -> str:
             "labels from fitted columns), measured with, not trained on:\n\n"
             + table(("image", "labelled", "precision", "recall", "F1"), rows)
         )
-    # The zoo's own figures, else what `stemzoo evaluate` wrote.
-    for compared in (metrics, facts.get("evaluation", {})):
-        if "metrics" in compared:
-            parts.append(_translation_table(compared))
-            break
+    parts.append(translation_tables(metrics, facts.get("evaluation", {})))
+    parts = [part for part in parts if part]
     return "## Measured\n\n" + "\n\n".join(parts) if parts else ""
 
 
@@ -156,47 +145,6 @@ def certainty_tables(report: dict) -> str:
     )
 
 
-def _translation_table(metrics: dict) -> str:
-    counts = ", ".join(f"{n} {name}" for name, n in metrics["images"].items())
-    which = f" of {metrics['size']}² pixels that it was not trained on" if "size" in metrics else ""
-    text = (
-        f"{counts} images{which}. Floor: measured against measured. Ceiling: clean simulations. In "
-        "brackets 95 % of a bootstrap over images.\n\n"
-        + table(("figure", "generated", "floor", "ceiling"), figure_rows(metrics["metrics"]))
-    )
-    paper = _PAPER_FID.get(metrics.get("session", ""))
-    if paper:
-        text += (
-            f"\n\nThe paper, with the FID of its own protocol on its own images: {paper[1]} for "
-            f"the CycleGAN's, {paper[0]} for simulations."
-        )
-    khan = metrics.get("frechet_khan2023")
-    if khan:
-        text += (
-            f" With the channels of that protocol and EfficientNet-Lite0: {khan['generated']:.3g}, "
-            f"simulations {khan['simulated']:.3g}, floor {khan['floor']:.3g}."
-        )
-    if "seed" in metrics and "weights" in metrics:
-        text += "\n\n" + _commands(metrics)
-    text += _preservation(metrics.get("preservation") or {})
-    denoised = metrics.get("denoising")
-    if denoised:
-        keys = ("column_f1", "removed_per_1000", "invented_per_1000")
-        judged = any("column_f1" in one for one in denoised.values())
-        rows = []
-        for way, one in denoised.items():
-            cells = [f"{one[key]:.{2 if key == 'column_f1' else 0}f}" for key in keys if key in one]
-            row = (way, f"{one['psnr']:.1f} dB", f"{one['ssim']:.2f}")
-            rows.append((*row, *(cells or ["-"] * 3)) if judged else row)
-        head = ("F1 by columns", "healed of 1,000 vacancies", "invented in 1,000 columns")
-        text += (
-            "\n\nThe other direction, against the expected image; PSNR and SSIM do not tell "
-            "whether atoms are where the image shows them:\n\n"
-        )
-        text += table(("image", "PSNR", "SSIM", *(head if judged else ())), rows)
-    return text
-
-
 def _denoising_tables(metrics: Mapping) -> str:
     """Tables of what a denoiser leaves of columns, and of the error of pixels."""
     found = metrics["columns"]
@@ -256,64 +204,4 @@ def _denoising_tables(metrics: Mapping) -> str:
         "\n\nMeasured with `python examples/reproduce/scripts/measure_denoisers.py "
         f"{metrics['weights']} --frames {metrics['frames']} --size {metrics['size']} --seed "
         f"{metrics['seed']}`, which denoises as `stemzoo denoise` does."
-    )
-
-
-def _commands(metrics: Mapping) -> str:
-    """Say by which commands the figures were made, and the images by themselves."""
-    name, session, seed = metrics["weights"], metrics["session"], metrics["seed"]
-    size, counts = metrics["size"], metrics["images"]
-    made = [
-        f"stemzoo simulate --like {name} -n {counts['generated']} --size {size} --seed {seed + 1} "
-        "--out clean",
-        f"stemzoo translate 'clean/*.tif' --weights {name} --seed {seed + 1} --out generated",
-    ]
-    if session in SESSIONS:
-        frames = f"-n {counts['measured']} --size {size} --seed {seed} --out measured"
-        made += [
-            f"stemzoo simulate --session {session} {frames}",
-            "stemzoo evaluate measured generated --simulated clean "
-            f"--material {metrics['material']} --seed {seed}",
-        ]
-    return (
-        "All figures of this page: `python examples/reproduce/scripts/measure_cyclegans.py "
-        f"{name}`. The same images, and the first table but for the resampling of images to one "
-        "pixel size:\n\n```sh\n" + "\n".join(made) + "\n```"
-    )
-
-
-def _preservation(found: dict) -> str:
-    """Table of label preservation; the floor is a session's frames, whose labels are all true."""
-    columns = {name: part for name, part in found.items() if part}
-    if "generated" not in columns:
-        return ""
-
-    def corrected(values):
-        if values[0] is None:
-            return "noise hides it"
-        return f"{values[0]:.1f} ({values[1]:.1f} to {values[2]:.1f})"
-
-    lines = [
-        ("removed of 1,000 labelled vacancies", lambda p: f"{p['removed_per_1000']:.0f}"),
-        (
-            "the same without misreadings by noise",
-            lambda p: corrected(p["removed_corrected_per_1000"]),
-        ),
-        ("invented in 1,000 intact sites", lambda p: f"{p['invented_per_1000']:.0f}"),
-        (
-            # Published cards have the blank at its end, and stay as they are to the byte.
-            "the same without misreadings by noise ",
-            lambda p: corrected(p["invented_corrected_per_1000"]),
-        ),
-        ("moved by more than 0.5 Å", lambda p: p["moved"]),
-        (
-            "intensity of a vacancy (a full column: 1)",
-            lambda p: f"{p['contrast_of_vacancies']:.2f}",
-        ),
-        ("labelled vacancies", lambda p: p["labelled"]),
-    ]
-    rows = [(text, *(value(part) for part in columns.values())) for text, value in lines]
-    return (
-        "\n\nLabel preservation from column intensities (floor: the session's own frames, whose "
-        "labels are all true):\n\n" + table(("", *columns), rows)
     )

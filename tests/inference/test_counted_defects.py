@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stemzoo.inference.detections import COLUMNS, Detections
+from stemzoo.inference.detections import Detections
 from stemzoo.inference.expectation import ExpectedCount
 
 POINTS = np.arange(8.0).reshape(4, 2)
@@ -26,16 +26,6 @@ def found():
             "bright": ExpectedCount(0.6, 0.4, 0.0),
         },
     )
-
-
-def test_selecting_goes_by_probability(found):
-    assert found.select(threshold=0.8).classes == ("se_vacancy", "se_vacancy", "edge")
-    assert found.select("se_vacancy", 0.92).probability.tolist() == [0.95]
-
-
-def test_the_table_ends_with_the_probability(found):
-    assert COLUMNS[-1] == "probability"
-    assert [row[-1] for row in found.rows()] == [0.95, 0.9, 0.5, None]
 
 
 def test_densities_count_what_is_expected_to_be_missed(found):
