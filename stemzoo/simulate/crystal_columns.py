@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stemzoo.simulate.materials import Material, atomic_number
+from stemzoo.simulate.elements import atomic_number
+from stemzoo.simulate.materials import Material
 
 
 @dataclass(frozen=True, eq=False)

@@ -93,8 +93,10 @@ def hard_sessions(
         show more than one perfect crystal.
     """
     coarse, _, any_coarse, _ = wide_sessions(material, defects)
-    own = {"vacancy_contrast": _VACANCY_CONTRAST, "scenes": _SCENES}
-    return tuple(replace(s, **own) for s in (filtered(any_coarse), contaminated(coarse)))
+    return tuple(
+        replace(session, vacancy_contrast=_VACANCY_CONTRAST, scenes=_SCENES)
+        for session in (filtered(any_coarse), contaminated(coarse))
+    )
 
 
 def structure_sessions(

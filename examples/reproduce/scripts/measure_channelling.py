@@ -161,7 +161,7 @@ def multislice(
         potential = abtem.Potential(
             displaced,
             gpts=size,
-            slice_thickness=period / crystal.slices,
+            slice_thickness=(period / crystal.slices,) * (crystal.slices * crystal.repeats[2]),
             exit_planes=crystal.slices,
             projection="infinite",
             parametrization="lobato",
