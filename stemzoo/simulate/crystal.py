@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stemzoo.simulate.atoms import Atoms
-from stemzoo.simulate.channelling import Channelling
+from stemzoo.simulate.channelling import channelling_weights
 from stemzoo.simulate.crystal_columns import CrystalColumns, crystal_transform, fill_columns
 from stemzoo.simulate.defects import Defect, find_defect
 from stemzoo.simulate.elements import atomic_number
@@ -184,7 +184,7 @@ def make_specimen(
     margin: float = MARGIN,
     reach: float = 0.0,
     vacancy_contrast: float = 0.5,
-    channelling: Channelling | None = None,
+    channelling: float = 0.0,
 ) -> Specimen:
     """Fill a field of view with a crystal and its point defects.
 
@@ -219,9 +219,9 @@ def make_specimen(
         Intensity of a column of two equal atoms that lost one, in units of the whole one. Atoms
         scatter each by itself at 0.5; exact multislice calculations give 0.44 for selenium in
         WSe2, real images 0.49 to 0.59.
-    channelling : Channelling, optional
-        How the beam's intensity changes along a column; where not given, it does not. Adatoms lie
-        on the entrance face.
+    channelling : float
+        From 0 for atoms that scatter each by itself to 1 for columns of a crystal on its zone axis,
+        see `stemzoo.simulate.channelling.channelling_weights`. Adatoms lie on the entrance face.
 
     Returns
     -------
@@ -261,10 +261,11 @@ def make_specimen(
     kinds, index = np.unique(symbols, return_inverse=True)
     numbers = np.array([atomic_number(symbol) for symbol in kinds])[index]
     weights = np.append(crystal.weights, np.ones(len(adatoms)))
-    if channelling is not None and channelling.strength > 0:
+    if channelling != 0:
         count = len(crystal.owners)
-        weights[:count] *= channelling.weights(
-            crystal.owners, crystal.positions[:, 2], numbers[:count], columns.densities
+        depths, known = crystal.positions[:, 2], numbers[:count]
+        weights[:count] *= channelling_weights(
+            crystal.owners, depths, known, columns.densities, channelling
         )
     atoms = Atoms(numbers, xyz, occupancy=weights)
     places = np.reshape([*hosted, *(place for _, place in adatoms)], (-1, 2))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from stemzoo.simulate.atoms import Atoms
-from stemzoo.simulate.channelling import Channelling
 from stemzoo.simulate.crystal import Specimen, make_specimen
 from stemzoo.simulate.elements import atomic_number
 from stemzoo.simulate.imaging import MARGIN, incoherent_image
@@ -77,7 +76,7 @@ class FieldOfView:
             margin=MARGIN + reach,
             reach=reach,
             vacancy_contrast=drawn.vacancy_contrast,
-            channelling=Channelling(drawn.channelling, drawn.energy),
+            channelling=drawn.channelling,
         )
 
     def scanned(self, xy: np.ndarray) -> np.ndarray:

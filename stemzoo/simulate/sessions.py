@@ -112,7 +112,7 @@ class AcquisitionSession:
         `stemzoo.simulate.software.butterworth`.
     channelling : Distribution
         Of the columns of thick crystals: 0 for atoms that scatter each by itself, 1 on a zone axis,
-        see `stemzoo.simulate.channelling.Channelling`.
+        see `stemzoo.simulate.channelling.channelling_weights`.
 
     Examples
     --------

@@ -7,7 +7,7 @@ from table_blocks import block, results
 
 from stemzoo.io.tables import table
 from stemzoo.simulate import Microscope, adf_cross_section
-from stemzoo.simulate.channelling import Channelling
+from stemzoo.simulate.channelling import channelling_weights
 
 HIGH, LOW = "63 to 200 mrad", "25 to 200 mrad"
 SOURCE = "0.8"  # FWHM [Å]
@@ -55,8 +55,7 @@ class Column:
         charges = np.tile(CONTENTS[self.symbol], len(self.measured))
         density = sum(CONTENTS[self.symbol]) / self.period
         order = np.arange(len(charges))
-        channelling = Channelling(1.0, self.energy)
-        return channelling.weights(np.zeros_like(charges), order, charges, np.array([density]))
+        return channelling_weights(np.zeros_like(charges), order, charges, np.array([density]))
 
     def intensity(self, model: str) -> np.ndarray:
         """Return what a model says for each number of periods, on the scale that fits best."""
@@ -106,7 +105,7 @@ def channelling() -> str:
                     f"**{one.error('model')}**" + (f", {known}" if detector == HIGH else ""),
                 )
             )
-    head = ("column", "detector", "up to", "plain sum", "exponential", "`Channelling`")
+    head = ("column", "detector", "up to", "plain sum", "exponential", "`channelling_weights`")
     return table(head, rows)
 
 
@@ -148,4 +147,4 @@ def channelling_vacancies() -> str:
             last = weights[count - 1] / weights[:count].sum()
             rows.append((f"{one.symbol}, {count}", *lost, f"{last:.2f}", f"{1 / count:.2f}"))
     named = [f"atom {n}" for n in numbers]
-    return table(("column, atoms", *named, "`Channelling`", "plain sum"), rows)
+    return table(("column, atoms", *named, "`channelling_weights`", "plain sum"), rows)
