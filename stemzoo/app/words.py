@@ -7,7 +7,6 @@ from stemzoo.app.trainings import Progress
 from stemzoo.app.visits import VisitImage
 from stemzoo.inference.advice import describe_match
 from stemzoo.inference.detections import Detections
-from stemzoo.inference.expectation import FEWEST
 from stemzoo.metrics.detection_report import ALL, FIGURES, DetectionReport
 from stemzoo.metrics.estimate import Estimate
 
@@ -106,8 +105,7 @@ def _classes(found: Detections, corrected: Detections) -> str:
         density, expected = corrected.density(name), found.expectation(name)
         f1 = "unknown"
         if expected is not None:
-            enough = max(expected.expected, expected.reported) >= FEWEST
-            f1 = _range(expected.f1) if enough else "too few to tell"
+            f1 = _range(expected.f1) if expected.is_enough else "too few to tell"
         rows.append((name, str(counts[name]), _range(density), f1))
     head = ("defect", "found", "per nm²", "expected F1")
     return _grid(head, rows)

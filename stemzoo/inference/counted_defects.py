@@ -6,8 +6,6 @@ import numpy as np
 
 from stemzoo.analysis.sublattices import projected_columns
 from stemzoo.inference.expectation import (
-    FEWEST,
-    LEAST_F1,
     NOTHING,
     Expectation,
     ExpectedCount,
@@ -167,14 +165,14 @@ class CountedDefects(FoundDefects):
         poor = []
         for name in self.counted:
             found = self.expectation(name)
-            if found is None or max(found.expected, found.reported) < FEWEST:
+            if found is None:
                 continue
-            if found.f1.value < LEAST_F1 and found.reported:
+            if found.reported and found.is_poor:
                 poor.append(
                     f"{name} F1 {found.f1.value:.2f} ({found.f1.low:.2f} to {found.f1.high:.2f}; "
                     f"precision {found.precision.value:.2f}, recall {found.recall.value:.2f})"
                 )
-            elif not found.reported:
+            elif found.is_enough and not found.reported:
                 poor.append(f"{name}, none reported where about {found.expected:.0f} are likely")
         if not poor:
             return None

@@ -83,6 +83,17 @@ class Expectation:
     reported: int
     expected: float
 
+    @property
+    def is_enough(self) -> bool:
+        """Whether there are so many defects that the F1 can be told."""
+        return max(self.expected, self.reported) >= FEWEST
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether many errors are to be expected; of few defects, whether that is sure."""
+        f1 = self.f1.value if self.is_enough else self.f1.high
+        return f1 is not None and f1 < LEAST_F1
+
 
 def expect(reported: int, hits: ExpectedCount, misses: ExpectedCount) -> Expectation:
     """Tell what to expect of reported defects.

@@ -13,7 +13,7 @@ from stemzoo.analysis.conditions import TrainingConditions
 from stemzoo.inference.bundled_detectors import BundledDetectors
 from stemzoo.inference.comparison import Match, compare, read_conditions
 from stemzoo.inference.detection import find_defects
-from stemzoo.inference.expectation import FEWEST, LEAST_F1, NOTHING, Expectation, expect
+from stemzoo.inference.expectation import LEAST_F1, NOTHING, Expectation, expect
 from stemzoo.inference.spread import Here, Spread
 from stemzoo.io import Image
 from stemzoo.io.images import as_image, image_list
@@ -170,4 +170,4 @@ def _expected(
             return None
         reported, hits, misses = reported + own[0], hits + own[1], misses + own[2]
     expected = expect(reported, hits, misses)
-    return expected if max(expected.expected, reported) >= FEWEST else None
+    return expected if expected.is_enough else None

@@ -57,3 +57,20 @@ def test_nothing_reported_has_no_precision():
     found = expect(0, ExpectedCount(0, 0, 0), ExpectedCount(2, 1.5, 0))
     assert np.isnan(found.precision.value)
     assert found.recall.value == 0
+
+
+def test_of_few_defects_many_errors_are_expected_only_where_that_is_sure():
+    # One of two right and no other one expected: the F1 may be anything. None of two right and six
+    # missed: it is surely low.
+    open_ = expect(2, ExpectedCount(1.0, 0.5, 0.0), ExpectedCount(0.0, 0.0, 0.0))
+    sure = expect(2, ExpectedCount(0.3, 0.25, 0.0), ExpectedCount(6.0, 5.0, 0.0))
+    assert not open_.is_enough
+    assert not sure.is_enough
+    assert (open_.is_poor, sure.is_poor) == (False, True)
+
+
+def test_of_many_defects_the_expected_f1_itself_decides():
+    right, none = ExpectedCount(19.0, 0.95, 0.0), ExpectedCount(0.0, 0.0, 0.0)
+    half = ExpectedCount(10.0, 5.0, 0.0)
+    assert expect(20, right, none).is_enough
+    assert (expect(20, right, none).is_poor, expect(20, half, none).is_poor) == (False, True)
