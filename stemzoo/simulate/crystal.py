@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from stemzoo.simulate.atoms import Atoms
+from stemzoo.simulate.channelling import channelling_weights
+from stemzoo.simulate.crystal_columns import CrystalColumns, crystal_transform, fill_columns
 from stemzoo.simulate.defects import Defect, find_defect
 from stemzoo.simulate.elements import atomic_number
 from stemzoo.simulate.imaging import MARGIN
@@ -34,65 +36,12 @@ class Specimen:
     columns: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class _Columns:
-    """Projected columns (x, y) [Å] of shape (C, 2); column and symbol of each of A atoms."""
-
-    positions: np.ndarray
-    atom_column: np.ndarray
-    symbols: np.ndarray
-
-
 # Defects with the columns that each of them takes, and adatoms with their places (x, y) [Å].
 _HostedDefects = list[tuple[Defect, tuple[int, ...]]]
 _Adatoms = list[tuple[Defect, np.ndarray]]
 
 
-def _columns(
-    material: Material,
-    extent: tuple[float, float],
-    transform: np.ndarray,
-    origin: tuple[float, float],
-    thickness: int,
-    margin: float,
-) -> _Columns:
-    """Fill a field with the columns of a crystal without defects, see `make_specimen`."""
-    edges = material.edges
-    # Cells that may reach the field, as whole numbers (i, j).
-    low, high = -margin, np.array([extent[1], extent[0]]) + margin
-    corners = np.array([[x, y] for x in (low, high[0]) for y in (low, high[1])])
-    corners = corners @ np.linalg.inv(transform).T @ np.linalg.inv(edges)
-    first, last = np.floor(corners.min(0)) - 1, np.ceil(corners.max(0)) + 1
-    grid = np.meshgrid(*(np.arange(a, b + 1) for a, b in zip(first, last, strict=True)))
-    cells = np.stack(grid, axis=-1).reshape(-1, 2)
-    positions, owners, symbols, count = [], [], [], 0
-    for place, content in material.columns.items():
-        points = ((cells + place + np.asarray(origin) % 1) @ edges) @ transform.T
-        inside = (points > -margin).all(1) & (points < np.array(extent)[::-1] + margin).all(1)
-        points = points[inside]
-        stack = content * (1 if material.layered else thickness)
-        positions.append(points)
-        owners.append(np.repeat(np.arange(count, count + len(points)), len(stack)))
-        symbols.append(np.tile(np.array(stack), len(points)))
-        count += len(points)
-    return _Columns(np.concatenate(positions), np.concatenate(owners), np.concatenate(symbols))
-
-
-def crystal_transform(rotation: float, strain: tuple[float, float, float]) -> np.ndarray:
-    """Return the matrix (2, 2) that strains, then rotates (x, y).
-
-    Parameters
-    ----------
-    rotation, strain
-        As in `make_specimen`.
-    """
-    turn = np.deg2rad(rotation)
-    exx, eyy, exy = strain
-    stretch = np.array([[1 + exx, exy], [exy, 1 + eyy]])
-    return np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ stretch
-
-
-def _hosts(columns: _Columns, defect: Defect) -> np.ndarray:
+def _hosts(columns: CrystalColumns, defect: Defect) -> np.ndarray:
     """Columns that hold enough atoms of the element that the defect replaces."""
     holds = np.bincount(
         columns.atom_column[columns.symbols == defect.element], minlength=len(columns.positions)
@@ -101,7 +50,7 @@ def _hosts(columns: _Columns, defect: Defect) -> np.ndarray:
 
 
 def _drawn(
-    columns: _Columns,
+    columns: CrystalColumns,
     material: Material,
     defects: Mapping[str, float],
     extent: tuple[float, float],
@@ -129,7 +78,7 @@ def _drawn(
 
 
 def _listed(
-    columns: _Columns, material: Material, defects: Sequence[tuple[str, float, float]]
+    columns: CrystalColumns, material: Material, defects: Sequence[tuple[str, float, float]]
 ) -> tuple[_HostedDefects, _Adatoms]:
     """Choose the host column nearest to each listed position; adatoms stay where they are."""
     chosen, adatoms = [], []
@@ -155,7 +104,7 @@ def _listed(
     return sites, adatoms
 
 
-def _sites(columns: _Columns, chosen: Sequence[tuple[Defect, int]]) -> _HostedDefects:
+def _sites(columns: CrystalColumns, chosen: Sequence[tuple[Defect, int]]) -> _HostedDefects:
     """Columns that each defect takes; one that meets an earlier defect is left out."""
     taken: set[int] = set()
     sites: _HostedDefects = []
@@ -171,37 +120,54 @@ def _sites(columns: _Columns, chosen: Sequence[tuple[Defect, int]]) -> _HostedDe
     return sites
 
 
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """Symbol, column, place (x, y, z) [Å] and weight of each atom of columns with defects."""
+
+    symbols: np.ndarray
+    owners: np.ndarray
+    positions: np.ndarray
+    weights: np.ndarray
+
+
 def _apply(
-    columns: _Columns,
+    columns: CrystalColumns,
     sites: _HostedDefects,
     vacancy_contrast: float,
     rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Remove and replace atoms; return symbols, xy and weights of all, and xy of the defects."""
+) -> tuple[_Placed, list[np.ndarray]]:
+    """Remove and replace atoms; return those of the columns, and xy of the defects."""
     keep = np.ones(columns.symbols.size, dtype=bool)
     weights = np.ones(columns.symbols.size)
     order = np.argsort(columns.atom_column, kind="stable")
     start = np.searchsorted(columns.atom_column[order], np.arange(len(columns.positions) + 1))
-    new_symbols, new_positions, places = [], [], []
+    new_symbols, new_owners, new_positions, places = [], [], [], []
     for defect, hosts in sites:
         column = order[start[hosts[0]] : start[hosts[0] + 1]]
         atoms = column[columns.symbols[column] == defect.element]
-        gone = len(atoms) if defect.whole else defect.count
-        keep[rng.permutation(atoms)[:gone]] = False
-        if len(column) == len(atoms) == 2 and gone == 1 and defect.replacement is None:
+        gone = rng.permutation(atoms)[: len(atoms) if defect.whole else defect.count]
+        keep[gone] = False
+        if len(column) == len(atoms) == 2 and len(gone) == 1 and defect.replacement is None:
             weights[atoms] = 2 * vacancy_contrast
         for neighbour in hosts[1:]:
             keep[columns.atom_column == neighbour] = False
         place = columns.positions[list(hosts)].mean(axis=0)
         if defect.replacement:
             copies = 1 if defect.with_neighbour else max(defect.count, 1)
+            # In place of those that go; on the entrance face where none goes.
+            heights = columns.heights[gone[:copies]].tolist() or [0.0]
             new_symbols += [defect.replacement] * copies
-            new_positions += [place] * copies
+            new_owners += [hosts[0]] * copies
+            new_positions += [(*place, height) for height in heights]
         places.append(place)
-    symbols = np.concatenate([columns.symbols[keep], np.array(new_symbols, dtype="U2")])
-    weights = np.concatenate([weights[keep], np.ones(len(new_symbols))])
-    xy = columns.positions[columns.atom_column[keep]]
-    return symbols, np.concatenate([xy, np.reshape(new_positions, (-1, 2))]), weights, places
+    xyz = np.column_stack([columns.positions[columns.atom_column], columns.heights])[keep]
+    placed = _Placed(
+        np.concatenate([columns.symbols[keep], np.array(new_symbols, dtype="U2")]),
+        np.concatenate([columns.atom_column[keep], np.array(new_owners, dtype=np.int64)]),
+        np.concatenate([xyz, np.reshape(new_positions, (-1, 3))]),
+        np.concatenate([weights[keep], np.ones(len(new_symbols))]),
+    )
+    return placed, places
 
 
 def make_specimen(
@@ -218,6 +184,7 @@ def make_specimen(
     margin: float = MARGIN,
     reach: float = 0.0,
     vacancy_contrast: float = 0.5,
+    channelling: float = 0.0,
 ) -> Specimen:
     """Fill a field of view with a crystal and its point defects.
 
@@ -252,6 +219,9 @@ def make_specimen(
         Intensity of a column of two equal atoms that lost one, in units of the whole one. Atoms
         scatter each by itself at 0.5; exact multislice calculations give 0.44 for selenium in
         WSe2, real images 0.49 to 0.59.
+    channelling : float
+        From 0 for atoms that scatter each by itself to 1 for columns of a crystal on its zone axis,
+        see `stemzoo.simulate.channelling.channelling_weights`. Adatoms lie on the entrance face.
 
     Returns
     -------
@@ -275,21 +245,29 @@ def make_specimen(
     material = find_material(material) if isinstance(material, str) else material
     if thickness < 1:
         raise ValueError(f"thickness is a number of cells, at least 1. Received: {thickness}")
-    columns = _columns(
+    columns = fill_columns(
         material, extent, crystal_transform(rotation, strain), origin, thickness, margin
     )
     if isinstance(defects, Mapping):
         sites, adatoms = _drawn(columns, material, defects, extent, margin, rng)
     else:
         sites, adatoms = _listed(columns, material, defects)
-    symbols, xy, weights, hosted = _apply(columns, sites, vacancy_contrast, rng)
-    symbols = np.append(symbols, np.array([defect.replacement for defect, _ in adatoms], "U2"))
-    xy = np.concatenate([xy, np.reshape([place for _, place in adatoms], (-1, 2))])
-    xy = xy + rng.normal(0, displacement, xy.shape)
+    crystal, hosted = _apply(columns, sites, vacancy_contrast, rng)
+    loose = np.array([defect.replacement for defect, _ in adatoms], "U2")
+    symbols = np.append(crystal.symbols, loose)
+    on_top = np.reshape([(*place, 0.0) for _, place in adatoms], (-1, 3))
+    xyz = np.concatenate([crystal.positions, on_top])
+    xyz[:, :2] += rng.normal(0, displacement, (len(xyz), 2))
     kinds, index = np.unique(symbols, return_inverse=True)
     numbers = np.array([atomic_number(symbol) for symbol in kinds])[index]
-    weights = np.append(weights, np.ones(len(adatoms)))
-    atoms = Atoms(numbers, np.column_stack([xy, np.zeros(len(xy))]), occupancy=weights)
+    weights = np.append(crystal.weights, np.ones(len(adatoms)))
+    if channelling != 0:
+        count = len(crystal.owners)
+        depths, known = crystal.positions[:, 2], numbers[:count]
+        weights[:count] *= channelling_weights(
+            crystal.owners, depths, known, columns.densities, channelling
+        )
+    atoms = Atoms(numbers, xyz, occupancy=weights)
     places = np.reshape([*hosted, *(place for _, place in adatoms)], (-1, 2))
     inside = np.all((places >= -reach) & (places <= np.array(extent)[::-1] + reach), axis=1)
     placed = [*(defect for defect, _ in sites), *(defect for defect, _ in adatoms)]

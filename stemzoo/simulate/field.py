@@ -76,6 +76,7 @@ class FieldOfView:
             margin=MARGIN + reach,
             reach=reach,
             vacancy_contrast=drawn.vacancy_contrast,
+            channelling=drawn.channelling,
         )
 
     def scanned(self, xy: np.ndarray) -> np.ndarray:

@@ -103,7 +103,8 @@ def incoherent_image(
     """Image of atoms by incoherent imaging, without noise.
 
     I(r) = Σ occ_i σ(Z_i) P(r - r_i). Atoms are placed exactly (through Fourier space), the
-    heights z do not matter and columns add: there is no channelling.
+    heights z do not matter and columns add: there is no channelling but what occupancies hold, see
+    `stemzoo.simulate.channelling`.
 
     Parameters
     ----------

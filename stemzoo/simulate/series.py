@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from stemzoo.simulate.acquisition import contamination_field
-from stemzoo.simulate.crystal import crystal_transform
+from stemzoo.simulate.crystal_columns import crystal_transform
 from stemzoo.simulate.dataset import label_frame
 from stemzoo.simulate.field import BORDER, FieldOfView
 from stemzoo.simulate.labels import LabelledImage, session_classes

@@ -110,6 +110,9 @@ class AcquisitionSession:
     butterworth : Distribution
         Cutoff of the filter that follows the others [cycles/px], none at or below 0, see
         `stemzoo.simulate.software.butterworth`.
+    channelling : Distribution
+        Of the columns of thick crystals: 0 for atoms that scatter each by itself, 1 on a zone axis,
+        see `stemzoo.simulate.channelling.channelling_weights`.
 
     Examples
     --------
@@ -187,6 +190,7 @@ class AcquisitionSession:
     vacancy_contrast: Distribution = 0.5
     jpeg: Distribution = 0.0
     butterworth: Distribution = 0.0
+    channelling: Distribution = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "defects", MappingProxyType(dict(self.defects)))
@@ -288,6 +292,7 @@ class DrawnSession(AcquisitionSession):
     vacancy_contrast: float
     jpeg: float
     butterworth: float
+    channelling: float
 
     def microscope(self) -> Microscope:
         """Return the optics."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from stemzoo.simulate.distributions import LogUniform, Normal, Uniform
+from stemzoo.simulate.distributions import Distribution, LogUniform, Normal, Uniform
 from stemzoo.simulate.materials import Material, find_material
 from stemzoo.simulate.noise_models import any_microscope, contaminated, filtered, randomised
 from stemzoo.simulate.proposed_defects import defect_probabilities
@@ -26,6 +26,9 @@ _NEAR_AND_LIGHT = MappingProxyType(
 _NEAR = 1.6
 # What a pair that lost one atom keeps: multislice gives 0.44, real images 0.49 to 0.59.
 _VACANCY_CONTRAST = Uniform(0.42, 0.60)
+# Crystals that go on along the beam, and slabs thicker than this [Å], from any tilt to none.
+_THICK = 10.0
+_CHANNELLING = Uniform(0.0, 1.0)
 # What a detector meets beside one perfect crystal, and is not to mark.
 _SCENES = MappingProxyType({"edge": 0.05, "hole": 0.05, "amorphous": 0.05, "adsorbates": 0.05})
 
@@ -111,7 +114,8 @@ def structure_sessions(
     Returns
     -------
     tuple of AcquisitionSession
-        As of `wide_sessions`; a pair of atoms that lost one keeps a drawn part of its intensity.
+        As of `wide_sessions`; a pair of atoms that lost one keeps a drawn part of its intensity,
+        and the columns of thick crystals channel the beam, from not at all to as on a zone axis.
 
     Examples
     --------
@@ -120,4 +124,9 @@ def structure_sessions(
     """
     chosen = defect_probabilities(material) if defects is None else dict(defects)
     found = wide_sessions(material, chosen)
-    return tuple(replace(session, vacancy_contrast=_VACANCY_CONTRAST) for session in found)
+    thick = not material.layered or material.cell[2] > _THICK
+    strength: Distribution = _CHANNELLING if thick else 0.0
+    return tuple(
+        replace(session, vacancy_contrast=_VACANCY_CONTRAST, channelling=strength)
+        for session in found
+    )

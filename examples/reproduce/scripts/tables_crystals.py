@@ -66,3 +66,15 @@ def columns_alone() -> str:
         )
     head = ("frames", "detector", "columns alone", "a vacancy's column", "spread of intact ones")
     return table(head, rows)
+
+
+@block
+def nitrogen() -> str:
+    """F1 of nitrogen in graphene by the best cut through the columns, by dose and conditions."""
+    found = results("nitrogen")
+    doses = sorted({one["dose"] for one in found})
+    rows = []
+    for name in dict.fromkeys(one["conditions"] for one in found):
+        by_dose = {one["dose"]: one["f1"] for one in found if one["conditions"] == name}
+        rows.append((name, *(f"{by_dose[dose]:.2f}" for dose in doses)))
+    return table(("conditions", *(f"{dose:,.0f}" for dose in doses)), rows)

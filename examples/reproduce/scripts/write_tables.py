@@ -12,6 +12,7 @@ from pathlib import Path
 
 import tables_adaptation  # noqa: F401  (enters its tables)
 import tables_certainty  # noqa: F401
+import tables_channelling  # noqa: F401
 import tables_contamination  # noqa: F401
 import tables_crystals  # noqa: F401
 import tables_cyclegans  # noqa: F401
