@@ -148,7 +148,7 @@ def _find_shifts(
     used[0] = True
     # What the first frames leave open, the mean of all that are certain may tell.
     for _ in range(2):
-        for k in np.flatnonzero(~used):
+        for k in np.flatnonzero(~used).tolist():
             frame = np.asarray(frames[k], np.float32)
             candidates = _candidates(frame, reference, lattice, _expected(shifts, used, k))
             now = _defects(frame, lattice)

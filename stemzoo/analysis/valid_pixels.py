@@ -170,7 +170,8 @@ def _named(value: float) -> str:
 
 def _one_value(values: np.ndarray, mask: np.ndarray, cell: float) -> tuple[np.ndarray, list[str]]:
     """Areas of one value: corners of a turned image, bars with their text, scale bars."""
-    bad, words = np.zeros(mask.shape, bool), []
+    words: list[str] = []
+    bad = np.zeros(mask.shape, bool)
     flat = np.zeros(mask.shape, bool)
     right, down = values[:, 1:] == values[:, :-1], values[1:] == values[:-1]
     flat[:-1, :-1] = right[:-1] & right[1:] & down[:, :-1] & mask[:-1, :-1]
