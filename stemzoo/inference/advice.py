@@ -267,7 +267,7 @@ def _by_expected_errors(detector: Match, ranked: Sequence[Match], paths: Sequenc
     if f1.value < LEAST_F1:
         return (
             f"{detector.weights}: {facts}, so many errors. Take better images if you can (more "
-            f"dose, several frames added up). Else: {training}. As it is: {step}"
+            f"dose, several frames averaged by stemzoo align). Else: {training}. As it is: {step}"
         )
     if detector.fits:
         return f"{detector.weights}: {facts}: no adapting is needed. Next: {step}"

@@ -179,7 +179,7 @@ class CountedDefects(FoundDefects):
         return (
             f"many errors are to be expected in this image: {', '.join(poor)}; check some by eye, "
             "raise --threshold (threshold=) for fewer false ones, or take a better image (more "
-            "dose, several frames added up)"
+            "dose, several frames averaged by stemzoo align)"
         )
 
     def _check_class(self, name: str) -> None:
