@@ -33,7 +33,8 @@ def _dichalcogenide(
 
 # By material. Dopants: vanadium, and the metal or chalcogen of the sister compounds, as alloys and
 # implanted layers have them; silicon, which graphene and boron nitride catch in the microscope
-# (Zhou et al., Phys. Rev. Lett. 109, 206803 (2012)); lanthanum and niobium, which dope perovskites.
+# (Zhou et al., Phys. Rev. Lett. 109, 206803 (2012)); lanthanum and niobium, which dope perovskites,
+# and lead in place of barium, from which lanthanum does not differ.
 TRAINING_DEFECTS = MappingProxyType(
     {
         "wse2": _dichalcogenide("w", "se", "mo", "te"),
@@ -48,6 +49,6 @@ TRAINING_DEFECTS = MappingProxyType(
         "wte2": {"te_vacancy": _VACANCY, "w_vacancy": 0.01, "mo_on_w": _RARE, "w_adatom": 0.001},
         "si-110": {"si_vacancy": _VACANCY, "ge_on_si": 0.008},
         "gan-110": {"ga_vacancy": _VACANCY, "in_on_ga": 0.008, "al_on_ga": _RARE},
-        "batio3": {"ba_vacancy": 0.03, "ti_vacancy": 0.03, "la_on_ba": 0.008, "nb_on_ti": 0.008},
+        "batio3": {"ba_vacancy": 0.03, "ti_vacancy": 0.03, "pb_on_ba": 0.008, "nb_on_ti": 0.008},
     }
 )
