@@ -142,7 +142,7 @@ def cross_material() -> str:
 
 @block
 def other_denoisers() -> str:
-    """Denoisers of the zoo and tk_r_em: PSNR, F1 by columns, invented, contrast."""
+    """Denoisers of the zoo and tk_r_em: PSNR, F1 by columns, healed, invented, contrast."""
     found = results("other_denoisers")
     names = {
         "frame": "the frame",
@@ -154,8 +154,8 @@ def other_denoisers() -> str:
 
     def cell(one: dict) -> str:
         return (
-            f"{one['psnr']:.1f} dB, {one['f1']:.2f}, {one['invented_per_1000']:.0f}, "
-            f"{one['contrast']:.2f}"
+            f"{one['psnr']:.1f} dB, {one['f1']:.2f}, {one['removed_per_1000']:.0f}, "
+            f"{one['invented_per_1000']:.0f}, {one['contrast']:.2f}"
         )
 
     rows = [
@@ -167,7 +167,7 @@ def other_denoisers() -> str:
         )
         for row in found["rows"]
     ]
-    seconds = found["cpu_seconds_1024"]
+    seconds = found.get("cpu_seconds_1024", {})
     times = [f"{seconds[way]:.1f}" if way in seconds else "-" for way in names]
     rows.append(("CPU seconds for 1024²", "", *times, ""))
     return table(("frames", "vacancies", *names.values(), "contrast without noise"), rows)

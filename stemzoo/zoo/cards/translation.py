@@ -90,9 +90,17 @@ def _by_script(metrics: Mapping, evaluation: Mapping) -> list[str]:
         f"All that follows is measured by {script}, in frames that are drawn alike and do not pass "
         "through files"
     )
-    if own == by_commands:
-        return [f"{text}; its figures of the table are the same."]
-    return [f"{text}. Its figures of the table:", table(_HEAD, own)]
+    parts = [f"{text}; its figures of the table are the same."]
+    if own != by_commands:
+        parts = [f"{text}. Its figures of the table:", table(_HEAD, own)]
+    khan = metrics.get("frechet_khan2023")
+    if khan:
+        parts.append(
+            "With the channels of the paper's protocol, by that script: "
+            f"{khan['generated']:.3g}, simulations {khan['simulated']:.3g}, floor "
+            f"{khan['floor']:.3g}."
+        )
+    return parts
 
 
 def _counts(found: Mapping) -> str:
