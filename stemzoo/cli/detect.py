@@ -20,6 +20,7 @@ from stemzoo.cli.options import (
     PixelSize,
     Recursive,
     Resume,
+    Runtime,
     Strict,
     SumFrames,
     Threshold,
@@ -67,6 +68,7 @@ def detect(
         ),
     ] = None,
     cluster: Cluster = None,
+    runtime: Runtime = None,
     report: Annotated[
         bool, typer.Option("--report", help="Write report.html about all results, to look at.")
     ] = False,
@@ -84,6 +86,7 @@ def detect(
     did (folders, --frames, --resume, --again), and the others are done.
     """
     from stemzoo.inference.advice import MisfitSummary
+    from stemzoo.models.start import use_runtime
     from stemzoo.workflows.cluster import check_cluster
     from stemzoo.workflows.detect_task import DetectTask
     from stemzoo.workflows.image_task import plan_session
@@ -92,11 +95,13 @@ def detect(
     from stemzoo.workflows.sources import find_sources, has_folders
     from stemzoo.workflows.tracking import TRACK_MARKS, find_series
 
+    if runtime is not None:
+        use_runtime(runtime)
     if report:
         check_report()
     check_cluster(cluster)
     if again is not None:
-        with_it = ("fail_fast", "strict", "as_json", "resume", "report", "cluster")
+        with_it = ("fail_fast", "strict", "as_json", "resume", "report", "cluster", "runtime")
         only_with(context, "--again", *with_it)
         door = ImageLines(out, fail_fast, strict, as_json, resume, report=report)
         _detect_again(again, door, cluster)

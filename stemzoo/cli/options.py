@@ -73,6 +73,14 @@ Cluster = Annotated[
         help="Share the work: local:N for N processes, or tcp://HOST:PORT of a dask scheduler.",
     ),
 ]
+Runtime = Annotated[
+    str | None,
+    typer.Option(
+        metavar="keras|onnx",
+        envvar="STEMZOO_RUNTIME",
+        help="What computes the network: ONNX Runtime starts sooner than Keras, the default.",
+    ),
+]
 Formats = Annotated[
     list[str] | None,
     typer.Option(

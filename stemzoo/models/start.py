@@ -89,6 +89,23 @@ def _caught_messages() -> Iterator[None]:
 
 
 RUNTIMES = ("keras", "onnx")
+_TOLD = "STEMZOO_RUNTIME"
+
+
+def use_runtime(runtime: str) -> None:
+    """Say what computes networks from now on, also in processes that this one starts.
+
+    Parameters
+    ----------
+    runtime : str
+        One of `RUNTIMES`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such runtime.
+    """
+    os.environ[_TOLD] = choose_runtime(runtime)
 
 
 def choose_runtime(runtime: str | None) -> str:
@@ -97,7 +114,8 @@ def choose_runtime(runtime: str | None) -> str:
     Parameters
     ----------
     runtime : str or None
-        One of `RUNTIMES`, which is returned; None to choose.
+        One of `RUNTIMES`, which is returned; None to choose, or to take that of the environment
+        variable STEMZOO_RUNTIME.
 
     Returns
     -------
@@ -113,6 +131,7 @@ def choose_runtime(runtime: str | None) -> str:
     >>> choose_runtime("onnx")
     'onnx'
     """
+    runtime = runtime or os.environ.get(_TOLD) or None
     if runtime is None:
         # A backend that was asked for is tried, and missed in words.
         lacking = find_spec("keras") is None or (

@@ -122,3 +122,24 @@ def test_a_record_of_another_program_stays(run, day, tiny_folder):
     (line,) = done.err.splitlines()
     assert line.startswith("stemzoo: detections/run.json: expected the record of a folder")
     assert Path("detections/run.json").read_text() == '{"mine": 1}'
+
+
+def test_onnx_runtime_finds_the_same_defects_where_it_is_asked_for(run, here, frames, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("STEMZOO_RUNTIME", "")  # as the option says it to processes that are started
+    io.write_tiff("scan.tif", frames[0].image[:192, :192], sampling=frames[0].sampling)
+    for runtime in ("onnx", "keras"):
+        done = run(
+            "detect", "scan.tif", "--weights", "fcn-wse2", "--runtime", runtime, "--out", runtime
+        )
+        assert done.code == 0
+    found, expected = (pd.read_csv(f"{name}/scan.csv") for name in ("onnx", "keras"))
+    assert len(expected) > 0
+    assert found["class"].tolist() == expected["class"].tolist()
+    for name, most in (("row", 0.01), ("column", 0.01), ("score", 2e-4)):
+        np.testing.assert_allclose(found[name], expected[name], atol=most)
+    (call,) = json.loads(Path("onnx/run.json").read_text())["calls"]
+    assert call["device"] == "cpu (ONNX Runtime)"
+    refused = run("detect", "scan.tif", "--runtime", "torch")
+    assert (refused.code, refused.out) == (2, "")
+    assert "runtime is keras or onnx. Received: 'torch'" in refused.err
