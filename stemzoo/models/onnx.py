@@ -37,6 +37,8 @@ class OnnxModel:
     """
 
     kind: ClassVar[str]
+    # What the class of Keras takes, by name.
+    arguments: ClassVar[type]
     task: ClassVar[str]
     files: ClassVar[tuple[str, ...]]
     bounds: ClassVar[Mapping[str, Field]]
@@ -90,6 +92,7 @@ class OnnxDetector(OnnxModel):
     """
 
     kind: ClassVar[str] = "DefectFCN"
+    arguments: ClassVar[type] = DetectorArguments
     task: ClassVar[str] = "detection"
     files: ClassVar[tuple[str, ...]] = ("model.onnx",)
     bounds: ClassVar[Mapping[str, Field]] = DETECTOR_BOUNDS
@@ -149,6 +152,7 @@ class OnnxDenoiser(OnnxModel):
     """
 
     kind: ClassVar[str] = "DenoisingUNet"
+    arguments: ClassVar[type] = DenoiserArguments
     task: ClassVar[str] = "denoising"
     files: ClassVar[tuple[str, ...]] = ("model.onnx",)
     bounds: ClassVar[Mapping[str, Field]] = DENOISER_BOUNDS
@@ -202,6 +206,7 @@ class OnnxGenerators(OnnxModel):
     """
 
     kind: ClassVar[str] = "CycleGANSTEM"
+    arguments: ClassVar[type] = CycleGANArguments
     task: ClassVar[str] = "translation"
     files: ClassVar[tuple[str, ...]] = ("exp_to_sim.onnx", "sim_to_exp.onnx")
     bounds: ClassVar[Mapping[str, Field]] = CYCLEGAN_BOUNDS

@@ -264,7 +264,7 @@ def _class_and_arguments(
     if kind not in MODEL_CLASSES:
         raise ValueError(f"class {kind!r}")
     built = find_class(kind)
-    known = inspect.signature(built).parameters
+    known = inspect.signature(getattr(built, "arguments", built)).parameters
     arguments = {k: p.default for k, p in known.items() if p.kind is not p.VAR_KEYWORD}
     for key in content["config"]:
         if key not in arguments:
