@@ -67,8 +67,8 @@ def align_frames(frames: Sequence[np.ndarray]) -> AlignedFrames:
     """Align frames of one place by their lattice and by all else that they show, and average them.
 
     The phase of the lattice tells the drift to a part of a pixel, but for whole lattice vectors;
-    these are told by what is coarser than the lattice (contamination, edges), and by how steady
-    the drift is.
+    these are told by what is not periodic (defects, contamination, edges), and by how steady the
+    drift is. Each frame is moved as a whole: what the scan distorted stays so.
 
     Parameters
     ----------
@@ -195,6 +195,7 @@ def _defects(frame: np.ndarray, lattice: Lattice) -> CoarseImage:
     """Return what is neither periodic in a frame nor slow: defects, adsorbates and noise."""
     width = _COLUMN * lattice.period
     values = ndimage.gaussian_filter(frame - find_signal(frame, lattice), width, mode="nearest")
+    values -= np.median(values, axis=1, keepdims=True)  # flicker stays where it is
     block = max(int(lattice.period / _BLOCKS), 1)
     rows, columns = (n // block * block for n in values.shape)
     small = average_blocks(values[:rows, :columns], block, np.float32)

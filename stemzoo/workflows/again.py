@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stemzoo import __version__
+from stemzoo.models.start import choose_runtime
 from stemzoo.workflows.detect_task import DetectOptions, DetectTask
 from stemzoo.workflows.run_record import RunRecord
 from stemzoo.workflows.sources import Source
@@ -29,6 +30,8 @@ class RecordedCall:
         SHA-256 of their files, by the key of the source.
     version : str
         Of stemzoo.
+    runtime : str
+        What computed the networks, one of `RUNTIMES`.
     """
 
     weights: str | None
@@ -37,6 +40,7 @@ class RecordedCall:
     sources: tuple[Source, ...]
     expected: Mapping[str, str]
     version: str
+    runtime: str = "keras"
 
     def check_weights(self, used: Mapping[str, str]) -> None:
         """See that weights are those of the record.
@@ -60,7 +64,12 @@ class RecordedCall:
                 )
 
     def warning(self) -> str | None:
-        """Say that another version may find other defects; None if it is the same one."""
+        """Say that another version, or runtime, may find others; None if they are the same."""
+        if self.version == __version__ and self.runtime != choose_runtime(None):
+            return (
+                f"networks of the record were computed by {self.runtime}: last digits may differ; "
+                f"for the same bytes, add --runtime {self.runtime}"
+            )
         if self.version == __version__:
             return None
         return (
@@ -134,9 +143,9 @@ def _recorded(call: Mapping[str, Any], images: Mapping[str, Mapping[str, Any]]) 
     expected = {key: one["sha256"] for key, one in images.items() if one["sha256"] is not None}
     packages = call["packages"]
     digests = call["weights_sha256"]
-    return RecordedCall(
-        call["weights"], digests, options, sources, expected, str(packages["stemzoo"])
-    )
+    runtime = "onnx" if "ONNX" in str(call.get("device")) else "keras"
+    version = str(packages["stemzoo"])
+    return RecordedCall(call["weights"], digests, options, sources, expected, version, runtime)
 
 
 def located(path: Path, folder: Path) -> Path:

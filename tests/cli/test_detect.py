@@ -94,6 +94,18 @@ def test_a_record_is_done_again_to_the_same_bytes(run, day, tiny_folder):
     assert json.loads(Path("again/run.json").read_text())["calls"][0]["options"]["tta"]
 
 
+def test_a_record_of_another_runtime_says_how_to_get_the_same_bytes(run, day, tiny_folder):
+    run("detect", day / "0.tif", "--weights", tiny_folder)
+    path = Path("detections/run.json")
+    record = json.loads(path.read_text())
+    record["calls"][0]["device"] = "cpu (ONNX Runtime)"
+    path.write_text(json.dumps(record))
+    done = run("detect", "--again", path, "--out", "again")
+    assert done.code == 0
+    assert "computed by onnx" in done.err
+    assert "add --runtime onnx" in done.err
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
