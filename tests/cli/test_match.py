@@ -92,7 +92,7 @@ def test_bad_input_is_one_line(run, days):
         (["small.tif"], "at least 128 px a side"),
         (["wse2-dayB_0.tif", "--material", "wse3"], "Unknown material"),
         (["wse2-dayB_0.tif", "--material", "srtio3x"], "Unknown material"),
-        (["wse2-dayB_0.tif", "--material", "batio3"], "Received: none for batio3"),
+        (["wse2-dayB_0.tif", "--material", "gan-110"], "Received: none for gan-110"),
         (["wse2-dayB_0.tif", "--pixel-size", "-3"], "sampling above 0"),
     ):
         done = run("match", *arguments)

@@ -35,7 +35,7 @@ def test_an_undecided_image_gets_the_most_probable_and_is_told_so():
     assert "which crystal the image shows is open: wse2 (0.70) or graphene (0.20)" in choice.doubt
     assert choose_detector(shown(wse2=0.95, mose2=0.03)).doubt is None
     # A detector is taken that there is.
-    assert choose_detector(shown(batio3=0.6, wse2=0.2)).weights == "fcn-wse2"
+    assert choose_detector(shown(**{"gan-110": 0.6}, wse2=0.2)).weights == "fcn-wse2"
 
 
 def test_an_image_without_a_lattice_gets_the_default_and_is_told_why():
@@ -44,7 +44,7 @@ def test_an_image_without_a_lattice_gets_the_default_and_is_told_why():
     assert choice.reason == "the default, as no lattice was found"
 
 
-@pytest.mark.parametrize("material", ["batio3"])
+@pytest.mark.parametrize("material", ["gan-110"])
 def test_a_material_without_a_detector_is_named_with_the_commands_that_make_one(material):
     found = shown(**{material: 0.96})
     with pytest.raises(ValueError, match=f"shows {material} .*stemzoo train fcn .*a b.tif"):

@@ -64,8 +64,8 @@ def test_what_cannot_be_adapted_is_one_line(files, options, words):
 
 
 def test_without_a_detector_the_commands_that_make_one_are_named(files):
-    with pytest.raises(ValueError, match="needs a detector of batio3.*stemzoo train fcn"):
-        plan_adaptation(files, material="batio3", detector=True)
+    with pytest.raises(ValueError, match="needs a detector of gan-110.*stemzoo train fcn"):
+        plan_adaptation(files, material="gan-110", detector=True)
 
 
 def test_detectors_of_a_material_are_found_the_default_one_first():
