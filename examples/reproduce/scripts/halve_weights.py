@@ -2,7 +2,8 @@
 
     python scripts/halve_weights.py fcn-wse2 [fcn-mos2 ...]
 
-Golden output, ONNX network and manifest are made anew; the probabilities stay those that were fitted.
+Golden output, ONNX network and manifest are made anew; the probabilities stay those that were
+fitted.
 Needs tf2onnx and onnxruntime. `measure_detectors.py` tells that no figure changes.
 """
 

@@ -14,7 +14,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import abtem
 import ase
 import numpy as np
 
@@ -147,6 +146,8 @@ def multislice(
     missing : int, optional
         An atom that is not there; the displacements of the others stay as they are.
     """
+    import abtem  # --help is for those, too, who have it not
+
     detectors = [abtem.AnnularDetector(*angles) for angles in DETECTORS.values()]
     size = [round(edge / SAMPLING) for edge in atoms.cell.lengths()[:2]]
     period = crystal.cell.cell.lengths()[2]
