@@ -219,13 +219,8 @@ def _candidates(
     frame: np.ndarray, reference: np.ndarray, lattice: Lattice, expected: np.ndarray
 ) -> np.ndarray:
     """Return drifts (C, 2) that the phase of the lattice allows, by half a frame at most."""
-    fine = _phase(frame, reference, lattice)
-    reach = min(frame.shape) / 2
-    nearest = np.rint((expected - fine) @ lattice.reciprocal.T)
-    count = np.ceil(reach * np.hypot(*lattice.reciprocal.T)).astype(int)
-    cells = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in count)), -1).reshape(-1, 2)
-    candidates = fine + (nearest + cells) @ lattice.vectors
-    return candidates[np.hypot(*(candidates - expected).T) <= reach]
+    phase = _phase(frame, reference, lattice)
+    return lattice.alike(phase, expected, min(frame.shape) / 2)
 
 
 def _phase(frame: np.ndarray, reference: np.ndarray, lattice: Lattice) -> np.ndarray:

@@ -69,6 +69,26 @@ class Lattice:
         """Return the squared length of spots without strain, in units of the innermost ones."""
         return squared_length(h, k, self.symmetry, self.shape)
 
+    def alike(self, place: np.ndarray, near: np.ndarray, reach: float) -> np.ndarray:
+        """Return all places that differ from one by lattice vectors.
+
+        Parameters
+        ----------
+        place, near : ndarray of shape (2,)
+            The place, and the middle of those that are wanted: row and column [px].
+        reach : float
+            How far they may be from `near` [px].
+
+        Returns
+        -------
+        ndarray of shape (K, 2)
+        """
+        middle = np.rint((near - place) @ self.reciprocal.T)
+        count = np.ceil(reach * np.hypot(*self.reciprocal.T)).astype(int) + 1
+        cells = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in count)), -1).reshape(-1, 2)
+        places = place + (middle + cells) @ self.vectors
+        return places[np.hypot(*(places - near).T) <= reach]
+
     def resampled(self, sampling: float, target: float) -> "Lattice":
         """Return the lattice in the image when its pixels are of another size.
 

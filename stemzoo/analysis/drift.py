@@ -189,13 +189,7 @@ class DriftFinder:
                     chosen.append(moves[index])
                     free[tree.query_ball_point(moves[index], self.tolerance)] = False
             return np.array(chosen)
-        reach = min(self.shape) / 2
-        vectors, reciprocal = self.lattice.vectors, self.lattice.reciprocal
-        middle = np.rint((expected - fine) @ reciprocal.T)
-        count = np.ceil(reach * np.hypot(*reciprocal.T)).astype(int)
-        cells = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in count)), -1).reshape(-1, 2)
-        candidates = fine + (middle + cells) @ vectors
-        return candidates[np.hypot(*(candidates - expected).T) <= reach]
+        return self.lattice.alike(fine, expected, min(self.shape) / 2)
 
     def _expected(self) -> np.ndarray:
         """Return the drift to expect: a further step like the last ones."""

@@ -49,10 +49,7 @@ def steady_drift(
     --------
     >>> shifts, certainty = steady_drift(images, phases, lattice)  # doctest: +SKIP
     """
-    count = np.ceil(_FARTHEST * lattice.period * np.hypot(*lattice.reciprocal.T)).astype(int)
-    cells = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in count)), -1).reshape(-1, 2)
-    steps = phases[1] - phases[0] + cells @ lattice.vectors
-    steps = steps[np.hypot(*steps.T) <= _FARTHEST * lattice.period]
+    steps = lattice.alike(phases[1] - phases[0], np.zeros(2), _FARTHEST * lattice.period)
     if not len(steps):
         return phases, 0.0
     paths = [_followed(step, phases, lattice) for step in steps]
