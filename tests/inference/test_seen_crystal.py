@@ -60,7 +60,11 @@ def test_dark_columns_are_turned_and_give_the_same_defects(detector, day_a):
     frame = day_a[0]
     straight = stemzoo.detect(Image(frame.image, frame.sampling), detector)
     turned = stemzoo.detect(Image(65535 - frame.image, frame.sampling), detector)
-    assert turned.positions == pytest.approx(straight.positions, abs=1e-3)
+    # Detections of one score to within rounding may come in either order.
+    places, expected = (
+        found.positions[np.argsort(found.positions[:, 0])] for found in (turned, straight)
+    )
+    assert places == pytest.approx(expected, abs=1e-3)
     assert any("dark columns" in note for note in turned.notes)
 
 
