@@ -98,8 +98,8 @@ function buttons() {
   }
 }
 function show() {
-  // The server may say the same once more, while a menu is open.
-  const text = JSON.stringify(props.value);
+  // The server may say the same once more ("again"), while a menu is open.
+  const text = JSON.stringify({ ...props.value, again: 0 });
   if (text === last) return;
   last = text;
   told = props.value;

@@ -1,5 +1,6 @@
 """Which button does what, for whose visit, and what changes on the page."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ _IMAGE = {
 }
 _TRAINING = {**_IMAGE, "concurrency_id": "training"}
 _WAITING = 64
+_AGAIN = 0.3  # [s]
 
 
 def build_page(bench: Bench, visits: Visits) -> Any:
@@ -147,7 +149,13 @@ def _connect_images(wires: Wires) -> None:
         with visit.at_work():
             for text in page.dropped(visit, wires.dropped(event)):
                 yield wires.show(visit, text)
-        yield {weights: gr.Dropdown(page.bench.detector_names(visit))}
+        # Gradio loses a value of the viewer now and then that another update follows at once: once
+        # more, a little later and not the same, so that it is sent.
+        time.sleep(_AGAIN)
+        names = page.bench.detector_names(visit)
+        told = view(visit)
+        again = {images.viewer: {**told, "again": True}} if told else {}
+        yield {weights: gr.Dropdown(names), **again}
 
     def on_choose(name: str, request: gr.Request) -> dict[Any, Any]:
         return wires.work(request, lambda visit: page.chosen(visit, name))

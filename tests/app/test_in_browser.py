@@ -73,7 +73,10 @@ def scan(tmp_path_factory, frames):
 def drop(page, path):
     """Drop a file, and wait until it was looked at."""
     page.set_input_files("#drop input", path)
-    page.wait_for_selector("#viewer .tools:not([hidden])", timeout=SLOW)
+    try:
+        page.wait_for_selector("#viewer .tools:not([hidden])", timeout=SLOW)
+    except playwright.TimeoutError as error:
+        raise AssertionError(f"{path.name} was not looked at: {page.inner_text('body')}") from error
 
 
 def rings(page):
