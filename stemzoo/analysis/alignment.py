@@ -73,8 +73,8 @@ def align_frames(frames: Sequence[np.ndarray]) -> AlignedFrames:
     Parameters
     ----------
     frames : sequence of ndarray of shape (M, N)
-        In the order of their recording, of one size, with finite values; each is asked for twice,
-        so that they may be read when they are needed.
+        In the order of their recording, of one size, with finite values; each is asked for some
+        times, so that they may be read when they are needed.
 
     Returns
     -------
@@ -150,10 +150,12 @@ def _find_shifts(
     for _ in range(2):
         for k in np.flatnonzero(~used).tolist():
             frame = np.asarray(frames[k], np.float32)
-            candidates = _candidates(frame, reference, lattice, _expected(shifts, used, k))
+            expected = _expected(shifts, used, k)
+            phase = _phase(frame, reference, lattice)
+            candidates = lattice.alike(phase, expected, min(shape) / 2)
             now = _defects(frame, lattice)
             scores = image_evidence(now, mean.image, candidates)
-            scores += _prior(candidates, _expected(shifts, used, k), lattice, shape)
+            scores += _prior(candidates, expected, lattice, shape)
             best = int(scores.argmax())
             shifts[k] = candidates[best]
             used[k] = 1 / np.exp(scores - scores[best]).sum() >= _CERTAIN
@@ -168,9 +170,12 @@ def _find_shifts(
 def _steady(frames: Sequence[np.ndarray], lattice: Lattice) -> tuple[np.ndarray, np.ndarray] | None:
     """Return a steady drift of all frames, if one is certain: noisy frames tell it together."""
     reference = np.asarray(frames[0], np.float32)
-    own = [_defects(np.asarray(frame, np.float32), lattice) for frame in frames]
-    phases = np.array([_phase(np.asarray(f, np.float32), reference, lattice) for f in frames])
-    shifts, certainty = steady_drift(own, phases, lattice)
+    own, phases = [], []
+    for frame in frames:
+        values = np.asarray(frame, np.float32)
+        own.append(_defects(values, lattice))
+        phases.append(_phase(values, reference, lattice))
+    shifts, certainty = steady_drift(own, np.array(phases), lattice)
     return (shifts, np.ones(len(frames), bool)) if certainty >= _CERTAIN else None
 
 
@@ -213,14 +218,6 @@ def _expected(shifts: np.ndarray, used: np.ndarray, number: int) -> np.ndarray:
     one, other = (before[-1], after[0]) if len(before) and len(after) else (known[-2], known[-1])
     step = (shifts[other] - shifts[one]) / (other - one)
     return shifts[one] + (number - one) * step
-
-
-def _candidates(
-    frame: np.ndarray, reference: np.ndarray, lattice: Lattice, expected: np.ndarray
-) -> np.ndarray:
-    """Return drifts (C, 2) that the phase of the lattice allows, by half a frame at most."""
-    phase = _phase(frame, reference, lattice)
-    return lattice.alike(phase, expected, min(frame.shape) / 2)
 
 
 def _phase(frame: np.ndarray, reference: np.ndarray, lattice: Lattice) -> np.ndarray:

@@ -16,7 +16,7 @@ _FINE, _COARSE = 0.6, 4.0
 _PIXELS, _AROUND = 4, 1.0
 # Fewer pixels of both images than this part of one say nothing.
 _LEAST_OVERLAP = 0.2
-_MOST_CORRELATION = 0.99
+MOST_CORRELATION = 0.99
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,13 +123,33 @@ def image_evidence(now: CoarseImage, before: CoarseImage, shifts: np.ndarray) ->
     power = back(spectrum(now.values**2) * past.conj())
     power = power * back(known * spectrum(before.values**2).conj())
     r = back(one * other.conj()) / np.sqrt(np.maximum(power, np.finfo(np.float32).tiny))
-    alike = [back(abs(part) ** 2) for part in (one, other)]
-    if not (alike[0][0, 0] > 0 and alike[1][0, 0] > 0):  # even images
+    apart = pixels_apart(one, other, shape)
+    if apart is None:
         return np.zeros(len(shifts))
-    apart = max(float(np.sum(alike[0] / alike[0][0, 0] * (alike[1] / alike[1][0, 0]))), 1.0)
     places = np.rint(shifts / now.block).astype(int)
     at = tuple((places % shape).T)
-    r = np.clip(r[at], 0, _MOST_CORRELATION)
+    r = np.clip(r[at], 0, MOST_CORRELATION)
     evidence = -overlap[at] / apart / 2 * np.log1p(-(r**2))
     inside = (abs(places) < now.values.shape).all(axis=1)
     return np.where(inside & (overlap[at] > _LEAST_OVERLAP * now.known.size), evidence, 0.0)
+
+
+def pixels_apart(one: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> float | None:
+    """Count the pixels for an independent one, by the autocorrelations of two images.
+
+    Parameters
+    ----------
+    one, other : ndarray
+        Half of their spectra.
+    shape : tuple of int
+        Of the images with zeros around them.
+
+    Returns
+    -------
+    float or None
+        1 or more, see `image_evidence`; None if one of them is even.
+    """
+    alike = [fft.irfft2(abs(part) ** 2, shape) for part in (one, other)]
+    if not (alike[0][0, 0] > 0 and alike[1][0, 0] > 0):
+        return None
+    return max(float(np.sum(alike[0] / alike[0][0, 0] * (alike[1] / alike[1][0, 0]))), 1.0)

@@ -6,11 +6,10 @@ import numpy as np
 from scipy import fft
 
 from stemzoo.analysis.cell import Lattice
-from stemzoo.analysis.image_drift import CoarseImage
+from stemzoo.analysis.image_drift import MOST_CORRELATION, CoarseImage, pixels_apart
 
 # Steps from a frame to the next that are tried [lattice constants], and how far they usually are.
 _FARTHEST, _USUAL = 3.0, 1.5
-_MOST_CORRELATION = 0.99
 
 
 def steady_drift(
@@ -85,7 +84,7 @@ def _evidence(images: Sequence[CoarseImage], path: np.ndarray, apart: float) -> 
         return 0.0
     # Products of different frames against squares, both by their number.
     products = (total[several] ** 2 - squares[several]).sum() / (count[several] - 1).mean()
-    r = float(np.clip(products / squares[several].sum(), 0, _MOST_CORRELATION))
+    r = float(np.clip(products / squares[several].sum(), 0, MOST_CORRELATION))
     others = float(count[several].mean()) - 1
     n = np.count_nonzero(several) / apart
     return -n / 2 * (np.log1p(others * r) + others * np.log1p(-r))
@@ -104,7 +103,7 @@ def _moved(values: np.ndarray, by: np.ndarray) -> np.ndarray:
 
 
 def _apart(image: CoarseImage) -> float:
-    """Count the pixels for an independent one, by the autocorrelation."""
+    """Count the pixels for an independent one."""
     shape = tuple(fft.next_fast_len(2 * n, real=True) for n in image.values.shape)
-    alike = fft.irfft2(abs(fft.rfft2(image.values, shape)) ** 2, shape)
-    return max(float(((alike / alike[0, 0]) ** 2).sum()), 1.0) if alike[0, 0] > 0 else 1.0
+    spectrum = fft.rfft2(image.values, shape)
+    return pixels_apart(spectrum, spectrum, shape) or 1.0

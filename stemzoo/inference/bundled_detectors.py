@@ -82,6 +82,15 @@ def alike_candidates(found: Identification) -> list[Candidate]:
     return alike
 
 
+def shown_in_words(found: Identification) -> str:
+    """Return the materials that an image may show, with their probabilities; empty if none."""
+    return " or ".join(
+        f"{c.material} ({c.probability:.2f})"
+        for c in found.candidates
+        if c.material in found.possible
+    )
+
+
 def choose_detector(
     found: Identification, path: Path | None = None, *, force: bool = False
 ) -> DetectorChoice:
@@ -115,11 +124,7 @@ def choose_detector(
     if not found.candidates:
         return DetectorChoice(DEFAULT_DETECTOR, "the default, as no lattice was found")
     alike = alike_candidates(found)
-    shown = " or ".join(
-        f"{c.material} ({c.probability:.2f})"
-        for c in found.candidates
-        if c.material in found.possible
-    )
+    shown = shown_in_words(found)
     decided = sum(c.probability for c in alike) >= ACCEPTED
     for candidate in alike if decided else found.candidates:
         if entries := bundled_detectors(candidate.material):

@@ -90,6 +90,7 @@ def _caught_messages() -> Iterator[None]:
 
 RUNTIMES = ("keras", "onnx")
 _TOLD = "STEMZOO_RUNTIME"
+_ONNX_DEVICE = "cpu (ONNX Runtime)"
 
 
 def use_runtime(runtime: str) -> None:
@@ -158,10 +159,21 @@ def start_networks() -> None:
         start_device()
 
 
+def runtime_of(device: str) -> str:
+    """Tell which of `RUNTIMES` computed on a device, by what `device_name` called it.
+
+    Examples
+    --------
+    >>> runtime_of("cpu (ONNX Runtime)"), runtime_of("cpu:0")
+    ('onnx', 'keras')
+    """
+    return "onnx" if _ONNX_DEVICE in device else "keras"
+
+
 def device_name() -> str:
     """Name the devices that networks are computed on, such as ``"cpu:0"``."""
     if choose_runtime(None) == "onnx":
-        return "cpu (ONNX Runtime)"
+        return _ONNX_DEVICE
     start_device()
     import keras
 

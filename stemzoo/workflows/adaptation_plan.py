@@ -6,7 +6,11 @@ from pathlib import Path
 
 from stemzoo import io
 from stemzoo.analysis.identification import ACCEPTED, Identification, identify_middle
-from stemzoo.inference.bundled_detectors import alike_candidates, detector_commands
+from stemzoo.inference.bundled_detectors import (
+    alike_candidates,
+    detector_commands,
+    shown_in_words,
+)
 from stemzoo.inference.matching import match, read_conditions
 from stemzoo.simulate.materials import find_material
 from stemzoo.workflows.paths import find_files
@@ -134,8 +138,8 @@ def identify_images(images: Sequence[io.Image]) -> tuple[str, str]:
         found = identify_middle(image)
         name = str(image.path or "image")
         if (material := shown_material(found)) is not None:
-            return material, f"{name}: the image shows {_in_words(found)}"
-        doubts.append(f"{name} may show {_in_words(found) or 'none of the known materials'}")
+            return material, f"{name}: the image shows {shown_in_words(found)}"
+        doubts.append(f"{name} may show {shown_in_words(found) or 'none of the known materials'}")
     raise ValueError(
         f"Expected images that tell their material; name it with --material. Received: {doubts[0]}"
     )
@@ -186,14 +190,6 @@ def find_detectors(material: str) -> list[str]:
     """
     names = [entry.name for entry in list_weights(material=material, task="detection")]
     return sorted(names, key=lambda name: (name != f"fcn-{material}", name))
-
-
-def _in_words(found: Identification) -> str:
-    return " or ".join(
-        f"{c.material} ({c.probability:.2f})"
-        for c in found.candidates
-        if c.material in found.possible
-    )
 
 
 def _nearest_translator(material: str, images: Sequence[io.Image]) -> tuple[str | None, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stemzoo import __version__
-from stemzoo.models.start import choose_runtime
+from stemzoo.models.start import choose_runtime, runtime_of
 from stemzoo.workflows.detect_task import DetectOptions, DetectTask
 from stemzoo.workflows.run_record import RunRecord
 from stemzoo.workflows.sources import Source
@@ -65,17 +65,17 @@ class RecordedCall:
 
     def warning(self) -> str | None:
         """Say that another version, or runtime, may find others; None if they are the same."""
-        if self.version == __version__ and self.runtime != choose_runtime(None):
+        if self.version != __version__:
+            return (
+                f"the record is of stemzoo {self.version}, this is {__version__}: results may "
+                f"differ; for the same bytes, pip install stemzoo=={self.version}"
+            )
+        if self.runtime != choose_runtime(None):
             return (
                 f"networks of the record were computed by {self.runtime}: last digits may differ; "
                 f"for the same bytes, add --runtime {self.runtime}"
             )
-        if self.version == __version__:
-            return None
-        return (
-            f"the record is of stemzoo {self.version}, this is {__version__}: results may differ; "
-            f"for the same bytes, pip install stemzoo=={self.version}"
-        )
+        return None
 
 
 def read_calls(path: Path) -> list[RecordedCall]:
@@ -143,7 +143,7 @@ def _recorded(call: Mapping[str, Any], images: Mapping[str, Mapping[str, Any]]) 
     expected = {key: one["sha256"] for key, one in images.items() if one["sha256"] is not None}
     packages = call["packages"]
     digests = call["weights_sha256"]
-    runtime = "onnx" if "ONNX" in str(call.get("device")) else "keras"
+    runtime = runtime_of(str(call.get("device")))
     version = str(packages["stemzoo"])
     return RecordedCall(call["weights"], digests, options, sources, expected, version, runtime)
 
